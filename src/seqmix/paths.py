@@ -1,0 +1,63 @@
+"""Folder names: the only place where they are spelt.
+
+The project root is ``$SEQMIX_ROOT`` if set, else the nearest parent of the working directory that holds
+``studies/`` and ``_toc.yml``, else the checkout this package is installed from.
+"""
+
+import os
+from pathlib import Path
+
+__all__ = ["Paths", "root"]
+
+
+def root() -> Path:
+    """Return the project root (see the module docstring for the order in which it is looked for)."""
+    if named := os.environ.get("SEQMIX_ROOT"):
+        return Path(named).resolve()
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "studies").is_dir() and (folder / "_toc.yml").is_file():
+            return folder
+    return Path(__file__).resolve().parents[2]
+
+
+class Paths:
+    """Every folder of the project, as properties of one object.
+
+    ``runs`` can be moved with ``$SEQMIX_RUNS``, ``cache`` with ``$SEQMIX_CACHE`` (a shared disk, a class of students).
+    """
+
+    def __init__(self, base: Path | str | None = None) -> None:
+        self.root = Path(base).resolve() if base is not None else root()
+
+    @property
+    def studies(self) -> Path:
+        return self.root / "studies"
+
+    @property
+    def runs(self) -> Path:
+        return Path(os.environ.get("SEQMIX_RUNS", self.root / "runs"))
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
+
+    @property
+    def book(self) -> Path:
+        return self.root / "book"
+
+    @property
+    def executed(self) -> Path:
+        return self.book / "executed"
+
+    @property
+    def build(self) -> Path:
+        return self.root / "_build"
+
+    @property
+    def cache(self) -> Path:
+        return Path(os.environ.get("SEQMIX_CACHE", self.root / ".cache"))
