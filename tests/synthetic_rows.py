@@ -1,0 +1,233 @@
+"""Rows of context.csv, recall.csv and speed.csv with planted truths (see ``synthetic_tables``)."""
+
+import itertools
+
+import numpy as np
+
+from synthetic_tables import PLATEAU, run_row
+
+
+def context(seeds: int = 3, length: int = 512, blocks: int = 8) -> tuple[list[dict], list[dict]]:
+    """Return runs and context rows: recurrent arms flat after their planted index, the others falling."""
+    rng, runs, rows = np.random.default_rng(1), [], []
+    edges = np.unique(np.round(2 ** np.arange(0, np.log2(length) + 0.01, 0.5)).astype(int))
+    for source in ("stdlib", "almanac-context"):
+        synthetic = source.startswith("almanac")
+        for arm in ("transformer", "transformer_conv", "deltanet", "lstm_1", "lstm_2"):
+            for n in (60_000.0, 240_000.0):
+                for seed in range(seeds):
+                    run = run_row(
+                        "context",
+                        arm,
+                        seed,
+                        2.0,
+                        n=n,
+                        source=source,
+                        bayes=1.0 if synthetic else np.nan,
+                        seq_len=length,
+                    )
+                    runs.append(run)
+                    rows += _context_rows(run, edges, length, blocks, synthetic, rng)
+    return runs, rows
+
+
+def _context_rows(
+    run: dict, edges, length: int, blocks: int, synthetic: bool, rng: np.random.Generator
+) -> list[dict]:
+    stop = PLATEAU.get(run["arm"], length)
+    shift = 0.1 * (run["params_non_embedding"] < 1e5)
+
+    def loss(at: float, kind: str) -> float:
+        return (
+            (1.0 if kind == "value" else 2.0)
+            + shift
+            + 1.5 * (1 - np.log(min(at, stop)) / np.log(length))
+            + rng.normal(0, 0.005)
+        )
+
+    common = {"study": "context", "run_id": run["run_id"]}
+    rows = []
+    for block in range(blocks):
+        for kind in ("all", "value") if synthetic else ("all",):
+            for lo, hi in itertools.pairwise(edges):
+                middle = np.sqrt(lo * hi)
+                bayes = 0.5 + 1.4 * (1 - np.log(middle) / np.log(length)) if synthetic else np.nan
+                row = {"kind": kind, "block": block, "count": 100 * (hi - lo), "bayes": bayes}
+                rows.append(
+                    {**common, **row, "measure": "index", "lo": lo, "hi": hi, "loss": loss(middle, kind)}
+                )
+            for visible in edges:
+                for measure in ("truncate", "shuffle"):
+                    rows.append(
+                        {
+                            **common,
+                            "measure": measure,
+                            "kind": kind,
+                            "lo": visible,
+                            "hi": visible + 1,
+                            "block": block,
+                            "loss": loss(visible if measure == "truncate" else max(visible, 24), kind),
+                            "bayes": 0.6 if synthetic else np.nan,
+                            "count": 640,
+                        }
+                    )
+        if synthetic:
+            for lo, hi in zip((1, 8, 16, 32, 64, 128), (8, 16, 32, 64, 128, 256), strict=True):
+                slope = 0.5 if run["arm"] in PLATEAU else 0.1
+                value = slope * np.log2(hi / 4) + rng.normal(0, 0.02)
+                rows.append(
+                    {
+                        **common,
+                        "measure": "age",
+                        "kind": "value",
+                        "lo": lo,
+                        "hi": hi,
+                        "block": block,
+                        "loss": value,
+                        "bayes": 0.0,
+                        "count": 200,
+                    }
+                )
+                rows.append(
+                    {
+                        **common,
+                        "measure": "swap",
+                        "kind": "value",
+                        "lo": lo,
+                        "hi": hi,
+                        "block": block,
+                        "loss": 3 - value,
+                        "bayes": 4.0,
+                        "count": 50,
+                    }
+                )
+    return rows
+
+
+def recall(seeds: int = 3) -> tuple[list[dict], list[dict]]:
+    """Return runs and recall rows: first_token up to an arm-specific delay; MQAR over width x pairs."""
+    rng, runs, rows = np.random.default_rng(2), [], []
+    points = np.unique(np.geomspace(10, 2000, 10).astype(int))
+    reach = {"transformer": 400, "deltanet": 200}
+
+    def learn(run: dict, task: str, distance: int, solved_at: float, chance: float) -> None:
+        for step in points:
+            accuracy = float(np.clip(chance + (1 - chance) / (1 + (solved_at / step) ** 4), 0, 1))
+            rows.append(
+                {
+                    "study": "recall",
+                    "run_id": run["run_id"],
+                    "task": task,
+                    "distance": distance,
+                    "step": step,
+                    "accuracy": accuracy,
+                    "loss": -np.log(max(accuracy, 0.01)) + 0.001,
+                    "chance": chance,
+                    "count": 512,
+                }
+            )
+
+    for arm, bias, init in (
+        ("transformer", 1.0, "constant"),
+        ("deltanet", 1.0, "constant"),
+        ("lstm_1", 0.0, "constant"),
+        ("lstm_1", 1.0, "constant"),
+        ("lstm_1", 1.0, "chrono"),
+    ):
+        far = reach.get(arm, 200 if init == "chrono" else 50 * (1 + bias))
+        for delay in (25, 50, 100, 200, 400):
+            for seed in range(seeds):
+                run = run_row(
+                    "recall",
+                    arm,
+                    seed,
+                    1.0,
+                    source="first_token",
+                    seq_len=delay,
+                    forget_bias=bias,
+                    forget_init=init,
+                    group="delay",
+                )
+                runs.append(run)
+                learn(
+                    run, "first_token", delay, (300 if delay <= far else 1e7) * rng.uniform(0.7, 1.4), 1 / 99
+                )
+    for arm in ("transformer", "deltanet", "lstm_2"):
+        for width in (16, 32, 64):
+            for pairs in (4, 8, 16):
+                for seed in range(seeds):
+                    need = {"transformer": 0, "deltanet": pairs * 2, "lstm_2": pairs * 5}[arm]
+                    run = run_row(
+                        "recall",
+                        arm,
+                        seed,
+                        1.0,
+                        source="mqar",
+                        d_model=width,
+                        group="mqar",
+                        seq_len=pairs * 8,
+                        state_bytes=8.0
+                        * width
+                        * (pairs * 8 if arm == "transformer" else width / 4 if arm == "deltanet" else 1),
+                    )
+                    runs.append(run)
+                    learn(run, "mqar", pairs, 400 if width >= need else 1e5, 1 / 64)
+    return runs, rows
+
+
+def speed(repeats: int = 8, lengths=(128, 256, 512, 1024, 2048, 4096)) -> list[dict]:
+    """Return timings: attention with a quadratic term, recurrent arms linear in the length."""
+    rng, rows, order = np.random.default_rng(4), [], 0
+    per_token = {"transformer": 2e-6, "deltanet": 6e-6, "lstm_2": 5e-6, "hybrid_2": 5.5e-6}
+    for mode in ("train", "prefill", "decode"):
+        for length in lengths:
+            for repeat in range(repeats):
+                for arm, cost in per_token.items():
+                    quadratic = {"transformer": 4e-9, "hybrid_2": 7e-10}.get(arm, 0.0)
+                    tokens = 1 if mode == "decode" else length
+                    seconds = 2e-4 + tokens * (cost + quadratic * length) * (3 if mode == "train" else 1)
+                    rows.append(
+                        {
+                            "study": "speed",
+                            "run_id": f"speed-{mode}",
+                            "arm": arm,
+                            "mode": mode,
+                            "length": length,
+                            "batch_size": 1,
+                            "repeat": repeat,
+                            "seconds": seconds * rng.lognormal(0, 0.03),
+                            "tokens": tokens,
+                            "params_non_embedding": 1e5,
+                            "state_bytes": 512.0 * (length if arm == "transformer" else 16),
+                            "peak_bytes": 1e7 + 1e3 * length,
+                            "device": "cpu",
+                            "hardware": "synthetic",
+                            "threads": 1,
+                            "precision": "float32",
+                            "kernel": "torch",
+                            "order": order,
+                        }
+                    )
+                    order += 1
+    for arm, base in (
+        ("demo3_lstm", 8e-4),
+        ("demo3_transformer", 2e-3),
+        ("demo3_lstm_matched", 1e-3),
+        ("demo3_transformer_matched", 8e-4),
+    ):
+        for repeat in range(repeats):
+            rows.append(
+                {
+                    **rows[0],
+                    "run_id": "speed-demo",
+                    "arm": arm,
+                    "mode": "demo",
+                    "length": 10,
+                    "batch_size": 32,
+                    "repeat": repeat,
+                    "seconds": base * rng.lognormal(0, 0.05),
+                    "tokens": 320,
+                    "order": order,
+                }
+            )
+    return rows
