@@ -104,75 +104,50 @@ def _context_rows(
     return rows
 
 
-def recall(seeds: int = 3) -> tuple[list[dict], list[dict]]:
-    """Return runs and recall rows: first_token up to an arm-specific delay; MQAR over width x pairs."""
-    rng, runs, rows = np.random.default_rng(2), [], []
+def recall(seeds: int = 3) -> tuple[list[dict], list[dict], list[dict]]:
+    """Return runs, recall rows (the end) and curves; first_token up to an arm-specific delay, MQAR width x pairs."""
+    rng, runs, rows, curves = np.random.default_rng(2), [], [], []
     points = np.unique(np.geomspace(10, 2000, 10).astype(int))
     reach = {"transformer": 400, "deltanet": 200}
 
     def learn(run: dict, task: str, distance: int, solved_at: float, chance: float) -> None:
+        same = {"study": "recall", "run_id": run["run_id"], "chance": chance}
         for step in points:
-            accuracy = float(np.clip(chance + (1 - chance) / (1 + (solved_at / step) ** 4), 0, 1))
-            rows.append(
-                {
-                    "study": "recall",
-                    "run_id": run["run_id"],
-                    "task": task,
-                    "distance": distance,
-                    "step": step,
-                    "accuracy": accuracy,
-                    "loss": -np.log(max(accuracy, 0.01)) + 0.001,
-                    "chance": chance,
-                    "count": 512,
-                }
-            )
+            right = float(np.clip(chance + (1 - chance) / (1 + (solved_at / step) ** 4), 0, 1))
+            row = {**same, "step": step, "accuracy": right, "loss": 0.001 - np.log(max(right, 0.01))}
+            first = min(1.0, 0.01 + right) if not run["arm"].startswith("lstm") else 1e-4 + right / 10
+            seconds = step * run["seconds"] / points[-1]
+            curves.append({**row, "tokens": step * 3200, "flops": step * 1e9, "seconds": seconds, "lr": 3e-3})
+            curves[-1] |= {"train_loss": row["loss"], "grad_norm": 1.0, "grad_first": first, "grad_last": 1.0}
+        rows.append({**row, "task": task, "distance": distance, "count": 512})
+        runs.append(run)
 
-    for arm, bias, init in (
-        ("transformer", 1.0, "constant"),
-        ("deltanet", 1.0, "constant"),
-        ("lstm_1", 0.0, "constant"),
+    repairs = (
+        ("lstm_1_zero", 0.0, "constant"),
         ("lstm_1", 1.0, "constant"),
-        ("lstm_1", 1.0, "chrono"),
-    ):
+        ("lstm_1_chrono", 1.0, "chrono"),
+    )
+    for arm, bias, init in (("transformer", 1.0, "constant"), ("deltanet", 1.0, "constant"), *repairs):
         far = reach.get(arm, 200 if init == "chrono" else 50 * (1 + bias))
-        for delay in (25, 50, 100, 200, 400):
-            for seed in range(seeds):
-                run = run_row(
-                    "recall",
-                    arm,
-                    seed,
-                    1.0,
-                    source="first_token",
-                    seq_len=delay,
-                    forget_bias=bias,
-                    forget_init=init,
-                    group="delay",
-                )
-                runs.append(run)
-                learn(
-                    run, "first_token", delay, (300 if delay <= far else 1e7) * rng.uniform(0.7, 1.4), 1 / 99
-                )
-    for arm in ("transformer", "deltanet", "lstm_2"):
-        for width in (16, 32, 64):
-            for pairs in (4, 8, 16):
-                for seed in range(seeds):
-                    need = {"transformer": 0, "deltanet": pairs * 2, "lstm_2": pairs * 5}[arm]
-                    run = run_row(
-                        "recall",
-                        arm,
-                        seed,
-                        1.0,
-                        source="mqar",
-                        d_model=width,
-                        group="mqar",
-                        seq_len=pairs * 8,
-                        state_bytes=8.0
-                        * width
-                        * (pairs * 8 if arm == "transformer" else width / 4 if arm == "deltanet" else 1),
-                    )
-                    runs.append(run)
-                    learn(run, "mqar", pairs, 400 if width >= need else 1e5, 1 / 64)
-    return runs, rows
+        for delay, seed in itertools.product((25, 50, 100, 200, 400), range(seeds)):
+            more = {"forget_bias": bias, "forget_init": init, "group": "first_token", "seq_len": delay}
+            run = run_row("recall", arm, seed, 1.0, source="first_token", **more)
+            solved = (300 if delay <= far else 1e7) * rng.uniform(0.7, 1.4)
+            learn(run, "first_token", delay, solved, 1 / 99)
+    for arm, width, pairs, seed in itertools.product(
+        ("transformer", "deltanet", "lstm_2"), (16, 32, 64), (4, 8, 16), range(seeds)
+    ):
+        need = {"transformer": 0, "deltanet": pairs * 2, "lstm_2": pairs * 5}[arm]
+        state = {"transformer": pairs * 8, "deltanet": width / 4}.get(arm, 1) * 8.0 * width
+        more = {"d_model": width, "group": "mqar", "seq_len": pairs * 8, "state_bytes": state}
+        learn(
+            run_row("recall", arm, seed, 1.0, source="mqar", **more),
+            "mqar",
+            pairs,
+            400 if width >= need else 1e5,
+            1 / 64,
+        )
+    return runs, rows, curves
 
 
 def speed(repeats: int = 8, lengths=(128, 256, 512, 1024, 2048, 4096)) -> list[dict]:

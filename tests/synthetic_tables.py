@@ -1,7 +1,7 @@
 """Result tables with planted truths, in the columns of ``results/<tier>/*.csv``.
 
-``tables(study, seeds=3)`` returns a dict of DataFrames (runs, curves, context, recall, speed). What is planted
-is a module constant, so that a test can ask whether the analysis finds it again.
+``tables(study, seeds=3)`` returns a dict of DataFrames (runs, curves, context, recall, speed). What is
+planted is a module constant, so that a test can ask whether the analysis finds it again.
 """
 
 import numpy as np
@@ -199,7 +199,7 @@ def hybrids(seeds: int = 3) -> list[dict]:
         return 1.20 + 0.004 * (count - BEST_COUNT) ** 2
 
     for count, digits in SEED_POSITIONS.items():
-        arm = {0: "deltanet", 12: "transformer"}.get(count, f"hybrid_{count}")
+        arm = f"hybrid_{count}"
         where = [int(c, 12) for c in digits]
         for steps in (400, 1600):
             add(arm, where, "count", bowl(count) - 0.05 * (steps > 400), steps=steps)
@@ -218,9 +218,9 @@ def hybrids(seeds: int = 3) -> list[dict]:
         }
         for place, where in places.items():
             add(f"hybrid_{count}_{place}", list(where), "placement", bowl(count) + 0.03 * (place == "back"))
-    add("transformer_conv", range(12), "controls", bowl(12) - 0.15, conv="AD")
-    add("deltanet_noconv", [], "controls", bowl(0) + 0.2, conv="")
-    for arm, where in (("deltanet", []), ("hybrid_2", [5, 11]), ("transformer", range(12))):
+    add("hybrid_12_conv", range(12), "controls", bowl(12) - 0.15, conv="AD")
+    add("hybrid_0_noconv", [], "controls", bowl(0) + 0.2, conv="")
+    for arm, where in (("hybrid_0", []), ("hybrid_2", [5, 11]), ("hybrid_12", range(12))):
         for lr in 7.5e-4 * 2.0 ** np.arange(5):
             add(arm, list(where), "lr", bowl(len(list(where))) + 0.1 * np.log2(lr / 3e-3) ** 2, lr=lr)
     return rows
@@ -238,6 +238,9 @@ EMPTY = {
         "train_loss",
         "lr",
         "grad_norm",
+        "accuracy",
+        "grad_first",
+        "grad_last",
     ],
     "context": ["study", "run_id", "measure", "kind", "lo", "hi", "block", "loss", "bayes", "count"],
     "recall": ["study", "run_id", "task", "distance", "step", "accuracy", "loss", "chance", "count"],
@@ -276,13 +279,14 @@ def tables(study: str, seeds: int = 3, tier: str = "laptop", **more) -> dict[str
     elif study == "context":
         found["runs"], found["context"] = synthetic_rows.context(seeds, **more)
     elif study == "recall":
-        found["runs"], found["recall"] = synthetic_rows.recall(seeds)
+        found["runs"], found["recall"], found["curves"] = synthetic_rows.recall(seeds)
     elif study == "hybrids":
         found["runs"] = hybrids(seeds)
     elif study == "speed":
         found["speed"] = synthetic_rows.speed(**more)
         found["runs"] = scaling(1)[:0]
-    found["curves"] = [row for run in found["runs"] for row in _curve(run, rng)]
+    if "curves" not in found:
+        found["curves"] = [row for run in found["runs"] for row in _curve(run, rng)]
     runs = pd.DataFrame(found.pop("runs"), columns=list(run_row("x", "transformer", 0, 1.0)))
     runs["tier"] = tier
     frames = {name: pd.DataFrame(found.get(name, []), columns=columns) for name, columns in EMPTY.items()}
