@@ -1,0 +1,325 @@
+"""A run's folder: the only reader and writer of run files.
+
+::
+
+    runs/<run_id>/config.json        the whole configuration
+                  provenance.json    what the numbers depend on besides it: code, versions, device, kernel
+                  progress.jsonl     the curve, one row an evaluation
+                  checkpoint.pt      newest state of an unfinished run; checkpoint.previous.pt: the one before
+                  weights.pt         weights of a finished run
+                  tables/<name>.csv  measurements with many rows; "context-age" goes to the result "context"
+                  metrics.json       measurements with one value
+                  notes.txt          what a reader should know about the way (e.g. a damaged checkpoint)
+                  outcome.json       how it ended: written last, with the checksum of every file above
+
+A folder with an ``outcome.json`` is sealed: a file edited, emptied or lost afterwards makes the run
+``corrupt``, which is reported, and never used or overwritten silently. Files appear by rename, so a reader
+sees them whole; only ``progress.jsonl`` grows, and its last line may be torn when the process was killed.
+
+Errors of the disk become :class:`RecordError`, whose text names the file and says what to do.
+"""
+
+import csv
+import datetime
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from seqmix.config import RunConfig, SpeedConfig, parse_run
+from seqmix.files import RecordError, atomic_write, disk_error
+
+__all__ = ["ENDED", "RecordError", "RunFolder", "atomic_write", "disk_error", "run_folders"]
+
+ENDED = ("finished", "diverged", "failed")
+"""Ways to end. ``finished`` and ``diverged`` are results; a ``failed`` run is tried again when asked for."""
+
+CONFIG, PROVENANCE, CURVE = "config.json", "provenance.json", "progress.jsonl"
+METRICS, OUTCOME, NOTES, WEIGHTS = "metrics.json", "outcome.json", "notes.txt", "weights.pt"
+CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+BEFORE = "outcome.before.json"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+class RunFolder:
+    """One run's files. Creating the object touches nothing; the first write creates the folder."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.run_id = self.path.name
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / CHECKPOINT
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        return self.path / PREVIOUS
+
+    @property
+    def weights(self) -> Path:
+        return self.path / WEIGHTS
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock lies beside the folders, so that a folder can be deleted or replaced under its lock."""
+        return self.path.parent / ".locks" / f"{self.run_id}.lock"
+
+    def lock(self) -> FileLock:
+        """Return the lock held by who trains this run; the system releases it when the holder dies."""
+        try:
+            self.lock_path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_error(self.lock_path, error) from error
+        return FileLock(self.lock_path)
+
+    def write_config(self, config: RunConfig | SpeedConfig) -> None:
+        atomic_write(self.path / CONFIG, _json(config.model_dump(mode="json")))
+
+    def write_provenance(self, provenance: dict) -> None:
+        atomic_write(self.path / PROVENANCE, _json(provenance))
+
+    def write_metrics(self, metrics: dict) -> None:
+        """Replace the metrics (name -> number, text or plain data; NaN and infinity are allowed)."""
+        atomic_write(self.path / METRICS, _json(metrics))
+
+    def write_table(self, name: str, rows: Iterable[dict]) -> None:
+        """Replace table ``name``; columns are the keys, in order of appearance. Numbers keep every digit."""
+        rows = list(rows)
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        atomic_write(self.path / "tables" / f"{name}.csv", text.getvalue())
+
+    def append_curve(self, row: dict) -> None:
+        """Append one row to the curve; it must have a ``step``."""
+        self._append(CURVE, json.dumps({"step": int(row["step"]), **row}, ensure_ascii=False) + "\n")
+
+    def note(self, text: str) -> None:
+        """Keep a remark about how the run went; the engine shows it and ``seqmix status`` lists it."""
+        self._append(NOTES, " ".join(text.split()) + "\n")
+
+    def _append(self, name: str, line: str) -> None:
+        path = self.path / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise disk_error(path, error) from error
+
+    def truncate_curve(self, step: int) -> None:
+        """Drop the rows after ``step``: a run that resumes from an older checkpoint measures them again."""
+        kept = [row for row in self.curve() if row["step"] <= step]
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
+        atomic_write(self.path / CURVE, "".join(lines))
+
+    def replace_curve(self, rows: list[dict]) -> None:
+        """Write the whole curve anew (a checkpoint may carry the rows up to its step)."""
+        atomic_write(self.path / CURVE, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+    def finish(self, status: str, reason: str = "") -> None:
+        """Seal the record: write ``outcome.json`` with the checksum of every other file, last of all."""
+        if status not in ENDED:
+            raise ValueError(f"a run ends as one of {', '.join(ENDED)}, not {status!r}")
+        files = {}
+        for path in sorted(self._sealed_files()):
+            name = path.relative_to(self.path).as_posix()
+            files[name] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        outcome = {"status": status, "reason": reason, "finished_at": now, "files": files}
+        outcome["seal"] = hashlib.sha256(_json(outcome).encode()).hexdigest()
+        atomic_write(self.path / OUTCOME, _json(outcome))
+        if status != "failed":  # a failed run may be tried again from where it was
+            for path in (self.checkpoint, self.previous_checkpoint):
+                path.unlink(missing_ok=True)
+        (self.path / BEFORE).unlink(missing_ok=True)
+
+    def reopen(self) -> None:
+        """Unseal an ended run, to measure more from its weights or to try a failed one again."""
+        try:
+            os.replace(self.path / OUTCOME, self.path / BEFORE)
+        except OSError as error:
+            raise disk_error(self.path / OUTCOME, error) from error
+
+    @property
+    def reopened(self) -> bool:
+        """Whether the run was complete and is being re-measured: train nothing, measure from the weights."""
+        try:
+            before = json.loads((self.path / BEFORE).read_text("utf-8"))
+        except (OSError, ValueError):
+            return False
+        return before.get("status") == "finished" and not (self.path / OUTCOME).exists()
+
+    def clear(self) -> None:
+        """Delete the whole folder (only the engine does, for a run that starts again from nothing)."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _sealed_files(self) -> list[Path]:
+        names = (CONFIG, PROVENANCE, CURVE, METRICS, NOTES, WEIGHTS)
+        present = [self.path / name for name in names if (self.path / name).is_file()]
+        return present + list((self.path / "tables").glob("*.csv"))
+
+    def _read(self, name: str) -> dict:
+        path = self.path / name
+        try:
+            value = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise disk_error(path, error, "read") from error
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise RecordError(f"{path} is empty or torn; {self._remedy()}")
+        return value
+
+    def _remedy(self) -> str:
+        return f"restore the file, or delete the folder {self.path} to train the run again"
+
+    def config(self) -> RunConfig | SpeedConfig:
+        """Return the configuration; raises RecordError if the file is torn or belongs to another run."""
+        plain = self._read(CONFIG)
+        if not plain:
+            raise RecordError(f"{self.path / CONFIG} is missing; {self._remedy()}")
+        try:
+            config = parse_run(plain)
+        except (ValidationError, KeyError) as error:
+            first = str(error).splitlines()[0]
+            text = f"{self.path / CONFIG} is not a run's configuration ({first}); {self._remedy()}"
+            raise RecordError(text) from error
+        if config.run_id != self.run_id:
+            raise RecordError(
+                f"{self.path / CONFIG} describes the run {config.run_id}, not the one of its folder: it was "
+                f"edited or copied; {self._remedy()}"
+            )
+        return config
+
+    def provenance(self) -> dict:
+        return self._read(PROVENANCE)
+
+    def metrics(self) -> dict:
+        return self._read(METRICS)
+
+    def outcome(self) -> dict:
+        return self._read(OUTCOME)
+
+    def notes(self) -> list[str]:
+        path = self.path / NOTES
+        return path.read_text("utf-8").splitlines() if path.is_file() else []
+
+    def curve(self) -> list[dict]:
+        """Return the curve; a torn last line of an unfinished run is dropped, any other bad line raises."""
+        path = self.path / CURVE
+        try:
+            lines = path.read_text("utf-8").split("\n")
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecordError(f"cannot read {path}: {error}; {self._remedy()}") from error
+        rows = []
+        for number, line in enumerate(lines[:-1], start=1):
+            try:
+                rows.append(json.loads(line))
+                rows[-1]["step"] + 0
+            except (ValueError, KeyError, TypeError) as error:
+                text = f"{path}, line {number}, is not a row of a curve; {self._remedy()}"
+                raise RecordError(text) from error
+        if lines[-1] and (self.path / OUTCOME).exists():
+            raise RecordError(f"{path} ends in a torn line though the run has ended; {self._remedy()}")
+        return rows
+
+    def tables(self) -> dict[str, list[dict]]:
+        """Return every table, name -> rows; cells that read as numbers are numbers."""
+        found = {}
+        for path in sorted((self.path / "tables").glob("*.csv")):
+            with open(path, newline="", encoding="utf-8") as file:
+                found[path.stem] = [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return found
+
+    def problem(self, deep: bool = False) -> str:
+        """Say what is wrong with a sealed record, naming the file and the remedy; "" if nothing is.
+
+        Weights are checked by size unless ``deep``: hashing large models is slow.
+        """
+        try:
+            outcome = self._read(OUTCOME)
+            if not outcome:
+                return ""
+            plain = {key: value for key, value in outcome.items() if key != "seal"}
+            if hashlib.sha256(_json(plain).encode()).hexdigest() != outcome.get("seal"):
+                return f"{self.path / OUTCOME} was edited after the run ended; {self._remedy()}"
+            self.config()
+        except RecordError as error:
+            return str(error)
+        for name, expected in outcome["files"].items():
+            path = self.path / name
+            if not path.is_file():
+                return f"{path} is missing though the run has ended; {self._remedy()}"
+            if path.stat().st_size != expected["bytes"]:
+                state = "empty" if path.stat().st_size == 0 else "changed"
+                return f"{path} is {state}: not what was written when the run ended; {self._remedy()}"
+            if (deep or name != WEIGHTS) and _sha256(path) != expected["sha256"]:
+                return f"{path} was edited after the run ended (its checksum differs); {self._remedy()}"
+        return ""
+
+    def running(self) -> bool:
+        """Whether a living process holds this run's lock."""
+        if not self.lock_path.exists():
+            return False
+        try:
+            with self.lock().acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return False  # a read-only runs folder: nobody can be training in it
+
+    def status(self) -> str:
+        """Return new, running, interrupted, finished, diverged, failed or corrupt."""
+        if (self.path / OUTCOME).exists():
+            return "corrupt" if self.problem() else self.outcome()["status"]
+        if self.running():
+            return "running"
+        return "interrupted" if (self.path / CONFIG).exists() else "new"
+
+    def step(self) -> int:
+        """Return the last step on the curve (0: none)."""
+        rows = self.curve()
+        return int(rows[-1]["step"]) if rows else 0
+
+
+def run_folders(runs: Path) -> list[RunFolder]:
+    """Return every run's folder under ``runs``, by name. Folders starting with a dot are not runs."""
+    if not runs.is_dir():
+        return []
+    paths = sorted(path for path in runs.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [RunFolder(path) for path in paths]
