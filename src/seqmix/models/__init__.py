@@ -1,0 +1,34 @@
+"""The model families: one skeleton, one mixer a file, all built from a ``ModelConfig``.
+
+Reading order: ``lm.py`` (skeleton), ``registry.py``, then the mixers ``attention.py``, ``deltanet.py`` with
+``delta_rule.py`` (the equations), ``lstm.py``; ``initialise.py`` says how weights start. ``reference.py`` holds the slow
+float64 twins; only tests import it.
+
+>>> model = build(ModelConfig(pattern="DDAD", d_model=64, n_heads=4))
+>>> logits = model(tokens)                            # [B, T] -> [B, T, W]
+>>> state = model.initial_state(batch_size=1)
+>>> logits, state = model.step(tokens[:, 0], state)   # [B] -> [B, W]
+"""
+
+from torch import nn
+
+from seqmix.config import ModelConfig
+from seqmix.models.classic import ClassicLSTM
+from seqmix.models.groups import parameter_groups
+from seqmix.models.initialise import initialise
+from seqmix.models.lm import BlockLM
+
+__all__ = ["build", "parameter_groups"]
+
+
+def build(config: ModelConfig, seed: int = 0, kernel: str = "torch") -> nn.Module:
+    """Build the language model of ``config`` with weights that depend on ``seed`` and each parameter's name alone.
+
+    ``kernel``: ``"torch"`` (own form of the delta rule, any device) or ``"fla"`` (flash-linear-attention, CUDA only;
+    ImportError when it is not installed). The kernel changes speed and rounding, never the parameters.
+    """
+    if kernel not in ("torch", "fla"):
+        raise ValueError(f"unknown kernel {kernel!r}; known: torch, fla")
+    model = (BlockLM if config.skeleton == "block" else ClassicLSTM)(config, kernel)
+    initialise(model, config, seed)
+    return model

@@ -1,0 +1,98 @@
+"""Mixer A: causal softmax attention with rotary positions (Vaswani et al. 2017; Su et al. 2021).
+
+    o_t = sum_{s <= t} softmax_s(q_t · k_s / sqrt(K)) v_s ,   y_t = W_o [o_t of all heads]
+
+q, k, v come from one packed product. Cost per token grows with the context; the state is the cache of all k and v.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqmix.config import ModelConfig
+from seqmix.models.conv import ShortConv
+from seqmix.models.layers import rotate
+
+
+class KVCache(NamedTuple):
+    """Keys and values of the first ``position`` tokens, in buffers ``[B, H, S, K]`` with room for S >= position.
+
+    Steps write into the buffers in place. ``filled`` is shared by all states of one buffer and says how far it is
+    written, so that a second continuation of the same state notices, and copies instead of overwriting the first.
+    """
+
+    keys: Tensor
+    values: Tensor
+    position: int
+    filled: list[int]
+    conv: Tensor | None
+
+    def append(self, k: Tensor, v: Tensor, conv: Tensor | None) -> "KVCache":
+        """Return the cache with ``k, v [B, H, T, K]`` behind the present ones."""
+        keys, values, start, filled, _ = self
+        end = start + k.shape[2]
+        if end > keys.shape[2] or filled[0] != start:
+            room = (*keys.shape[:2], max(2 * keys.shape[2], end) - start, keys.shape[3])
+            keys = torch.cat([keys[:, :, :start], keys.new_empty(room)], 2)
+            values = torch.cat([values[:, :, :start], values.new_empty(room)], 2)
+            filled = [start]
+        keys[:, :, start:end] = k
+        values[:, :, start:end] = v
+        filled[0] = end
+        return KVCache(keys, values, end, filled, conv)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The numbers that the state holds, without the unused room."""
+        used = (self.keys[:, :, : self.position], self.values[:, :, : self.position])
+        return used if self.conv is None else (*used, self.conv)
+
+
+class Attention(nn.Module):
+    """Multi-head causal attention; see the module's docstring."""
+
+    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
+        super().__init__()
+        self.config = config
+        self.rope = "A" in config.rope
+        self.qkv = nn.Linear(config.d_model, 3 * config.d_model, bias=False)
+        self.conv = ShortConv(3 * config.d_model, config.conv_width) if "A" in config.conv else None
+        self.out = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def project(self, x: Tensor, position: int = 0, conv: Tensor | None = None) -> tuple:
+        """Return q, k, v ``[B, H, T, K]`` of ``x [B, T, D]`` and the convolution's next state."""
+        c = self.config
+        packed = self.qkv(x)
+        if self.conv is not None:
+            packed, conv = self.conv(packed, conv)
+        q, k, v = packed.view(*x.shape[:2], 3, c.n_heads, c.head_dim).unbind(2)
+        if self.rope:
+            q, k = rotate(q, c.rope_base, position), rotate(k, c.rope_base, position)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), conv
+
+    def forward(self, x: Tensor, state: KVCache | None = None) -> tuple[Tensor, KVCache | None]:
+        """Mix ``x [B, T, D]``; with a state, continue after it and return the next one."""
+        time, start = x.shape[1], 0 if state is None else state.position
+        q, k, v, conv = self.project(x, start, None if state is None else state.conv)
+        mask = None
+        if state is not None:
+            state = state.append(k, v, conv)
+            k, v = state.keys[:, :, : state.position], state.values[:, :, : state.position]
+            if start and time > 1:
+                mask = torch.ones(time, start + time, dtype=torch.bool, device=x.device).tril(start)
+        o = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=start == 0 and time > 1)
+        return self.out(o.transpose(1, 2).reshape(x.shape)), state
+
+    def weights(self, x: Tensor) -> Tensor:
+        """Return the attention weights ``[B, H, T, T]`` (query, key) for ``x [B, T, D]``, for looking inside."""
+        q, k, _, _ = self.project(x)
+        scores = (q @ k.mT) * self.config.head_dim**-0.5
+        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+        return scores.masked_fill(future, float("-inf")).softmax(-1)
+
+    def initial_state(self, batch_size: int) -> KVCache:
+        c, weight = self.config, self.qkv.weight
+        buffers = [weight.new_empty(batch_size, c.n_heads, c.max_length, c.head_dim) for _ in range(2)]
+        return KVCache(*buffers, 0, [0], None if self.conv is None else self.conv.initial_state(batch_size))

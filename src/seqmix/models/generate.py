@@ -1,0 +1,39 @@
+"""Sampling text: read the prompt in parallel, then one token at a time with the state."""
+
+import torch
+from torch import Tensor
+
+
+@torch.inference_mode()
+def generate(
+    model, tokens: Tensor, new_tokens: int, temperature: float = 1.0, top_k: int = 0, seed: int = 0
+) -> Tensor:
+    """Return ``[B, T + new_tokens]``: the prompt ``tokens [B, T]``, T >= 1, and what the model says next.
+
+    ``temperature`` 0 takes the most likely token; ``top_k`` > 0 samples among the k most likely ones only. The same seed
+    gives the same text on the same machine.
+    """
+    if tokens.shape[1] < 1 or new_tokens < 0 or temperature < 0:
+        raise ValueError(
+            "generate needs a prompt of at least one token, new_tokens >= 0 and temperature >= 0"
+        )
+    if new_tokens == 0:
+        return tokens
+    generator = torch.Generator(tokens.device).manual_seed(seed)
+    logits, state = model.prefill(tokens, model.initial_state(tokens.shape[0]))
+    out = [tokens, choose(logits[:, -1], temperature, top_k, generator)[:, None]]
+    for _ in range(new_tokens - 1):
+        logits, state = model.step(out[-1][:, 0], state)
+        out.append(choose(logits, temperature, top_k, generator)[:, None])
+    return torch.cat(out, 1)
+
+
+def choose(logits: Tensor, temperature: float, top_k: int, generator: torch.Generator) -> Tensor:
+    """Pick the next token ``[B]`` from ``logits [B, W]``."""
+    if temperature == 0:
+        return logits.argmax(-1)
+    logits = logits.float() / temperature
+    if top_k:
+        least = logits.topk(min(top_k, logits.shape[-1])).values[..., -1:]
+        logits = logits.masked_fill(logits < least, float("-inf"))
+    return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]

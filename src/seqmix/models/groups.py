@@ -1,0 +1,34 @@
+"""Parameter groups for the optimiser: what scales with width, and what decays."""
+
+from torch import nn
+
+
+def parameter_groups(model: nn.Module, lr: float, lr_width: int, weight_decay: float) -> list[dict]:
+    """Return AdamW's groups, each with ``name``, ``params``, ``lr``, ``initial_lr`` and ``weight_decay``.
+
+    ``hidden``: the matrices of the layers, with learning rate lr * lr_width / D (lr if lr_width is 0; Yang et al. 2022,
+    table 8) and weight decay. ``embedding``: embeddings and head, lr, no decay. ``other``: norm gains, biases, decays and
+    convolution filters, whose fan-in does not grow with D: lr, no decay.
+    """
+    members: dict[str, list] = {"hidden": [], "embedding": [], "other": []}
+    for name, parameter in model.named_parameters():
+        members[group_of(name, parameter.dim())].append(parameter)
+    hidden_lr = lr * lr_width / model.config.d_model if lr_width else lr
+    return [
+        {
+            "name": name,
+            "params": params,
+            "lr": hidden_lr if name == "hidden" else lr,
+            "initial_lr": hidden_lr if name == "hidden" else lr,
+            "weight_decay": weight_decay if name == "hidden" else 0.0,
+        }
+        for name, params in members.items()
+        if params
+    ]
+
+
+def group_of(name: str, dimensions: int) -> str:
+    """Return the group of one parameter."""
+    if not name.startswith("layers."):
+        return "embedding" if dimensions == 2 else "other"
+    return "hidden" if dimensions == 2 and not name.endswith("conv.weight") else "other"

@@ -1,0 +1,91 @@
+"""Mixer L: long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000).
+
+    i, f, g, o = W x_t + U h_{t-1} + b        (rows in PyTorch's order i, f, g, o)
+    c_t = σ(f) * c_{t-1} + σ(i) * tanh(g) ,   h_t = σ(o) * tanh(c_t)
+
+One bias: PyTorch's second one is redundant and would double the step of the bias, so it is a fixed zero.
+"""
+
+import math
+import warnings
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqmix.config import ModelConfig
+from seqmix.models.conv import ShortConv
+
+
+class LSTMState(NamedTuple):
+    """Hidden and cell state ``[B, width]`` (and the short convolution's, if there is one)."""
+
+    hidden: Tensor
+    cell: Tensor
+    conv: Tensor | None = None
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return tuple(part for part in self if part is not None)
+
+
+class LSTMLayer(nn.Module):
+    """One LSTM layer ``inputs -> width`` on PyTorch's fused sequence kernel (oneDNN, cuDNN)."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.input_weight = nn.Parameter(torch.empty(4 * width, inputs))
+        self.recurrent_weight = nn.Parameter(torch.empty(4 * width, width))
+        self.bias = nn.Parameter(torch.empty(4 * width))
+        self.register_buffer("second_bias", torch.zeros(4 * width), persistent=False)
+
+    @property
+    def width(self) -> int:
+        return self.recurrent_weight.shape[1]
+
+    def forward(self, x: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
+        """Run ``x [B, T, inputs]`` to ``[B, T, width]``, from ``state`` (zeros if none); return the last state."""
+        if state is None:
+            state = self.initial_state(x.shape[0])
+        weights = (self.input_weight, self.recurrent_weight, self.bias, self.second_bias)
+        start = (state.hidden[None], state.cell[None])
+        with warnings.catch_warnings():  # cuDNN would like one block of memory; it copies, which costs little
+            warnings.filterwarnings("ignore", message=".*single contiguous chunk of memory.*")
+            out, hidden, cell = torch._VF.lstm(x, start, weights, True, 1, 0.0, self.training, False, True)
+        return out, LSTMState(hidden[0], cell[0])
+
+    def initial_state(self, batch_size: int) -> LSTMState:
+        zeros = self.bias.new_zeros(batch_size, self.width)
+        return LSTMState(zeros, zeros.clone())
+
+
+class LSTMMixer(nn.Module):
+    """An LSTM layer D -> width and an output product width -> D, near attention's 4 D² parameters."""
+
+    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
+        super().__init__()
+        width = mixer_width(config)
+        self.conv = ShortConv(config.d_model, config.conv_width) if "L" in config.conv else None
+        self.lstm = LSTMLayer(config.d_model, width)
+        self.out = nn.Linear(width, config.d_model, bias=False)
+
+    def forward(self, x: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState | None]:
+        """Mix ``x [B, T, D]``; with a state, continue after it and return the next one."""
+        conv = None if state is None else state.conv
+        if self.conv is not None:
+            x, conv = self.conv(x, conv)
+        h, last = self.lstm(x, state)
+        return self.out(h), None if state is None else last._replace(conv=conv)
+
+    def initial_state(self, batch_size: int) -> LSTMState:
+        conv = None if self.conv is None else self.conv.initial_state(batch_size)
+        return self.lstm.initial_state(batch_size)._replace(conv=conv)
+
+
+def mixer_width(config: ModelConfig) -> int:
+    """Hidden width r of the mixer: ``lstm_width``, or the r whose 4 D r + 4 r² + 4 r + D r is nearest to 4 D²."""
+    if config.lstm_width:
+        return config.lstm_width
+    d = config.d_model
+    exact = (math.sqrt((5 * d + 4) ** 2 + 64 * d * d) - (5 * d + 4)) / 8
+    return max(1, round(exact))

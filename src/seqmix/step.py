@@ -1,0 +1,56 @@
+"""One optimiser step, the only one: the trainer calls it and ``seqmix bench`` times it.
+
+Forward (under autocast if asked), cross-entropy over the scored tokens, backward, clipping, fused AdamW.
+"""
+
+import contextlib
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqmix.config import TrainConfig
+from seqmix.models import parameter_groups
+
+IGNORE = -100
+"""Target that is not scored."""
+
+
+class TrainStep:
+    """The step of one model: ``loss_sum, grad_norm = step(inputs, targets, lr_scale)``.
+
+    ``optimizer`` is public: its state dict belongs in checkpoints.
+    """
+
+    def __init__(self, model: nn.Module, train_config: TrainConfig, device: torch.device | str) -> None:
+        c = train_config
+        self.model, self.config, self.device = model, c, torch.device(device)
+        groups = parameter_groups(model, c.lr, c.lr_width, c.weight_decay)
+        self.optimizer = torch.optim.AdamW(groups, betas=(c.beta1, c.beta2), fused=True)
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def autocast(self):
+        """The context of the forward pass."""
+        if self.config.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def __call__(self, inputs: Tensor, targets: Tensor, lr_scale: float) -> tuple[Tensor, Tensor]:
+        """Take one step on ``inputs, targets [B, T]`` (-100: not scored) at ``lr_scale`` times the peak learning rate.
+
+        Returns the summed loss of the scored tokens, nats, and the gradient norm before clipping; both are tensors that
+        nothing has waited for. The gradient is that of the mean over scored tokens.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * lr_scale
+        with self.autocast():
+            logits = self.model(inputs)
+        loss_sum = F.cross_entropy(
+            logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum"
+        )
+        scored = (targets != IGNORE).sum().clamp(min=1)
+        (loss_sum / scored).backward()
+        grad_norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss_sum.detach(), grad_norm
