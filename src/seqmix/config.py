@@ -31,11 +31,11 @@ class Frozen(BaseModel):
         fields = type(self).model_fields
         labels = {name for name, field in fields.items() if (field.json_schema_extra or {}).get("label")}
         plain = self.model_dump(mode="json", exclude_defaults=True, exclude=labels)
-        for name in plain:
+        for name in list(plain):
             value = getattr(self, name)
             if isinstance(value, Frozen):
                 plain[name] = value.scientific()
-        return plain
+        return {name: value for name, value in plain.items() if value != {}}
 
     def sha256(self) -> str:
         """Return the hash of the canonical JSON of the scientific fields."""
@@ -53,7 +53,8 @@ class ModelConfig(Frozen):
 
     pattern: str = Field(min_length=1, max_length=256, description="one letter a layer: A, D, G or L")
     skeleton: Literal["block", "classic"] = Field(
-        "block", description="block: norm-mixer-norm-MLP with residuals; classic: stacked LSTM, no MLP, no residual"
+        "block",
+        description="block: norm-mixer-norm-MLP with residuals; classic: stacked LSTM, no MLP, no residual",
     )
     d_model: int = Field(64, ge=1, le=16384, description="model width D")
     n_heads: int = Field(4, ge=1, le=256, description="heads H of A, D and G; must divide d_model")
@@ -131,7 +132,9 @@ class TrainConfig(Frozen):
     batch_size: int = Field(16, ge=1, description="sequences a step")
     lr: float = Field(3e-3, gt=0, lt=1, description="peak learning rate of hidden matrices at width lr_width")
     lr_width: int = Field(
-        64, ge=0, description="hidden matrices use lr * lr_width / D (muP-like); 0: lr as it is for every width"
+        64,
+        ge=0,
+        description="hidden matrices use lr * lr_width / D (muP-like); 0: lr as it is for every width",
     )
     warmup: float = Field(0.05, ge=0, lt=1, description="fraction of steps with a linear rise")
     decay: float = Field(0.3, ge=0, le=1, description="fraction of steps with a linear fall at the end")
@@ -141,7 +144,9 @@ class TrainConfig(Frozen):
     weight_decay: float = Field(0.1, ge=0, description="on matrices only")
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="autocast dtype; weights are float32")
-    kernel: Literal["torch", "fla"] = Field("torch", description="delta rule: own PyTorch form, or flash-linear-attention")
+    kernel: Literal["torch", "fla"] = Field(
+        "torch", description="delta rule: own PyTorch form, or flash-linear-attention"
+    )
     eval_sequences: int = Field(64, ge=1, description="held-out windows for every loss")
     eval_points: int = Field(8, ge=1, description="evaluations during training, log-spaced in tokens, last at the end")
     target_loss: float = Field(0.0, ge=0, description="stop early at this running loss (recall tasks); 0: never")
@@ -161,7 +166,9 @@ class RunConfig(Frozen):
     train: TrainConfig = TrainConfig()
     seed: int = Field(0, ge=0, description="seed of the initial weights")
     data_seed: int = Field(0, ge=0, description="seed of the order of the data; the same for every architecture")
-    evaluate: tuple[str, ...] = label((), "extra measurements after training, by name (a finished run can be re-measured)")
+    evaluate: tuple[str, ...] = label(
+        (), "extra measurements after training, by name (a finished run can be re-measured)"
+    )
 
     @property
     def tokens(self) -> int:
@@ -182,8 +189,8 @@ class SpeedConfig(Frozen):
     study: str = label("", "the study that asked for this measurement")
     tier: str = label("", "quick, laptop or gpu")
     group: str = label("", "the part of the study")
-    models: dict[str, ModelConfig] = Field(description="arm -> model")
-    mode: Literal["train", "prefill", "decode", "demo"] = "train"
+    models: dict[str, ModelConfig] = Field(description="arm -> model; the documents' demos bring their own")
+    mode: Literal["train", "prefill", "decode", "document_3", "document_4"] = "train"
     lengths: tuple[int, ...] = Field((128,), description="sequence lengths T, tokens")
     batch_size: int = Field(1, ge=1)
     tokens_per_call: int = Field(0, ge=0, description="if > 0, batch = tokens_per_call / T instead of batch_size")

@@ -1,0 +1,202 @@
+"""Measurements of a trained model: held-out loss, loss by position, context interventions, recall.
+
+Every measurement uses the same fixed windows for every architecture, and groups the windows into ``BLOCKS`` blocks of
+consecutive windows, so that the analysis can resample blocks (paired over architectures) without keeping every loss.
+Positions are token indices from 1 (the first predicted token has index 1: it was predicted from one token of context).
+"""
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from seqmix.config import RunConfig
+
+__all__ = ["BLOCKS", "MEASURES", "held_out", "losses", "octave_edges"]
+
+BLOCKS = 32
+"""Groups of evaluation windows that the bootstrap resamples."""
+
+CONTEXT_WINDOWS = 16
+"""Windows of the context measurements for each window of the ordinary loss: a bin needs thousands of tokens."""
+
+TOKENS_PER_CALL = 32_768
+
+IGNORE = -100
+
+
+@torch.no_grad()
+def losses(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, place: torch.device) -> np.ndarray:
+    """Return the loss of every target, nats, [n, T] float64; 0 where the target is not scored (-100)."""
+    rows = max(1, TOKENS_PER_CALL // inputs.shape[1])
+    out = []
+    for first in range(0, len(inputs), rows):
+        logits = model(torch.from_numpy(inputs[first : first + rows]).to(place)).float()
+        goal = torch.from_numpy(targets[first : first + rows]).to(place)
+        out.append(
+            F.cross_entropy(logits.flatten(0, 1), goal.flatten(), reduction="none", ignore_index=IGNORE)
+            .view_as(goal)
+            .cpu()
+        )
+    return torch.cat(out).double().numpy()
+
+
+@torch.no_grad()
+def _accuracy(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, place: torch.device) -> float:
+    rows = max(1, TOKENS_PER_CALL // inputs.shape[1])
+    right = scored = 0
+    for first in range(0, len(inputs), rows):
+        goal = torch.from_numpy(targets[first : first + rows]).to(place)
+        hit = model(torch.from_numpy(inputs[first : first + rows]).to(place)).argmax(-1) == goal
+        asked = goal != IGNORE
+        right, scored = right + int((hit & asked).sum()), scored + int(asked.sum())
+    return right / scored
+
+
+def held_out(model: torch.nn.Module, windows: Any, place: torch.device) -> dict[str, float]:
+    """Loss on the held-out windows: mean over tokens (nats), its standard error over windows, and the accuracy.
+
+    Where the source knows its Bayes loss, also that loss on the same tokens and the excess over it.
+    """
+    model.eval()
+    each = losses(model, windows.inputs, windows.targets, place)
+    scored = windows.targets != IGNORE
+    per_window = each.sum(1) / scored.sum(1)
+    out = {
+        "loss": float(each.sum() / scored.sum()),
+        "loss_se": float(per_window.std(ddof=1) / math.sqrt(len(per_window))),
+    }
+    if windows.bayes is not None:
+        out["bayes"] = float(windows.bayes[scored].mean())
+        out["excess"] = out["loss"] - out["bayes"]
+    if not scored.all():
+        out["accuracy"] = _accuracy(model, windows.inputs, windows.targets, place)
+    model.train()
+    return out
+
+
+def first_token_gradient(
+    model: torch.nn.Module, windows: Any, config: RunConfig, place: torch.device
+) -> dict[str, float]:
+    """Norm of the gradient of the answer's loss at the first and at the last input embedding (task first_token only).
+
+    The ratio says how much of the training signal reaches the token that must be remembered; it is the quantity that
+    the "vanishing gradient" explanation is about.
+    """
+    if config.data.source != "first_token":
+        return {}
+    inputs, targets = (torch.from_numpy(x[:32]).to(place) for x in (windows.inputs, windows.targets))
+    with torch.enable_grad():
+        embedded = model.embed(inputs).detach().requires_grad_()
+        logits = model.from_embeddings(embedded)
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE)
+        (grad,) = torch.autograd.grad(loss, embedded)
+    norms = grad.float().norm(dim=-1).mean(0)
+    return {"grad_first": float(norms[0]), "grad_last": float(norms[-1])}
+
+
+def octave_edges(length: int, per_octave: int = 2) -> list[int]:
+    """Return bin edges 1, 2, 3, 4, 6, 8, 11, ... up to length + 1 (``per_octave`` bins a doubling)."""
+    octaves = math.log2(length)
+    edges = {round(2 ** (k / per_octave)) for k in range(math.floor(octaves * per_octave + 1e-9) + 1)}
+    return [*sorted(e for e in edges if e <= length), length + 1]
+
+
+def _block_rows(
+    measure: str, kind: str, lo: int, hi: int, each: np.ndarray, weight: np.ndarray, bayes: np.ndarray | None
+) -> list[dict]:
+    """One row a block: mean loss, mean Bayes loss and count of the weighted tokens of that block. Arrays [n, ...]."""
+    rows = []
+    for block, members in enumerate(np.array_split(np.arange(len(each)), min(BLOCKS, len(each)))):
+        count = int(weight[members].sum())
+        if count:
+            mean = lambda x: float((x[members] * weight[members]).sum() / count)  # noqa: B023, E731 used at once
+            rows.append(
+                {
+                    "measure": measure,
+                    "kind": kind,
+                    "lo": lo,
+                    "hi": hi,
+                    "block": block,
+                    "loss": mean(each),
+                    "bayes": mean(bayes) if bayes is not None else math.nan,
+                    "count": count,
+                }
+            )
+    return rows
+
+
+def by_index(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+    """Loss by token index, and, where the source knows them, by kind of token and by age of the last mention."""
+    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences)
+    each = losses(model, windows.inputs, windows.targets, place)
+    index = np.broadcast_to(np.arange(1, each.shape[1] + 1), each.shape)
+    masks = {"all": windows.targets != IGNORE}
+    if windows.kind is not None:
+        masks |= {name: windows.kind == code for code, name in enumerate(windows.kinds)}
+    rows: list[dict] = []
+    edges = octave_edges(each.shape[1])
+    for kind, mask in masks.items():
+        for lo, hi in pairwise(edges):
+            rows += _block_rows("index", kind, lo, hi, each, mask & (index >= lo) & (index < hi), windows.bayes)
+    if windows.age is not None:
+        edges = octave_edges(each.shape[1], per_octave=1)
+        for lo, hi in pairwise(edges):
+            rows += _block_rows("age", "value", lo, hi, each, (windows.age >= lo) & (windows.age < hi), windows.bayes)
+    return {"context": rows}
+
+
+def by_truncation(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+    """Loss of the last token of each window when only the last c tokens are visible, c = 1, 2, 4, ..., T.
+
+    Exact and fully paired: the same targets at every c. Recurrent states start at zero where the text is cut.
+    """
+    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences)
+    length, rows = windows.inputs.shape[1], []
+    for visible in sorted({2**k for k in range(int(math.log2(length)) + 1)} | {length}):
+        inputs = np.ascontiguousarray(windows.inputs[:, length - visible :])
+        each = losses(model, inputs, np.ascontiguousarray(windows.targets[:, length - visible :]), place)[:, -1:]
+        rows += _block_rows("truncate", "all", visible, visible + 1, each, np.ones_like(each), None)
+    return {"context": rows}
+
+
+def by_shuffling(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+    """Loss of the last token when all tokens farther away than c are put in random order: is far *order* used?"""
+    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences)
+    length, rows, rng = windows.inputs.shape[1], [], np.random.default_rng(17)
+    order = rng.permuted(np.broadcast_to(np.arange(length), windows.inputs.shape), axis=1)
+    for kept in (k for k in (4, 16, 64, 256, 1024) if k < length):
+        far = length - kept
+        inputs = windows.inputs.copy()
+        inputs[:, :far] = np.take_along_axis(windows.inputs[:, :far], order[:, :far].argsort(1), axis=1)
+        each = losses(model, inputs, windows.targets, place)[:, -1:]
+        rows += _block_rows("shuffle", "all", kept, kept + 1, each, np.ones_like(each), None)
+    return {"context": rows}
+
+
+def recall(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+    """Accuracy and loss on the scored positions of a recall task, on fresh sequences."""
+    windows = source.evaluation(512, split="test")
+    scored = windows.targets != IGNORE
+    each = losses(model, windows.inputs, windows.targets, place)
+    distance = config.data.pairs or config.data.seq_len
+    return {
+        "recall": [
+            {
+                "task": config.data.source,
+                "distance": distance,
+                "step": config.train.steps,
+                "accuracy": _accuracy(model, windows.inputs, windows.targets, place),
+                "loss": float(each.sum() / scored.sum()),
+                "chance": source.chance,
+                "count": int(scored.sum()),
+            }
+        ]
+    }
+
+
+MEASURES = {"index": by_index, "truncate": by_truncation, "shuffle": by_shuffling, "recall": recall}
+"""Measurements by the name that ``RunConfig.evaluate`` uses; each returns table name -> rows."""

@@ -1,0 +1,163 @@
+"""Timing and memory: several models interleaved in one process, in randomised order, so that drift cancels.
+
+One row a timed call. Medians, ratios and their intervals are the analysis' business. Every cell is warmed up first;
+random weights and tokens; on a GPU the clock stops after a synchronisation. An A/A control (the first arm once more
+under the name ``<arm>_again``) shows what the machine's noise alone does to a ratio.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqmix import accounting, demos, models, provenance
+from seqmix.config import ModelConfig, SpeedConfig, TrainConfig
+from seqmix.record import RunFolder
+from seqmix.step import TrainStep
+from seqmix.train import Interrupted, choose_device
+
+__all__ = ["measure"]
+
+WARM_UP_CALLS = 3
+CONTROL = "_again"
+
+
+def measure(
+    config: SpeedConfig,
+    folder: RunFolder,
+    progress: Callable[[dict[str, Any]], Any] = lambda info: None,
+    device: str = "auto",
+) -> None:
+    """Run one interleaved measurement and leave its record in ``folder``; raises Interrupted when asked to stop."""
+    torch.set_flush_denormal(True)
+    place = choose_device(device)
+    before = torch.get_num_threads()
+    torch.set_num_threads(config.threads)
+    try:
+        folder.write_config(config)
+        folder.write_provenance(provenance.collect(str(place), "torch", config.precision))
+        began = time.perf_counter()
+        cells = _cells(config, place)
+        rows = _time_interleaved(cells, config, place, progress)
+    finally:
+        torch.set_num_threads(before)
+    folder.write_table("speed", rows)
+    folder.write_metrics({"seconds": time.perf_counter() - began, "evaluated": []})
+    folder.finish("finished", "")
+
+
+Cell = tuple[dict[str, Any], Callable[[], Any]]
+"""The columns that say what is timed, and the call itself."""
+
+
+def _cells(config: SpeedConfig, place: torch.device) -> list[Cell]:
+    if config.mode in ("document_3", "document_4"):
+        return demos.cells(config.mode, config.lengths)
+    make = {"train": _train_call, "prefill": _prefill_call, "decode": _decode_call}[config.mode]
+    arms = dict(config.models)
+    first = next(iter(arms))
+    arms[first + CONTROL] = arms[first]
+    cells = []
+    for arm, model_config in arms.items():
+        model = models.build(model_config, seed=0).to(place)
+        for length in config.lengths:
+            batch = max(1, config.tokens_per_call // length) if config.tokens_per_call else config.batch_size
+            call, tokens, peak = make(model, model_config, config, batch, length, place)
+            cells.append((_describe(arm, config, model_config, batch, length, tokens, peak), call))
+    return cells
+
+
+def _describe(
+    arm: str, config: SpeedConfig, model: ModelConfig, batch: int, length: int, tokens: int, peak: int
+) -> dict[str, Any]:
+    return {
+        "arm": arm,
+        "mode": config.mode,
+        "length": length,
+        "batch_size": batch,
+        "tokens": tokens,
+        "peak_bytes": peak,
+        "params_non_embedding": accounting.parameters(model)["non_embedding"],
+        "state_bytes": accounting.state_bytes(model, length) * batch,
+        "threads": config.threads,
+        "precision": config.precision,
+    }
+
+
+def _tokens(model: ModelConfig, batch: int, length: int, place: torch.device) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(length)
+    return torch.randint(model.vocab_size, (batch, length), generator=generator).to(place)
+
+
+def _train_call(model, model_config, config: SpeedConfig, batch: int, length: int, place):
+    """One optimiser step on [batch, length] tokens; the very step the trainer takes."""
+    step = TrainStep(model, TrainConfig(precision=config.precision), place)
+    inputs = _tokens(model_config, batch, length, place)
+    peak = _activation_bytes(lambda: model(inputs).float().sum(), place)
+    return (lambda: step(inputs, inputs, 0.0)), batch * length, peak
+
+
+def _prefill_call(model, model_config, config: SpeedConfig, batch: int, length: int, place):
+    """Read ``length`` tokens at once (logits of all positions, no gradient)."""
+    inputs = _tokens(model_config, batch, length, place)
+
+    @torch.no_grad()
+    def call():
+        with torch.autocast(place.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            return model(inputs)
+
+    return call, batch * length, 0
+
+
+def _decode_call(model, model_config, config: SpeedConfig, batch: int, length: int, place):
+    """One new token a sequence after ``length`` tokens of context (KV cache or recurrent state)."""
+    with torch.no_grad():
+        _, state = model.prefill(_tokens(model_config, batch, length, place), model.initial_state(batch))
+    token = torch.zeros(batch, dtype=torch.long, device=place)
+
+    @torch.no_grad()
+    def call():
+        return model.step(token, state)
+
+    return call, batch, 0
+
+
+def _activation_bytes(forward: Callable[[], torch.Tensor], place: torch.device) -> int:
+    """Bytes kept for the backward pass (distinct storages saved by autograd), the memory that grows with B and T."""
+    seen: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        seen[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = forward()
+    total = sum(seen.values())
+    del loss
+    return total
+
+
+def _time_interleaved(
+    cells: list[Cell], config: SpeedConfig, place: torch.device, progress: Callable
+) -> list[dict[str, Any]]:
+    """Time every cell once a round, in a new random order each round."""
+    wait = torch.cuda.synchronize if place.type == "cuda" else (lambda: None)
+    for _, call in cells:
+        for _ in range(WARM_UP_CALLS):
+            call()
+    rng, rows, order = np.random.default_rng(0), [], 0
+    for repeat in range(config.repeats):
+        for index in rng.permutation(len(cells)):
+            columns, call = cells[index]
+            wait()
+            start = time.perf_counter()
+            call()
+            wait()
+            rows.append(columns | {"repeat": repeat, "order": order, "seconds": time.perf_counter() - start})
+            order += 1
+        if progress({"step": repeat + 1, "steps": config.repeats, "tokens": 0, "loss": float("nan")}):
+            raise Interrupted(f"stopped after {repeat + 1} of {config.repeats} rounds; a measurement starts anew")
+    return rows

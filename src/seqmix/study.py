@@ -1,0 +1,251 @@
+"""Studies: a YAML grid, once per tier -> the list of runs, in the order in which they are worth doing.
+
+A study file (``studies/<name>.yaml``) is data, no code. ``studies/arms.yaml`` names the architectures (arms) and the
+sizes (rungs) that all studies share. Every arm of a rung is matched to the rung's Transformer in non-embedding
+parameters (within 3 %, or planning fails).
+"""
+
+import functools
+import itertools
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from seqmix import accounting, data, provenance
+from seqmix.config import Frozen, ModelConfig, RunConfig, SpeedConfig
+from seqmix.paths import Paths
+
+__all__ = ["Study", "StudyError", "load", "names", "plan"]
+
+TEXT_SOURCES = {"stdlib", "folder", "prose"}
+"""Sources that ``source=`` and ``path=`` replace; synthetic sources and tasks stay what the study says."""
+
+TIERS = ("quick", "laptop", "gpu")
+
+
+class StudyError(ValueError):
+    """A study file or a request to change it is wrong; the message names the file or the parameter."""
+
+
+class Rung(Frozen):
+    """One size: the reference Transformer whose non-embedding parameters all arms match."""
+
+    layers: int = Field(ge=1)
+    d_model: int = Field(ge=1)
+    n_heads: int = Field(ge=1)
+
+
+class Arm(Frozen):
+    """One architecture. ``pattern`` is repeated until the rung's depth is reached; ``layers`` fixes the depth."""
+
+    pattern: str
+    layers: int = Field(0, ge=0, description="0: the rung's depth")
+    model: dict[str, Any] = Field(default_factory=dict, description="further ModelConfig fields")
+
+
+class Group(Frozen):
+    """One part of a study: arms x sizes x grid x seeds."""
+
+    name: str
+    kind: Literal["train", "speed"] = "train"
+    arms: tuple[str, ...]
+    sizes: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    base: dict[str, dict[str, Any]] = Field(default_factory=dict, description="model, data, train or speed fields")
+    per_arm: dict[str, dict[str, Any]] = Field(default_factory=dict, description="arm -> dotted field -> value")
+    per_size: dict[str, dict[str, Any]] = Field(default_factory=dict, description="size -> dotted field -> value")
+    grid: dict[str, list[Any]] = Field(default_factory=dict, description="dotted field -> values; a product of all")
+    evaluate: tuple[str, ...] = ()
+
+
+class Tier(Frozen):
+    """What one tier of a study runs."""
+
+    groups: tuple[Group, ...]
+
+
+class Study(Frozen):
+    """A study file."""
+
+    title: str
+    question: str
+    tiers: dict[Literal["quick", "laptop", "gpu"], Tier]
+
+
+class Library(Frozen):
+    """``studies/arms.yaml``."""
+
+    arms: dict[str, Arm]
+    rungs: dict[str, Rung]
+
+
+def names(paths: Paths | None = None) -> list[str]:
+    """Return the names of all studies."""
+    folder = (paths or Paths()).studies
+    return sorted(file.stem for file in folder.glob("*.yaml") if file.stem != "arms")
+
+
+def load(name: str, paths: Paths | None = None) -> Study:
+    """Read and check one study file; raises StudyError naming the file and the first mistakes."""
+    paths = paths or Paths()
+    if name not in names(paths):
+        raise StudyError(f"no study named {name!r}; known: {', '.join(names(paths))}")
+    return _read(paths.studies / f"{name}.yaml", Study)
+
+
+@functools.lru_cache
+def _library(file: Path) -> Library:
+    return _read(file, Library)
+
+
+def _read(file: Path, kind: type[Frozen]):
+    try:
+        return kind.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise StudyError(f"{file}: {error}") from error
+
+
+def plan(
+    name: str,
+    tier: str = "quick",
+    seeds: int = 0,
+    source: str = "",
+    path: str = "",
+    overrides: dict[str, Any] | None = None,
+    paths: Paths | None = None,
+) -> list[RunConfig | SpeedConfig]:
+    """Return the runs of a study at a tier, seed-major: seed 0 of every cell first, then seed 1, ...
+
+    ``seeds`` > 0 replaces the number of seeds; ``source``/``path`` replace the corpus of the groups that use real
+    text (``path`` alone means a folder of text). ``overrides`` maps ``arms``, ``sizes`` or ``groups`` to a list of
+    names to keep, and dotted fields such as ``train.steps`` to a value for every run. Runs that several groups ask for
+    (the same science) appear once a group. Raises StudyError for anything unknown or inconsistent.
+    """
+    paths = paths or Paths()
+    study, library = load(name, paths), _library(paths.studies / "arms.yaml")
+    if tier not in study.tiers:
+        raise StudyError(f"study {name!r} has no tier {tier!r}; it has: {', '.join(study.tiers)}")
+    request = dict(overrides or {})
+    keep = {part: request.pop(part, None) for part in ("groups", "arms", "sizes")}
+    groups = [_narrow(group, keep, name) for group in study.tiers[tier].groups]
+    groups = [group for group in groups if _filled(group) and _wanted(group.name, keep["groups"])]
+    if not groups:
+        raise StudyError(
+            f"nothing of study {name!r} is left after {keep}; groups: "
+            + ", ".join(group.name for group in study.tiers[tier].groups)
+        )
+    order: list[tuple[int, int, RunConfig | SpeedConfig]] = []
+    for rank, group in enumerate(groups):
+        labels = {"study": name, "tier": tier, "group": group.name}
+        if group.kind == "speed":
+            order += [(0, rank, config) for config in _speed_runs(group, library, labels, request)]
+            continue
+        chosen = tuple(range(seeds)) if seeds and len(group.seeds) > 0 else group.seeds
+        corpus = _corpus(group, source, path)
+        for seed in chosen:
+            cells = _train_runs(group, library, labels, request, corpus)
+            order += [(seed, rank, config.model_copy(update={"seed": seed, "data_seed": seed})) for config in cells]
+    return [config for _, _, config in sorted(order, key=lambda item: item[:2])]
+
+
+def _wanted(name: str, chosen: list[str] | None) -> bool:
+    return not chosen or name in chosen
+
+
+def _filled(group: Group) -> bool:
+    return bool(group.sizes) and (
+        bool(group.arms) or group.base.get("speed", {}).get("mode", "").startswith("document")
+    )
+
+
+def _narrow(group: Group, keep: dict[str, list[str] | None], study: str) -> Group:
+    arms = tuple(arm for arm in group.arms if _wanted(arm, keep["arms"]))
+    sizes = tuple(size for size in group.sizes if _wanted(size, keep["sizes"]))
+    return group.model_copy(update={"arms": arms, "sizes": sizes})
+
+
+def _corpus(group: Group, source: str, path: str) -> dict[str, Any]:
+    wanted = source or ("folder" if path else "")
+    if not wanted or group.base.get("data", {}).get("source", "stdlib") not in TEXT_SOURCES:
+        return {}
+    return {"data.source": wanted, "data.path": path}
+
+
+def _train_runs(group: Group, library: Library, labels: dict, request: dict, corpus: dict) -> list[RunConfig]:
+    runs = []
+    for size, arm, values in itertools.product(group.sizes, group.arms, _product(group.grid)):
+        fields = {"data": dict(group.base.get("data", {})), "train": dict(group.base.get("train", {}))}
+        extra = dict(group.base.get("model", {}))
+        merged = group.per_size.get(size, {}) | group.per_arm.get(arm, {}) | values | corpus | request
+        for dotted, value in merged.items():
+            part, _, field = dotted.partition(".")
+            if part not in ("model", "data", "train") or not field:
+                raise StudyError(
+                    f"{dotted!r} is not a field of a run: use model.<field>, data.<field> or train.<field>"
+                )
+            (extra if part == "model" else fields[part])[field] = value
+        try:
+            run = RunConfig.model_validate(
+                {**labels, "arm": arm, "evaluate": group.evaluate, **fields, "model": {"pattern": "A"}}
+            )
+            corpus_config = _fingerprinted(run.data)
+            model = _model(library, arm, size, extra, _vocabulary(corpus_config), run.data.seq_len)
+        except (ValidationError, ValueError) as error:
+            raise StudyError(f"study {labels['study']}, group {group.name}, arm {arm}, size {size}: {error}") from error
+        runs.append(run.model_copy(update={"model": model, "data": corpus_config}))
+    return runs
+
+
+def _speed_runs(group: Group, library: Library, labels: dict, request: dict) -> list[SpeedConfig]:
+    runs = []
+    unknown = [key for key in request if not key.startswith(("speed.", "train.", "data.", "model."))]
+    if unknown:
+        raise StudyError(f"{unknown[0]!r} is not a field of a speed measurement: use speed.<field>")
+    wanted = {key.removeprefix("speed."): value for key, value in request.items() if key.startswith("speed.")}
+    for size, values in itertools.product(group.sizes, _product(group.grid)):
+        fields = dict(group.base.get("speed", {})) | values | wanted
+        longest = max(fields.get("lengths", (128,)))
+        extra = dict(group.base.get("model", {}))
+        try:
+            models = {arm: _model(library, arm, size, extra, 256, longest) for arm in group.arms}
+            runs.append(
+                SpeedConfig.model_validate({**labels, "models": models, "machine": provenance.machine(), **fields})
+            )
+        except (ValidationError, ValueError) as error:
+            raise StudyError(f"study {labels['study']}, group {group.name}, size {size}: {error}") from error
+    return runs
+
+
+def _product(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def _model(library: Library, arm: str, size: str, extra: dict, vocab_size: int, length: int) -> ModelConfig:
+    for name, known, what in ((arm, library.arms, "arm"), (size, library.rungs, "size")):
+        if name not in known:
+            raise StudyError(f"no {what} named {name!r} in studies/arms.yaml; known: {', '.join(known)}")
+    rung, spec = library.rungs[size], library.arms[arm]
+    shared = {
+        "vocab_size": vocab_size,
+        "max_length": length,
+        "d_model": rung.d_model,
+        "n_heads": rung.n_heads,
+    }
+    reference = ModelConfig(pattern="A" * rung.layers, **shared)
+    depth = spec.layers or rung.layers
+    pattern = (spec.pattern * depth)[:depth] if len(spec.pattern) < depth else spec.pattern
+    config = ModelConfig(**(shared | {"pattern": pattern} | spec.model | extra))
+    target = accounting.parameters(reference)["non_embedding"]
+    return accounting.match(config, non_embedding=target)
+
+
+@functools.lru_cache
+def _fingerprinted(config):
+    return config if config.fingerprint else config.model_copy(update={"fingerprint": data.fingerprint(config)})
+
+
+@functools.lru_cache
+def _vocabulary(config) -> int:
+    return 256 if config.tokenizer == "bytes" and config.source in TEXT_SOURCES else data.open_source(config).vocab_size

@@ -1,0 +1,73 @@
+"""The import order of the design: what reads tables and builds the book never imports torch, and imports go one way."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seqmix
+
+PACKAGE = Path(seqmix.__file__).parent
+
+# Modules that may import torch: models and whatever trains, measures or stores tensors.
+TORCH = {"checkpoint", "distributed", "evaluate", "export", "inside", "measure", "demos", "step", "train", "models"}
+
+# Layers from the bottom up; a module may import only from its own layer and those below.
+LAYERS = [
+    {"paths", "files", "config"},
+    {"accounting", "data", "record", "provenance"},
+    {"study", "checkpoint"},
+    {"models"},
+    {"step", "evaluate", "inside", "demos", "distributed", "export"},
+    {"train"},
+    {"measure"},
+]
+
+
+def imports(file: Path, top_level_only: bool) -> set[str]:
+    """Return the dotted names that a file imports (at the top level, or anywhere)."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def unit(file: Path) -> str:
+    """Name of the module or subpackage a file belongs to."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_scanner_finds_files():
+    assert len(FILES) > 20
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_only_training_modules_import_torch_at_the_top(file):
+    if unit(file) not in TORCH:
+        assert not {name for name in imports(file, True) if name.split(".")[0] == "torch"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_layers_import_downwards_only(file):
+    level = next((n for n, layer in enumerate(LAYERS) if unit(file) in layer), None)
+    if level is None:
+        pytest.skip("not in a layer")
+    allowed = set().union(*LAYERS[: level + 1])
+    own = {name.split(".")[1] for name in imports(file, True) if name.startswith("seqmix.")}
+    assert own <= allowed, f"{unit(file)} reaches upwards: {sorted(own - allowed)}"
+
+
+@pytest.mark.parametrize("module", ["study", "collect", "data", "accounting", "record"])
+def test_reading_and_planning_need_no_torch(module):
+    code = f"import sys, seqmix.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
