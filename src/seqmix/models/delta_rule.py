@@ -2,7 +2,7 @@
 
     S_t = α_t (I - β_t k_t k_tᵀ) S_{t-1} + β_t k_t v_tᵀ ,   o_t = S_tᵀ q_t ,   ln α = log_decay (0 if None)
 
-Chunkwise (WY) form, within a chunk of C tokens with rows Q, K, V, γ_i = sum_{j <= i} ln α_j, Γ_ij = e^{γ_i - γ_j}, state S:
+Chunkwise (WY) form; rows Q, K, V of a chunk of C tokens, γ_i = sum_{j <= i} ln α_j, Γ_ij = e^{γ_i - γ_j}, state S:
 
     A = strict_lower(diag(β) K Kᵀ ⊙ Γ)              X = (I + A)^{-1}
     U = X diag(β) V ,  W = X diag(β e^γ) K          Ũ = U - W S
@@ -32,8 +32,8 @@ def delta_rule(
 ) -> tuple[Tensor, Tensor]:
     """Return outputs ``[B, T, H, V]`` and the last state ``[B, H, K, V]``.
 
-    ``q, k [B, T, H, K]``, ``v [B, T, H, V]``, ``beta, log_decay [B, T, H]``, any T >= 1; q is used as it comes (scale it
-    before). The outputs have v's dtype, the state is float32 (float64 for float64 inputs).
+    ``q, k [B, T, H, K]``, ``v [B, T, H, V]``, ``beta, log_decay [B, T, H]``, any T >= 1; q is used as it comes
+    (scale it before). The outputs have v's dtype, the state is float32 (float64 for float64 inputs).
     """
     if form not in FORMS:
         raise ValueError(f"unknown form {form!r}; known: {', '.join(FORMS)}")
@@ -106,7 +106,7 @@ FORMS = {"chunked": chunked, "recurrent": recurrent}
 
 
 def kernel_of(name: str) -> Callable:
-    """Return the function that computes the delta rule: own form, or flash-linear-attention's (ImportError without it)."""
+    """Return the function that computes the delta rule: own form, or flash-linear-attention's (ImportError)."""
     if name == "torch":
         return delta_rule
     from seqmix.models.fla import delta_rule as fla_rule

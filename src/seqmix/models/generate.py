@@ -5,18 +5,14 @@ from torch import Tensor
 
 
 @torch.inference_mode()
-def generate(
-    model, tokens: Tensor, new_tokens: int, temperature: float = 1.0, top_k: int = 0, seed: int = 0
-) -> Tensor:
+def generate(model, tokens: Tensor, new_tokens: int, temperature: float = 1.0, top_k: int = 0, seed: int = 0) -> Tensor:
     """Return ``[B, T + new_tokens]``: the prompt ``tokens [B, T]``, T >= 1, and what the model says next.
 
-    ``temperature`` 0 takes the most likely token; ``top_k`` > 0 samples among the k most likely ones only. The same seed
-    gives the same text on the same machine.
+    ``temperature`` 0 takes the most likely token; ``top_k`` > 0 samples among the k most likely ones only. The same
+    seed gives the same text on the same machine.
     """
     if tokens.shape[1] < 1 or new_tokens < 0 or temperature < 0:
-        raise ValueError(
-            "generate needs a prompt of at least one token, new_tokens >= 0 and temperature >= 0"
-        )
+        raise ValueError("generate needs a prompt of at least one token, new_tokens >= 0 and temperature >= 0")
     if new_tokens == 0:
         return tokens
     generator = torch.Generator(tokens.device).manual_seed(seed)

@@ -7,8 +7,8 @@ def parameter_groups(model: nn.Module, lr: float, lr_width: int, weight_decay: f
     """Return AdamW's groups, each with ``name``, ``params``, ``lr``, ``initial_lr`` and ``weight_decay``.
 
     ``hidden``: the matrices of the layers, with learning rate lr * lr_width / D (lr if lr_width is 0; Yang et al. 2022,
-    table 8) and weight decay. ``embedding``: embeddings and head, lr, no decay. ``other``: norm gains, biases, decays and
-    convolution filters, whose fan-in does not grow with D: lr, no decay.
+    table 8) and weight decay. ``embedding``: embeddings and head, lr, no decay. ``other``: norm gains, biases, decays
+    and convolution filters, whose fan-in does not grow with D: lr, no decay.
     """
     members: dict[str, list] = {"hidden": [], "embedding": [], "other": []}
     for name, parameter in model.named_parameters():

@@ -5,8 +5,8 @@ embeddings, equal MLPs, equal q, k, v, whatever else they hold.
 
 * matrices: normal, std 1 / sqrt(fan in); those that write into the residual stream (``out``, ``down``) also / sqrt(2 L)
   in the pre-norm block; embeddings 1 / sqrt(D); recurrent LSTM matrices orthogonal, gate by gate
-* norm gains 1; LSTM bias 0 except the forget gate (``forget_bias``, or chrono: log U(1, max_length - 1), and its negative
-  for the input gate, Tallec & Ollivier 2018)
+* norm gains 1; LSTM bias 0 except the forget gate (``forget_bias``, or chrono: log U(1, max_length - 1), and its
+  negative for the input gate, Tallec & Ollivier 2018)
 * Gated DeltaNet: A_log = 0 and softplus(dt_bias) = 1 / τ with τ log-spaced over heads from 16 to max(256, max_length)
   tokens; a random decay would be a lottery with few heads
 * ``init = "normal_0.02"``: all matrices and embeddings normal with std 0.02, the habit that this default replaces

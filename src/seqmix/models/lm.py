@@ -1,7 +1,7 @@
 """The common skeleton: embedding -> L x [norm -> mixer -> norm -> SwiGLU] -> norm -> head; only the mixer differs.
 
-Every mixer is a module ``mixer(x [B, T, D], state=None) -> (y, state)`` with ``initial_state(batch_size)``: without a state
-it starts from nothing and returns None; with one it continues after it. ``step`` is the same code at T = 1.
+Every mixer is a module ``mixer(x [B, T, D], state=None) -> (y, state)`` with ``initial_state(batch_size)``: without a
+state it starts from nothing and returns None; with one it continues after it. ``step`` is the same code at T = 1.
 """
 
 from typing import NamedTuple
@@ -72,7 +72,7 @@ class LanguageModel(nn.Module):
         return State(0, tuple(layer.initial_state(batch_size) for layer in self.layers))
 
     def prefill(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """Continue after ``state`` with ``tokens [B, T]`` in parallel; return logits ``[B, T, W]`` and the next state."""
+        """Continue after ``state`` with ``tokens [B, T]`` in parallel; return logits ``[B, T, W]`` and next state."""
         x, layers = self.layers_forward(self.embed(tokens, state.position), state.layers)
         logits = F.linear(self.norm(x), self.head_weight)
         return logits, State(state.position + tokens.shape[1], layers)
@@ -85,9 +85,7 @@ class LanguageModel(nn.Module):
         logits, state = self.prefill(tokens[:, None], state)
         return logits[:, 0], state
 
-    def generate(
-        self, tokens: Tensor, new_tokens: int, temperature: float = 1.0, top_k: int = 0, seed: int = 0
-    ):
+    def generate(self, tokens: Tensor, new_tokens: int, temperature: float = 1.0, top_k: int = 0, seed: int = 0):
         """Return ``tokens [B, T]`` followed by ``new_tokens`` sampled ones; see ``generate.py``."""
         return generate(self, tokens, new_tokens, temperature, top_k, seed)
 

@@ -6,13 +6,13 @@
 One bias: PyTorch's second one is redundant and would double the step of the bias, so it is a fixed zero.
 """
 
-import math
 import warnings
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from seqmix.accounting import lstm_width
 from seqmix.config import ModelConfig
 from seqmix.models.conv import ShortConv
 
@@ -64,7 +64,7 @@ class LSTMMixer(nn.Module):
 
     def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
         super().__init__()
-        width = mixer_width(config)
+        width = lstm_width(config)
         self.conv = ShortConv(config.d_model, config.conv_width) if "L" in config.conv else None
         self.lstm = LSTMLayer(config.d_model, width)
         self.out = nn.Linear(width, config.d_model, bias=False)
@@ -80,12 +80,3 @@ class LSTMMixer(nn.Module):
     def initial_state(self, batch_size: int) -> LSTMState:
         conv = None if self.conv is None else self.conv.initial_state(batch_size)
         return self.lstm.initial_state(batch_size)._replace(conv=conv)
-
-
-def mixer_width(config: ModelConfig) -> int:
-    """Hidden width r of the mixer: ``lstm_width``, or the r whose 4 D r + 4 r² + 4 r + D r is nearest to 4 D²."""
-    if config.lstm_width:
-        return config.lstm_width
-    d = config.d_model
-    exact = (math.sqrt((5 * d + 4) ** 2 + 64 * d * d) - (5 * d + 4)) / 8
-    return max(1, round(exact))
