@@ -1,0 +1,58 @@
+# The study in two commands: `make book` and `make test`. Needs only Python >= 3.11, make and git.
+# PYTHON=python3.12 make book  chooses another interpreter; `seqmix` itself is .venv/bin/seqmix.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export SPHINX_DISABLE_TQDM := 1
+
+.PHONY: help setup book published test check pdf epub serve crawl clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+# The stamp is newer than what it depends on when the environment is up to date: a second `make book` installs nothing.
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed; set PYTHON=")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep -E '^torch==' requirements.txt)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+setup: $(VENV)/.ready ## make .venv with the pinned packages
+
+book: setup ## train at the quick tier, execute every chapter, build the book
+	$(BIN)/seqmix run all
+	$(BIN)/seqmix book
+
+published: setup ## rebuild the book from the committed results: trains nothing
+	$(BIN)/seqmix run all --no-train --tier $$(ls -d results/gpu results/laptop 2>/dev/null | tail -1 | xargs -r basename | grep . || echo quick)
+	$(BIN)/seqmix book
+
+test: setup ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: setup ## style, tests, and the checks of the built book
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/python -m pytest
+	if test -d _build/html; then $(BIN)/seqmix check; fi
+
+pdf: setup ## the whole book as one PDF (needs Chromium)
+	$(BIN)/seqmix book --pdf
+
+epub: setup ## the whole book as one EPUB
+	$(BIN)/seqmix book --epub
+
+crawl: setup ## open every page in headless Chromium (needs node and Chromium)
+	$(BIN)/python tools/crawl.py
+
+serve: ## read the built book at http://localhost:8000
+	$(PYTHON) -m http.server --directory _build/html 8000
+
+clean: ## remove what is built; runs/ and .venv stay
+	rm -rf _build book/executed

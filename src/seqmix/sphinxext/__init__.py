@@ -1,0 +1,15 @@
+"""The few own Sphinx roles and hooks of the book; ``_config.yml`` names this one extension.
+
+``val``      a measured number, taken from a results table (never typed into prose)
+``said``     a number that a cited source states, marked as such
+``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
+"""
+
+from seqmix.sphinxext import mathjax, val
+
+
+def setup(app):
+    """Register everything with Sphinx."""
+    val.setup(app)
+    mathjax.setup(app)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

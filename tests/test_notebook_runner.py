@@ -1,0 +1,217 @@
+"""The strict runner: wrong requests end before anything starts, failures never touch what is published."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from seqmix.notebook import parameters
+from seqmix.notebook.sources import ChapterError, load
+from seqmix.paths import Paths
+
+HEAD = """\
+---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+# A chapter
+
+```{code-cell} ipython3
+:tags: [parameters]
+
+tier: str = "quick"  # how much is trained [one of: quick, laptop, gpu]
+seeds: int = 1  # seeds per point [1..20]
+```
+"""
+
+
+def cell(code: str) -> str:
+    return f"\n```{{code-cell}} ipython3\n{textwrap.dedent(code)}```\n"
+
+
+def project(folder: Path, **chapters: str) -> Path:
+    """Make a project with these chapters, all in the table of contents."""
+    for name in ("notebooks", "studies", "book", "results"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    toc = ["format: jb-book", "root: book/index", "parts:", "- chapters:"]
+    for name, body in chapters.items():
+        (folder / "notebooks" / f"{name}.md").write_text(HEAD + body)
+        toc.append(f"  - file: book/executed/{name}")
+    (folder / "_toc.yml").write_text("\n".join(toc) + "\n")
+    return folder
+
+
+def seqmix(folder: Path, *arguments: str, **kwargs) -> subprocess.CompletedProcess:
+    environment = os.environ | {"SEQMIX_ROOT": str(folder)}
+    command = [sys.executable, "-m", "seqmix", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False, **kwargs)
+
+
+class TestParameters:
+    CELL = textwrap.dedent("""\
+        tier: str = "quick"  # quick | laptop | gpu: how much is trained
+        seeds: int = 1  # seeds per point, 1..20
+        lr: float = 1e-3  # learning rate [> 0]
+        plot: bool = True  # draw
+        corpus: str = "stdlib"  # name of a corpus, or a folder
+    """)
+
+    def test_the_cell_is_read(self):
+        known = parameters.parse_cell(self.CELL)
+        assert known["tier"].choices == ("quick", "laptop", "gpu")
+        assert known["tier"].meaning == "how much is trained"
+        assert (known["seeds"].low, known["seeds"].high, known["seeds"].meaning) == (1, 20, "seeds per point")
+        assert known["lr"].open_low
+        assert known["corpus"].legal == "text"
+
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [("seeds", "7", 7), ("lr", "2e-4", 2e-4), ("lr", "3", 3.0), ("plot", "false", False), ("tier", "gpu", "gpu")],
+    )
+    def test_legal_values_get_their_type(self, name, value, expected):
+        result = parameters.check(parameters.parse_cell(self.CELL), {name: value})
+        assert result == {name: expected}
+        assert type(result[name]) is type(expected)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "says"),
+        [
+            ("sead", "3", "did you mean 'seeds'"),
+            ("seeds", "banana", "not an int"),
+            ("seeds", "2.5", "not an int"),
+            ("seeds", "0", "out of range"),
+            ("seeds", "21", "1..20"),
+            ("seeds", True, "not an int"),
+            ("lr", "0", "> 0"),
+            ("lr", "nan", "not a float"),
+            ("lr", "inf", "not a float"),
+            ("plot", "yes", "true or false"),
+            ("tier", "huge", "one of quick, laptop, gpu"),
+        ],
+    )
+    def test_wrong_values_are_refused_with_a_reason(self, name, value, says):
+        with pytest.raises(parameters.ParameterError, match=says):
+            parameters.check(parameters.parse_cell(self.CELL), {name: value})
+
+    @pytest.mark.parametrize(
+        "line",
+        ["seeds = 1  # no type", "seeds: int = 1", "seeds: list = []  # a list", "seeds: int = 0  # seeds [1..20]",
+         "seeds: int = 1  # seeds [between 1 and 20]", "seeds: int = len('a')  # computed", "import os  # no"],
+    )  # fmt: skip
+    def test_a_malformed_cell_is_an_error_of_the_chapter(self, line):
+        with pytest.raises(parameters.ParameterCellError):
+            parameters.parse_cell(line + "\n")
+
+    def test_a_chapter_needs_exactly_one_parameters_cell(self, tmp_path):
+        project(tmp_path, two=cell(":tags: [parameters]\n\nx: int = 1  # x\n"))
+        with pytest.raises(ChapterError, match=r"notebooks/two\.md.*found 2"):
+            load("two", Paths(tmp_path))
+
+    def test_cells_know_their_line(self, tmp_path):
+        project(tmp_path, a=cell("x = 1\n") + "\nprose\n" + cell("y = 2\n"))
+        chapter = load("a", Paths(tmp_path))
+        text = chapter.path.read_text().splitlines()
+        last = len(chapter.notebook.cells) - 1
+        assert text[int(chapter.where(last).rpartition(":")[2]) - 1] == "y = 2"
+
+
+@pytest.mark.parametrize(("name", "value"), [("sead", "3"), ("seeds", "banana"), ("seeds", "99"), ("tier", "huge")])
+def test_a_wrong_request_exits_2_before_anything_starts(tmp_path, name, value):
+    project(tmp_path, a=cell("open('started', 'w').close()\n"))
+    started = time.monotonic()
+    for which in ("a", "all"):
+        done = seqmix(tmp_path, "run", which, "-p", name, value)
+        assert done.returncode == 2
+        assert name in done.stderr
+        assert "seeds per point" in done.stderr  # the known parameters are listed with their meaning
+        assert "1..20" in done.stderr
+    assert time.monotonic() - started < 10
+    assert not (tmp_path / "started").exists()
+
+
+def test_unknown_chapter_exits_2_and_names_the_known_ones(tmp_path):
+    done = seqmix(project(tmp_path, scaling=""), "run", "scalling")
+    assert done.returncode == 2
+    assert "scaling" in done.stderr
+
+
+def test_a_failed_chapter_keeps_its_published_version_and_others_go_on(tmp_path):
+    project(tmp_path, a=cell("print('fine')\n"), b=cell("print(seeds)\n"))
+    assert seqmix(tmp_path, "run", "a").returncode == 0
+    before = (tmp_path / "book/executed/a.ipynb").read_bytes()
+    (tmp_path / "notebooks/a.md").write_text(HEAD + cell("print('half')\nraise ValueError('on purpose')\n"))
+    done = seqmix(tmp_path, "run", "all", "-p", "seeds", "3")
+    assert done.returncode == 1
+    assert "ValueError: on purpose" in done.stderr
+    assert "notebooks/a.md:16" in done.stderr
+    assert (tmp_path / "book/executed/a.ipynb").read_bytes() == before
+    assert "3\\n" in (tmp_path / "book/executed/b.ipynb").read_text()
+
+
+def test_a_dead_kernel_is_a_failure(tmp_path):
+    done = seqmix(project(tmp_path, a=cell("import os\nos._exit(9)\n")), "run", "a")
+    assert done.returncode == 1
+    assert "DeadKernelError" in done.stderr
+    assert not (tmp_path / "book/executed/a.ipynb").exists()
+
+
+def test_unchanged_chapters_are_skipped_and_changes_are_seen(tmp_path):
+    project(tmp_path, a=cell("print(seeds)\n"))
+    assert "1 executed" in seqmix(tmp_path, "run", "a").stdout
+    assert "1 unchanged" in seqmix(tmp_path, "run", "a").stdout
+    assert "1 executed" in seqmix(tmp_path, "run", "a", "-p", "seeds", "2").stdout
+    (tmp_path / "results/laptop").mkdir()
+    (tmp_path / "results/laptop/runs.csv").write_text("study,loss\nother,1\n")
+    assert "1 unchanged" in seqmix(tmp_path, "run", "a", "-p", "seeds", "2").stdout
+    (tmp_path / "results/laptop/runs.csv").write_text("study,loss\na,1\n")
+    assert "1 executed" in seqmix(tmp_path, "run", "a", "-p", "seeds", "2").stdout
+
+
+def test_outputs_are_deterministic_and_hold_no_path_and_no_bar(tmp_path):
+    body = cell(
+        "import sys, tqdm\nfor _ in tqdm.tqdm(range(3)):\n    pass\n"
+        "import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])\n"
+    )
+    project(tmp_path, a=body)
+    path = tmp_path / "book/executed/a.ipynb"
+    contents = []
+    for _ in range(2):
+        assert seqmix(tmp_path, "run", "a", "--force").returncode == 0
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
+    assert b"image/png" in contents[0]
+    assert b"stderr" not in contents[0]
+    assert str(tmp_path).encode() not in contents[0]
+    assert json.loads(contents[0])["metadata"]["seqmix"]["parameters"] == {"tier": "quick", "seeds": 1}
+
+
+def test_real_error_output_is_kept_and_reported_with_its_line(tmp_path):
+    done = seqmix(project(tmp_path, a=cell("import warnings\nwarnings.warn('odd')\n")), "run", "a")
+    assert done.returncode == 0
+    assert "notebooks/a.md:16: wrote to its error stream" in done.stderr
+    assert "odd" in (tmp_path / "book/executed/a.ipynb").read_text()
+
+
+def test_two_runs_at_once_do_not_collide(tmp_path):
+    project(tmp_path, a=cell("import time\ntime.sleep(1)\nprint('a')\n"), b=cell("import time\ntime.sleep(1)\n"))
+    environment = os.environ | {"SEQMIX_ROOT": str(tmp_path)}
+    command = [sys.executable, "-m", "seqmix", "run"]
+    both = [subprocess.Popen([*command, name], cwd=tmp_path, env=environment) for name in ("a", "b")]
+    assert [process.wait(60) for process in both] == [0, 0]
+
+
+def test_plain_papermill_runs_the_converted_chapter(tmp_path):
+    """The runner adds strictness, not a dialect: jupytext and papermill alone work too, as the book says."""
+    project(tmp_path, a=cell("print('seeds', seeds)\n"))
+    script = (
+        "jupytext --to ipynb --output - notebooks/a.md | papermill - out.ipynb -k python3 -p seeds 4 --no-progress-bar"
+    )
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(script, shell=True, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert "seeds 4" in (tmp_path / "out.ipynb").read_text()
