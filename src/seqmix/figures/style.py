@@ -1,0 +1,131 @@
+"""One visual language for all figures: colour, marker, line and label per architecture, and matplotlib's settings.
+
+The colours (after Okabe & Ito 2008, darkened) differ for the common kinds of colour blindness, reach a contrast of 4.5
+on white as text, and keep their hue in dark mode (the page's style sheet inverts lightness only). Marker and line style
+say the same again, for print in grey.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+import matplotlib as mpl
+
+__all__ = ["GREY", "INK", "PALETTE", "Look", "look", "order", "use"]
+
+INK = "#24292f"
+GREY = "#6a737d"
+PALETTE = {
+    "attention": "#0060a8",
+    "lstm": "#bf4a00",
+    "deltanet": "#00795b",
+    "gated": "#8a6a00",
+    "hybrid": "#94398a",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an arm is drawn and named."""
+
+    colour: str
+    marker: str
+    line: str | tuple
+    label: str
+    family: str
+
+
+LOOKS = {
+    "transformer": Look(PALETTE["attention"], "o", "-", "Transformer", "attention"),
+    "transformer_conv": Look("#3f88c9", "o", (0, (4, 1.5)), "Transformer + convolution", "attention"),
+    "lstm_block": Look(PALETTE["lstm"], "s", "-", "LSTM in the block", "lstm"),
+    "lstm_1": Look("#d1661c", "1", (0, (1, 1.2)), "LSTM, 1 layer", "lstm"),
+    "lstm_2": Look("#a23c00", "2", (0, (4, 1.5)), "LSTM, 2 layers", "lstm"),
+    "lstm_4": Look("#6e2800", "3", (0, (6, 1.5, 1, 1.5)), "LSTM, 4 layers", "lstm"),
+    "lstm_1_chrono": Look("#8f1d2c", "P", "-", "LSTM, chrono bias", "lstm"),
+    "lstm_1_zero": Look("#b5651d", "X", (0, (1, 1.2)), "LSTM, forget bias 0", "lstm"),
+    "deltanet": Look(PALETTE["deltanet"], "^", "-", "DeltaNet", "deltanet"),
+    "deltanet_noconv": Look("#3f9d82", "^", (0, (4, 1.5)), "DeltaNet, no convolution", "deltanet"),
+    "gated_deltanet": Look(PALETTE["gated"], "D", "-", "Gated DeltaNet", "gated"),
+    "hybrid_half": Look(PALETTE["hybrid"], "p", "-", "Hybrid, half attention", "hybrid"),
+}
+"""Every arm with a name of its own; the arms of the hybrid study are made from their names."""
+
+PLACES = {"even": ("o", "spread evenly"), "front": ("<", "in front"), "middle": ("d", "in the middle"),
+          "back": (">", "at the back"), "report": ("*", "layers 3 and 6")}  # fmt: skip
+HYBRID = re.compile(r"^hybrid_(\d+)(?:_(\w+))?$")
+HYBRID_LAYERS = 12
+
+
+def look(arm: str) -> Look:
+    """Return the look of an arm; an unknown arm gets its family's colour and its own name as label."""
+    if arm in LOOKS:
+        return LOOKS[arm]
+    if match := HYBRID.match(arm):
+        return _hybrid(int(match[1]), match[2] or "")
+    for start, family in (("transformer", "transformer"), ("gated", "gated_deltanet"), ("delta", "deltanet"),
+                          ("lstm", "lstm_block"), ("hybrid", "hybrid_half")):  # fmt: skip
+        if arm.startswith(start):
+            return replace(LOOKS[family], label=arm.replace("_", " "), line=(0, (3, 1)))
+    return Look(GREY, "o", "-", arm.replace("_", " "), "other")
+
+
+def _hybrid(layers: int, place: str) -> Look:
+    """``layers`` attention layers of twelve: the pure ends look like the pure architectures."""
+    if layers == 0:
+        pure = LOOKS["deltanet_noconv" if place == "noconv" else "deltanet"]
+        return replace(pure, label=f"{pure.label} (0 of {HYBRID_LAYERS})")
+    if layers == HYBRID_LAYERS:
+        pure = LOOKS["transformer_conv" if place == "conv" else "transformer"]
+        return replace(pure, label=f"{pure.label} ({HYBRID_LAYERS} of {HYBRID_LAYERS})")
+    marker, words = PLACES.get(place, ("p", place.replace("_", " ")))
+    label = f"{layers} of {HYBRID_LAYERS} attention" + (f", {words}" if words else "")
+    return Look(PALETTE["hybrid"], marker, "-", label, "hybrid")
+
+
+def order(arms) -> list[str]:
+    """Return the arms in the order in which legends and tables list them."""
+    names = list(LOOKS)
+
+    def key(arm: str) -> tuple:
+        match = HYBRID.match(arm)
+        return (1, int(match[1]), arm) if match else (0, names.index(arm) if arm in names else len(names), arm)
+
+    return sorted(dict.fromkeys(arms), key=key)
+
+
+def use() -> None:
+    """Set matplotlib up for the book; the chapters call this once, before the first figure."""
+    mpl.rcParams.update(
+        {
+            "figure.dpi": 100,
+            "figure.figsize": (7.2, 4.4),
+            "savefig.facecolor": "white",
+            "svg.fonttype": "path",  # text as outlines: the same on every machine
+            "svg.hashsalt": "seqmix",  # the same figure gives the same bytes
+            "font.family": "DejaVu Sans",
+            "font.size": 10.5,
+            "axes.titlesize": 11.5,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 10.5,
+            "axes.edgecolor": GREY,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "axes.linewidth": 0.8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
+            "axes.formatter.use_mathtext": True,
+            "grid.color": "#dfe3e8",
+            "grid.linewidth": 0.7,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "lines.linewidth": 1.9,
+            "lines.markersize": 5.5,
+            "legend.frameon": False,
+            "legend.fontsize": 9.5,
+            "text.color": INK,
+        }
+    )
