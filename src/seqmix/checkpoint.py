@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
-from seqmix.files import atomic_write, disk_error
+from seqmix.files import RecordError, atomic_write, disk_error
 from seqmix.record import RunFolder
 
-__all__ = ["CheckpointError", "load", "load_weights", "resume", "save", "save_checkpoint", "save_weights"]
+__all__ = ["CheckpointError", "load", "load_weights", "repair", "resume", "save", "save_checkpoint", "save_weights"]
 
 MARK = b"seqmix checkpoint 1\n"
 """A checkpoint begins with this, then the sha256 of the rest (32 bytes): a flipped bit is found."""
@@ -26,11 +26,26 @@ class CheckpointError(RuntimeError):
 
 
 def save(path: Path, state: dict) -> None:
-    """Write ``state`` as a checkpoint, by rename; raises RecordError if the disk does not take it."""
+    """Write ``state`` as a checkpoint by rename, and keep the one before it as ``<name>.previous.pt``.
+
+    Between the two renames only the previous one exists: :func:`repair` finds it. Raises RecordError if the disk
+    does not take the file; then the previous one is put back.
+    """
+    path = Path(path)
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getvalue()
-    atomic_write(Path(path), MARK + hashlib.sha256(payload).digest() + payload)
+    previous = path.with_suffix(".previous.pt")
+    try:
+        if path.exists():
+            os.replace(path, previous)
+        atomic_write(path, MARK + hashlib.sha256(payload).digest() + payload)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    except RecordError:
+        if previous.exists() and not path.exists():
+            os.replace(previous, path)
+        raise
 
 
 def _unpickle(path: Path, payload: bytes, what: str, remedy: str, device: str) -> dict:
@@ -66,37 +81,40 @@ def load(path: Path, device: str = "cpu") -> dict:
     return _unpickle(path, content[head:], "a checkpoint", remedy, device)
 
 
-def save_checkpoint(folder: RunFolder, state: dict) -> None:
-    """Write the newest checkpoint of a run and keep the one before it.
+def repair(folder: RunFolder) -> None:
+    """Leave the newest usable checkpoint of a run as ``checkpoint.pt``, or none.
 
-    Between the two renames only the previous one exists; :func:`resume` then uses that.
+    A damaged file is set aside as ``*.damaged`` and noted in the record (the engine shows the note); the run then
+    goes on from its previous checkpoint or starts from the beginning.
     """
-    newest = folder.checkpoint
-    if newest.exists():
-        try:
-            os.replace(newest, folder.previous_checkpoint)
-        except OSError as error:
-            raise disk_error(newest, error) from error
-    save(newest, state)
-
-
-def resume(folder: RunFolder, device: str = "cpu") -> dict | None:
-    """Return the newest usable checkpoint of a run, or None to start from the beginning.
-
-    A damaged file is set aside as ``*.damaged`` and noted in the record (the engine shows the note).
-    """
-    for path in (folder.checkpoint, folder.previous_checkpoint):
+    newest, previous = folder.checkpoint, folder.previous_checkpoint
+    for path in (newest, previous):
         if not path.exists():
             continue
         try:
-            return load(path, device)
+            load(path)
         except CheckpointError as error:
             os.replace(path, path.with_suffix(".damaged"))
-            older = path == folder.checkpoint and folder.previous_checkpoint.exists()
-            start = "its previous checkpoint" if older else "the beginning"
+            start = "its previous checkpoint" if path == newest and previous.exists() else "the beginning"
             found = str(error).split(";")[0]
-            folder.note(f"{found}; it was set aside as {path.stem}.damaged and the run went on from {start}")
-    return None
+            folder.note(f"{found}; it was set aside as {path.stem}.damaged and the run goes on from {start}")
+            continue
+        if path == previous:
+            os.replace(previous, newest)
+        return
+
+
+def save_checkpoint(folder: RunFolder, state: dict) -> None:
+    """Write the newest checkpoint of a run, with the curve up to here: what the curve's file loses, it gives back."""
+    save(folder.checkpoint, {"state": state, "curve": folder.curve()})
+
+
+def resume(folder: RunFolder, device: str = "cpu") -> dict | None:
+    """Return the newest usable state of a run, its curve put back, or None to start from the beginning."""
+    repair(folder)
+    saved = load(folder.checkpoint, device) if folder.checkpoint.exists() else {"state": None, "curve": []}
+    folder.replace_curve(saved["curve"])
+    return saved["state"]
 
 
 def save_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:

@@ -72,9 +72,9 @@ def hardware(device: str) -> str:
     return torch.cuda.get_device_name(device)
 
 
-def collect(device: str, kernel: str, precision: str = "float32", **more: object) -> dict:
+def collect(device: object, kernel: str, precision: str = "float32", **more: object) -> dict:
     """Return the provenance of a run on ``device`` with a delta-rule ``kernel``; ``more`` is added."""
-    torch = sys.modules.get("torch")
+    torch, device = sys.modules.get("torch"), str(device)
     return {
         "code_commit": code_commit(),
         "python": platform.python_version(),

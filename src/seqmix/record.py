@@ -159,7 +159,7 @@ class RunFolder:
         outcome["seal"] = hashlib.sha256(_json(outcome).encode()).hexdigest()
         atomic_write(self.path / OUTCOME, _json(outcome))
         if status != "failed":  # a failed run may be tried again from where it was
-            for path in (self.checkpoint, self.previous_checkpoint):
+            for path in (self.checkpoint, self.previous_checkpoint, *self.path.glob("*.damaged")):
                 path.unlink(missing_ok=True)
         (self.path / BEFORE).unlink(missing_ok=True)
 
@@ -305,10 +305,13 @@ class RunFolder:
 
     def status(self) -> str:
         """Return new, running, interrupted, finished, diverged, failed or corrupt."""
+        status = self.status_unlocked()
+        return "running" if status in ("new", "interrupted") and self.running() else status
+
+    def status_unlocked(self) -> str:
+        """Return the status without asking whether a process holds the lock: for its holder."""
         if (self.path / OUTCOME).exists():
             return "corrupt" if self.problem() else self.outcome()["status"]
-        if self.running():
-            return "running"
         return "interrupted" if (self.path / CONFIG).exists() else "new"
 
     def step(self) -> int:

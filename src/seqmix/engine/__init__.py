@@ -1,0 +1,216 @@
+"""Run a list of configurations: on this machine, on a Ray cluster or on Slurm; skip what is done, record what failed.
+
+>>> summary = run(study.plan("scaling", "quick"))  # doctest: +SKIP
+>>> summary.check()  # doctest: +SKIP
+
+Several processes, on one machine or on a shared disk, may run the same study at the same time: every run has a lock,
+whoever holds it trains the run, the others take the next one and wait for it at the end. Whatever is interrupted
+goes on from its last checkpoint when the same call is made again.
+"""
+
+import csv
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seqmix.config import RunConfig, SpeedConfig
+from seqmix.engine.job import TASKS, Result, carry_out, unmeasured
+from seqmix.engine.local import run_local
+from seqmix.engine.progress import Display
+from seqmix.paths import Paths
+from seqmix.record import RunFolder
+
+__all__ = ["EngineError", "Summary", "committed", "run", "unique"]
+
+ENGINES = ("local", "ray", "slurm")
+
+
+class EngineError(RuntimeError):
+    """Some runs did not end well, or the engine that was asked for cannot work; the text says which and why."""
+
+
+@dataclass
+class Summary:
+    """How many runs ended how, and what a person should know. ``skipped``: finished before this call."""
+
+    finished: int = 0
+    diverged: int = 0
+    failed: int = 0
+    skipped: int = 0
+    interrupted: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every run is finished or diverged."""
+        return not self.failed and not self.interrupted
+
+    def __str__(self) -> str:
+        total = self.finished + self.diverged + self.failed + self.skipped + self.interrupted
+        names = ("finished", "diverged", "failed", "interrupted")
+        parts = [f"{getattr(self, name)} {name}" for name in names if getattr(self, name)]
+        parts += [f"{self.skipped} were done before"] if self.skipped else []
+        return f"{total} runs: {', '.join(parts) or 'nothing to do'}"
+
+    __repr__ = __str__
+
+    def check(self) -> None:
+        """Raise EngineError naming every run that failed and why; nothing if all is well."""
+        if not self.ok:
+            lines = [f"  {run_id}: {reason}" for run_id, reason in self.problems.items()]
+            raise EngineError("\n".join([str(self), *lines]))
+
+    def add(self, result: Result) -> None:
+        name = "failed" if result.status == "corrupt" else result.status
+        setattr(self, name, getattr(self, name) + 1)
+        if name in ("failed", "interrupted"):
+            self.problems[result.run_id] = result.message or "interrupted; start the same command again to go on"
+        if result.notes:
+            self.notes[result.run_id] = result.notes
+
+
+def committed(tier: str, paths: Paths) -> set[str]:
+    """Return the run ids with a result in the committed table of a tier: they count as finished."""
+    table = paths.results / tier / "runs.csv"
+    if not tier or not table.is_file():
+        return set()
+    with open(table, newline="", encoding="utf-8") as file:
+        return {row["run_id"] for row in csv.DictReader(file) if row.get("status") in ("finished", "diverged")}
+
+
+def unique(configs: list[RunConfig | SpeedConfig]) -> list[RunConfig | SpeedConfig]:
+    """Return each run once, in the order of first mention; what any mention wants evaluated is evaluated."""
+    once: dict[str, RunConfig | SpeedConfig] = {}
+    for config in configs:
+        known = once.setdefault(config.run_id, config)
+        if isinstance(config, RunConfig) and set(config.evaluate) - set(known.evaluate):
+            wanted = tuple(dict.fromkeys((*known.evaluate, *config.evaluate)))
+            once[config.run_id] = known.model_copy(update={"evaluate": wanted})
+    return list(once.values())
+
+
+def _split(
+    configs: list[RunConfig | SpeedConfig], runs: Path, paths: Paths, use_committed: bool
+) -> tuple[list[RunConfig | SpeedConfig], Summary]:
+    """Return the runs that need work, and a summary that counts the others."""
+    summary, todo, elsewhere = Summary(), [], {}
+    for config in unique(configs):
+        folder = RunFolder(runs / config.run_id)
+        status = folder.status_unlocked()
+        if use_committed and config.tier not in elsewhere:
+            elsewhere[config.tier] = committed(config.tier, paths)
+        done = status in ("finished", "diverged") and not (status == "finished" and unmeasured(config, folder))
+        if status == "corrupt":
+            summary.add(Result(config.run_id, "corrupt", folder.problem()))
+        elif done or (status in ("new", "interrupted") and config.run_id in elsewhere.get(config.tier, ())):
+            summary.skipped += 1
+        else:
+            todo.append(config)
+    return todo, summary
+
+
+@contextmanager
+def _terminable():
+    """Treat SIGTERM (a scheduler's preemption, ``timeout``) like Ctrl-C: save, then leave."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run(
+    configs: list[RunConfig | SpeedConfig],
+    jobs: int | None = None,
+    engine: str = "local",
+    progress: bool = True,
+    *,
+    budget_minutes: float | None = None,
+    paths: Paths | None = None,
+    use_committed: bool = True,
+    tasks: str = TASKS,
+) -> Summary:
+    """Do all runs that are not done yet and return how they ended.
+
+    ``jobs``: worker processes (None: chosen from cores, GPUs, memory and model size; 0: in this process, to debug).
+    ``budget_minutes``: stop, checkpoints saved, when the time is up. ``use_committed``: a run with a row in the
+    committed ``results/<tier>/runs.csv`` counts as done. Raises KeyboardInterrupt after Ctrl-C, when every worker
+    has saved; EngineError if the engine cannot work at all. A run that fails is recorded and stops nothing else,
+    except where the next one would meet the same obstacle (a full or read-only disk).
+    """
+    if engine not in ENGINES:
+        raise EngineError(f"no engine named {engine!r}; known: {', '.join(ENGINES)}")
+    paths = paths or Paths()
+    runs = paths.runs
+    todo, summary = _split(configs, runs, paths, use_committed)
+    if not todo:
+        return summary
+    deadline = time.time() + 60 * budget_minutes if budget_minutes else float("inf")
+    display = Display(todo, progress)
+    fatal = ""
+    try:
+        with _terminable():
+            if engine == "ray":
+                from seqmix.engine.ray import run_ray
+
+                results = run_ray(todo, runs, jobs, tasks, display)
+            elif engine == "slurm":
+                from seqmix.engine.slurm import run_slurm
+
+                results = run_slurm(todo, runs, jobs, tasks, display)
+            elif jobs == 0:
+                results, fatal = _run_here(todo, runs, tasks, display, deadline)
+            else:
+                from seqmix.engine.resources import layout
+
+                place = layout(todo, jobs)
+                results, fatal = run_local(todo, runs, place.jobs, place.threads, tasks, display, deadline, place.gpus)
+    except KeyboardInterrupt:
+        display.close("stopped")
+        print("Stopped; checkpoints are saved. Start the same command again to go on.", file=sys.stderr)
+        raise
+    except BaseException:
+        display.close("failed")
+        raise
+    for config in todo:
+        why = fatal or "the time budget was used up; start the same command again to go on"
+        summary.add(results.get(config.run_id) or Result(config.run_id, "interrupted", why))
+    display.close(str(summary))
+    return summary
+
+
+def _run_here(
+    todo: list[RunConfig | SpeedConfig], runs: Path, tasks: str, display: Display, deadline: float
+) -> tuple[dict[str, Result], str]:
+    """Do all runs in this process, in order (for a debugger); Ctrl-C acts between two steps."""
+    results: dict[str, Result] = {}
+    for config in todo:
+        if time.time() > deadline:
+            break
+        display.start(config.run_id)
+
+        def report(row: dict, run_id: str = config.run_id) -> bool:
+            display.step(run_id, row)
+            return time.time() > deadline
+
+        result = carry_out(config, runs, report, tasks)
+        while result.status == "busy":
+            time.sleep(1)
+            result = carry_out(config, runs, report, tasks)
+        display.end(config.run_id, result.status)
+        results[config.run_id] = result
+        if result.fatal:
+            return results, result.message
+    return results, ""

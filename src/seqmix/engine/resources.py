@@ -1,0 +1,97 @@
+"""How many workers with how many threads: from the cores, the GPUs, the memory and the size of the models.
+
+On a CPU, several one-thread workers give more tokens a second in sum than one process with all threads as long as the
+models are small (the matrices are too small to share). On a GPU, a small run leaves most of the device idle between
+its short kernels, so several runs share one.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+
+import psutil
+
+from seqmix.config import ModelConfig, RunConfig, SpeedConfig
+from seqmix.provenance import cores
+
+__all__ = ["Layout", "layout", "models_of", "run_memory", "visible_gpus"]
+
+SMALL, MEDIUM = 3_000_000, 50_000_000
+"""Parameters below which a model counts as small (one thread, or four to a GPU) or medium (two to a GPU)."""
+
+PROCESS_BYTES = 350 * 2**20
+"""Memory of a worker before it builds a model: Python and torch on a CPU."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``jobs`` workers with ``threads`` threads each, on ``gpus`` in turn (empty: on the CPU)."""
+
+    jobs: int
+    threads: int
+    gpus: list[str]
+
+
+def models_of(config: RunConfig | SpeedConfig) -> list[ModelConfig]:
+    """Return the models that a run builds."""
+    return [config.model] if isinstance(config, RunConfig) else list(config.models.values())
+
+
+def parameter_count(model: ModelConfig) -> int:
+    """Return the number of parameters of a model."""
+    from seqmix import accounting
+
+    return int(accounting.parameters(model)["total"])
+
+
+def run_memory(config: RunConfig | SpeedConfig) -> int:
+    """Return a generous estimate of the bytes a training run needs beyond its process.
+
+    Weights, gradients and two moments of Adam (16 bytes a parameter), activations kept for the backward pass
+    (about 20 D + 3 F values a token and layer, the scores of attention H T), and the logits with their gradient.
+    """
+    worst = 0
+    for model in models_of(config):
+        if isinstance(config, RunConfig):
+            batch, length = config.train.batch_size, config.data.seq_len
+        else:
+            length = max(config.lengths)
+            batch = max(config.batch_size, config.tokens_per_call // length)
+        width = 20 * model.d_model + 3 * model.mlp_hidden
+        width += model.n_heads * length * model.pattern.count("A") / model.n_layers
+        values = batch * length * (model.n_layers * width + 4 * model.vocab_size)
+        worst = max(worst, 16 * parameter_count(model) + int(4 * values))
+    return worst
+
+
+def visible_gpus() -> list[str]:
+    """Return the names by which CUDA devices can be chosen; without loading torch where there is no NVIDIA driver."""
+    if not (shutil.which("nvidia-smi") or os.path.exists("/dev/nvidia0")):
+        return []
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return named or [str(number) for number in range(torch.cuda.device_count())]
+
+
+def layout(configs: list[RunConfig | SpeedConfig], jobs: int | None = None) -> Layout:
+    """Choose workers for these runs; ``jobs`` overrides how many, the threads follow."""
+    gpus, available = visible_gpus(), cores()
+    training = [config for config in configs if isinstance(config, RunConfig)]
+    biggest = max((parameter_count(config.model) for config in training), default=0)
+    if gpus:
+        share = 4 if biggest < SMALL else 2 if biggest < MEDIUM else 1
+        wanted, threads = len(gpus) * share, 1
+    else:
+        threads = 1 if biggest < SMALL else min(4, available)
+        wanted = max(1, available // threads)
+        memory = psutil.virtual_memory().available
+        need = PROCESS_BYTES + max((run_memory(config) for config in training), default=0)
+        wanted = max(1, min(wanted, int(0.8 * memory // need)))
+    wanted = min(wanted, available)
+    if jobs:
+        wanted = jobs
+        threads = threads if gpus or biggest < SMALL else max(1, available // jobs)
+    return Layout(max(1, min(wanted, len(training) or 1)), threads, gpus)

@@ -1,0 +1,35 @@
+"""The three things a worker can do with a run. A test passes another module with the same names."""
+
+from collections.abc import Callable
+
+from seqmix.config import RunConfig, SpeedConfig
+from seqmix.record import RunFolder
+
+__all__ = ["interruption", "measure", "remeasure", "train"]
+
+Progress = Callable[[dict], bool]
+
+
+def train(config: RunConfig, folder: RunFolder, progress: Progress) -> None:
+    from seqmix import train
+
+    train.train(config, folder, progress)
+
+
+def remeasure(config: RunConfig, folder: RunFolder, progress: Progress) -> None:
+    from seqmix import train
+
+    train.remeasure(config, folder, progress)
+
+
+def measure(config: SpeedConfig, folder: RunFolder, progress: Progress) -> None:
+    from seqmix import measure
+
+    measure.measure(config, folder, progress)
+
+
+def interruption() -> type[Exception]:
+    """Return the exception with which a run says that it stopped on request, its checkpoint saved."""
+    from seqmix import train
+
+    return train.Interrupted
