@@ -1,0 +1,129 @@
+"""Where tokens come from: text on disk, named sets, synthetic languages with known entropy, recall tasks.
+
+    source = open_source(DataConfig(source="stdlib", seq_len=128))
+    batch = source.batch(step=0, batch_size=16, seed=0)   # a function of (seed, step) alone
+    held_out = source.evaluation(64)                      # the same windows for everyone
+
+numpy only: importing this package never imports torch.
+"""
+
+import hashlib
+import os
+import time
+from functools import lru_cache
+from pathlib import Path
+
+from seqmix.config import DataConfig
+from seqmix.data import files
+from seqmix.data.almanac import PRESETS
+from seqmix.data.base import IGNORE, Batch, CorpusError, Evaluation, Source
+from seqmix.data.cache import remember
+from seqmix.data.markov import MARKOV, MarkovSource
+from seqmix.data.recall import FirstToken, Mqar
+from seqmix.data.synthetic import AlmanacSource
+from seqmix.data.text import open_text, token_store
+from seqmix.paths import Paths
+
+__all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "fingerprint", "names", "open_source"]
+
+_ON_DISK = ("stdlib", "folder", "prose")
+_TASKS = ("first_token", "mqar")
+
+
+def names() -> list[str]:
+    """Return every name that ``DataConfig.source`` may have."""
+    return [*_ON_DISK, *PRESETS, *MARKOV, *_TASKS]
+
+
+def open_source(config: DataConfig, cache: Path | None = None) -> Source:
+    """Open a corpus, language or task; raises CorpusError, saying which file is at fault and what to do.
+
+    Text is tokenised once into ``cache`` (default: the project's cache folder). If ``config.fingerprint`` is set, the
+    corpus must be that very corpus.
+    """
+    if config.source not in _ON_DISK:
+        source = _generated(config)
+    else:
+        cache = cache or Paths().cache
+        given = config.source != "stdlib"
+        found, name = _files(config)
+        known = _fingerprint_of(found, given, cache)
+        _require(config, known)
+        store = token_store(cache, name, known, config.tokenizer, lambda: files.read(found, given, lenient=not given))
+        source = open_text(store, config.seq_len, config.train_tokens)
+    _require(config, source.fingerprint)
+    return source
+
+
+def fingerprint(config: DataConfig, cache: Path | None = None) -> str:
+    """Return the sha256 that names the corpus: documents and split, or the generator's parameters and version.
+
+    The tokenizer, the window and ``train_tokens`` are how the corpus is used: they are not part of it.
+    """
+    if config.source in _ON_DISK:
+        found, _ = _files(config)
+        return _fingerprint_of(found, config.source != "stdlib", cache or Paths().cache)
+    return _generated(config).fingerprint
+
+
+def _generated(config: DataConfig) -> Source:
+    if config.source not in names():
+        raise CorpusError(f"unknown source {config.source!r}; known: {', '.join(names())}")
+    if config.tokenizer != "bytes":
+        raise CorpusError(f"source {config.source!r} makes its own tokens; leave the tokenizer at 'bytes'")
+    if config.source == "first_token":
+        return FirstToken.open(config.seq_len, config.symbols)
+    if config.source == "mqar":
+        return Mqar.open(config.seq_len, config.pairs, config.symbols)
+    kind = AlmanacSource if config.source in PRESETS else MarkovSource
+    return kind.open(config.source, config.seq_len, config.train_tokens)
+
+
+def _files(config: DataConfig) -> tuple[dict[str, Path], str]:
+    """Return the files of a corpus on disk and a short name for it."""
+    if config.source == "stdlib":
+        return files.stdlib_files(), "stdlib"
+    if config.source == "prose":
+        folder = config.path or os.environ.get("SEQMIX_PROSE", "")
+        if not folder:
+            raise CorpusError(
+                "source 'prose' is a folder of long English books named by the environment variable SEQMIX_PROSE, "
+                "which is not set; the nearest public set is 'pg19' (through the library 'datasets')"
+            )
+        return files.folder_files(Path(folder).expanduser().resolve()), "prose"
+    folder = config.path or os.environ.get("SEQMIX_DATA", "")
+    if not folder:
+        raise CorpusError("source 'folder' needs the folder: set data.path (or the environment variable SEQMIX_DATA)")
+    return files.folder_files(Path(folder).expanduser().resolve()), "folder"
+
+
+def _fingerprint_of(found: dict[str, Path], given: bool, cache: Path) -> str:
+    """Fingerprint files; unchanged files (by path, size and times) are not read again."""
+    stats = []
+    for name, path in sorted(found.items()):
+        stat = path.stat()
+        stats.append((name, str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+    return _remembered(tuple(stats), given, cache)
+
+
+@lru_cache(maxsize=64)
+def _remembered(stats: tuple, given: bool, cache: Path) -> str:
+    key = hashlib.sha256(repr((1, given, stats)).encode()).hexdigest()[:32]
+
+    def compute() -> dict:
+        found = {name: Path(path) for name, path, *_ in stats}
+        return {"fingerprint": files.read(found, given, lenient=not given).fingerprint}
+
+    newest = max(max(mtime, ctime) for *_, mtime, ctime in stats)
+    if time.time_ns() - newest < 2_000_000_000:  # a file just written may change again within its time stamp
+        return compute()["fingerprint"]
+    return remember(cache / "fingerprints" / f"{key}.json", str, compute)["fingerprint"]
+
+
+def _require(config: DataConfig, found: str) -> None:
+    if config.fingerprint and config.fingerprint != found:
+        raise CorpusError(
+            f"source {config.source!r}{f' in {config.path}' if config.path else ''}: this run was planned on corpus "
+            f"{config.fingerprint[:12]}, but the corpus here is {found[:12]} (other files or another Python version); "
+            "plan the study again to use this one, or bring the original corpus"
+        )

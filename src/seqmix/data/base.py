@@ -1,0 +1,105 @@
+"""What every source of tokens offers: batches that depend on (seed, step) alone, and fixed evaluation windows.
+
+numpy only. Nothing here draws from a global random state: each draw has its own generator, seeded by integers that
+name its purpose, so that building a model, or another process, can never move the data.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "generator"]
+
+IGNORE = -100
+"""Target of a position that is not scored (PyTorch's ``ignore_index``)."""
+
+_PURPOSES = {"train": 1, "valid": 2, "test": 3, "pool": 4, "ngram": 5, "swap": 6, "table": 7}
+
+
+class CorpusError(ValueError):
+    """A corpus cannot be used. The message names the file or folder and says what to do about it."""
+
+
+def generator(purpose: str, *numbers: int) -> np.random.Generator:
+    """Return the random generator that belongs to a purpose ('train', 'valid', ...) and some integers."""
+    return np.random.default_rng((_PURPOSES[purpose], *numbers))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``inputs`` and ``targets`` [B, T] int64; a target of -100 is not scored."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+@dataclass(frozen=True)
+class Evaluation(Batch):
+    """Held-out windows, the same for everyone. The optional arrays are [n, T], aligned with ``targets``.
+
+    ``bayes``: exact -log p of the target under the generator, nats (nan where not scored).
+    ``entropy``: entropy of that exact prediction, nats; the same mean as ``bayes`` with far less noise (Rao-Blackwell).
+    ``kind``: class of the target, an index into ``kinds``. ``age``: tokens since the last mention of what the target
+    states, 0 if it is not mentioned before (or if the class has no mentions).
+    """
+
+    bayes: np.ndarray | None = None
+    entropy: np.ndarray | None = None
+    kind: np.ndarray | None = None
+    age: np.ndarray | None = None
+    kinds: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass
+class Source(ABC):
+    """A corpus, a synthetic language or a recall task.
+
+    ``bytes_per_token`` converts nats per token to bits per byte (nan where bytes mean nothing); ``chance`` is the
+    accuracy of the best guess that remembers nothing (nan for language).
+    """
+
+    name: str
+    fingerprint: str
+    vocab_size: int
+    seq_len: int
+    bytes_per_token: float = math.nan
+    chance: float = math.nan
+    train_tokens: int = 0
+    _references: dict[str, float] | None = field(default=None, repr=False)
+
+    @property
+    def references(self) -> dict[str, float]:
+        """Reference lines, nats per scored held-out token: uniform, unigram, bigram; bayes and others where known."""
+        if self._references is None:
+            self._references = {"uniform": math.log(self.vocab_size), **self.measure_references()}
+        return dict(self._references)
+
+    @abstractmethod
+    def measure_references(self) -> dict[str, float]:
+        """Compute the reference lines beyond 'uniform' (called once)."""
+
+    @abstractmethod
+    def batch(self, step: int, batch_size: int, seed: int) -> Batch:
+        """Return training batch number ``step``: a function of (seed, step, batch_size) alone."""
+
+    @abstractmethod
+    def evaluation(self, n: int, split: str = "valid") -> Evaluation:
+        """Return ``n`` fixed windows of 'valid' or 'test'; the first m of n are those of ``evaluation(m)``."""
+
+
+def check_split(split: str) -> str:
+    """Return ``split`` if it names held-out data; raises ValueError otherwise."""
+    if split not in ("valid", "test"):
+        raise ValueError(f"split {split!r}: evaluation windows come from 'valid' or 'test'")
+    return split
+
+
+def shifted(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split windows [n, T+1] into inputs [n, T] and next-token targets [n, T], both int64."""
+    tokens = tokens.astype(np.int64, copy=False)
+    return np.ascontiguousarray(tokens[:, :-1]), np.ascontiguousarray(tokens[:, 1:])

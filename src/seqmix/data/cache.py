@@ -1,0 +1,118 @@
+"""Token files on disk: written once, atomically, with checksums; safe with several processes.
+
+A store is a folder ``<cache>/tokens/<key>/`` of ``<name>.npy`` arrays and ``store.json`` with the sha256 of each.
+A damaged store is noticed when it is opened, and built again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from seqmix.data.base import CorpusError
+
+__all__ = ["Store", "open_store", "remember"]
+
+_META = "store.json"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened store: ``arrays`` are memory maps, ``meta`` what the builder returned."""
+
+    folder: Path
+    meta: dict
+    arrays: dict[str, np.ndarray]
+
+
+def open_store(folder: Path, build: Callable[[Path], tuple[dict[str, np.ndarray], dict]]) -> Store:
+    """Open the store in ``folder``, calling ``build(temporary folder)`` for its arrays and meta if it must be made.
+
+    The builder may leave further files in the temporary folder; they are kept and checksummed too.
+    Raises CorpusError if the cache cannot be written.
+    """
+    if store := _load(folder):
+        return store
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if store := _load(folder):  # another process built it while we waited
+                return store
+            _build(folder, build)
+    except OSError as error:
+        raise CorpusError(
+            f"{folder}: the token cache cannot be written ({error.strerror or error}); "
+            "free space there or name another folder in SEQMIX_CACHE"
+        ) from error
+    if store := _load(folder):
+        return store
+    raise CorpusError(f"{folder}: the token cache is damaged right after writing; check the disk")
+
+
+def remember(path: Path, kind: type, compute: Callable[[], dict]) -> dict:
+    """Return the JSON object in ``path``, computing and writing it (by rename) if it is absent or unreadable.
+
+    All values are of one ``kind`` (str or float); anything else in the file counts as unreadable.
+    """
+    try:
+        plain = json.loads(path.read_text())
+        if isinstance(plain, dict) and plain and all(isinstance(value, kind) for value in plain.values()):
+            return plain
+    except (OSError, ValueError):
+        pass
+    plain = compute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, json.dumps(plain, indent=1))
+    except OSError:
+        pass  # only a convenience: it is computed again next time
+    return plain
+
+
+def _load(folder: Path) -> Store | None:
+    """Return the store if it is whole, else None."""
+    try:
+        record = json.loads((folder / _META).read_text())
+        if any(_sha256(folder / name) != known for name, known in record["sha256"].items()):
+            return None
+        names = [name for name in record["sha256"] if name.endswith(".npy")]
+        arrays = {name.removesuffix(".npy"): np.load(folder / name, mmap_mode="r") for name in names}
+        return Store(folder, record["meta"], arrays)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _build(folder: Path, build) -> None:
+    work = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
+    work.mkdir()
+    try:
+        arrays, meta = build(work)
+        for name, array in arrays.items():
+            np.save(work / f"{name}.npy", array)
+        sums = {path.name: _sha256(path) for path in sorted(work.iterdir())}
+        _write(work / _META, json.dumps({"sha256": sums, "meta": meta}, indent=1))
+        if folder.exists():  # damaged: out of the way in one step, so that a reader sees all or nothing
+            broken = work.with_suffix(".damaged")
+            os.replace(folder, broken)
+            shutil.rmtree(broken, ignore_errors=True)
+        os.replace(work, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text)
+    os.replace(part, path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,121 @@
+"""Recall tasks: nothing to model but what must be remembered; only the answers are scored."""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqmix.data.base import IGNORE, Batch, CorpusError, Evaluation, Source, check_split, generator
+
+__all__ = ["FirstToken", "Mqar"]
+
+VERSION = 1
+
+
+def _fingerprint(**parameters) -> str:
+    return hashlib.sha256(json.dumps({"version": VERSION, **parameters}, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass
+class FirstToken(Source):
+    """Say at the last of T positions which symbol came first (after the memory test of an RNN/Transformer notebook).
+
+    Symbols 1..W-1 are drawn independently; 0 is never used, so chance is ln(W - 1).
+
+        inputs   7 3 9 3 1      targets  -100 -100 -100 -100 7
+    """
+
+    @classmethod
+    def open(cls, seq_len: int, symbols: int = 0) -> "FirstToken":
+        symbols = symbols or 100
+        if symbols < 3:
+            raise CorpusError(f"first_token: symbols {symbols} leaves nothing to guess; take at least 3")
+        fingerprint = _fingerprint(task="first_token", symbols=symbols, seq_len=seq_len)
+        return cls("first_token", fingerprint, symbols, seq_len, chance=1 / (symbols - 1))
+
+    def batch(self, step: int, batch_size: int, seed: int) -> Batch:
+        return Batch(*self._draw(generator("train", seed, step), batch_size))
+
+    def evaluation(self, n: int, split: str = "valid") -> Evaluation:
+        inputs, targets = self._draw(generator(check_split(split)), n)
+        scored = targets != IGNORE
+        bayes = np.where(scored, 0.0, np.nan)
+        age = np.where(scored, self.seq_len - 1, 0)
+        return Evaluation(inputs, targets, bayes, bayes, scored.astype(np.int64), age, ("filler", "query"))
+
+    def measure_references(self) -> dict[str, float]:
+        return {"chance": math.log(self.vocab_size - 1), "bayes": 0.0}
+
+    def _draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        inputs = rng.integers(1, self.vocab_size, (n, self.seq_len))
+        targets = np.full_like(inputs, IGNORE)
+        targets[:, -1] = inputs[:, 0]
+        return inputs, targets
+
+
+@dataclass
+class Mqar(Source):
+    """Multi-query associative recall (Arora et al., Zoology, arXiv 2312.04927), D key-value pairs, each asked once.
+
+    Keys are 1..W/2-1, values W/2..W-1, all distinct within a sequence. After the pairs, every key comes again after
+    a gap drawn from a power law (p(g) ~ g^(a-1), a = 0.01, in steps of two tokens, without replacement), and its value
+    is to be predicted there. Other positions hold random *values*: Zoology fills with any symbol, which at a small
+    vocabulary makes filler look like new pairs; here the answer is always unique.
+
+        inputs   k1 v1 k2 v2 k2 v9 v4 v7 k1 v3      targets  v2 at the second k2, v1 at the second k1, -100 elsewhere
+    """
+
+    pairs: int = 8
+
+    GAP_POWER = 0.01
+
+    @classmethod
+    def open(cls, seq_len: int, pairs: int = 0, symbols: int = 0) -> "Mqar":
+        pairs, symbols = pairs or 8, symbols or 256
+        if seq_len < 4 * pairs:
+            raise CorpusError(f"mqar: {pairs} pairs and their queries need seq_len >= {4 * pairs}, not {seq_len}")
+        if symbols // 2 - 1 < pairs:
+            raise CorpusError(f"mqar: {pairs} pairs need symbols >= {2 * pairs + 2}, not {symbols}")
+        fingerprint = _fingerprint(task="mqar", symbols=symbols, pairs=pairs, seq_len=seq_len)
+        chance = 1 / (symbols - symbols // 2)
+        return cls("mqar", fingerprint, symbols, seq_len, chance=chance, pairs=pairs)
+
+    def batch(self, step: int, batch_size: int, seed: int) -> Batch:
+        inputs, targets, _ = self._draw(generator("train", seed, step), batch_size)
+        return Batch(inputs, targets)
+
+    def evaluation(self, n: int, split: str = "valid") -> Evaluation:
+        """``age`` of a query: tokens since the key was introduced."""
+        inputs, targets, age = self._draw(generator(check_split(split)), n)
+        scored = targets != IGNORE
+        bayes = np.where(scored, 0.0, np.nan)
+        return Evaluation(inputs, targets, bayes, bayes, scored.astype(np.int64), age, ("filler", "query"))
+
+    def measure_references(self) -> dict[str, float]:
+        """``chance``: any value; ``unbound``: one of the D values shown, without knowing which key it belongs to."""
+        return {"chance": -math.log(self.chance), "unbound": math.log(self.pairs), "bayes": 0.0}
+
+    def _draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        half, pairs, head = self.vocab_size // 2, self.pairs, 2 * self.pairs
+        keys = 1 + _subset(rng.random((n, half - 1)), pairs)
+        values = half + _subset(rng.random((n, self.vocab_size - half)), pairs)
+        inputs = rng.integers(half, self.vocab_size, (n, self.seq_len))
+        inputs[:, 0:head:2], inputs[:, 1:head:2] = keys, values
+        # Without replacement with weights w: the smallest of Exp(1) / w (Efraimidis & Spirakis 2006).
+        slots = np.arange(1, (self.seq_len - head) // 2 + 1)
+        gaps = _subset(rng.exponential(size=(n, len(slots))) / slots ** (self.GAP_POWER - 1.0), pairs)
+        queries = head + 2 * gaps
+        rows = np.arange(n)[:, None]
+        inputs[rows, queries] = keys
+        targets = np.full_like(inputs, IGNORE)
+        targets[rows, queries] = values
+        age = np.zeros_like(inputs)
+        age[rows, queries] = queries - np.arange(0, head, 2)
+        return inputs, targets, age
+
+
+def _subset(scores: np.ndarray, size: int) -> np.ndarray:
+    """Return the columns of the ``size`` smallest scores of each row, in random order of size: [n, size]."""
+    return np.argsort(scores, axis=1)[:, :size]

@@ -1,0 +1,102 @@
+"""Text as a source: windows of a token stream that is built once and memory-mapped.
+
+Every document is followed by one separator token (the byte 0x00, or ``<|document|>`` of a BPE vocabulary). Windows may
+span documents, and a document longer than a window is seen in pieces; nothing is padded and nothing is dropped.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from seqmix.data.base import Batch, CorpusError, Evaluation, Source, check_split, generator, shifted
+from seqmix.data.cache import Store, open_store, remember
+from seqmix.data.files import SPLITS, Corpus
+from seqmix.data.ngram import ngram_losses
+from seqmix.data.tokens import encode
+
+__all__ = ["TextSource", "open_text", "token_store"]
+
+FORMAT = 1
+"""Version of the token files; raise it when the way they are made changes."""
+
+
+def token_store(cache: Path, name: str, fingerprint: str, tokenizer: str, load) -> Store:
+    """Open (or build from ``load() -> Corpus``) the token streams of a corpus under one tokenizer."""
+    key = hashlib.sha256(json.dumps([FORMAT, fingerprint, tokenizer]).encode()).hexdigest()[:16]
+
+    def build(folder: Path) -> tuple[dict[str, np.ndarray], dict]:
+        corpus: Corpus = load()
+        streams, meta = encode(corpus, tokenizer, folder)
+        counts = {split: len(corpus.of(split)) for split in SPLITS}
+        sizes = {split: sum(len(d.text) + 1 for d in corpus.of(split)) for split in SPLITS}
+        return streams, {"name": name, "fingerprint": fingerprint, "documents": counts, "bytes": sizes, **meta}
+
+    return open_store(cache / "tokens" / f"{name}-{tokenizer}-{key}", build)
+
+
+def open_text(store: Store, seq_len: int, train_tokens: int = 0) -> "TextSource":
+    """Return the source over a token store; raises CorpusError if a split is shorter than one window."""
+    meta = store.meta
+    streams = dict(store.arrays)
+    if train_tokens:
+        streams["train"] = streams["train"][:train_tokens]
+    for split in ("train", "valid"):
+        if len(streams[split]) < seq_len + 1:
+            raise CorpusError(
+                f"corpus {meta['name']!r}: its {split} part has {len(streams[split])} tokens, fewer than one window of "
+                f"seq_len {seq_len} and its next token; add text, lower seq_len"
+                + (" or raise train_tokens" if train_tokens and split == "train" else "")
+            )
+    return TextSource(
+        name=meta["name"],
+        fingerprint=meta["fingerprint"],
+        vocab_size=meta["vocab_size"],
+        seq_len=seq_len,
+        bytes_per_token=meta["bytes"]["valid"] / len(streams["valid"]),
+        train_tokens=train_tokens,
+        streams=streams,
+        meta=meta,
+        folder=store.folder,
+    )
+
+
+@dataclass
+class TextSource(Source):
+    """``streams``: split -> tokens [n]; ``meta``: documents and bytes a split, tokenizer and its hash."""
+
+    streams: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    meta: dict = field(default_factory=dict, repr=False)
+    folder: Path = Path()
+
+    def batch(self, step: int, batch_size: int, seed: int) -> Batch:
+        """Windows at random offsets of the training stream."""
+        stream = self.streams["train"]
+        offsets = generator("train", seed, step).integers(0, len(stream) - self.seq_len, batch_size)
+        return Batch(*self._windows(stream, offsets))
+
+    def evaluation(self, n: int, split: str = "valid") -> Evaluation:
+        """Windows that do not overlap, in a fixed random order; beyond one pass, at random offsets."""
+        stream = self.streams[check_split(split)]
+        tiles = (len(stream) - 1) // self.seq_len
+        if tiles < 1:
+            raise CorpusError(
+                f"corpus {self.name!r}: its {split} part has {len(stream)} tokens, fewer than one window of "
+                f"seq_len {self.seq_len} and its next token; add documents for {split} or lower seq_len"
+            )
+        rng = generator(split, self.seq_len)
+        offsets = rng.permutation(tiles) * self.seq_len
+        if n > tiles:
+            offsets = np.concatenate([offsets, rng.integers(0, len(stream) - self.seq_len, n - tiles)])
+        return Evaluation(*self._windows(stream, offsets[:n]))
+
+    def measure_references(self) -> dict[str, float]:
+        """Unigram and bigram counted on the training stream, scored on the whole validation stream; kept on disk."""
+        path = self.folder.parent / f"{self.folder.name}.references-{self.train_tokens}.json"
+        streams = self.streams
+        return remember(path, float, lambda: ngram_losses(streams["train"], streams["valid"], self.vocab_size))
+
+    def _windows(self, stream: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return shifted(stream[offsets[:, None] + np.arange(self.seq_len + 1)])
