@@ -15,17 +15,13 @@ import time
 from pathlib import Path
 
 from seqmix.notebook.fingerprint import fingerprint
+from seqmix.notebook.publish import prepare_for_reading, publish
 from seqmix.notebook.sources import Chapter
 from seqmix.paths import Paths
 
 __all__ = ["ChapterFailed", "execute", "read_executed"]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-BAR = re.compile(r"\d+%\||\bit/s\b|s/it\b|\|[█▏▎▍▌▋▊▉ #]+\|")
-TIER_NOTE = {
-    "quick": ":::{{important}} Quick tier: a check of the machinery, never evidence\n"
-    "Everything below was trained and measured for real, but so briefly that it decides nothing.\n:::",
-}
 
 
 class ChapterFailed(RuntimeError):
@@ -105,7 +101,7 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         except Exception as error:  # a dead kernel, a time-out: the file on disk would claim success
             raise ChapterFailed(f"{chapter.name}: {type(error).__name__}: {error}") from error
         notebook = nbformat.read(done, 4)
-    noisy = _clean(notebook, chapter, values)
+    published = prepare_for_reading(notebook, chapter, values, train)
     seconds = round(time.monotonic() - started, 1)
     record = {
         "chapter": chapter.name,
@@ -114,8 +110,8 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         "fingerprint": fingerprint(chapter, values, paths, train=train),
     }
     notebook.metadata["seqmix"] = record
-    _publish(notebook, paths.executed / f"{chapter.name}.ipynb")
-    return record | {"seconds": seconds, "noisy": noisy}
+    publish(notebook, published.figures, paths.executed / f"{chapter.name}.ipynb")
+    return record | {"seconds": seconds, "noisy": published.noisy}
 
 
 def _short_folder() -> str | None:
@@ -149,73 +145,3 @@ def _explain(chapter: Chapter, notebook, error) -> str:
     line = failed.metadata.get("seqmix", {}).get("line") if failed else None
     where = f"notebooks/{chapter.name}.md" + (f":{line}" if line else "")
     return f"{where}: {error.ename}: {error.evalue}\n" + ANSI.sub("", "\n".join(error.traceback))
-
-
-def _clean(notebook, chapter: Chapter, values: dict) -> list[str]:
-    """Strip volatile and duplicate parts in place; return the places of cells that wrote real error output."""
-    import nbformat
-
-    notebook.metadata.pop("papermill", None)
-    notebook.metadata.pop("widgets", None)
-    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    noisy, cells = [], []
-    for cell in notebook.cells:
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
-        tags = cell.metadata.get("tags", [])
-        if "injected-parameters" in tags:
-            cell["id"] = f"{chapter.name}-injected"
-            cell.metadata["tags"] = [*tags, "remove-input"]
-        if "parameters" in tags:
-            cell.metadata["tags"] = [*tags, "remove-input"]
-            cells.append(_parameter_table(chapter, values))
-        kept = [output for output in cell.get("outputs", []) if _drop_bars(output)]
-        if "outputs" in cell:
-            cell["outputs"] = kept
-        if any(o.get("name") == "stderr" for o in kept):
-            noisy.append(f"notebooks/{chapter.name}.md:{cell.metadata.get('seqmix', {}).get('line', 1)}")
-        cells.append(cell)
-    if note := TIER_NOTE.get(values.get("tier", "")):
-        cell = nbformat.v4.new_markdown_cell(note.format())
-        cell["id"] = f"{chapter.name}-tier"
-        cells.insert(1, cell)
-    notebook.cells = cells
-    return noisy
-
-
-def _drop_bars(output) -> bool:
-    """Remove progress bars from an error stream in place; return whether anything is left of the output."""
-    if output.get("output_type") != "stream" or output.get("name") != "stderr":
-        return True
-    lines = [line for line in ANSI.sub("", output["text"]).split("\n") if "\r" not in line and not BAR.search(line)]
-    output["text"] = "\n".join(lines)
-    return bool(output["text"].strip())
-
-
-def _parameter_table(chapter: Chapter, values: dict):
-    """One Markdown cell: the parameters of this execution and how to run it with others."""
-    import nbformat
-
-    rows = "\n".join(
-        f"| `{p.name}` | `{values[p.name]!r}` | {p.meaning.replace('|', '/')} ({p.legal}; default `{p.default!r}`) |"
-        for p in chapter.parameters.values()
-    )
-    text = (
-        f":::{{dropdown}} Parameters of this execution, and how to run the chapter with your own\n"
-        f"| parameter | here | meaning |\n|---|---|---|\n{rows}\n\n"
-        f"Run it again: `seqmix run {chapter.name} -p NAME VALUE` "
-        "(see {doc}`/book/re-execute`).\n:::"
-    )
-    cell = nbformat.v4.new_markdown_cell(text)
-    cell["id"] = f"{chapter.name}-parameters"
-    return cell
-
-
-def _publish(notebook, path: Path) -> None:
-    """Write beside the final place and rename, so that a reader never sees half a file."""
-    import nbformat
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    nbformat.write(notebook, part)
-    os.replace(part, path)

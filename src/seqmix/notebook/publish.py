@@ -1,0 +1,135 @@
+"""Make an executed chapter fit to be read, and put it in its place.
+
+Taken out: times, paths, progress bars, the double parameters cells. Put in: the note of the quick tier, a table of the
+parameters, and for every figure its alt text, its numbers as a CSV file and the command that makes it again (see
+``seqmix.figures.show``).
+"""
+
+import os
+import re
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seqmix.figures.show import FIGURE_MIME
+from seqmix.notebook.sources import Chapter
+
+__all__ = ["Published", "prepare_for_reading", "publish"]
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+BAR = re.compile(r"\d+%\||\bit/s\b|s/it\b|\|[█▏▎▍▌▋▊▉ #]+\|")
+TIER_NOTE = {
+    "quick": ":::{important} Quick tier: a check of the machinery, never evidence\n"
+    "Everything below was trained and measured for real, but so briefly that it decides nothing.\n:::",
+}
+
+
+@dataclass
+class Published:
+    """What was found in a chapter: the numbers of its figures, and the places that wrote real error output."""
+
+    figures: dict[str, str] = field(default_factory=dict)
+    noisy: list[str] = field(default_factory=list)
+
+
+def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -> Published:
+    """Clean a notebook in place and return what was found in it."""
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    found, cells = Published(), []
+    for cell in notebook.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            cell["id"] = f"{chapter.name}-injected"
+            cell.metadata["tags"] = [*tags, "remove-input"]
+        if "parameters" in tags:
+            cell.metadata["tags"] = [*tags, "remove-input"]
+            cells.append(_markdown(f"{chapter.name}-parameters", _parameter_table(chapter, values, train)))
+        cells.append(cell)
+        if "outputs" not in cell:
+            continue
+        cell["outputs"] = [output for output in cell["outputs"] if _drop_bars(output)]
+        if any(output.get("name") == "stderr" for output in cell["outputs"]):
+            found.noisy.append(f"notebooks/{chapter.name}.md:{cell.metadata.get('seqmix', {}).get('line', 1)}")
+        for output in cell["outputs"]:
+            if record := output.get("data", {}).pop(FIGURE_MIME, None):
+                _describe_figure(cell, record)
+                found.figures[record["name"]] = record["csv"]
+                text = _figure_tools(record["name"], command(chapter, values, train))
+                cells.append(_markdown(f"{record['name']}-tools", text))
+    if note := TIER_NOTE.get(values.get("tier", "")):
+        cells.insert(1, _markdown(f"{chapter.name}-tier", note))
+    notebook.cells = cells
+    return found
+
+
+def publish(notebook, figures: dict[str, str], path: Path) -> None:
+    """Write the numbers and then the notebook; every file appears by rename, so that nobody reads half of one."""
+    import nbformat
+
+    (path.parent / "figures").mkdir(parents=True, exist_ok=True)
+    for name, text in figures.items():
+        _replace(path.parent / "figures" / f"{name}.csv", text)
+    _replace(path, nbformat.writes(notebook) + "\n")
+
+
+def command(chapter: Chapter, values: dict, train: bool = True) -> str:
+    """Return the command that gives this execution."""
+    words = ["seqmix", "run", chapter.name]
+    for name, value in values.items():
+        if value != chapter.parameters[name].default and name != "jobs":
+            words += ["--tier", str(value)] if name == "tier" else ["-p", name, str(value)]
+    return shlex.join(words if train else [*words, "--no-train"])
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def _markdown(cell_id: str, text: str):
+    import nbformat
+
+    cell = nbformat.v4.new_markdown_cell(text)
+    cell["id"] = re.sub(r"[^\w-]", "-", cell_id)[:64]
+    return cell
+
+
+def _drop_bars(output) -> bool:
+    """Remove progress bars from an error stream in place; return whether anything is left of the output."""
+    if output.get("output_type") != "stream" or output.get("name") != "stderr":
+        return True
+    lines = [line for line in ANSI.sub("", output["text"]).split("\n") if "\r" not in line and not BAR.search(line)]
+    output["text"] = "\n".join(lines)
+    return bool(output["text"].strip())
+
+
+def _describe_figure(cell, record: dict) -> None:
+    """Hand alt text and classes to myst-nb, which reads them from the metadata of the cell."""
+    settings = cell.metadata.setdefault("mystnb", {})
+    image = settings.setdefault("image", {})
+    image["alt"] = " ".join(record["alt"].split())
+    image.setdefault("classes", "mpl dark-light")
+    settings.setdefault("figure", {}).setdefault("name", record["name"])
+
+
+def _figure_tools(name: str, made_by: str) -> str:
+    return f":::{{div}} figure-tools\n{{download}}`numbers as CSV <figures/{name}.csv>` · made by `{made_by}`\n:::"
+
+
+def _parameter_table(chapter: Chapter, values: dict, train: bool) -> str:
+    """A folded table: the parameters of this execution and how to run the chapter with others."""
+    rows = "\n".join(
+        f"| `{p.name}` | `{values[p.name]!r}` | {p.meaning.replace('|', '/')} ({p.legal}; default `{p.default!r}`) |"
+        for p in chapter.parameters.values()
+    )
+    return (
+        f":::{{dropdown}} Parameters of this execution, and how to run the chapter with your own\n"
+        f"| parameter | here | meaning |\n|---|---|---|\n{rows}\n\n"
+        f"This page was made by `{command(chapter, values, train)}`; add `-p NAME VALUE` for your own values "
+        "({doc}`/book/re-execute`).\n:::"
+    )
