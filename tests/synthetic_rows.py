@@ -31,9 +31,7 @@ def context(seeds: int = 3, length: int = 512, blocks: int = 8) -> tuple[list[di
     return runs, rows
 
 
-def _context_rows(
-    run: dict, edges, length: int, blocks: int, synthetic: bool, rng: np.random.Generator
-) -> list[dict]:
+def _context_rows(run: dict, edges, length: int, blocks: int, synthetic: bool, rng: np.random.Generator) -> list[dict]:
     stop = PLATEAU.get(run["arm"], length)
     shift = 0.1 * (run["params_non_embedding"] < 1e5)
 
@@ -53,9 +51,7 @@ def _context_rows(
                 middle = np.sqrt(lo * hi)
                 bayes = 0.5 + 1.4 * (1 - np.log(middle) / np.log(length)) if synthetic else np.nan
                 row = {"kind": kind, "block": block, "count": 100 * (hi - lo), "bayes": bayes}
-                rows.append(
-                    {**common, **row, "measure": "index", "lo": lo, "hi": hi, "loss": loss(middle, kind)}
-                )
+                rows.append({**common, **row, "measure": "index", "lo": lo, "hi": hi, "loss": loss(middle, kind)})
             for visible in edges:
                 for measure in ("truncate", "shuffle"):
                     rows.append(
@@ -105,7 +101,7 @@ def _context_rows(
 
 
 def recall(seeds: int = 3) -> tuple[list[dict], list[dict], list[dict]]:
-    """Return runs, recall rows (the end) and curves; first_token up to an arm-specific delay, MQAR width x pairs."""
+    """Return runs, recall rows (the end) and curves: first_token up to a planted delay, MQAR width x pairs."""
     rng, runs, rows, curves = np.random.default_rng(2), [], [], []
     points = np.unique(np.geomspace(10, 2000, 10).astype(int))
     reach = {"transformer": 400, "deltanet": 200}
@@ -122,11 +118,7 @@ def recall(seeds: int = 3) -> tuple[list[dict], list[dict], list[dict]]:
         rows.append({**row, "task": task, "distance": distance, "count": 512})
         runs.append(run)
 
-    repairs = (
-        ("lstm_1_zero", 0.0, "constant"),
-        ("lstm_1", 1.0, "constant"),
-        ("lstm_1_chrono", 1.0, "chrono"),
-    )
+    repairs = (("lstm_1_zero", 0.0, "constant"), ("lstm_1", 1.0, "constant"), ("lstm_1_chrono", 1.0, "chrono"))
     for arm, bias, init in (("transformer", 1.0, "constant"), ("deltanet", 1.0, "constant"), *repairs):
         far = reach.get(arm, 200 if init == "chrono" else 50 * (1 + bias))
         for delay, seed in itertools.product((25, 50, 100, 200, 400), range(seeds)):

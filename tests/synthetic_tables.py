@@ -4,6 +4,8 @@
 planted is a module constant, so that a test can ask whether the analysis finds it again.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
@@ -66,9 +68,7 @@ def run_row(study: str, arm: str, seed: int, loss: float, **more) -> dict:
     slow = 2.5 if arm.startswith(("delta", "hybrid", "gated")) else 1.0
     rate = more.pop("rate", 3e9 / n / slow)
     bayes = more.pop("bayes", np.nan)
-    row = dict(
-        FIXED, study=study, arm=arm, seed=seed, data_seed=seed, tokens=tokens, steps=int(tokens // 4096)
-    )
+    row = dict(FIXED, study=study, arm=arm, seed=seed, data_seed=seed, tokens=tokens, steps=int(tokens // 4096))
     row |= {"params_total": n + 256 * 64, "params_non_embedding": n, "train_flops": 6 * n * tokens}
     row |= {"loss": loss, "train_loss": loss - 0.02, "bits_per_byte": loss / np.log(2)}
     row |= {"bayes": bayes, "excess": loss - bayes, "tokens_per_second": rate, "seconds": tokens / rate}
@@ -121,32 +121,24 @@ def scaling(seeds: int = 3, noise: float = 0.004, sizes=SIZES, arms=None, source
     rng, rows = np.random.default_rng(0), []
     for source in sources:
         bayes = 1.0 if source.startswith("almanac") else np.nan
-        for arm in arms or (
-            "transformer",
-            "deltanet",
-            "lstm_block",
-            "lstm_1",
-            "lstm_2",
-            "lstm_4",
-            "hybrid_2",
-        ):
+        for arm in arms or ("transformer", "deltanet", "lstm_block", "lstm_1", "lstm_2", "lstm_4", "hybrid_2"):
             floor, scale, alpha = LAWS[arm]
-            for n in sizes:
-                for seed in range(seeds):
-                    loss = floor + scale * n**-alpha + rng.normal(0, noise)
-                    rows.append(
-                        run_row(
-                            "scaling",
-                            arm,
-                            seed,
-                            loss,
-                            n=n * rng.uniform(0.99, 1.01),
-                            source=source,
-                            bayes=bayes,
-                            d_model=int(n**0.5 // 8 * 4 + 8),
-                            tokens=2.1e6,
-                        )
+            for size, seed in itertools.product(sizes, range(seeds)):
+                n = size * (1 + 0.01 * np.sin(len(arm)))
+                loss = floor + scale * n**-alpha + rng.normal(0, noise)
+                rows.append(
+                    run_row(
+                        "scaling",
+                        arm,
+                        seed,
+                        loss,
+                        n=n,
+                        source=source,
+                        bayes=bayes,
+                        d_model=int(n**0.5 // 8 * 4 + 8),
+                        tokens=2.1e6,
                     )
+                )
             for lr in 1e-3 * 2.0 ** np.arange(5) if arm in BEST_LR else ():
                 loss = floor + 1.2 + 0.1 * np.log2(lr / BEST_LR[arm]) ** 2
                 rows.append(
@@ -170,9 +162,7 @@ def hybrids(seeds: int = 3) -> list[dict]:
     """Return runs of the hybrids study: a shallow bowl in the count, controls, two lengths."""
     rng, rows = np.random.default_rng(3), []
 
-    def add(
-        arm: str, positions, group: str, loss: float, lr: float = 3e-3, steps: int = 400, conv: str = "D"
-    ) -> None:
+    def add(arm: str, positions, group: str, loss: float, lr: float = 3e-3, steps: int = 400, conv: str = "D") -> None:
         for seed in range(seeds if group != "lr" else 1):
             rows.append(
                 run_row(
@@ -204,12 +194,7 @@ def hybrids(seeds: int = 3) -> list[dict]:
         for steps in (400, 1600):
             add(arm, where, "count", bowl(count) - 0.05 * (steps > 400), steps=steps)
         if 0 < count < 12:
-            add(
-                f"hybrid_{count}_even",
-                [int((j + 0.5) * 12 / count) for j in range(count)],
-                "even",
-                bowl(count) - 0.01,
-            )
+            add(f"hybrid_{count}_even", [int((j + 0.5) * 12 / count) for j in range(count)], "even", bowl(count) - 0.01)
     for count in (1, 2, 4):
         places = {
             "front": range(count),

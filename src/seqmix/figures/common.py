@@ -1,0 +1,147 @@
+"""What the figures of all chapters share: their input, their output, intervals, and how numbers are said.
+
+A figure function takes ``Tables`` and returns ``Drawn``: picture, the numbers in it, and a description for
+readers who do not see it, computed from these numbers. Nothing here knows which architecture wins.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+__all__ = ["Drawn", "Tables", "human", "is_sweep", "listing", "over_runs_and_blocks", "over_seeds", "seconds", "spread"]
+
+TABLES = ("runs", "curves", "context", "recall", "speed", "inside")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The result tables of one study, as ``collect.load`` gives them; a missing table is empty."""
+
+    study: str
+    tier: str
+    runs: pd.DataFrame
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    context: pd.DataFrame = field(default_factory=pd.DataFrame)
+    recall: pd.DataFrame = field(default_factory=pd.DataFrame)
+    speed: pd.DataFrame = field(default_factory=pd.DataFrame)
+    inside: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @classmethod
+    def of(cls, study: str, tier: str, frames: dict[str, pd.DataFrame]) -> "Tables":
+        """Build from a dict of DataFrames; unknown names are left out."""
+        return cls(study, tier, **{name: frame for name, frame in frames.items() if name in TABLES})
+
+    @property
+    def finished(self) -> pd.DataFrame:
+        """Runs that ended well; the others stay in ``runs`` and are counted in every text."""
+        return self.runs[self.runs["status"] == "finished"] if len(self.runs) else self.runs
+
+    @property
+    def main(self) -> pd.DataFrame:
+        """Finished runs that are not part of a learning-rate sweep."""
+        done = self.finished
+        return done[~is_sweep(done)] if len(done) else done
+
+    @property
+    def sweep(self) -> pd.DataFrame:
+        """Finished runs of the learning-rate sweeps."""
+        done = self.finished
+        return done[is_sweep(done)] if len(done) else done
+
+    def joined(self, name: str, columns: Sequence[str], runs: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return a table with ``columns`` of its runs (inner join on run_id; main runs by default)."""
+        table, runs = getattr(self, name), self.main if runs is None else runs
+        if not len(table) or not len(runs):
+            return pd.DataFrame(columns=[*dict.fromkeys([*table.columns, *columns])])
+        right = runs[["run_id", *columns]].drop_duplicates()
+        return table.drop(columns=[c for c in columns if c in table]).merge(right, on="run_id")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One figure: its name (``fig-<study>-<what>``), picture, data and computed description."""
+
+    name: str
+    figure: Figure
+    data: pd.DataFrame
+    alt: str
+
+
+def is_sweep(runs: pd.DataFrame) -> pd.Series:
+    """True for runs of a group whose name says that it varies the learning rate."""
+    return runs["group"].fillna("").str.match(r"^lr|.*[-_]lr$|^sweep")
+
+
+def over_seeds(frame: pd.DataFrame, by: Sequence[str], value: str, level: float = 0.95) -> pd.DataFrame:
+    """Return mean, lo, hi, n of ``value`` per cell of ``by``: t interval; one seed has none (nan)."""
+    rows = frame.dropna(subset=[value])
+    out = rows.groupby(list(by), sort=True)[value].agg(["mean", "std", "count"]).reset_index()
+    out = out.rename(columns={"count": "n"})
+    half = stats.t.ppf((1 + level) / 2, np.maximum(out["n"] - 1, 1)) * out["std"] / np.sqrt(out["n"])
+    half = half.where(out["n"] > 1)
+    return out.assign(lo=out["mean"] - half, hi=out["mean"] + half).drop(columns="std")
+
+
+def over_runs_and_blocks(
+    frame: pd.DataFrame, by: Sequence[str], value: str, level: float = 0.95, draws: int = 400
+) -> pd.DataFrame:
+    """Return mean, lo, hi, n (runs) of a context measure: bootstrap over seeds and evaluation blocks.
+
+    The same blocks are drawn for every run and cell (they hold the same sequences), weighted by tokens.
+    """
+    if not len(frame):
+        return pd.DataFrame(columns=[*by, "mean", "lo", "hi", "n"])
+    rng = np.random.default_rng(0)
+    blocks = np.sort(frame["block"].unique())
+    pick = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=draws)
+    rows = []
+    for key, cell in frame.groupby(list(by), sort=True):
+        total = cell.assign(total=cell[value] * cell["count"])
+        sums = total.pivot_table(index="run_id", columns="block", values="total", aggfunc="sum").reindex(columns=blocks)
+        counts = total.pivot_table(index="run_id", columns="block", values="count", aggfunc="sum").reindex(
+            columns=blocks
+        )
+        s, c = sums.fillna(0).to_numpy(float), counts.fillna(0).to_numpy(float)
+        each = (pick @ s.T) / np.maximum(pick @ c.T, 1e-9)  # [draws, runs]
+        seeds = rng.integers(0, len(s), size=(draws, len(s)))
+        boot = np.take_along_axis(each, seeds, axis=1).mean(1)
+        lo, hi = np.quantile(boot, [(1 - level) / 2, (1 + level) / 2])
+        mean = float((s.sum(1) / np.maximum(c.sum(1), 1e-9)).mean())
+        rows.append({**dict(zip(by, key, strict=True)), "mean": mean, "lo": lo, "hi": hi, "n": len(s)})
+    return pd.DataFrame(rows)
+
+
+def human(value: float) -> str:
+    """Return 12000 as "12k", 3.4e6 as "3.4M", 0.25 as "0.25": three digits and a unit prefix."""
+    if not np.isfinite(value):
+        return "?"
+    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit * 0.9995:
+            return f"{value / limit:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration for people: "3.1 ms", "42 s", "5.5 min", "2.1 h"."""
+    for limit, unit, divide in ((1e-3, "µs", 1e-6), (1, "ms", 1e-3), (100, "s", 1), (6000, "min", 60)):
+        if abs(value) < limit:
+            return f"{value / divide:.3g} {unit}"
+    return f"{value / 3600:.3g} h"
+
+
+def listing(words: Iterable[str]) -> str:
+    """Return "a, b and c"."""
+    words = [str(word) for word in words]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + (" and " + words[-1] if words else "")
+
+
+def spread(data: pd.DataFrame) -> str:
+    """Return "mean (lo to hi)" of the single row of a summary, or "mean (one seed)"."""
+    row = data.iloc[0] if isinstance(data, pd.DataFrame) else data
+    if not np.isfinite(row["lo"]):
+        return f"{row['mean']:.3f} (one seed)"
+    return f"{row['mean']:.3f} ({row['lo']:.3f} to {row['hi']:.3f})"

@@ -1,0 +1,197 @@
+"""Marks and axes that the figures of all chapters share: one look an architecture, axes a person can read."""
+
+from collections.abc import Iterable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from seqmix.figures.common import Drawn, human, listing
+from seqmix.figures.style import look, order
+
+__all__ = [
+    "end_labels",
+    "label",
+    "labels",
+    "line",
+    "lines_by_source",
+    "log_axis",
+    "look",
+    "nothing",
+    "panels",
+    "references",
+    "trend",
+]
+
+LINES = {"uniform": "guessing", "unigram": "unigram", "bigram": "bigram", "bayes": "Bayes"}
+"""Reference lines of a loss plot: column of runs.csv -> its label."""
+
+
+def label(arm: str) -> str:
+    """Return the name of an arm for people."""
+    return look(arm).label
+
+
+def labels(arms: Iterable[str]) -> str:
+    """Return the names of arms as a list for people."""
+    return listing(label(arm) for arm in order(arms))
+
+
+def panels(count: int = 1, width: float = 0.0, height: float = 4.4, **more) -> tuple[Figure, list[Axes]]:
+    """Return a figure with ``count`` panels beside each other and its axes."""
+    figure, axes = plt.subplots(
+        1,
+        count,
+        figsize=(width or min(7.2 + 4.2 * (count - 1), 13), height),
+        squeeze=False,
+        layout="constrained",
+        **more,
+    )
+    return figure, list(axes[0])
+
+
+def log_axis(axis: Axes, which: str = "x", name: str = "", values: Iterable[float] = ()) -> None:
+    """Make an axis logarithmic, ticks at 1-2-5 steps (or at ``values``) written as people say them."""
+    target = getattr(axis, f"{which}axis")
+    getattr(axis, f"set_{which}scale")("log")
+    low, high = getattr(axis, f"get_{which}lim")()
+    ticks = sorted(set(values))
+    if not ticks or len(ticks) > 9:
+        decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+        steps = (1,) if len(decades) > 4 else (1, 3) if len(decades) > 3 else (1, 2, 5)
+        ticks = [step * 10.0**decade for decade in decades for step in steps]
+    target.set_major_locator(FixedLocator(ticks))
+    target.set_minor_locator(NullLocator())
+    target.set_major_formatter(FuncFormatter(lambda value, _: human(value)))
+    getattr(axis, f"set_{which}lim")(low, high)
+    if name:
+        getattr(axis, f"set_{which}label")(name)
+
+
+def line(axis: Axes, data: pd.DataFrame, x: str, arm: str, text: str = "") -> None:
+    """Draw mean and interval (columns mean, lo, hi) of one arm against ``x``: band, line and markers."""
+    shape, data = look(arm), data.sort_values(x)
+    style = {"color": shape.colour, "ls": shape.line, "marker": shape.marker}
+    axis.plot(data[x], data["mean"], label=text or shape.label, **style)
+    known = data.dropna(subset=["lo", "hi"])
+    if len(known) > 1:
+        axis.fill_between(known[x], known["lo"], known["hi"], color=shape.colour, alpha=0.18, lw=0)
+    elif len(known):
+        ends = [known["mean"] - known["lo"], known["hi"] - known["mean"]]
+        axis.errorbar(known[x], known["mean"], ends, color=shape.colour, capsize=3, lw=1.2)
+
+
+def view(axis: Axes, data: pd.DataFrame, room: float = 1.0) -> None:
+    """Set the y limits to the means, and to their intervals as far as these stay within ``room`` of the range.
+
+    Two seeds give intervals many times as wide as what is to be seen; they are then cut at the frame.
+    """
+    low, high = data["mean"].min(), data["mean"].max()
+    wide = room * max(high - low, 0.02 * abs(high), 1e-9)
+    bottom = np.nanmin([low, max(data["lo"].min(), low - wide)])
+    top = np.nanmax([high, min(data["hi"].max(), high + wide)])
+    margin = 0.06 * (top - bottom) or 0.01
+    axis.set_ylim(bottom - margin, top + margin)
+
+
+def references(axis: Axes, runs: pd.DataFrame) -> dict[str, float]:
+    """Draw the chance, unigram, bigram and Bayes lines of the corpus; return those drawn."""
+    drawn = {}
+    low, high = axis.get_ylim()
+    for column, text in LINES.items():
+        value = runs[column].median() if column in runs else np.nan
+        if not np.isfinite(value) or (column == "uniform" and value > 1.4 * high):
+            continue
+        axis.axhline(value, color="0.45", lw=1, ls=(0, (4, 3)), zorder=0)
+        place = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
+        axis.annotate(text, (0.99, value), fontsize=8, color="0.35", **place)
+        drawn[column] = float(value)
+    values = [low, high, *drawn.values()]
+    margin = 0.04 * (max(values) - min(values))
+    bottom = min(values) - margin if min(values) < low else low
+    axis.set_ylim(bottom, max(values) + margin if max(values) > high else high)
+    return drawn
+
+
+def end_labels(axis: Axes, ends: Sequence[tuple[float, float, str]], gap: float = 0.055) -> None:
+    """Write the arms' names at the right ends of their lines, moved apart so that none covers another."""
+    if not ends:
+        return
+    to_axes = axis.transAxes.inverted()
+    at = sorted((float(to_axes.transform(axis.transData.transform((x, y)))[1]), arm) for x, y, arm in ends)
+    wanted = np.array([height for height, _ in at])
+    places = wanted.copy()
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    places -= max(0.0, min((places - wanted).mean(), places[0]))
+    for place, (_, arm) in zip(places, at, strict=True):
+        axis.annotate(
+            label(arm),
+            (1.01, place),
+            xycoords="axes fraction",
+            va="center",
+            fontsize=9,
+            color=look(arm).colour,
+            annotation_clip=False,
+        )
+
+
+def lines_by_source(
+    data: pd.DataFrame,
+    x: str,
+    xlabel: str,
+    ylabel: str,
+    runs: pd.DataFrame | None = None,
+    ticks: Iterable[float] = (),
+    digits: int = 2,
+) -> tuple[Figure, dict[str, Axes], str]:
+    """Draw columns mean, lo, hi of ``data`` against ``x`` (logarithmic): a panel a source, a line an arm.
+
+    ``runs`` adds the reference lines of each corpus. Returns the figure, its axes by source, and the ends of all
+    lines in words.
+    """
+    sources = sorted(data["source"].unique())
+    figure, axes = panels(len(sources))
+    words = []
+    for axis, source in zip(axes, sources, strict=True):
+        ends, said = [], []
+        here = data[data["source"] == source]
+        for arm in order(here["arm"]):
+            points = here[here["arm"] == arm].sort_values(x)
+            line(axis, points, x, arm)
+            ends.append((points[x].iloc[-1], points["mean"].iloc[-1], arm))
+            said.append(trend(points, x, arm, digits))
+        view(axis, here)
+        if runs is not None:
+            references(axis, runs[runs["source"] == source])
+        log_axis(axis, "x", xlabel, ticks)
+        axis.set_title(source)
+        end_labels(axis, ends)
+        words.append(f"On {source}: " + "; ".join(said) + ".")
+    axes[0].set_ylabel(ylabel)
+    return figure, dict(zip(sources, axes, strict=True)), " ".join(words)
+
+
+def nothing(name: str, why: str) -> Drawn:
+    """Return an empty figure that says why there is nothing to show in this execution."""
+    figure, (axis,) = panels(1, height=1.6)
+    axis.axis("off")
+    axis.text(0.5, 0.5, why, ha="center", va="center", wrap=True)
+    return Drawn(name, figure, pd.DataFrame({"note": [why]}), f"No picture in this execution: {why}")
+
+
+def trend(data: pd.DataFrame, x: str, arm: str, digits: int = 2, unit: str = "") -> str:
+    """Return "Transformer from 2.31 at 7k to 1.80 at 780k": the ends of one line, for alt text."""
+    data = data.sort_values(x).dropna(subset=["mean"])
+    if not len(data):
+        return f"{label(arm)} has no points"
+    first, last = data.iloc[0], data.iloc[-1]
+    if len(data) == 1:
+        return f"{label(arm)} {first['mean']:.{digits}f}{unit} at {human(first[x])}"
+    return (
+        f"{label(arm)} from {first['mean']:.{digits}f}{unit} at {human(first[x])} "
+        f"to {last['mean']:.{digits}f}{unit} at {human(last[x])}"
+    )
