@@ -1,0 +1,59 @@
+"""Resampling: whole clusters (sizes, evaluation blocks, seeds), never the rows inside them."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+__all__ = ["block_weights", "cluster_counts", "expanded", "hierarchical", "percentile"]
+
+
+def cluster_counts(k: int, draws: int, rng: np.random.Generator, distinct: int = 1) -> np.ndarray:
+    """How often each of ``k`` clusters is drawn, [draws, k]; resamples with fewer than ``distinct`` are redrawn."""
+    if distinct > k:
+        raise ValueError(f"{k} clusters cannot give {distinct} distinct ones")
+    done: list[np.ndarray] = []
+    have = 0
+    while have < draws:
+        picks = rng.integers(0, k, (2 * draws, k))
+        counts = np.zeros((2 * draws, k))
+        np.add.at(counts, (np.arange(2 * draws)[:, None], picks), 1.0)
+        counts = counts[(counts > 0).sum(1) >= distinct]
+        done.append(counts)
+        have += len(counts)
+    return np.concatenate(done)[:draws]
+
+
+def block_weights(blocks: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Bootstrap weights [draws, blocks] for evaluation blocks (the same sequences for every run)."""
+    return rng.multinomial(blocks, np.full(blocks, 1 / blocks), draws).astype(float)
+
+
+def percentile(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of ``draws`` [R], ignoring NaN."""
+    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)
+
+
+def expanded(draws: np.ndarray, estimate: float, level: float, points: int, parameters: int) -> tuple[float, float]:
+    """Percentile interval stretched about its estimate for the degrees of freedom that a fit uses up.
+
+    The bootstrap's residuals are too small by sqrt((n - p) / n), and it takes the normal quantile where t is due
+    (Hesterberg 2015, "expanded percentile"). 1 % at 240 points, 20 % at 20.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    low, high = percentile(draws, level)
+    df = max(points - parameters, 1)
+    factor = np.sqrt(points / df) * stdtrit(df, 0.5 + level / 2) / ndtri(0.5 + level / 2)
+    return float(estimate - factor * (estimate - low)), float(estimate + factor * (high - estimate))
+
+
+def hierarchical(
+    groups: list[np.ndarray], statistic: Callable[[np.ndarray], float], draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Resample groups (seeds, sizes), then the values inside each; ``statistic`` of the concatenation, [draws]."""
+    out = np.empty(draws)
+    for i in range(draws):
+        picked = rng.integers(0, len(groups), len(groups))
+        out[i] = statistic(np.concatenate([groups[g][rng.integers(0, len(groups[g]), len(groups[g]))] for g in picked]))
+    return out

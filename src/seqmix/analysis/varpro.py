@@ -1,0 +1,218 @@
+"""Variable projection for one exponent: for a fixed alpha the law is linear, so only alpha is searched.
+
+The law is written with the Box-Cox basis z_alpha(x) = (1 - exp(-alpha x)) / alpha, x = ln N - mean(ln N):
+
+    L = c0 + c1 z_alpha(x),    E = c0 + c1 / alpha,    A N^-alpha = -(c1 / alpha) exp(-alpha x).
+
+It is smooth through alpha = 0, where it is the straight line in ln N (form S2), so the profile over alpha has no hole
+there and a table that needs no curvature shows it as an interval that reaches zero. There are no start values and no
+local minima: the whole profile is computed (Golub & Pereyra 1973; for scaling laws Czech et al. 2026, VPNLS).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import fdtri
+
+__all__ = ["ALPHAS", "BOUNDS", "Line", "Profile", "basis", "f_quantile", "line", "resample_alphas"]
+
+#: Exponents outside these bounds are no estimate: the fit ran to the edge of what the sizes can tell apart.
+BOUNDS = (0.01, 3.0)
+#: Negative exponents (a loss that falls ever faster, or rises) are searched too: they must be seen to be refused.
+ALPHAS = np.linspace(-1.5, 3.0, 2251)
+
+
+def f_quantile(level: float, df1: int, df2: int) -> float:
+    """Quantile of the F distribution (scipy.special: importing scipy.stats costs half a second)."""
+    return float(fdtri(df1, df2, level))
+
+
+def basis(x: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+    """z_alpha(x) for x [k] and alphas [G] -> [G, k]."""
+    a = np.asarray(alphas, float)[:, None]
+    safe = np.where(a == 0, 1.0, a)
+    return np.where(a == 0, x[None, :], -np.expm1(-a * x[None, :]) / safe)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Ordinary least squares of the loss on ln N (form S2)."""
+
+    c0: float  # at ln N = 0
+    slope: float  # nats per e-fold of N
+    slope_se: float
+    sse: float
+
+
+def line(x: np.ndarray, y: np.ndarray) -> Line:
+    """Fit y = c0 + slope x."""
+    centred = x - x.mean()
+    slope = float(centred @ y / (centred @ centred))
+    residual = y - y.mean() - slope * centred
+    sse = float(residual @ residual)
+    se = np.sqrt(sse / max(len(x) - 2, 1) / (centred @ centred))
+    return Line(float(y.mean() - slope * x.mean()), slope, float(se), sse)
+
+
+class Profile:
+    """The profile of the residual sum of squares over alpha, for size means ``y`` [k] at ``log_n`` [k].
+
+    ``constant=None`` fits E (form P3, three parameters); a number fixes it (P2; K where it is zero, two parameters).
+    """
+
+    def __init__(self, log_n: np.ndarray, y: np.ndarray, constant: float | None = None) -> None:
+        self.centre = float(np.mean(log_n))
+        self.x = np.asarray(log_n, float) - self.centre
+        self.y = np.asarray(y, float)
+        self.constant = constant
+        self.parameters = 3 if constant is None else 2
+        self.df = len(self.y) - self.parameters
+        self.grid = self.sse(ALPHAS)
+        best = int(np.argmin(self.grid))
+        self.on_bound = best in (0, len(ALPHAS) - 1)
+        self.alpha = ALPHAS[best] if self.on_bound else self._refine(ALPHAS[best - 1], ALPHAS[best + 1])
+        self.minimum = float(self.sse(np.array([self.alpha]))[0])
+
+    def _refine(self, low: float, high: float) -> float:
+        for _ in range(12):  # each round narrows the bracket eightfold: 0.004 / 8^12 is below rounding
+            fine = np.linspace(low, high, 17)
+            i = int(np.clip(np.argmin(self.sse(fine)), 1, 15))
+            low, high = fine[i - 1], fine[i + 1]
+        return float(0.5 * (low + high))
+
+    def solve(self, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Linear coefficients c0, c1 [G] and residuals [G, k] for every exponent.
+
+        With a fixed constant c1 multiplies exp(-alpha x) instead, and c0 is that constant.
+        """
+        if self.constant is None:
+            z = basis(self.x, alphas)
+            mean = z.mean(1, keepdims=True)
+            zc, yc = z - mean, self.y - self.y.mean()
+            c1 = zc @ yc / (zc * zc).sum(1)
+            return self.y.mean() - c1 * mean[:, 0], c1, yc[None, :] - c1[:, None] * zc
+        z = np.exp(-np.asarray(alphas, float)[:, None] * self.x[None, :])
+        rest = self.y - self.constant
+        c1 = z @ rest / (z * z).sum(1)
+        return np.full(len(z), self.constant), c1, rest[None, :] - c1[:, None] * z
+
+    def sse(self, alphas: np.ndarray) -> np.ndarray:
+        residual = self.solve(alphas)[2]
+        return (residual * residual).sum(1)
+
+    def estimates(self, alpha: float | None = None) -> dict[str, float]:
+        """E, A and alpha in the table's own unit of N (A may be negative where the loss rises)."""
+        alpha = self.alpha if alpha is None else alpha
+        c0, c1, _ = (v[0] for v in self.solve(np.array([alpha])))
+        if self.constant is not None:
+            return {"E": self.constant, "A": float(c1 * np.exp(alpha * self.centre)), "alpha": float(alpha)}
+        alpha = alpha or 1e-12
+        amplitude = -c1 / alpha
+        return {
+            "E": float(c0 + c1 / alpha),
+            "A": float(amplitude * np.exp(alpha * self.centre)),
+            "alpha": float(alpha),
+        }
+
+    def threshold(self, level: float) -> float:
+        """The sum of squares below which a parameter value is inside the profile-likelihood interval."""
+        return self.minimum * (1 + f_quantile(level, 1, self.df) / self.df)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """{alpha : SSE(alpha) <= SSE_min (1 + F_{1,df}(level) / df)}; an end that is not reached is infinite."""
+        limit = self.threshold(level)
+        inside = np.flatnonzero(self.grid <= limit)
+        first = ALPHAS[inside[0]] if len(inside) else self.alpha
+        last = ALPHAS[inside[-1]] if len(inside) else self.alpha
+        return self._cross(min(first, self.alpha), -1, limit), self._cross(max(last, self.alpha), 1, limit)
+
+    def _cross(self, start: float, direction: int, limit: float) -> float:
+        beyond = ALPHAS[(ALPHAS - start) * direction > 0]
+        beyond = beyond[self.sse(beyond) > limit] if len(beyond) else beyond
+        if not len(beyond):
+            return direction * np.inf
+        outside = float(beyond[np.argmin(np.abs(beyond - start))])
+        inside = float(start)
+        for _ in range(9):
+            fine = np.linspace(inside, outside, 17)
+            i = max(int(np.argmax(self.sse(fine) > limit)), 1)
+            inside, outside = fine[i - 1], fine[i]
+        return 0.5 * (inside + outside)
+
+    def joint_intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
+        """Profile intervals of alpha, E and A together.
+
+        For a fixed alpha the (E, A) with SSE below the threshold form an ellipse; the interval of E is the union of its
+        extents over the alphas inside the region. Ends are infinite where the region reaches alpha <= 0.
+        """
+        low, high = self.interval(level)
+        if not (np.isfinite(low) and np.isfinite(high)) or low <= 0:
+            open_e = (-np.inf, np.inf) if self.constant is None else (self.constant, self.constant)
+            return {"E": open_e, "A": (0.0, np.inf), "alpha": (low, high)}
+        alphas = np.unique(np.append(np.linspace(low, high, 401), self.alpha))
+        c0, c1, residual = self.solve(alphas)
+        room = np.sqrt(np.maximum(self.threshold(level) - (residual * residual).sum(1), 0))
+        scale = np.exp(alphas * self.centre)
+        if self.constant is not None:
+            z = np.exp(-alphas[:, None] * self.x[None, :])
+            width = room / np.sqrt((z * z).sum(1))
+            ends = ((c1 - width) * scale).min(), ((c1 + width) * scale).max()
+            return {"E": (self.constant,) * 2, "A": (float(ends[0]), float(ends[1])), "alpha": (low, high)}
+        z = basis(self.x, alphas)
+        mean = z.mean(1)
+        spread = ((z - mean[:, None]) ** 2).sum(1)
+        k = len(self.y)
+        # variance of c0 + c1 / alpha with cov(c0, c1) = [[1/k + mean^2/S, -mean/S], [-mean/S, 1/S]]
+        var_e = 1 / k + (1 / alphas - mean) ** 2 / spread
+        centre_e, width_e = c0 + c1 / alphas, room * np.sqrt(var_e)
+        centre_a, width_a = -c1 / alphas, room / alphas / np.sqrt(spread)
+        return {
+            "E": (float((centre_e - width_e).min()), float((centre_e + width_e).max())),
+            "A": (float(((centre_a - width_a) * scale).min()), float(((centre_a + width_a) * scale).max())),
+            "alpha": (low, high),
+        }
+
+
+def resample_alphas(
+    log_n: np.ndarray, y: np.ndarray, counts: np.ndarray, constant: float | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Refit every bootstrap resample at once.
+
+    ``counts`` [R, k] says how often each size was drawn. Returns alpha, E and ln A, each [R]; alpha on the grid
+    refined by a parabola through the three lowest points. ln A is NaN where A is not positive.
+    """
+    centre = log_n.mean()
+    x = log_n - centre
+    total = counts.sum(1, keepdims=True)
+    if constant is None:
+        z = basis(x, ALPHAS)
+        offset = y - y.mean()  # centred first: what is subtracted below is then small
+        mz, mzz = counts @ z.T / total, counts @ (z * z).T / total
+        my, myy = counts @ offset / total[:, 0], counts @ (offset * offset) / total[:, 0]
+        covariance = counts @ (z * offset).T / total - mz * my[:, None]
+        spread = np.maximum(mzz - mz * mz, 1e-300)
+        sse = (myy - my * my)[:, None] - covariance**2 / spread
+        slopes = covariance / spread
+        levels = my[:, None] + y.mean() - slopes * mz
+    else:
+        z = np.exp(-ALPHAS[:, None] * x[None, :])
+        rest = y - constant
+        spread = counts @ (z * z).T
+        covariance = counts @ (z * rest).T
+        sse = (counts @ (rest * rest))[:, None] - covariance**2 / spread
+        slopes, levels = covariance / spread, np.full(sse.shape, constant)
+    rows = np.arange(len(sse))
+    best = sse.argmin(1)
+    inner = np.clip(best, 1, len(ALPHAS) - 2)
+    left, mid, right = (sse[rows, inner + o] for o in (-1, 0, 1))
+    bend = left - 2 * mid + right
+    shift = np.where((bend > 0) & (best == inner), 0.5 * (left - right) / np.where(bend > 0, bend, 1), 0.0)
+    alpha = ALPHAS[best] + np.clip(shift, -1, 1) * (ALPHAS[1] - ALPHAS[0])
+    c0, c1 = levels[rows, best], slopes[rows, best]
+    safe = np.where(np.abs(alpha) < 1e-9, 1e-9, alpha)
+    if constant is None:
+        e, amplitude = c0 + c1 / safe, -c1 / safe
+    else:
+        e, amplitude = c0, c1
+    log_a = np.where(amplitude > 0, np.log(np.maximum(amplitude, 1e-300)) + alpha * centre, np.nan)
+    return alpha, e, log_a
