@@ -1,0 +1,139 @@
+"""The result tables as deciders see them: finished runs, paired by seed, never a learning-rate sweep by mistake."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seqmix.claims.decision import NotTested
+
+__all__ = ["Evidence", "scope", "with_sizes"]
+
+TABLES = ("runs", "curves", "context", "recall", "speed", "inside")
+
+SWEEP = r"^lr|[-_]lr$|^sweep"
+"""Groups whose name says that they vary the learning rate."""
+
+SAME_SIZE = 1.12
+"""Runs whose non-embedding parameters differ by less than this factor are one size (arms are matched to 3 %)."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All tables of one tier. Missing tables are empty; a column that is missing reads as NaN."""
+
+    tier: str
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, results: Path, tier: str) -> "Evidence":
+        """Read ``results/<tier>/*.csv``; a folder or file that is not there gives empty tables."""
+        folder = results / tier
+        found = {name: folder / f"{name}.csv" for name in TABLES}
+        return cls(tier, {k: pd.read_csv(f, low_memory=False) for k, f in found.items() if f.is_file()})
+
+    def table(self, name: str) -> pd.DataFrame:
+        return self.tables.get(name, pd.DataFrame())
+
+    def runs(
+        self,
+        study: str,
+        arms: list[str] | None = None,
+        source: str | None = None,
+        groups: list[str] | None = None,
+        sweep: bool = False,
+        tokens: str | None = None,
+    ) -> pd.DataFrame:
+        """Return the finished runs of a study, one row a run; learning-rate sweeps only with ``sweep``.
+
+        ``tokens="common"`` keeps the training length that most runs have: a ladder of sizes is a law only at one length.
+        Raises NotTested, with the missing piece named, if nothing is left.
+        """
+        rows = self.table("runs")
+        if not len(rows) or not (rows["study"] == study).any():
+            raise NotTested(f"no runs of the study {study!r} in the tables of tier {self.tier!r}")
+        rows = rows[(rows["study"] == study) & (rows["status"] == "finished")]
+        named = rows["group"].fillna("").astype(str)
+        rows = rows[named.isin(groups)] if groups else rows[named.str.contains(SWEEP) == sweep]
+        if source is not None:
+            rows = rows[rows["source"] == source]
+        if arms is not None:
+            missing = [arm for arm in arms if not (rows["arm"] == arm).any()]
+            if missing:
+                where = f" on {source}" if source else ""
+                raise NotTested(f"no finished runs of {', '.join(missing)} in the study {study!r}{where}")
+            rows = rows[rows["arm"].isin(arms)]
+        if tokens == "common" and len(rows):
+            rows = rows[rows["tokens"] == rows["tokens"].mode().max()]
+        if not len(rows):
+            raise NotTested(f"no finished runs of the study {study!r} fit the rule")
+        return rows.drop_duplicates("run_id").sort_values("run_id")
+
+    def sources(self, study: str, arms: list[str], groups: list[str] | None = None) -> list[str]:
+        """Return the corpora on which every one of ``arms`` has finished runs, in alphabetical order."""
+        rows = self.table("runs")
+        if not len(rows):
+            return []
+        rows = rows[(rows["study"] == study) & (rows["status"] == "finished")]
+        named = rows["group"].fillna("").astype(str)
+        rows = rows[named.isin(groups)] if groups else rows[~named.str.contains(SWEEP)]
+        return [s for s in sorted(rows["source"].unique()) if set(arms) <= set(rows[rows["source"] == s]["arm"])]
+
+    def joined(self, name: str, runs: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+        """Return the rows of a table that belong to ``runs`` of the same study, with ``columns`` of their run."""
+        table = self.table(name)
+        if not len(table):
+            raise NotTested(f"no {name}.csv in the tables of tier {self.tier!r}")
+        table = table[table["study"].isin(runs["study"].unique())]
+        table = table.drop(columns=[c for c in columns if c in table]).merge(
+            runs[["run_id", *columns]].drop_duplicates("run_id"), on="run_id"
+        )
+        if not len(table):
+            raise NotTested(f"{name}.csv has no rows of the runs that the rule needs")
+        return table
+
+
+def with_sizes(rows: pd.DataFrame, same: float = SAME_SIZE) -> pd.DataFrame:
+    """Add ``size``: the median parameters of the group of nearly equal non-embedding sizes a run belongs to."""
+    order = rows.sort_values("params_non_embedding", kind="stable")
+    n = order["params_non_embedding"].to_numpy(float)
+    label = np.concatenate([[0], np.cumsum(n[1:] / n[:-1] > same)]) if len(n) else np.zeros(0)
+    sizes = order.assign(_rung=label)
+    sizes["size"] = sizes.groupby("_rung")["params_non_embedding"].transform("median")
+    return sizes.drop(columns="_rung").sort_values("run_id")
+
+
+def common_cells(rows: pd.DataFrame, arms: list[str], by: list[str], seeds: int) -> pd.DataFrame:
+    """Keep the cells (``by`` and seed) that every arm has; raise NotTested below ``seeds`` paired seeds a cell."""
+    wide = rows[rows["arm"].isin(arms)].groupby([*by, "seed", "arm"])["loss"].mean().unstack("arm")
+    wide = wide.reindex(columns=arms).dropna()
+    counts = wide.groupby(level=list(range(len(by)))).size() if len(wide) else pd.Series(dtype=int)
+    good = counts[counts >= seeds].index
+    if not len(good):
+        most = int(counts.max()) if len(counts) else 0
+        raise NotTested(f"{seeds} paired seeds of {' and '.join(arms)} are needed, the tables have {most}")
+    return wide[[key in set(good) for key in wide.index.droplevel("seed")]]
+
+
+def scope(rows: pd.DataFrame) -> str:
+    """Return "at N in [7k, 332k], T in [256], tokens [1.0M], on almanac": the region a verdict speaks about."""
+    parts = []
+    for column, name in (("params_non_embedding", "N in"), ("seq_len", "T in"), ("tokens", "tokens")):
+        values = rows[column].dropna() if column in rows else pd.Series(dtype=float)
+        if len(values):
+            ends = [short(float(values.min())), short(float(values.max()))]
+            parts.append(f"{name} [{', '.join(dict.fromkeys(ends))}]")
+    text = "at " + ", ".join(parts) if parts else ""
+    for column, name in (("source", " on "), ("device", ", device ")):
+        if column in rows and rows[column].notna().any():
+            text += f"{',' if column == 'source' and text else ''}{name}{' and '.join(sorted(map(str, rows[column].dropna().unique())))}"
+    return text
+
+
+def short(value: float) -> str:
+    """Return 12345 as "12k" and 2.1e6 as "2.1M"."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:.3g}{unit}"
+    return f"{value:.4g}"
