@@ -10,14 +10,15 @@ numpy only: importing this package never imports torch.
 import hashlib
 import os
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from seqmix.config import DataConfig
 from seqmix.data import files
 from seqmix.data.almanac import PRESETS
 from seqmix.data.base import IGNORE, Batch, CorpusError, Evaluation, Source
-from seqmix.data.cache import remember
+from seqmix.data.cache import Store, remember
+from seqmix.data.hub import SETS, documents, open_set
 from seqmix.data.markov import MARKOV, MarkovSource
 from seqmix.data.recall import FirstToken, Mqar
 from seqmix.data.synthetic import AlmanacSource
@@ -32,7 +33,7 @@ _TASKS = ("first_token", "mqar")
 
 def names() -> list[str]:
     """Return every name that ``DataConfig.source`` may have."""
-    return [*_ON_DISK, *PRESETS, *MARKOV, *_TASKS]
+    return [*_ON_DISK, *SETS, *PRESETS, *MARKOV, *_TASKS]
 
 
 def open_source(config: DataConfig, cache: Path | None = None) -> Source:
@@ -41,18 +42,16 @@ def open_source(config: DataConfig, cache: Path | None = None) -> Source:
     Text is tokenised once into ``cache`` (default: the project's cache folder). If ``config.fingerprint`` is set, the
     corpus must be that very corpus.
     """
-    if config.source not in _ON_DISK:
-        source = _generated(config)
+    cache = cache or Paths().cache
+    if config.source in _ON_DISK:
+        store = _open_files(config, cache)
+    elif config.source in SETS:
+        store = _open_set(config, cache)
     else:
-        cache = cache or Paths().cache
-        given = config.source != "stdlib"
-        found, name = _files(config)
-        known = _fingerprint_of(found, given, cache)
-        _require(config, known)
-        store = token_store(cache, name, known, config.tokenizer, lambda: files.read(found, given, lenient=not given))
-        source = open_text(store, config.seq_len, config.train_tokens)
-    _require(config, source.fingerprint)
-    return source
+        source = _generated(config)
+        _require(config, source.fingerprint)
+        return source
+    return open_text(store, config.seq_len, config.train_tokens)
 
 
 def fingerprint(config: DataConfig, cache: Path | None = None) -> str:
@@ -63,7 +62,26 @@ def fingerprint(config: DataConfig, cache: Path | None = None) -> str:
     if config.source in _ON_DISK:
         found, _ = _files(config)
         return _fingerprint_of(found, config.source != "stdlib", cache or Paths().cache)
+    if config.source in SETS:
+        return open_set(config.source, cache or Paths().cache).meta["fingerprint"]
     return _generated(config).fingerprint
+
+
+def _open_files(config: DataConfig, cache: Path) -> Store:
+    given = config.source != "stdlib"
+    found, name = _files(config)
+    known = _fingerprint_of(found, given, cache)
+    _require(config, known)
+    return token_store(cache, name, known, config.tokenizer, lambda: files.read(found, given, lenient=not given))
+
+
+def _open_set(config: DataConfig, cache: Path) -> Store:
+    store = open_set(config.source, cache)
+    known = store.meta["fingerprint"]
+    _require(config, known)
+    if config.tokenizer == "bytes":
+        return store
+    return token_store(cache, config.source, known, config.tokenizer, partial(documents, store), checked=False)
 
 
 def _generated(config: DataConfig) -> Source:

@@ -23,12 +23,17 @@ FORMAT = 1
 """Version of the token files; raise it when the way they are made changes."""
 
 
-def token_store(cache: Path, name: str, fingerprint: str, tokenizer: str, load) -> Store:
-    """Open (or build from ``load() -> Corpus``) the token streams of a corpus under one tokenizer."""
+def token_store(cache: Path, name: str, fingerprint: str, tokenizer: str, load, checked: bool = True) -> Store:
+    """Open (or build from ``load() -> Corpus``) the token streams of a corpus under one tokenizer.
+
+    ``checked``: the fingerprint must be that of the documents loaded (a file may have changed in between).
+    """
     key = hashlib.sha256(json.dumps([FORMAT, fingerprint, tokenizer]).encode()).hexdigest()[:16]
 
     def build(folder: Path) -> tuple[dict[str, np.ndarray], dict]:
         corpus: Corpus = load()
+        if checked and corpus.fingerprint != fingerprint:
+            raise CorpusError(f"corpus {name!r} changed while it was being read; start again")
         streams, meta = encode(corpus, tokenizer, folder)
         counts = {split: len(corpus.of(split)) for split in SPLITS}
         sizes = {split: sum(len(d.text) + 1 for d in corpus.of(split)) for split in SPLITS}
