@@ -8,9 +8,10 @@ In plain Jupyter the record is invisible.
 
 import io
 
-__all__ = ["FIGURE_MIME", "show"]
+__all__ = ["ANSWER_MIME", "FIGURE_MIME", "answer", "show"]
 
 FIGURE_MIME = "application/vnd.seqmix.figure+json"
+ANSWER_MIME = "application/vnd.seqmix.answer+json"
 
 
 def show(drawn) -> None:
@@ -31,3 +32,13 @@ def show(drawn) -> None:
     plt.close(drawn.figure)
     record = {"name": drawn.name, "alt": drawn.alt, "csv": drawn.data.to_csv(index=False, lineterminator="\n")}
     display({"image/svg+xml": picture.getvalue(), "text/plain": drawn.alt, FIGURE_MIME: record}, raw=True)
+
+
+def answer(text: str) -> None:
+    """Display the chapter's answer in one or two computed sentences; the front page of the book repeats it.
+
+    ``text`` is Markdown. Call it once a chapter.
+    """
+    from IPython.display import display
+
+    display({"text/markdown": text, "text/plain": text, ANSWER_MIME: {"text": text}}, raw=True)

@@ -107,6 +107,10 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         "chapter": chapter.name,
         "parameters": values,
         "train": train,
+        "title": chapter.title,
+        "headline": chapter.notebook.metadata.get("seqmix", {}).get("headline", ""),
+        "answer": published.answer,
+        "figures": published.descriptions,
         "fingerprint": fingerprint(chapter, values, paths, train=train),
     }
     notebook.metadata["seqmix"] = record

@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqmix.figures.show import FIGURE_MIME
+from seqmix.figures.show import ANSWER_MIME, FIGURE_MIME
 from seqmix.notebook.sources import Chapter
 
 __all__ = ["Published", "prepare_for_reading", "publish"]
@@ -19,16 +19,18 @@ __all__ = ["Published", "prepare_for_reading", "publish"]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 BAR = re.compile(r"\d+%\||\bit/s\b|s/it\b|\|[█▏▎▍▌▋▊▉ #]+\|")
 TIER_NOTE = {
-    "quick": ":::{important} Quick tier: a check of the machinery, never evidence\n"
+    "quick": ":::{admonition} Quick tier: a check of the machinery, never evidence\n:class: important\n"
     "Everything below was trained and measured for real, but so briefly that it decides nothing.\n:::",
 }
 
 
 @dataclass
 class Published:
-    """What was found in a chapter: the numbers of its figures, and the places that wrote real error output."""
+    """What was found in a chapter: files of its figures, its answer, the places that wrote real error output."""
 
     figures: dict[str, str] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
+    answer: str = ""
     noisy: list[str] = field(default_factory=list)
 
 
@@ -55,9 +57,13 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
         if any(output.get("name") == "stderr" for output in cell["outputs"]):
             found.noisy.append(f"notebooks/{chapter.name}.md:{cell.metadata.get('seqmix', {}).get('line', 1)}")
         for output in cell["outputs"]:
+            if record := output.get("data", {}).pop(ANSWER_MIME, None):
+                found.answer = record["text"]
             if record := output.get("data", {}).pop(FIGURE_MIME, None):
                 _describe_figure(cell, record)
-                found.figures[record["name"]] = record["csv"]
+                found.figures[f"{record['name']}.csv"] = record["csv"]
+                found.figures[f"{record['name']}.svg"] = output["data"]["image/svg+xml"]
+                found.descriptions[record["name"]] = cell.metadata["mystnb"]["image"]["alt"]
                 text = _figure_tools(record["name"], command(chapter, values, train))
                 cells.append(_markdown(f"{record['name']}-tools", text))
     if note := TIER_NOTE.get(values.get("tier", "")):
@@ -67,12 +73,12 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
 
 
 def publish(notebook, figures: dict[str, str], path: Path) -> None:
-    """Write the numbers and then the notebook; every file appears by rename, so that nobody reads half of one."""
+    """Write the figures' files and then the notebook, each by rename, so that nobody reads half of one."""
     import nbformat
 
     (path.parent / "figures").mkdir(parents=True, exist_ok=True)
     for name, text in figures.items():
-        _replace(path.parent / "figures" / f"{name}.csv", text)
+        _replace(path.parent / "figures" / name, text)
     _replace(path, nbformat.writes(notebook) + "\n")
 
 

@@ -3,13 +3,15 @@
 ``val``      a measured number, taken from a results table (never typed into prose)
 ``said``     a number that a cited source states, marked as such
 ``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
+``pages``    directives that show the executed chapters on the front page and the status page
 """
 
-from seqmix.sphinxext import mathjax, val
+from seqmix.sphinxext import mathjax, pages, val
 
 
 def setup(app):
     """Register everything with Sphinx."""
     val.setup(app)
     mathjax.setup(app)
+    pages.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
