@@ -24,7 +24,7 @@ from seqmix.engine.progress import Display
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 
-__all__ = ["EngineError", "Summary", "committed", "run", "unique"]
+__all__ = ["EngineError", "Summary", "committed", "run", "states", "unique"]
 
 ENGINES = ("local", "ray", "slurm")
 
@@ -75,12 +75,34 @@ class Summary:
 
 
 def committed(tier: str, paths: Paths) -> set[str]:
-    """Return the run ids with a result in the committed table of a tier: they count as finished."""
-    table = paths.results / tier / "runs.csv"
-    if not tier or not table.is_file():
-        return set()
-    with open(table, newline="", encoding="utf-8") as file:
-        return {row["run_id"] for row in csv.DictReader(file) if row.get("status") in ("finished", "diverged")}
+    """Return the run ids with a result in the committed tables of a tier: they count as finished."""
+    found: set[str] = set()
+    for name in ("runs", "speed") if tier else ():
+        table = paths.results / tier / f"{name}.csv"
+        if table.is_file():
+            with open(table, newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                found |= {row["run_id"] for row in rows if row.get("status", "finished") in ("finished", "diverged")}
+    return found
+
+
+def states(configs: list[RunConfig | SpeedConfig], paths: Paths) -> dict[str, str]:
+    """Return run_id -> new, running, interrupted, finished, diverged, failed or corrupt.
+
+    A run without a record here whose row is in the committed tables is finished; one that lacks a measurement
+    that is asked for now is ``interrupted``.
+    """
+    elsewhere = {tier: committed(tier, paths) for tier in {config.tier for config in configs}}
+    found = {}
+    for config in unique(configs):
+        folder = RunFolder(paths.runs / config.run_id)
+        status = folder.status()
+        if status in ("new", "interrupted", "failed") and config.run_id in elsewhere[config.tier]:
+            status = "finished"
+        elif status == "finished" and unmeasured(config, folder):
+            status = "interrupted"
+        found[config.run_id] = status
+    return found
 
 
 def unique(configs: list[RunConfig | SpeedConfig]) -> list[RunConfig | SpeedConfig]:

@@ -1,0 +1,36 @@
+"""Which runs a command is about: a study or all of them, at a tier, some of its groups."""
+
+from seqmix import study
+from seqmix.config import RunConfig, SpeedConfig
+from seqmix.paths import Paths
+
+__all__ = ["select"]
+
+
+def select(
+    chapter: str, tier: str, groups: tuple[str, ...] = (), paths: Paths | None = None
+) -> dict[str, list[RunConfig | SpeedConfig]]:
+    """Return study -> its plan in order; raises study.StudyError for an unknown study, tier or group.
+
+    With ``all``, studies that lack the tier or the groups are left out, and at least one must remain.
+    """
+    names = study.names(paths) if chapter == "all" else [chapter]
+    plans: dict[str, list[RunConfig | SpeedConfig]] = {}
+    refused: list[study.StudyError] = []
+    for name in names:
+        loaded = study.load(name, paths)
+        have = [group.name for group in loaded.tiers[tier].groups] if tier in loaded.tiers else []
+        if groups and have and not set(groups) & set(have):
+            text = f"study {name!r} has no group {', '.join(groups)} at tier {tier}; it has: {', '.join(have)}"
+            refused.append(study.StudyError(text))
+            continue
+        try:
+            overrides = {"groups": list(groups)} if groups else None
+            plans[name] = study.plan(name, tier, overrides=overrides, paths=paths)
+        except study.StudyError as error:
+            if chapter != "all" or tier in loaded.tiers:
+                raise
+            refused.append(error)
+    if not plans:
+        raise refused[0] if refused else study.StudyError("there is no study")
+    return plans
