@@ -14,6 +14,8 @@ import torch
 from torch.nn import functional as F
 
 from seqmix.config import RunConfig
+from seqmix.data.swaps import swaps
+from seqmix.inside import inside
 
 __all__ = ["BLOCKS", "MEASURES", "held_out", "losses", "octave_edges"]
 
@@ -198,5 +200,29 @@ def recall(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
     }
 
 
-MEASURES = {"index": by_index, "truncate": by_truncation, "shuffle": by_shuffling, "recall": recall}
+def by_swapping(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+    """Counterfactual swap: an earlier fact is changed; how much does log p of the *new* value rise where it is asked?
+
+    The causal recall-by-distance curve (almanac only). ``loss`` holds that rise, nats, by octaves of the distance.
+    """
+    pairs = swaps(source, CONTEXT_WINDOWS * config.train.eval_sequences)
+    at = np.arange(len(pairs)), pairs.position
+    targets = np.full(pairs.inputs.shape, IGNORE)
+    targets[at] = pairs.new
+    gain = (losses(model, pairs.inputs, targets, place) - losses(model, pairs.swapped, targets, place))[at][:, None]
+    rows: list[dict] = []
+    for lo, hi in pairwise(octave_edges(pairs.inputs.shape[1], per_octave=1)):
+        near = ((pairs.age >= lo) & (pairs.age < hi))[:, None]
+        rows += _block_rows("swap", "value", lo, hi, gain, near, None)
+    return {"context": rows}
+
+
+MEASURES = {
+    "index": by_index,
+    "truncate": by_truncation,
+    "shuffle": by_shuffling,
+    "swap": by_swapping,
+    "recall": recall,
+    "inside": inside,
+}
 """Measurements by the name that ``RunConfig.evaluate`` uses; each returns table name -> rows."""

@@ -1,0 +1,214 @@
+"""Looking inside: which earlier tokens does a prediction rest on, and is what a method highlights true?
+
+On the almanac the truth is known: a value stated before rests on its last statement, and on nothing else. Every
+method scores all earlier positions of a query; it is right when its first choice is the key or the value of that
+last statement (``recall_at_1``; ``chance`` is 2 / positions). Faithfulness: the loss rises by ``deletion`` nats when the
+highlighted statement is replaced by random tokens of the same class, against ``deletion_random`` at random positions.
+
+Methods: gradient x input, integrated gradients (Sundararajan et al. 2017), occlusion; for attention layers also raw
+weights (the best head, chosen on other queries) and rollout (Abnar & Zuidema 2020). ``untrained`` repeats gradient x
+input with freshly drawn weights (Adebayo et al. 2018): a method that still looks right there explains nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqmix import models
+from seqmix.config import RunConfig
+
+__all__ = ["METHODS", "Queries", "attention_rollout", "gradient_x_input", "inside", "integrated_gradients", "occlusion"]
+
+QUERIES = 192
+PATH_STEPS = 16
+"""Points on the straight path of integrated gradients."""
+
+
+class Queries(NamedTuple):
+    """``n`` questions about documents ``inputs [n, T]``: at ``position`` a key stands, ``answer`` is its value.
+
+    ``source``: position of the value in the last statement of that key (its key stands one before).
+    """
+
+    inputs: Tensor
+    position: Tensor
+    answer: Tensor
+    source: Tensor
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def take(self, index: Tensor) -> "Queries":
+        return Queries(*(column[index] for column in self))
+
+
+def draw_queries(windows: Any, count: int, place: torch.device) -> Queries:
+    """Pick one mentioned value a document, in the second half, so that many earlier positions compete."""
+    half = windows.inputs.shape[1] // 2
+    rng, rows, columns = np.random.default_rng(11), [], []
+    for row in range(len(windows)):
+        asked = half + np.flatnonzero(windows.age[row, half:] > 0)
+        if len(asked) and len(rows) < count:
+            rows.append(row)
+            columns.append(rng.choice(asked))
+    at = np.array(columns)
+    arrays = (windows.inputs[rows], at, windows.targets[rows, at], at - windows.age[rows, at] + 1)
+    return Queries(*(torch.from_numpy(np.ascontiguousarray(a)).to(place) for a in arrays))
+
+
+def answer_loss(model: torch.nn.Module, queries: Queries, embedded: Tensor) -> Tensor:
+    """Return the loss of each answer, nats [n], from embedded documents [n, T, D]."""
+    logits = model.from_embeddings(embedded)
+    rows = torch.arange(len(queries), device=embedded.device)
+    return F.cross_entropy(logits[rows, queries.position].float(), queries.answer, reduction="none")
+
+
+def _gradient(model: torch.nn.Module, queries: Queries, embedded: Tensor) -> Tensor:
+    embedded = embedded.detach().requires_grad_()
+    (grad,) = torch.autograd.grad(answer_loss(model, queries, embedded).sum(), embedded)
+    return grad
+
+
+def gradient_x_input(model: torch.nn.Module, queries: Queries) -> Tensor:
+    """Return |gradient . embedding| of every position, [n, T]."""
+    embedded = model.embed(queries.inputs).detach()
+    return (_gradient(model, queries, embedded) * embedded).sum(-1).abs()
+
+
+def integrated_gradients(model: torch.nn.Module, queries: Queries, steps: int = PATH_STEPS) -> Tensor:
+    """Return the signed effect on the loss of every position, [n, T], on the path from the mean embedding.
+
+    Completeness: the sum over positions is the loss at the document minus the loss at the baseline (midpoint rule).
+    """
+    embedded = model.embed(queries.inputs).detach()
+    baseline = model.embedding.weight.detach().mean(0).expand_as(embedded)
+    total = torch.zeros_like(embedded)
+    for k in range(steps):
+        total += _gradient(model, queries, baseline + (k + 0.5) / steps * (embedded - baseline))
+    return ((embedded - baseline) * total / steps).sum(-1)
+
+
+@torch.no_grad()
+def occlusion(model: torch.nn.Module, queries: Queries, random_like: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the rise of the loss when one position is replaced by a random token of its class, [n, T]."""
+    base = answer_loss(model, queries, model.embed(queries.inputs))
+    scores = torch.zeros(queries.inputs.shape, device=base.device)
+    for t in range(int(queries.position.max()) + 1):
+        changed = queries.inputs.clone()
+        changed[:, t] = random_like(changed[:, t])
+        scores[:, t] = answer_loss(model, queries, model.embed(changed)) - base
+    return scores
+
+
+@torch.no_grad()
+def attention_maps(model: torch.nn.Module, inputs: Tensor) -> list[Tensor]:
+    """Return the weights [n, H, T, T] of every attention layer (an empty list if there is none)."""
+    maps: list[Tensor] = []
+    handles = [
+        layer.mixer.register_forward_pre_hook(lambda module, args: maps.append(module.weights(args[0])))
+        for layer in model.layers
+        if hasattr(getattr(layer, "mixer", None), "weights")
+    ]
+    model(inputs)
+    for handle in handles:
+        handle.remove()
+    return maps
+
+
+def attention_rollout(maps: list[Tensor]) -> Tensor:
+    """Return the product of the head means, half of it the residual path, [n, T, T] (query, source)."""
+    rolled = torch.eye(maps[0].shape[-1], device=maps[0].device)
+    for weights in maps:
+        rolled = (0.5 * weights.mean(1) + 0.5 * torch.eye(weights.shape[-1], device=weights.device)) @ rolled
+    return rolled
+
+
+def _best_head(maps: list[Tensor], queries: Queries) -> Tensor:
+    """Return the row [n, T] of the head that is right most often on the *other* half of the queries."""
+    rows = torch.arange(len(queries), device=queries.position.device)
+    heads = torch.cat([weights[rows, :, queries.position] for weights in maps], 1)  # [n, all heads, T]
+    right = torch.stack([_hits(heads[:, h], queries) for h in range(heads.shape[1])], 1).float()
+    halves = rows % 2 == 0
+    best = torch.where(halves, right[~halves].mean(0).argmax(), right[halves].mean(0).argmax())
+    return heads[rows, best]
+
+
+def _hits(scores: Tensor, queries: Queries) -> Tensor:
+    """Whether the highest score before the query lies on the key or the value of the last statement, bool [n]."""
+    positions = torch.arange(scores.shape[1], device=scores.device)
+    first = scores.masked_fill(positions >= queries.position[:, None], -torch.inf).argmax(1)
+    return (first == queries.source) | (first == queries.source - 1)
+
+
+def _top_two(scores: Tensor, queries: Queries) -> Tensor:
+    positions = torch.arange(scores.shape[1], device=scores.device)
+    return scores.masked_fill(positions >= queries.position[:, None], -torch.inf).topk(2, 1).indices
+
+
+@torch.no_grad()
+def _deletion(model, queries: Queries, chosen: Tensor, random_like: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the rise of each loss when the positions ``chosen [n, 2]`` hold random tokens of their class, [n]."""
+    base = answer_loss(model, queries, model.embed(queries.inputs))
+    changed = queries.inputs.clone().scatter_(1, chosen, random_like(queries.inputs.gather(1, chosen)))
+    return answer_loss(model, queries, model.embed(changed)) - base
+
+
+def class_sampler(offsets: list[int], vocab_size: int, seed: int = 5) -> Callable[[Tensor], Tensor]:
+    """Return a function that replaces tokens by random ones of the same range (``offsets``: starts of the ranges)."""
+    generator = torch.Generator().manual_seed(seed)
+    bounds = torch.tensor([*offsets, vocab_size])
+
+    def random_like(tokens: Tensor) -> Tensor:
+        cls = torch.bucketize(tokens.cpu().contiguous(), bounds, right=True) - 1
+        low, size = bounds[cls], bounds[cls + 1] - bounds[cls]
+        return (low + (torch.rand(tokens.shape, generator=generator) * size).long()).to(tokens.device)
+
+    return random_like
+
+
+METHODS = ("gradient_x_input", "integrated_gradients", "occlusion", "attention_best_head", "attention_mean", "rollout")
+
+
+def inside(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+    """Score every method on the same queries; one row a method, score and set of queries (all, or answered rightly)."""
+    queries = draw_queries(source.evaluation(4 * QUERIES), QUERIES, place)
+    almanac = source.almanac
+    random_like = class_sampler(sorted(almanac.offsets.values()), almanac.vocab_size)
+    scores = {
+        "gradient_x_input": gradient_x_input(model, queries),
+        "integrated_gradients": integrated_gradients(model, queries).abs(),
+        "occlusion": occlusion(model, queries, random_like),
+    }
+    if maps := attention_maps(model, queries.inputs):
+        rows = torch.arange(len(queries), device=place)
+        mean = torch.stack([weights.mean(1) for weights in maps]).mean(0)
+        scores |= {
+            "attention_best_head": _best_head(maps, queries),
+            "attention_mean": mean[rows, queries.position],
+            "rollout": attention_rollout(maps)[rows, queries.position],
+        }
+    fresh = models.build(config.model, seed=config.seed + 1000).to(place)
+    scores["untrained"] = gradient_x_input(fresh, queries)
+    with torch.no_grad():
+        logits = model(queries.inputs)[torch.arange(len(queries), device=place), queries.position]
+    right = logits.argmax(-1) == queries.answer
+    generator, table = torch.Generator().manual_seed(13), []
+    for method, score in scores.items():
+        hits = _hits(score, queries).double()
+        gain = _deletion(model, queries, _top_two(score, queries), random_like).double()
+        blind = _deletion(model, queries, _top_two(torch.rand(score.shape, generator=generator).to(place), queries), random_like).double()
+        for name, asked in (("all", torch.ones_like(right)), ("right", right)):
+            if asked.any():
+                values = {"recall_at_1": hits, "deletion": gain, "deletion_random": blind}
+                values["chance"] = 2 / queries.position.double()
+                table += [
+                    {"method": method, "score": f"{key}_{name}", "value": float(value[asked].mean()),
+                     "se": float(value[asked].std() / asked.sum() ** 0.5) if asked.sum() > 1 else 0.0,
+                     "queries": int(asked.sum())}
+                    for key, value in values.items()
+                ]  # fmt: skip
+    return {"inside": table}
