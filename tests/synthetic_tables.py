@@ -51,6 +51,7 @@ def pattern(positions) -> str:
 
 FIXED = {
     **{"tier": "laptop", "group": "main", "status": "finished", "reason": "", "source": "stdlib"},
+    **{"tokenizer": "bytes", "pairs": 0, "uniform": 5.545, "reached_target_at_step": 0},
     **{"corpus_sha256": "ab" * 32, "pattern": "AA", "skeleton": "block", "conv": "", "n_layers": 2},
     **{"d_model": 64, "n_heads": 4, "mlp_width": 176, "forget_bias": 1.0, "forget_init": "constant"},
     **{"seq_len": 256, "batch_size": 16, "lr": 3e-3, "state_bytes": 512.0, "loss_se": 0.004},
@@ -84,6 +85,7 @@ def run_row(study: str, arm: str, seed: int, loss: float, **more) -> dict:
             "steps",
             "pattern",
             "seq_len",
+            "pairs",
             "forget_bias",
             "forget_init",
             "params_non_embedding",

@@ -134,9 +134,12 @@ def seconds(value: float) -> str:
 
 
 def listing(words: Iterable[str]) -> str:
-    """Return "a, b and c"."""
+    """Return "a, b and c"; with semicolons where a word has a comma of its own."""
     words = [str(word) for word in words]
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + (" and " + words[-1] if words else "")
+    if len(words) < 2:
+        return "".join(words)
+    comma = "; " if any("," in word for word in words) else ", "
+    return comma.join(words[:-1]) + (";" if comma == "; " else "") + " and " + words[-1]
 
 
 def spread(data: pd.DataFrame) -> str:

@@ -1,0 +1,108 @@
+"""The scaling chapter in words, computed from its tables."""
+
+import numpy as np
+
+from seqmix.figures import laws
+from seqmix.figures.common import Tables, human, listing, seconds
+from seqmix.figures.draw import label, labels
+from seqmix.figures.scaling import COST, crossings, gaps, ladder, largest
+from seqmix.words.common import beats_unigram, interval, lowest, scope, slope_over_seeds
+
+__all__ = ["conclusions", "costs", "fits", "gap", "limits", "rates"]
+
+
+def conclusions(tables: Tables) -> list[str]:
+    """Say who has the lowest loss at the largest shared size, and whether loss falls with size."""
+    lines = [*scope(tables), *beats_unigram(tables)]
+    top = largest(tables)
+    for source, cell in top.groupby("source"):
+        size = human(cell["params_non_embedding"].median())
+        lines += lowest(cell, f"On {source}, at {size} parameters and {human(cell['tokens'].median())} tokens")
+    rising = []
+    for (source, arm), cell in ladder(tables).groupby(["source", "arm"]):
+        means = cell.groupby("params_non_embedding")["loss"].mean().sort_index()
+        if len(means) > 1 and (np.diff(means) > 0).any():
+            rising.append(f"{label(arm)} on {source}")
+    if len(ladder(tables)):
+        lines.append(
+            f"The mean loss rises somewhere along the sizes for {listing(rising)}."
+            if rising
+            else "The mean loss falls from every size to the next, for every architecture."
+        )
+    return lines
+
+
+def fits(tables: Tables, column: str = "params_non_embedding") -> list[str]:
+    """Say for every architecture what its power law may be used for."""
+    words = {"slope_only": "only a slope", "refused": "no law"}
+    lines = []
+    for row in laws.table(ladder(tables), column).itertuples():
+        if row.verdict == "ok":
+            said = f"exponent {interval(row.alpha, row.lo, row.hi)} from {row.sizes} sizes"
+        else:
+            said = f"{words[row.verdict]}: {row.why}"
+        lines.append(f"{label(row.arm)} on {row.source}: {said}.")
+    return lines
+
+
+def gap(tables: Tables) -> list[str]:
+    """Say whether the loss relative to the Transformer's rises or falls with size."""
+    lines = []
+    each = gaps(tables)
+    for row in slope_over_seeds(each, "parameters", "gap", ["source", "arm"]).itertuples():
+        change = interval(row.mean, row.lo, row.hi)
+        if not np.isfinite(row.lo):
+            said = "one seed: not decided"
+        else:
+            said = "rises" if row.lo > 0 else "falls" if row.hi < 0 else "no trend is decided"
+        lines.append(f"{label(row.arm)} on {row.source}: {change} nats a decade of size: {said}.")
+    return lines
+
+
+def costs(tables: Tables) -> list[str]:
+    """Say who reaches the common loss with the least tokens, seconds and FLOPs, and whether these agree."""
+    lines = []
+    for source, cell in crossings(tables).groupby("source"):
+        first = {}
+        for cost in COST:
+            means = np.exp(np.log(cell[cost].clip(lower=1e-9)).groupby(cell["arm"]).mean())
+            first[cost] = (means.idxmin(), means.min())
+        say = {"tokens": human, "seconds": seconds, "flops": human}
+        parts = [f"fewest {COST[c]}: {label(arm)} ({say[c](v)})" for c, (arm, v) in first.items()]
+        agree = len({arm for arm, _ in first.values()}) == 1
+        verdict = "The three agree." if agree else "The three do not agree: the answer depends on what is counted."
+        lines.append(f"On {source}, to a loss of {cell['target'].iloc[0]:.3f} nats: {', '.join(parts)}. {verdict}")
+    return lines
+
+
+def rates(tables: Tables) -> list[str]:
+    """Say where the best learning rate stood at the edge of its grid: not usable as evidence."""
+    sweep = tables.sweep
+    if not len(sweep):
+        return ["This tier sweeps no learning rate; the study file's rates are used as they are."]
+    edges = []
+    for (source, arm), cell in sweep.groupby(["source", "arm"]):
+        means = cell.groupby("lr")["loss"].mean()
+        if len(means) > 1 and means.idxmin() in (means.index.min(), means.index.max()):
+            edges.append(f"{label(arm)} on {source}")
+    if edges:
+        return [f"The best learning rate stands at the edge of its grid for {listing(edges)}: tuned too little."]
+    return [f"The best learning rate is inside its grid for {labels(sweep['arm'])}."]
+
+
+def limits(tables: Tables) -> list[str]:
+    """Say how far sizes, tokens and seeds of this execution reach."""
+    runs = ladder(tables)
+    if not len(runs):
+        return []
+    lines = []
+    for source, cell in runs.groupby("source"):
+        sizes = cell["params_non_embedding"]
+        most = cell.groupby("arm")["params_non_embedding"].nunique().max()
+        decades = np.log10(sizes.max() / sizes.min()) if len(sizes) else 0.0
+        lines.append(
+            f"{source}: {most} sizes over {decades:.1f} decades "
+            f"({human(sizes.min())} to {human(sizes.max())} parameters), {human(cell['tokens'].median())} tokens a run. "
+            "Nothing here says what happens beyond that."
+        )
+    return lines
