@@ -18,10 +18,12 @@ from seqmix import accounting, provenance
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.engine.resources import Layout, layout, models_of, parameter_count, run_memory, visible_gpus
 from seqmix.files import atomic_write
+from seqmix.paths import Paths
+from seqmix.record import RunFolder
 
 __all__ = ["Cost", "costs", "refusals", "total_seconds"]
 
-MEASURE_SECONDS = 20.0
+MEASURE_SECONDS = 10.0
 """Most time spent measuring steps in one call."""
 
 STEPS = 3
@@ -88,13 +90,17 @@ def _time_step(config: RunConfig, place: Layout) -> float:
         torch.set_num_threads(before)
 
 
-def step_seconds(configs: list[RunConfig], place: Layout, cache: Path) -> dict[str, float]:
-    """Return run_id -> seconds a step; measures what the cache lacks, for at most ``MEASURE_SECONDS``."""
+def step_seconds(configs: list[RunConfig], place: Layout, cache: Path, done: dict[str, float]) -> dict[str, float]:
+    """Return run_id -> seconds a step; measures what the cache lacks, for at most ``MEASURE_SECONDS``.
+
+    ``done`` are the seconds a step of ended runs, by shape: better than any measurement of a few steps.
+    """
     file = cache / "estimates.json"
     try:
         known = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         known = {}  # only a cache: whatever is wrong with it, measure again
+    known |= done
     shapes = {_shape(config, place): config for config in configs}
     missing = sorted((shape for shape in shapes if shape not in known), key=lambda s: _step_flops(shapes[s]))
     # first the ends and the middle of the sizes, so that a budget that runs out leaves neighbours near everything
@@ -124,13 +130,28 @@ def _carried(config: RunConfig, measured: list[tuple[RunConfig, float]]) -> floa
     return seconds * flops / _step_flops(nearest)
 
 
+def _experience(configs: list[RunConfig | SpeedConfig], place: Layout, runs: Path) -> dict[str, float]:
+    """Return shape -> seconds a step of the runs that ended on this machine."""
+    found = {}
+    for config in configs:
+        folder = RunFolder(runs / config.run_id)
+        if isinstance(config, RunConfig) and folder.status_unlocked() == "finished":
+            metrics, proven = folder.metrics(), folder.provenance()
+            same = (proven.get("device") == "cuda") == bool(place.gpus) and proven.get("threads") == place.threads
+            if same and metrics.get("steps_done"):
+                found[_shape(config, place)] = metrics["seconds"] / metrics["steps_done"]
+    return found
+
+
 def costs(
-    configs: list[RunConfig | SpeedConfig], cache: Path, jobs: int | None = None, measure: bool = True
+    configs: list[RunConfig | SpeedConfig], paths: Paths, jobs: int | None = None, measure: bool = True
 ) -> dict[str, Cost]:
     """Return run_id -> Cost; seconds are nan without ``measure``."""
     place = layout(configs, jobs)
     training = [config for config in configs if isinstance(config, RunConfig)]
-    timed = step_seconds(training, place, cache) if measure and training else {}
+    timed = {}
+    if measure and training:
+        timed = step_seconds(training, place, paths.cache, _experience(training, place, paths.runs))
     found = {}
     for config in configs:
         if isinstance(config, RunConfig):

@@ -36,9 +36,9 @@ def command(chapter: str, tier: str, only: tuple[str, ...], jobs: int | None, no
     states = engine.states(runs, paths)
     reasons = estimate.refusals(runs, paths.runs)
     todo = [config for config in runs if states[config.run_id] not in ("finished", "diverged")]
-    found = estimate.costs(runs, paths.cache, jobs, measure=False)
+    found = estimate.costs(runs, paths, jobs, measure=False)
     if todo and not reasons and not no_time:
-        found |= estimate.costs(todo, paths.cache, jobs)
+        found = estimate.costs(runs, paths, jobs)
     rows = [_row(name, engine.unique(plan), states, found) for name, plan in plans.items()]
     place = layout(todo, jobs)
     seconds = estimate.total_seconds(todo, found, jobs)
@@ -76,8 +76,10 @@ def _text(report: dict) -> str:
         done = row["finished"] + row["diverged"]
         spent = "" if row["worker_seconds"] is None else duration(row["worker_seconds"])
         lines.append(
-            (row["study"], row["runs"], row["new"], row["interrupted"], done, row["failed"] + row["corrupt"])
-            + (f"{low:,} .. {high:,}", f"{row['tokens']:,}", f"{row['flops']:.2g}", spent)
+            (
+                *(row["study"], row["runs"], row["new"], row["interrupted"], done, row["failed"] + row["corrupt"]),
+                *(f"{low:,} .. {high:,}", f"{row['tokens']:,}", f"{row['flops']:.2g}", spent),
+            )
         )
     widths = [max(len(str(line[k])) for line in lines) for k in range(len(head))]
     table = ["  ".join(str(cell).rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines]
