@@ -209,7 +209,7 @@ def learning_rates(tables: Tables) -> Drawn:
     """Final loss against learning rate for every architecture that was swept; a best value at the edge is flagged."""
     name, sweep = "fig-scaling-rates", tables.sweep
     if not len(sweep):
-        return nothing(name, "this tier sweeps no learning rate: it uses those of the study file")
+        return nothing(name, "no learning rate is swept: those of the study file are used")
     data = over_seeds(sweep, ["source", "arm", "lr"], "loss")
     text = "peak learning rate at the reference width"
     figure, axes, _ = lines_by_source(data, "lr", text, LOSS, ticks=data["lr"].unique())

@@ -9,7 +9,7 @@ from seqmix.figures.common import Tables, listing, over_seeds
 from seqmix.figures.draw import label, labels
 from seqmix.figures.style import order
 
-__all__ = ["beats_unigram", "compare", "interval", "lowest", "scope", "slope_over_seeds"]
+__all__ = ["FEWEST_SEEDS", "beats_unigram", "compare", "interval", "lowest", "scope", "slope_over_seeds"]
 
 FEWEST_SEEDS = 3
 """Seeds below which a comparison is described and never called a difference."""

@@ -6,7 +6,7 @@ from seqmix.figures import laws
 from seqmix.figures.common import Tables, human, listing, seconds
 from seqmix.figures.draw import label, labels
 from seqmix.figures.scaling import COST, crossings, gaps, ladder, largest
-from seqmix.words.common import beats_unigram, interval, lowest, scope, slope_over_seeds
+from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope, slope_over_seeds
 
 __all__ = ["conclusions", "costs", "fits", "gap", "limits", "rates"]
 
@@ -51,8 +51,8 @@ def gap(tables: Tables) -> list[str]:
     each = gaps(tables)
     for row in slope_over_seeds(each, "parameters", "gap", ["source", "arm"]).itertuples():
         change = interval(row.mean, row.lo, row.hi)
-        if not np.isfinite(row.lo):
-            said = "one seed: not decided"
+        if row.n < FEWEST_SEEDS:
+            said = f"{row.n} seeds: not decided"
         else:
             said = "rises" if row.lo > 0 else "falls" if row.hi < 0 else "no trend is decided"
         lines.append(f"{label(row.arm)} on {row.source}: {change} nats a decade of size: {said}.")
@@ -79,7 +79,7 @@ def rates(tables: Tables) -> list[str]:
     """Say where the best learning rate stood at the edge of its grid: not usable as evidence."""
     sweep = tables.sweep
     if not len(sweep):
-        return ["This tier sweeps no learning rate; the study file's rates are used as they are."]
+        return ["This execution sweeps no learning rate; the study file's rates are used as they are."]
     edges = []
     for (source, arm), cell in sweep.groupby(["source", "arm"]):
         means = cell.groupby("lr")["loss"].mean()
