@@ -121,6 +121,9 @@ def _fingerprint_of(found: dict[str, Path], given: bool, cache: Path) -> str:
     for name, path in sorted(found.items()):
         stat = path.stat()
         stats.append((name, str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+    newest = max(max(mtime, ctime) for *_, mtime, ctime in stats)
+    if time.time_ns() - newest < 2_000_000_000:  # a file just written may change again within its time stamp
+        return files.read(found, given, lenient=not given).fingerprint
     return _remembered(tuple(stats), given, cache)
 
 
@@ -132,9 +135,6 @@ def _remembered(stats: tuple, given: bool, cache: Path) -> str:
         found = {name: Path(path) for name, path, *_ in stats}
         return {"fingerprint": files.read(found, given, lenient=not given).fingerprint}
 
-    newest = max(max(mtime, ctime) for *_, mtime, ctime in stats)
-    if time.time_ns() - newest < 2_000_000_000:  # a file just written may change again within its time stamp
-        return compute()["fingerprint"]
     return remember(cache / "fingerprints" / f"{key}.json", str, compute)["fingerprint"]
 
 

@@ -6,6 +6,7 @@ name its purpose, so that building a model, or another process, can never move t
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "generator"
 IGNORE = -100
 """Target of a position that is not scored (PyTorch's ``ignore_index``)."""
 
+_BLOCK = 64
 _PURPOSES = {"train": 1, "valid": 2, "test": 3, "pool": 4, "ngram": 5, "swap": 6, "table": 7}
 
 
@@ -97,6 +99,16 @@ def check_split(split: str) -> str:
     if split not in ("valid", "test"):
         raise ValueError(f"split {split!r}: evaluation windows come from 'valid' or 'test'")
     return split
+
+
+def in_blocks(n: int, split: str, draw: Callable[[np.random.Generator, int], tuple]) -> list[np.ndarray]:
+    """Draw ``n`` evaluation sequences in whole blocks, so that a shorter evaluation is a prefix of a longer one.
+
+    ``draw(rng, size)`` returns arrays of ``size`` rows; returns the same arrays with ``n`` rows.
+    """
+    check_split(split)
+    parts = [draw(generator(split, block), _BLOCK) for block in range(-(-n // _BLOCK))]
+    return [np.ascontiguousarray(np.concatenate(column)[:n]) for column in zip(*parts, strict=True)]
 
 
 def shifted(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

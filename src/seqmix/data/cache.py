@@ -90,6 +90,8 @@ def _load(folder: Path) -> Store | None:
 
 
 def _build(folder: Path, build) -> None:
+    for left in folder.parent.glob(f".{folder.name}.*"):  # of a builder that was killed: we hold its lock
+        shutil.rmtree(left, ignore_errors=True)
     work = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
     work.mkdir()
     try:

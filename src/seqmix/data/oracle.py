@@ -64,7 +64,7 @@ def read(almanac: Almanac, sentences: Sentences, length: int) -> Reading:
     nll = (
         -np.log(starts),
         np.where(is_global, -np.log(p_relation.ravel()[fact]), value_nll),
-        -np.log(np.maximum((1 - noise) * said + noise / objects, 1e-300)) * is_global,
+        np.where(is_global, _surprise((1 - noise) * said + noise / objects), 0.0),
     )
     spread = (
         np.full(nll[0].shape, classes["start"]),
@@ -91,12 +91,18 @@ def _read_values(almanac: Almanac, sentences: Sentences, is_global: np.ndarray, 
             at = row + begin
             k, value = key[at, j], sentences.second[at, j] - almanac.offsets["v"]
             p = value_predictive(almanac, seen[row, k])
-            nll[at, j], spread[at, j] = -np.log(p[np.arange(len(row)), value]), entropy(p)
+            nll[at, j], spread[at, j] = _surprise(p[np.arange(len(row)), value]), entropy(p)
             start, before = sentences.start[at, j], last[row, k]
             age[at, j] = np.where(before >= 0, start - before, 0)
             seen[row, k, value] += 1
             last[row, k] = start
     return nll, spread, age
+
+
+def _surprise(p: np.ndarray) -> np.ndarray:
+    """Return -ln p; infinite for what the language rules out (no sample holds such a token)."""
+    with np.errstate(divide="ignore"):
+        return -np.log(p)
 
 
 def class_entropies(almanac: Almanac) -> dict[str, float]:

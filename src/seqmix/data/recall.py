@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqmix.data.base import IGNORE, Batch, CorpusError, Evaluation, Source, check_split, generator
+from seqmix.data.base import IGNORE, Batch, CorpusError, Evaluation, Source, generator, in_blocks
 
 __all__ = ["FirstToken", "Mqar"]
 
@@ -39,7 +39,7 @@ class FirstToken(Source):
         return Batch(*self._draw(generator("train", seed, step), batch_size))
 
     def evaluation(self, n: int, split: str = "valid") -> Evaluation:
-        inputs, targets = self._draw(generator(check_split(split)), n)
+        inputs, targets = in_blocks(n, split, self._draw)
         scored = targets != IGNORE
         bayes = np.where(scored, 0.0, np.nan)
         age = np.where(scored, self.seq_len - 1, 0)
@@ -88,7 +88,7 @@ class Mqar(Source):
 
     def evaluation(self, n: int, split: str = "valid") -> Evaluation:
         """``age`` of a query: tokens since the key was introduced."""
-        inputs, targets, age = self._draw(generator(check_split(split)), n)
+        inputs, targets, age = in_blocks(n, split, self._draw)
         scored = targets != IGNORE
         bayes = np.where(scored, 0.0, np.nan)
         return Evaluation(inputs, targets, bayes, bayes, scored.astype(np.int64), age, ("filler", "query"))

@@ -4,14 +4,13 @@ A window is a document from its first token on: T + 1 tokens, of which tokens 1.
 predicted). With ``train_tokens`` the training stream is a fixed pool of train_tokens // T documents (at least one).
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from seqmix.data import oracle
 from seqmix.data.almanac import PRESETS, Almanac
-from seqmix.data.base import Batch, Evaluation, Source, check_split, generator, shifted
+from seqmix.data.base import Batch, Evaluation, Source, generator, in_blocks, shifted
 from seqmix.data.ngram import ngram_losses
 
 __all__ = ["AlmanacSource", "SyntheticSource"]
@@ -64,17 +63,14 @@ class AlmanacSource(SyntheticSource):
         return self.almanac.sample(n, self.seq_len + 1, rng)
 
     def evaluation(self, n: int, split: str = "valid") -> Evaluation:
+        return Evaluation(*in_blocks(n, split, self._read), kinds=oracle.KINDS)
+
+    def _read(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
         length = self.seq_len + 1
-        parts = []
-        for block in range(math.ceil(n / _BLOCK)):  # whole blocks, so that a shorter evaluation is a prefix
-            sentences = self.almanac.sentences(_BLOCK, length, generator(check_split(split), block))
-            reading = oracle.read(self.almanac, sentences, length)
-            tokens = self.almanac.lay_out(sentences, length)
-            inputs, targets = shifted(tokens)
-            rest = (reading.nll, reading.entropy, reading.kind, reading.age)
-            parts.append((inputs, targets, *(array[:, 1:] for array in rest)))
-        arrays = [np.ascontiguousarray(np.concatenate(column)[:n]) for column in zip(*parts, strict=True)]
-        return Evaluation(*arrays, kinds=oracle.KINDS)
+        sentences = self.almanac.sentences(n, length, rng)
+        reading = oracle.read(self.almanac, sentences, length)
+        rest = (reading.nll, reading.entropy, reading.kind, reading.age)
+        return *shifted(self.almanac.lay_out(sentences, length)), *(array[:, 1:] for array in rest)
 
     def entropy_by_index(self) -> np.ndarray:
         """Return the closed-form expected loss at each scored position: [T], nats."""
@@ -82,7 +78,3 @@ class AlmanacSource(SyntheticSource):
 
     def measure_references(self) -> dict[str, float]:
         return {**self.ngrams(), "bayes": float(self.entropy_by_index().mean())}
-
-
-_BLOCK = 64
-"""Evaluation documents are drawn in blocks of this many."""

@@ -1,0 +1,389 @@
+"""Text on disk becomes the same tokens for everyone, or an error that names the file."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqmix import data
+from seqmix.config import DataConfig
+from seqmix.data import files, hub
+from seqmix.data.ngram import ngram_losses
+from seqmix.data.text import TextSource
+
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "that", "one", "dog", "ran", "home\n"]
+
+
+def document(seed: int, words: int = 400) -> str:
+    rng = np.random.default_rng(seed)
+    return " ".join(WORDS[i] for i in rng.integers(0, len(WORDS), words)) + f"\n{seed}\n"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for i in range(40):
+        (folder / f"{i}.txt").write_text(document(i))
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def at(folder: Path, **fields) -> DataConfig:
+    return DataConfig(source="folder", path=str(folder), seq_len=fields.pop("seq_len", 32), **fields)
+
+
+def windows(source, split="valid"):
+    return source.evaluation(5, split).inputs
+
+
+def test_folder_becomes_tokens(corpus, cache):
+    source = data.open_source(at(corpus), cache)
+    assert isinstance(source, TextSource)
+    assert source.vocab_size == 256
+    assert source.bytes_per_token == 1.0
+    assert sum(source.meta["documents"].values()) == 40
+    joined = b"".join(source.streams[split].tobytes() for split in files.SPLITS)
+    assert sorted(joined.split(b"\0")[:-1]) == sorted(path.read_bytes() for path in corpus.iterdir())
+
+
+def test_batch_windows_are_of_the_training_stream(corpus, cache):
+    source = data.open_source(at(corpus), cache)
+    batch = source.batch(3, 8, seed=1)
+    assert batch.inputs.shape == batch.targets.shape == (8, 32)
+    assert batch.inputs.dtype == batch.targets.dtype == np.int64
+    stream = source.streams["train"].tobytes()
+    for row, target in zip(batch.inputs, batch.targets, strict=True):
+        assert bytes([*row.tolist(), int(target[-1])]) in stream
+        assert (row[1:] == target[:-1]).all()
+
+
+def test_splits_are_disjoint_by_document(corpus):
+    read = files.read(files.folder_files(corpus), given=True)
+    texts = {split: {document.text for document in read.of(split)} for split in files.SPLITS}
+    assert all(texts.values())
+    assert not texts["train"] & texts["valid"]
+    assert not (texts["train"] | texts["valid"]) & texts["test"]
+
+
+def test_split_of_a_document_does_not_depend_on_the_others(tmp_path):
+    names = [f"{i}.py" for i in range(200)]
+    few, many = files._split(names[:120]), files._split(names)
+    assert all(many[name] == few[name] for name in names[:120])
+    share = sum(split == "train" for split in many.values()) / 200
+    assert 0.8 < share < 0.97
+
+
+def test_named_splits_are_kept_and_copies_do_not_leak(tmp_path, cache):
+    for split, count in (("train_core", 6), ("valid", 3), ("test", 2)):
+        (tmp_path / "books" / split).mkdir(parents=True)
+        for i in range(count):
+            (tmp_path / "books" / split / f"{i}.txt").write_text(document(i + 100 * count))
+    (tmp_path / "books" / "train_core" / "copy.txt").write_text((tmp_path / "books/test/0.txt").read_text())
+    (tmp_path / "books" / "manifest.csv").write_bytes(b"\xff\0 not part of the corpus")
+    source = data.open_source(at(tmp_path / "books"), cache)
+    assert source.meta["documents"] == {"train": 6, "valid": 3, "test": 2}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_few_documents_still_hold_text_out(tmp_path, cache, count):
+    for i in range(count):
+        (tmp_path / f"{i}.txt").write_text(document(i, words=4000) + "é" * 50)
+    source = data.open_source(at(tmp_path), cache)
+    assert all(len(source.streams[split]) > 100 for split in files.SPLITS)
+    for split in files.SPLITS:
+        source.streams[split].tobytes().decode()  # no character is cut in two
+
+
+def test_evaluation_is_fixed_and_a_prefix(corpus, cache):
+    source = data.open_source(at(corpus), cache)
+    few, many = source.evaluation(7), source.evaluation(500)
+    assert len(many) == 500
+    np.testing.assert_array_equal(few.inputs, many.inputs[:7])
+    first = {row.tobytes() for row in source.evaluation(len(source.streams["valid"]) // 32 - 1).inputs}
+    assert len(first) == len(source.streams["valid"]) // 32 - 1  # no window twice within one pass
+    with pytest.raises(ValueError, match="valid"):
+        source.evaluation(3, "train")
+
+
+def test_train_tokens_limits_only_training(corpus, cache):
+    source, whole = data.open_source(at(corpus, train_tokens=500), cache), data.open_source(at(corpus), cache)
+    assert len(source.streams["train"]) == 500
+    np.testing.assert_array_equal(windows(source), windows(whole))
+    assert source.references["bigram"] > whole.references["bigram"]
+    assert source.fingerprint == whole.fingerprint
+
+
+def test_fingerprint_follows_content_and_name_not_place(corpus, cache, tmp_path):
+    before = data.fingerprint(at(corpus), cache)
+    assert data.fingerprint(at(corpus), cache) == before
+    corpus.rename(tmp_path / "moved")
+    moved = tmp_path / "moved"
+    assert data.fingerprint(at(moved), cache) == before
+    text = (moved / "7.txt").read_text()
+    (moved / "7.txt").write_text(text.replace("cat", "bat", 1))  # same size, perhaps within one tick of the clock
+    changed = data.fingerprint(at(moved), cache)
+    assert changed != before
+    assert data.open_source(at(moved), cache).fingerprint == changed
+    (moved / "7.txt").write_text(text)
+    assert data.fingerprint(at(moved), cache) == before
+
+
+def test_fingerprint_of_old_files_is_remembered_and_still_follows_changes(corpus, cache):
+    for path in corpus.iterdir():
+        os.utime(path, (1e9, 1e9))
+    first = data.fingerprint(at(corpus), cache)
+    (corpus / "7.txt").write_text(document(99))
+    os.utime(corpus / "7.txt", (1e9, 1e9))
+    assert data.fingerprint(at(corpus), cache) != first
+
+
+def test_someone_elses_corpus_is_refused(corpus, cache):
+    known = data.fingerprint(at(corpus), cache)
+    assert data.open_source(at(corpus, fingerprint=known), cache).fingerprint == known
+    (corpus / "7.txt").write_text(document(99))
+    with pytest.raises(data.CorpusError, match=known[:12]):
+        data.open_source(at(corpus, fingerprint=known), cache)
+
+
+BAD = {
+    "binary": (b"GIF89a\0\0\1", r"bad\.dat.*NUL byte at offset 6"),
+    "latin1": ("crème".encode("latin1"), r"bad\.dat.*not UTF-8.*offset 2"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_file_that_is_not_text_is_named(corpus, cache, kind):
+    content, message = BAD[kind]
+    (corpus / "bad.dat").write_bytes(content)
+    with pytest.raises(data.CorpusError, match=message):
+        data.open_source(at(corpus), cache)
+
+
+def test_folders_that_cannot_be_used(tmp_path, cache, monkeypatch):
+    with pytest.raises(data.CorpusError, match="no such folder"):
+        data.open_source(at(tmp_path / "nowhere"), cache)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(data.CorpusError, match=r"empty.*holds no files"):
+        data.open_source(at(tmp_path / "empty"), cache)
+    (tmp_path / "empty" / "a.txt").touch()
+    with pytest.raises(data.CorpusError, match="empty"):
+        data.open_source(at(tmp_path / "empty"), cache)
+    (tmp_path / "empty" / "a.txt").write_text("too short")
+    with pytest.raises(data.CorpusError, match="fewer than one window"):
+        data.open_source(at(tmp_path / "empty"), cache)
+    (tmp_path / "only" / "train").mkdir(parents=True)
+    (tmp_path / "only" / "train" / "a.txt").write_text(document(1))
+    with pytest.raises(data.CorpusError, match="valid/"):
+        data.open_source(at(tmp_path / "only"), cache)
+    monkeypatch.delenv("SEQMIX_DATA", raising=False)
+    with pytest.raises(data.CorpusError, match="SEQMIX_DATA"):
+        data.open_source(DataConfig(source="folder"), cache)
+    monkeypatch.delenv("SEQMIX_PROSE", raising=False)
+    with pytest.raises(data.CorpusError, match=r"SEQMIX_PROSE.*pg19"):
+        data.open_source(DataConfig(source="prose"), cache)
+    with pytest.raises(data.CorpusError, match=r"unknown source 'stdlob'.*stdlib"):
+        data.open_source(DataConfig(source="stdlob"), cache)
+
+
+def test_prose_is_a_folder_named_by_the_environment(corpus, cache, monkeypatch):
+    monkeypatch.setenv("SEQMIX_PROSE", str(corpus))
+    assert data.fingerprint(DataConfig(source="prose"), cache) == data.fingerprint(at(corpus), cache)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "no record", "no array"])
+def test_a_damaged_token_file_is_built_again(corpus, cache, damage):
+    good = windows(data.open_source(at(corpus), cache))
+    (folder,) = (path for path in (cache / "tokens").iterdir() if path.is_dir())
+    target = folder / "valid.npy"
+    content = bytearray(target.read_bytes())
+    target.unlink()  # the arrays of the first source stay mapped to the old file
+    if damage == "truncate":
+        target.write_bytes(content[:-100])
+    elif damage == "flip":
+        content[-50] ^= 1
+        target.write_bytes(content)
+    elif damage == "no record":
+        target.write_bytes(content)
+        (folder / "store.json").write_text("")
+    np.testing.assert_array_equal(windows(data.open_source(at(corpus), cache)), good)
+    assert not [path for path in (cache / "tokens").iterdir() if path.name.startswith(".")]
+
+
+def test_what_a_killed_builder_left_is_cleared(corpus, cache):
+    data.open_source(at(corpus), cache)
+    (folder,) = (path for path in (cache / "tokens").iterdir() if path.is_dir())
+    (folder / "store.json").unlink()
+    left = folder.with_name(f".{folder.name}.0123")
+    left.mkdir()
+    (left / "train.npy").write_bytes(b"half")
+    data.open_source(at(corpus), cache)
+    assert not left.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_named(corpus, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(data.CorpusError, match="SEQMIX_CACHE"):
+        data.open_source(at(corpus), tmp_path / "file")
+
+
+OPEN = """
+import sys, hashlib
+from pathlib import Path
+from seqmix import data
+from seqmix.config import DataConfig
+source = data.open_source(DataConfig(source="folder", path=sys.argv[1], seq_len=32), Path(sys.argv[2]))
+batch, held_out = source.batch(5, 8, seed=3), source.evaluation(9)
+print(hashlib.sha256(batch.inputs.tobytes() + held_out.targets.tobytes()).hexdigest(), source.references["bigram"])
+assert "torch" not in sys.modules
+"""
+
+
+def test_three_processes_at_once_see_the_same_tokens(corpus, cache):
+    command = [sys.executable, "-c", OPEN, str(corpus), str(cache)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=60)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert len(set(said)) == 1
+    assert len([path for path in (cache / "tokens").iterdir() if path.is_dir()]) == 1
+
+
+def test_stdlib_is_there_and_has_no_tests(tmp_path):
+    found = files.stdlib_files()
+    assert len(found) > 300
+    assert "argparse.py" in found
+    assert not [name for name in found if "/test/" in name or name.startswith(("test/", "_sysconfigdata"))]
+
+
+def test_stdlib_tree_can_be_any(tmp_path):
+    (tmp_path / "email" / "tests").mkdir(parents=True)
+    for name in ("a.py", "email/b.py", "email/tests/c.py", "data.bin", "_sysconfigdata_x.py"):
+        (tmp_path / name).write_text("x")
+    assert sorted(files.stdlib_files(tmp_path)) == ["a.py", "email/b.py"]
+
+
+def test_ngrams_by_hand():
+    train, valid = np.array([0, 1, 0, 1, 0, 2], np.uint8), np.array([1, 0, 1], np.uint8)
+    losses = ngram_losses(train, valid, 3)
+    unigram = (np.array([2, 2, 1]) + 1) / 8  # the targets 1 0 1 0 2
+    p = [(2 + unigram[0]) / 3, (2 + unigram[1]) / 4]  # 1 -> 0 twice of 2; 0 -> 1 twice of 3
+    assert losses["unigram"] == pytest.approx(-np.log(unigram[[0, 1]]).mean())
+    assert losses["bigram"] == pytest.approx(-np.log(p).mean())
+
+
+def test_sparse_and_dense_counting_agree():
+    rng = np.random.default_rng(0)
+    train, valid = rng.integers(0, 50, 5000), rng.integers(0, 50, 800)
+    dense = ngram_losses(train, valid, 50)
+    codes = ngram_losses(train * 40, valid * 40, 2000)["bigram"]
+    # The same counts over a vocabulary of 2000: only the smoothing of the unigram differs.
+    assert codes == pytest.approx(dense["bigram"], abs=0.2)
+
+
+def test_bpe_is_reversible_recorded_and_compresses(corpus, cache):
+    tokenizers = pytest.importorskip("tokenizers")
+    (corpus / "x.txt").write_text(document(77) + "smörgås <|document|> \r\n\t ⟨日本⟩ ")
+    source = data.open_source(at(corpus, tokenizer="bpe-300"), cache)
+    assert source.vocab_size == 300
+    assert source.bytes_per_token > 2
+    trained = tokenizers.Tokenizer.from_file(str(source.folder / "tokenizer.json"))
+    pieces = []
+    for split in files.SPLITS:
+        stream = source.streams[split]
+        assert stream.max() < 300
+        ends = np.flatnonzero(stream == 0)
+        assert len(ends) == source.meta["documents"][split]  # a separator spelt out in a text is just text
+        pieces += [trained.decode(part[part > 0].tolist()) for part in np.split(stream, ends)]
+    assert sorted(filter(None, pieces)) == sorted(path.read_bytes().decode() for path in corpus.iterdir())
+    assert len(source.meta["tokenizer_sha256"]) == 64
+    again = data.open_source(at(corpus, tokenizer="bpe-300"), cache.with_name("other"))
+    assert again.meta["tokenizer_sha256"] == source.meta["tokenizer_sha256"]
+    assert source.fingerprint == data.fingerprint(at(corpus), cache)
+    bits = source.references["uniform"] / source.bytes_per_token / math.log(2)
+    assert 0 < bits < 8
+
+
+def test_bpe_that_cannot_be(corpus, cache):
+    pytest.importorskip("tokenizers")
+    with pytest.raises(data.CorpusError, match="257"):
+        data.open_source(at(corpus, tokenizer="bpe-100"), cache)
+    with pytest.raises(data.CorpusError, match="only"):
+        data.open_source(at(corpus, tokenizer="bpe-60000"), cache)
+
+
+class FakeHub:
+    """Stands for the library ``datasets``: rows from memory, or no network."""
+
+    def __init__(self, rows: dict[str, list[str]] | None) -> None:
+        self.rows, self.calls = rows, 0
+
+    def load_dataset(self, repository, subset, split, streaming):
+        assert streaming
+        self.calls += 1
+        if self.rows is None:
+            raise ConnectionError("Name or service not known")
+        return ({"text": text} for text in self.rows[split])
+
+
+def test_named_set_is_fetched_once(cache, monkeypatch):
+    lines = [line for i in range(30) for line in (f" = Title {i} = \n", " = = Part = = \n", document(i))]
+    fake = FakeHub({"train": lines, "validation": lines[:9], "test": lines[:6]})
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    config = DataConfig(source="wikitext-103", seq_len=32)
+    source = data.open_source(config, cache)
+    assert source.meta["documents"] == {"train": 30, "valid": 3, "test": 2}
+    assert fake.calls == 3
+    hub._open_set.cache_clear()
+    fake.rows = None  # the network is gone
+    assert data.fingerprint(config, cache) == source.fingerprint
+    pytest.importorskip("tokenizers")
+    tokens = data.open_source(config.model_copy(update={"tokenizer": "bpe-280"}), cache)
+    assert tokens.meta["documents"] == source.meta["documents"]
+
+
+def test_named_set_with_one_split_is_dealt_out_and_cut_off(cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", FakeHub({"train": [document(i, 40) for i in range(2000)]}))
+    spec = hub.NamedSet("x", splits={"train": "train", "valid": "train", "test": "train"}, limit=100_000)
+    monkeypatch.setitem(hub.SETS, "fineweb-edu", spec)
+    source = data.open_source(DataConfig(source="fineweb-edu", seq_len=32), cache)
+    assert 99_000 < source.meta["bytes"]["train"] <= 100_000
+    assert 2_000 < source.meta["bytes"]["valid"] <= 5_000
+    texts = [set(source.streams[split].tobytes().split(b"\0")) - {b""} for split in files.SPLITS]
+    assert not texts[0] & texts[1]
+    assert not texts[1] & texts[2]
+
+
+def test_named_set_without_network_or_library(cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", FakeHub(None))
+    with pytest.raises(data.CorpusError, match=r"pg19.*Name or service not known.*network"):
+        data.open_source(DataConfig(source="pg19"), cache)
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(data.CorpusError, match=r"pip install 'seqmix\[datasets\]'"):
+        data.open_source(DataConfig(source="tinystories"), cache)
+
+
+def test_command_describes_a_folder(corpus, cache, monkeypatch):
+    from click.testing import CliRunner
+
+    from seqmix.cli.corpus import command
+
+    monkeypatch.setenv("SEQMIX_CACHE", str(cache))
+    shown = CliRunner().invoke(command, [str(corpus), "--json"])
+    assert shown.exit_code == 0, shown.output
+    described = json.loads(shown.output)
+    assert described["sha256"] == data.fingerprint(at(corpus), cache)
+    assert sum(split["documents"] for split in described["splits"].values()) == 40
+    assert CliRunner().invoke(command, ["no-such-thing"]).exit_code == 2
+    (corpus / "bad.bin").write_bytes(b"\0")
+    failed = CliRunner().invoke(command, [str(corpus)])
+    assert failed.exit_code == 1
+    assert "bad.bin" in failed.output
