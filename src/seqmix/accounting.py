@@ -106,9 +106,21 @@ def mixing_flops(config: ModelConfig, letter: str, length: int, causal: bool = T
         k, v = delta_dims(c, letter)
         chunk = min(c.chunk_size, length)
         padded = -(-length // chunk) * chunk / length
-        # K Kᵀ, Q Kᵀ: 2C·K each; X [βV, βK]: 2C(K + V); scores Ũ: 2C·V; W S, Q S, Kᵀ Ũ: 2K·V each.
-        flops["delta"] = padded * h * (2.0 * chunk * (3 * k + 2 * v) + 6.0 * k * v)
-        flops["solve"] = padded * h * 2.0 * chunk * chunk / 3
+        # [Q; βK] Kᵀ: 4C·K; X (..), P Ũ: 2C·V each; βK S, Q S, Kᵀ Ũ: 2K·V each (see models/chunked.py).
+        flops["delta"] = padded * h * (4.0 * chunk * (k + v) + 6.0 * k * v)
+        flops["solve"] = padded * h * inverse_flops(chunk)
+    return flops
+
+
+def inverse_flops(chunk: int) -> float:
+    """FLOPs per token and head of a chunk's triangular inverse: diagonal blocks of at most 8, then merged pairwise."""
+    block = chunk
+    while block > 8 and block % 2 == 0:
+        block //= 2
+    flops = float(block * block)
+    while block < chunk:
+        flops += 2.0 * block * block
+        block *= 2
     return flops
 
 

@@ -10,6 +10,7 @@ slow float64 twins; only tests import it.
 >>> logits, state = model.step(tokens[:, 0], state)   # [B] -> [B, W]
 """
 
+import torch
 from torch import nn
 
 from seqmix.config import ModelConfig
@@ -29,6 +30,7 @@ def build(config: ModelConfig, seed: int = 0, kernel: str = "torch") -> nn.Modul
     """
     if kernel not in ("torch", "fla"):
         raise ValueError(f"unknown kernel {kernel!r}; known: torch, fla")
-    model = (BlockLM if config.skeleton == "block" else ClassicLSTM)(config, kernel)
+    with torch.random.fork_rng(devices=[]):  # PyTorch's modules draw weights of their own, to be replaced below
+        model = (BlockLM if config.skeleton == "block" else ClassicLSTM)(config, kernel)
     initialise(model, config, seed)
     return model

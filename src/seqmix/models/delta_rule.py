@@ -16,8 +16,9 @@ cannot overflow; nothing is clamped. Everything is computed in float32 (or float
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from seqmix.models.chunked import ChunkedDeltaRule
 
 
 def delta_rule(
@@ -60,46 +61,8 @@ def recurrent(q, k, v, beta, log_decay, state, chunk_size) -> tuple[Tensor, Tens
 
 
 def chunked(q, k, v, beta, log_decay, state, chunk_size) -> tuple[Tensor, Tensor]:
-    """Chunk by chunk; pads T to a multiple of the chunk with β = 0 and k = 0, which leave the state alone."""
-    time = q.shape[1]
-    size = min(chunk_size, time)
-    q, k, v, beta, log_decay = (split_chunks(part, size) for part in (q, k, v, beta, log_decay))
-    lower = torch.ones(size, size, dtype=torch.bool, device=q.device).tril()
-    weighted = k * beta[..., None]
-    if log_decay is None:
-        overlap, scores = weighted @ k.mT, q @ k.mT
-        into, onto, total = weighted, k, None
-    else:
-        gamma = log_decay.cumsum(-1)
-        ratio = (gamma[..., :, None] - gamma[..., None, :]).masked_fill(~lower, float("-inf")).exp()
-        overlap, scores = (weighted @ k.mT) * ratio, (q @ k.mT) * ratio
-        since_start = gamma.exp()[..., None]
-        q, into = q * since_start, weighted * since_start
-        onto = k * (gamma[..., -1:] - gamma).exp()[..., None]
-        total = since_start[..., -1:, :]
-    scores = scores.masked_fill(~lower, 0)
-    matrix = overlap.masked_fill(~lower.tril(-1), 0)
-    right = torch.cat([v * beta[..., None], into], -1)
-    solved = torch.linalg.solve_triangular(matrix, right, upper=False, unitriangular=True)
-    u, w = solved.split([v.shape[-1], k.shape[-1]], -1)
-    out = []
-    for n in range(q.shape[2]):
-        fresh = u[:, :, n] - w[:, :, n] @ state
-        out.append(q[:, :, n] @ state + scores[:, :, n] @ fresh)
-        kept = state if total is None else state * total[:, :, n]
-        state = kept + onto[:, :, n].mT @ fresh
-    return torch.cat(out, 2)[:, :, :time].transpose(1, 2), state
-
-
-def split_chunks(x: Tensor | None, size: int) -> Tensor | None:
-    """``[B, T, H, ...]`` -> ``[B, H, N, C, ...]`` with zeros at the end where T is no multiple of C."""
-    if x is None:
-        return None
-    x = x.transpose(1, 2)
-    missing = -x.shape[2] % size
-    if missing:
-        x = F.pad(x, (0, 0) * (x.dim() - 3) + (0, missing))
-    return x.unflatten(2, (-1, size))
+    """Chunk by chunk; T is filled up to a multiple of the chunk with β = 0 and k = 0, which leave the state alone."""
+    return ChunkedDeltaRule.apply(q, k, v, beta, log_decay, state, min(chunk_size, q.shape[1]))
 
 
 FORMS = {"chunked": chunked, "recurrent": recurrent}

@@ -37,9 +37,10 @@ class SwiGLU(nn.Module):
 @functools.lru_cache(maxsize=16)
 def rope_table(length: int, head_dim: int, base: float, device: torch.device, dtype: torch.dtype) -> tuple:
     """Return cos, sin ``[length, head_dim / 2]`` of the angles t * base^(-2i / head_dim) (Su et al. 2021)."""
-    frequency = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float64, device=device) / head_dim)
-    angle = torch.arange(length, dtype=torch.float64, device=device)[:, None] * frequency
-    return angle.cos().to(dtype), angle.sin().to(dtype)
+    with torch.inference_mode(False):  # a table first made while generating text must serve training as well
+        frequency = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float64, device=device) / head_dim)
+        angle = torch.arange(length, dtype=torch.float64, device=device)[:, None] * frequency
+        return angle.cos().to(dtype), angle.sin().to(dtype)
 
 
 def rotate(x: Tensor, base: float, position: int = 0) -> Tensor:

@@ -1,0 +1,184 @@
+"""Slow twins in float64: every model again, from its named weights, token by token as the papers write it.
+
+Only tests import this file. It shares no code with the fast forms: one sequence, one head, one token at a time. All
+functions are differentiable in their inputs.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from seqmix.config import ModelConfig
+
+Weights = dict[str, Tensor]
+
+
+def logits(config: ModelConfig, weights: Weights, tokens: Tensor) -> Tensor:
+    """Return logits ``[T, W]`` of one sequence ``tokens [T]``; ``weights`` is the model's state dict in float64."""
+    w = weights
+    x = [w["embedding.weight"][token] for token in tokens]
+    if config.learned_positions:
+        x = [row + w["positions.weight"][t] for t, row in enumerate(x)]
+    for n, letter in enumerate(config.pattern):
+        inside = part_of(w, f"layers.{n}.")
+        x = lstm(inside, x) if config.skeleton == "classic" else block(config, letter, inside, x)
+    head = w["embedding.weight"] if config.tie_embeddings else w["head.weight"]
+    return torch.stack([head @ norm(row, w["norm.weight"], config.norm_eps) for row in x])
+
+
+def part_of(w: Weights, prefix: str) -> Weights:
+    """The weights whose name starts with ``prefix``, without it."""
+    return {name.removeprefix(prefix): value for name, value in w.items() if name.startswith(prefix)}
+
+
+def block(config: ModelConfig, letter: str, w: Weights, x: list[Tensor]) -> list[Tensor]:
+    """One layer on a list of T vectors ``[D]``."""
+    mixer = part_of(w, "mixer.")
+    mix = {"A": attention, "D": deltanet, "G": deltanet, "L": lstm_mixer}[letter]
+    eps = config.norm_eps
+
+    def mlp(row: Tensor) -> Tensor:
+        gate, up = (w["mlp.up.weight"] @ row).chunk(2)
+        return w["mlp.down.weight"] @ (silu(gate) * up)
+
+    if config.norm == "pre":
+        y = mix(config, letter, mixer, [norm(row, w["mixer_norm.weight"], eps) for row in x])
+        x = [row + more for row, more in zip(x, y, strict=True)]
+        return [row + mlp(norm(row, w["mlp_norm.weight"], eps)) for row in x]
+    y = mix(config, letter, mixer, x)
+    x = [norm(row + more, w["mixer_norm.weight"], eps) for row, more in zip(x, y, strict=True)]
+    return [norm(row + mlp(row), w["mlp_norm.weight"], eps) for row in x]
+
+
+def attention(config: ModelConfig, letter: str, w: Weights, x: list[Tensor]) -> list[Tensor]:
+    """o_t = sum_{s <= t} softmax_s(q_t k_s / sqrt(K)) v_s, head by head."""
+    width, heads = config.head_dim, config.n_heads
+    packed = [w["qkv.weight"] @ row for row in x]
+    if "A" in config.conv:
+        packed = conv(w["conv.weight"], packed)
+    out = []
+    for t in range(len(x)):
+        row = []
+        for h in range(heads):
+            keys, values = [], []
+            for s in range(t + 1):
+                _, k, v = packed[s].view(3, heads, width)[:, h]
+                keys.append(rope(k, s, config.rope_base) if "A" in config.rope else k)
+                values.append(v)
+            q = packed[t].view(3, heads, width)[0, h]
+            q = rope(q, t, config.rope_base) if "A" in config.rope else q
+            scores = torch.stack([q @ k / math.sqrt(width) for k in keys])
+            share = (scores - scores.max()).exp()
+            row.append((share / share.sum()) @ torch.stack(values))
+        out.append(w["out.weight"] @ torch.cat(row))
+    return out
+
+
+def deltanet(config: ModelConfig, letter: str, w: Weights, x: list[Tensor]) -> list[Tensor]:
+    """DeltaNet (D) and Gated DeltaNet (G)."""
+    heads, v_dim, gated = config.n_heads, config.head_dim, letter == "G"
+    k_dim = v_dim // 2 if gated else v_dim
+    packed = [w["qkv.weight"] @ row for row in x]
+    if letter in config.conv:
+        packed = conv(w["conv.weight"], packed)
+    packed = [silu(row) for row in packed]
+    gates = [w["gates.weight"] @ row for row in x]
+    columns = []
+    for h in range(heads):
+        q, k, v, beta, decay = [], [], [], [], []
+        for t, row in enumerate(packed):
+            q_t = row[h * k_dim : (h + 1) * k_dim]
+            k_t = row[(heads + h) * k_dim : (heads + h + 1) * k_dim]
+            q_t, k_t = (part / (part @ part + 1e-6).sqrt() for part in (q_t, k_t))
+            if letter in config.rope:
+                q_t, k_t = rope(q_t, t, config.rope_base), rope(k_t, t, config.rope_base)
+            q.append(q_t / math.sqrt(k_dim))
+            k.append(k_t)
+            v.append(row[2 * heads * k_dim + h * v_dim :][:v_dim])
+            beta.append(config.beta_scale / (1 + (-gates[t][h]).exp()))
+            if gated:
+                rate = (1 + (gates[t][heads + h] + w["dt_bias"][h]).exp()).log()
+                decay.append(-w["A_log"][h].exp() * rate)
+        o, _ = delta_rule(q, k, v, beta, decay if gated else None)
+        columns.append([norm(row, w["norm.weight"], config.norm_eps) for row in o])
+    out = []
+    for t in range(len(x)):
+        row = torch.cat([column[t] for column in columns])
+        out.append(w["out.weight"] @ (row * silu(gates[t][2 * heads :]) if gated else row))
+    return out
+
+
+def delta_rule(q, k, v, beta, log_decay=None, state=None) -> tuple[list[Tensor], Tensor]:
+    """One head: lists of T vectors (q, k ``[K]``, v ``[V]``) and scalars; returns T outputs and the last S ``[K, V]``.
+
+    Written in the papers' orientation, S [V, K]: S_t = α_t S_{t-1} (I - β_t k_t k_tᵀ) + β_t v_t k_tᵀ, o_t = S_t q_t.
+    """
+    eye = torch.eye(len(k[0]), dtype=k[0].dtype)
+    memory = v[0].new_zeros(len(v[0]), len(k[0])) if state is None else state.T
+    out = []
+    for t in range(len(q)):
+        alpha = 1.0 if log_decay is None else log_decay[t].exp()
+        memory = alpha * memory @ (eye - beta[t] * torch.outer(k[t], k[t])) + beta[t] * torch.outer(v[t], k[t])
+        out.append(memory @ q[t])
+    return out, memory.T
+
+
+def batched_delta_rule(q, k, v, beta, log_decay=None, state=None) -> tuple[Tensor, Tensor]:
+    """``delta_rule`` for every sequence and head of ``q, k [B, T, H, K]``, ``v [B, T, H, V]``."""
+    outs, memories = [], []
+    for b in range(q.shape[0]):
+        for h in range(q.shape[2]):
+            decay = None if log_decay is None else log_decay[b, :, h]
+            start = None if state is None else state[b, h]
+            out, memory = delta_rule(q[b, :, h], k[b, :, h], v[b, :, h], beta[b, :, h], decay, start)
+            outs.append(torch.stack(out))
+            memories.append(memory)
+    out = torch.stack(outs).view(q.shape[0], q.shape[2], q.shape[1], -1).transpose(1, 2)
+    return out, torch.stack(memories).view(q.shape[0], q.shape[2], q.shape[3], -1)
+
+
+def lstm_mixer(config: ModelConfig, letter: str, w: Weights, x: list[Tensor]) -> list[Tensor]:
+    """The LSTM in the block skeleton."""
+    if "L" in config.conv:
+        x = conv(w["conv.weight"], x)
+    return [w["out.weight"] @ row for row in lstm(part_of(w, "lstm."), x)]
+
+
+def lstm(w: Weights, x: list[Tensor]) -> list[Tensor]:
+    """One LSTM layer; gates in the order i, f, g, o."""
+    width = w["recurrent_weight"].shape[1]
+    hidden = cell = x[0].new_zeros(width)
+    out = []
+    for row in x:
+        i, f, g, o = (w["input_weight"] @ row + w["recurrent_weight"] @ hidden + w["bias"]).chunk(4)
+        cell = cell / (1 + (-f).exp()) + g.tanh() / (1 + (-i).exp())
+        hidden = cell.tanh() / (1 + (-o).exp())
+        out.append(hidden)
+    return out
+
+
+def conv(weight: Tensor, x: list[Tensor]) -> list[Tensor]:
+    """Causal depthwise convolution; the last tap is the present token's."""
+    taps = weight.shape[1]
+    return [
+        sum(weight[:, j] * x[t - taps + 1 + j] for j in range(taps) if t - taps + 1 + j >= 0) for t in range(len(x))
+    ]
+
+
+def rope(x: Tensor, position: int, base: float) -> Tensor:
+    """Rotate one vector ``[K]``: pairs (i, i + K/2) are complex numbers, turned by position * base^(-2i / K)."""
+    half = len(x) // 2
+    angle = position * base ** (-2 * torch.arange(half, dtype=x.dtype) / len(x))
+    turned = torch.complex(x[:half], x[half:]) * torch.polar(torch.ones_like(angle), angle)
+    return torch.cat([turned.real, turned.imag])
+
+
+def norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
+    """RMSNorm of one vector."""
+    return x / ((x @ x) / len(x) + eps).sqrt() * gain
+
+
+def silu(x: Tensor) -> Tensor:
+    """x σ(x)."""
+    return x / (1 + (-x).exp())
