@@ -69,9 +69,11 @@ def _locked(config: RunConfig | SpeedConfig, folder: RunFolder, progress: Callab
         if isinstance(config, SpeedConfig):
             folder.write_config(config)
             tasks.measure(config, folder, progress)
-        elif missing or folder.reopened:
+        elif folder.reopened or (missing and folder.weights.is_file()):
             _remeasure(config, folder, progress, tasks, status)
         else:
+            if missing:  # the weights were left on another machine: train again, measure everything
+                folder.reopen()
             folder.write_config(config)
             tasks.train(config, folder, progress)
     except tasks.interruption() as error:
