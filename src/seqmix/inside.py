@@ -2,8 +2,8 @@
 
 On the almanac the truth is known: a value stated before rests on its last statement, and on nothing else. Every
 method scores all earlier positions of a query; it is right when its first choice is the key or the value of that
-last statement (``recall_at_1``; ``chance`` is 2 / positions). Faithfulness: the loss rises by ``deletion`` nats when the
-highlighted statement is replaced by random tokens of the same class, against ``deletion_random`` at random positions.
+last statement (``recall_at_1``; ``chance`` is 2 / positions). Faithfulness: the loss rises by ``deletion`` nats when
+the highlighted statement is replaced by random tokens of the same class, against ``deletion_random`` at random positions.
 
 Methods: gradient x input, integrated gradients (Sundararajan et al. 2017), occlusion; for attention layers also raw
 weights (the best head, chosen on other queries) and rollout (Abnar & Zuidema 2020). ``untrained`` repeats gradient x
@@ -200,7 +200,8 @@ def inside(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
     for method, score in scores.items():
         hits = _hits(score, queries).double()
         gain = _deletion(model, queries, _top_two(score, queries), random_like).double()
-        blind = _deletion(model, queries, _top_two(torch.rand(score.shape, generator=generator).to(place), queries), random_like).double()
+        anywhere = _top_two(torch.rand(score.shape, generator=generator).to(place), queries)
+        blind = _deletion(model, queries, anywhere, random_like).double()
         for name, asked in (("all", torch.ones_like(right)), ("right", right)):
             if asked.any():
                 values = {"recall_at_1": hits, "deletion": gain, "deletion_random": blind}

@@ -1,0 +1,147 @@
+"""Measurements: paired blocks, exact truncation, known sources found where a model plainly uses them."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seqmix import data, evaluate, inside, models
+from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+
+CPU = torch.device("cpu")
+
+
+def setting(source="almanac-12", length=32, **model):
+    d = DataConfig(source=source, seq_len=length)
+    opened = data.open_source(d)
+    m = ModelConfig(pattern="A", d_model=16, n_heads=2, vocab_size=opened.vocab_size, max_length=length, **model)
+    c = RunConfig(model=m, data=d, train=TrainConfig(eval_sequences=8))
+    return c, opened, models.build(m, seed=0)
+
+
+def test_index_loss_adds_up_to_the_mean_loss():
+    c, source, model = setting()
+    rows = evaluate.by_index(model, source, c, CPU)["context"]
+    whole = [r for r in rows if r["measure"] == "index" and r["kind"] == "all"]
+    windows = source.evaluation(evaluate.CONTEXT_WINDOWS * 8)
+    each = evaluate.losses(model, windows.inputs, windows.targets, CPU)
+    assert sum(r["count"] for r in whole) == each.size
+    assert sum(r["loss"] * r["count"] for r in whole) / each.size == pytest.approx(each.mean())
+    kinds = [r for r in rows if r["measure"] == "index" and r["kind"] in windows.kinds]
+    assert sum(r["count"] for r in kinds) == each.size
+
+
+def test_truncation_at_full_length_is_the_plain_loss():
+    c, source, model = setting()
+    rows = evaluate.by_truncation(model, source, c, CPU)["context"]
+    windows = source.evaluation(evaluate.CONTEXT_WINDOWS * 8)
+    last = evaluate.losses(model, windows.inputs, windows.targets, CPU)[:, -1].mean()
+    full = [r for r in rows if r["lo"] == 32]
+    assert sum(r["loss"] * r["count"] for r in full) / sum(r["count"] for r in full) == pytest.approx(last)
+
+
+def test_a_model_that_ignores_context_is_flat_under_truncation_and_shuffling():
+    c, source, _ = setting()
+
+    class Last(nn.Module):
+        """Predicts from the present token alone."""
+
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Embedding(source.vocab_size, source.vocab_size)
+
+        def forward(self, tokens):
+            return self.table(tokens)
+
+    torch.manual_seed(0)
+    model = Last()
+    losses = {}
+    for rows in (evaluate.by_truncation(model, source, c, CPU), evaluate.by_shuffling(model, source, c, CPU)):
+        for row in rows["context"]:
+            losses.setdefault(row["block"], set()).add(round(row["loss"], 5))
+    assert all(len(values) == 1 for values in losses.values())
+
+
+def test_octave_edges_cover_every_index_once():
+    for length in (7, 32, 256, 300):
+        edges = evaluate.octave_edges(length)
+        assert edges[0] == 1
+        assert edges[-1] == length + 1
+        assert edges == sorted(set(edges))
+
+
+class Lookup(nn.Module):
+    """A hand-made model that answers each key with the value stated last: its truth is known."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.width = source.vocab_size
+        self.embedding = nn.Embedding(self.width, self.width)
+        self.embedding.weight.data = torch.eye(self.width)
+
+    def embed(self, tokens):
+        return self.embedding(tokens)
+
+    def from_embeddings(self, x):
+        before = torch.nn.functional.pad(x, (0, 0, 1, 0))[:, :-1]
+        match = (x @ before.mT).tril()  # [n, query, position after an equal key]
+        recency = 1.5 ** (torch.arange(x.shape[1]) - x.shape[1])
+        return (match * recency) @ x * 3
+
+    def forward(self, tokens):
+        return self.from_embeddings(self.embed(tokens))
+
+
+def test_every_gradient_method_finds_the_source_in_a_model_that_uses_it():
+    source = data.open_source(DataConfig(source="almanac-12", seq_len=32))
+    model = Lookup(source)
+    queries = inside.draw_queries(source.evaluation(256), 64, CPU)
+    random_like = inside.class_sampler(sorted(source.almanac.offsets.values()), source.vocab_size)
+    found = {
+        "gradient": inside._hits(inside.gradient_x_input(model, queries), queries),
+        "occlusion": inside._hits(inside.occlusion(model, queries, random_like), queries),
+    }
+    for name, hits in found.items():
+        assert hits.float().mean() > 0.8, name
+    assert inside._hits(torch.rand(64, 32), queries).float().mean() < 0.3
+
+
+def test_integrated_gradients_are_complete():
+    _, source, model = setting()
+    queries = inside.draw_queries(source.evaluation(128), 16, CPU)
+    scores = inside.integrated_gradients(model, queries, steps=256)
+    embedded = model.embed(queries.inputs)
+    baseline = model.embedding.weight.mean(0).expand_as(embedded)
+    gap = inside.answer_loss(model, queries, embedded) - inside.answer_loss(model, queries, baseline)
+    assert torch.allclose(scores.sum(1), gap, atol=2e-2)
+
+
+def test_replacement_tokens_stay_in_their_class():
+    random_like = inside.class_sampler([0, 10, 30], 40)
+    tokens = torch.arange(40).repeat(50, 1)
+    drawn = random_like(tokens)
+    assert torch.equal(
+        torch.bucketize(drawn, torch.tensor([10, 30]), right=True),
+        torch.bucketize(tokens, torch.tensor([10, 30]), right=True),
+    )
+    assert (drawn != tokens).float().mean() > 0.5
+
+
+def test_inside_table_of_a_real_model():
+    c, source, model = setting(length=64)
+    rows = inside.inside(model, source, c, CPU)["inside"]
+    methods = {row["method"] for row in rows}
+    assert set(inside.METHODS) | {"untrained"} == methods
+    assert all(math.isfinite(row["value"]) for row in rows)
+
+
+def test_first_token_gradient_is_measured_on_its_task_only():
+    c, source, model = setting()
+    windows = source.evaluation(8)
+    assert evaluate.first_token_gradient(model, windows, c, CPU) == {}
+    c, source, model = setting("first_token", 8)
+    norms = evaluate.first_token_gradient(model, source.evaluation(32), c, CPU)
+    assert norms["grad_last"] > 0
+    assert np.isfinite(norms["grad_first"])

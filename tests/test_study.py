@@ -1,0 +1,100 @@
+"""Studies: every committed file plans, arms are matched, order is seed-major, wrong requests are refused by name."""
+
+import pytest
+import yaml
+
+from seqmix import accounting, study
+from seqmix.config import RunConfig, SpeedConfig
+from seqmix.paths import Paths
+
+NAMES = study.names()
+
+
+def test_there_are_studies():
+    assert {"scaling", "context", "recall", "hybrids", "speed"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_tier_plans_and_arms_of_a_cell_are_matched(name):
+    for tier in study.load(name).tiers:
+        plan = study.plan(name, tier)
+        assert plan
+        assert len({(c.run_id, c.group, getattr(c, "arm", "")) for c in plan}) == len(plan)
+        cells: dict[tuple, list[int]] = {}
+        for config in plan:
+            if isinstance(config, RunConfig):
+                count = accounting.parameters(config.model)["non_embedding"]
+                cells.setdefault((config.group, config.data, config.train.lr, config.seed), []).append(count)
+        for counts in cells.values():  # every arm of a size lies within 3 % of it: sizes are far apart, arms are close
+            for count in counts:
+                near = [other for other in counts if abs(other / count - 1) < 0.3]
+                assert max(near) / min(near) < 1.07
+
+
+def test_plan_is_seed_major():
+    seeds = [config.seed for config in study.plan("scaling", "quick")]
+    assert seeds == sorted(seeds)
+    assert len(set(seeds)) > 1
+
+
+def test_same_data_order_for_every_architecture():
+    for config in study.plan("scaling", "quick"):
+        assert config.data_seed == config.seed
+
+
+def test_touching_one_parameter_renames_only_what_it_changes():
+    before = {c.run_id for c in study.plan("scaling", "quick")}
+    after = {c.run_id for c in study.plan("scaling", "quick", seeds=3)}
+    assert before < after
+    assert not before & {c.run_id for c in study.plan("scaling", "quick", overrides={"train.steps": 7})}
+
+
+def test_a_smaller_grid_is_a_subset():
+    whole = {c.run_id for c in study.plan("scaling", "quick")}
+    part = study.plan("scaling", "quick", overrides={"arms": ["transformer"], "sizes": ["d16"]})
+    assert {c.run_id for c in part} < whole
+    assert {c.arm for c in part} == {"transformer"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"overrides": {"sizes": ["d17"]}}, "nothing of study"),
+        ({"overrides": {"train.stepps": 3}}, "stepps"),
+        ({"overrides": {"steps": 3}}, "not a field of a run"),
+        ({"overrides": {"train.lr": -1}}, "lr"),
+        ({"tier": "huge"}, "no tier"),
+    ],
+)
+def test_wrong_requests_are_refused_by_name(request_, message):
+    with pytest.raises(study.StudyError, match=message):
+        study.plan("scaling", **request_)
+
+
+def test_unknown_study_lists_the_known_ones():
+    with pytest.raises(study.StudyError, match="scaling"):
+        study.plan("scalling")
+
+
+def test_a_folder_replaces_real_text_only(tmp_path):
+    (tmp_path / "a.txt").write_text("In the beginning was the word. " * 4000)
+    (tmp_path / "b.txt").write_text("And the word was a token. " * 4000)
+    plan = study.plan("context", "quick", path=str(tmp_path))
+    assert {c.data.source for c in plan} == {"folder", "almanac-context"}
+
+
+def test_a_broken_study_file_is_named(tmp_path):
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "_toc.yml").touch()
+    (tmp_path / "studies" / "arms.yaml").write_text((Paths().studies / "arms.yaml").read_text())
+    plain = yaml.safe_load((Paths().studies / "scaling.yaml").read_text())
+    plain["tiers"]["quick"]["groups"][0]["sedes"] = [1]
+    (tmp_path / "studies" / "scaling.yaml").write_text(yaml.safe_dump(plain))
+    with pytest.raises(study.StudyError, match=r"scaling\.yaml[\s\S]*sedes"):
+        study.plan("scaling", paths=Paths(tmp_path))
+
+
+def test_speed_measurements_belong_to_this_machine():
+    for config in study.plan("speed", "quick"):
+        assert isinstance(config, SpeedConfig)
+        assert config.machine

@@ -1,0 +1,124 @@
+"""Training: learns, resumes bitwise, records everything, and a divergence is a result."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from seqmix import checkpoint, train
+from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.record import RunFolder
+
+
+def config(pattern="D", steps=12, **changes) -> RunConfig:
+    settings = {
+        "steps": steps,
+        "batch_size": 4,
+        "lr": 8e-3,
+        "eval_sequences": 8,
+        "eval_points": 3,
+        "checkpoint_every": 5,
+    }
+    classic = {"skeleton": "classic"} if pattern == "classic" else {}
+    model = ModelConfig(
+        pattern="L" if classic else pattern, d_model=16, n_heads=2, vocab_size=324, max_length=32, **classic
+    )
+    return RunConfig(
+        model=model,
+        data=DataConfig(source="almanac", seq_len=32),
+        train=TrainConfig(**settings | changes.pop("train", {})),
+        **changes,
+    )
+
+
+def run(tmp_path, c, name="run", progress=lambda info: None) -> RunFolder:
+    folder = RunFolder(tmp_path / name / c.run_id)
+    train.train(c, folder, progress, device="cpu")
+    return folder
+
+
+@pytest.mark.parametrize("pattern", ["A", "D", "G", "L", "classic", "DA"])
+def test_every_family_learns_from_the_first_steps(tmp_path, pattern):
+    folder = run(tmp_path, config(pattern, steps=40))
+    first, *_, last = folder.curve()
+    assert folder.status() == "finished"
+    assert last["loss"] < first["loss"] - 0.2
+    assert last["loss"] > folder.metrics()["reference_bayes"]
+
+
+def test_record_says_on_what_it_ran(tmp_path):
+    folder = run(tmp_path, config(evaluate=("index", "truncate", "swap")))
+    kept, metrics = folder.provenance(), folder.metrics()
+    assert {"code_commit", "device", "kernel", "corpus_sha256", "versions", "threads"} <= set(kept)
+    assert metrics["tokens_done"] == config().tokens
+    assert metrics["evaluated"] == ["index", "swap", "truncate"]
+    assert set(folder.tables()) == {"context-index", "context-swap", "context-truncate"}
+
+
+@pytest.mark.parametrize("pattern", ["D", "classic"])
+def test_stopped_and_resumed_equals_uninterrupted_bitwise(tmp_path, pattern):
+    c = config(pattern)
+    whole = run(tmp_path, c, "whole")
+    with pytest.raises(train.Interrupted):
+        run(tmp_path, c, "parts", progress=lambda info: info["step"] == 7)
+    parts = run(tmp_path, c, "parts")
+    a, b = (checkpoint.load_weights(folder.weights) for folder in (whole, parts))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    timing = {"seconds", "tokens_per_second"}
+    for name, value in whole.metrics().items():
+        if name not in timing:
+            assert repr(parts.metrics()[name]) == repr(value), name  # repr: nan equals itself
+    for one, other in zip(whole.curve(), parts.curve(), strict=True):
+        assert {k: v for k, v in one.items() if k not in timing} == {k: v for k, v in other.items() if k not in timing}
+
+
+def test_divergence_is_a_result(tmp_path):
+    c = config("A", steps=200, train={"lr": 0.99, "lr_width": 0, "clip": 1e9, "warmup": 0.0, "weight_decay": 0.0})
+    folder = RunFolder(tmp_path / c.run_id)
+    real = train.TrainStep.__call__
+
+    def explode(self, inputs, targets, scale):
+        loss, norm = real(self, inputs, targets, scale)
+        return loss * math.nan, norm
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train.TrainStep, "__call__", explode)
+        train.train(c, folder, device="cpu")
+    assert folder.status() == "diverged"
+    assert "step 1" in folder.outcome()["reason"]
+
+
+def test_a_finished_run_can_be_measured_again(tmp_path):
+    c = config()
+    folder = run(tmp_path, c)
+    again = c.model_copy(update={"evaluate": ("index",)})
+    folder.reopen()
+    train.remeasure(again, folder, device="cpu")
+    assert folder.status() == "finished"
+    assert folder.metrics()["evaluated"] == ["index"]
+    assert "context-index" in folder.tables()
+
+
+def test_recall_stops_at_its_target(tmp_path):
+    data = DataConfig(source="first_token", seq_len=4, symbols=4)
+    settings = {"steps": 600, "batch_size": 16, "lr": 2e-2, "eval_sequences": 32, "target_loss": 0.3}
+    model = ModelConfig(pattern="A", d_model=16, n_heads=2, vocab_size=4, max_length=4)
+    c = RunConfig(model=model, data=data, train=TrainConfig(**settings), evaluate=("recall",))
+    metrics = run(tmp_path, c).metrics()
+    assert 0 < metrics["reached_target_at_step"] < 600
+    assert metrics["accuracy"] > 0.9
+
+
+def test_schedule_rises_holds_falls():
+    settings = TrainConfig(steps=100, warmup=0.1, decay=0.3, final_lr=0.02)
+    scale = [train.lr_scale(step, settings) for step in range(100)]
+    assert scale[0] == pytest.approx(0.1)
+    assert scale[9:70] == pytest.approx([1.0] * 61)
+    assert scale[-1] == pytest.approx(0.02)
+    assert all(later <= earlier for earlier, later in pairwise(scale[70:]))
+
+
+def test_evaluation_ends_at_the_last_step():
+    for steps in (1, 7, 100, 1500):
+        assert train.evaluation_steps(TrainConfig(steps=steps))[-1] == steps
