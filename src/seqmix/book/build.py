@@ -14,6 +14,10 @@ __all__ = ["BuildFailed", "build", "html_folder"]
 FONT_SCRIPT = re.compile(
     r'\s*<script[^>]*fontawesome\.js[^>]*></script>|\s*<link[^>]*rel="preload"[^>]*fontawesome\.js[^>]*>'
 )
+ROLES = (
+    re.compile(r'(<div[^>]*citation[^>]*) role="doc-biblioentry"'),
+    re.compile(r'(<div) role="list"(?= class="citation)'),
+)
 
 
 class BuildFailed(RuntimeError):
@@ -54,6 +58,8 @@ def slim(html: Path) -> None:
     for path in html.rglob("fontawesome*.js*"):
         path.unlink()
     for page in html.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(FONT_SCRIPT.sub("", text), encoding="utf-8")
+        text = FONT_SCRIPT.sub("", page.read_text(encoding="utf-8"))
+        for pattern in ROLES:  # docutils' roles for citations, which ARIA has deprecated
+            text = pattern.sub(r"\1", text)
+        page.write_text(text, encoding="utf-8")
     shutil.rmtree(html / ".doctrees", ignore_errors=True)

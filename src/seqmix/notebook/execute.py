@@ -76,6 +76,7 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         "PYTHONHASHSEED": "0",
     }
     started = time.monotonic()
+    before = fingerprint(chapter, values, paths, train=train)
     with tempfile.TemporaryDirectory(prefix="sq-", dir=_short_folder()) as folder, _environ(environment):
         prepared, done = Path(folder, f"{chapter.name}.ipynb"), Path(folder, "out.ipynb")
         for index, cell in enumerate(chapter.notebook.cells):
@@ -111,7 +112,8 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         "headline": chapter.notebook.metadata.get("seqmix", {}).get("headline", ""),
         "answer": published.answer,
         "figures": published.descriptions,
-        "fingerprint": fingerprint(chapter, values, paths, train=train),
+        # The results as they are now, everything else as it was when the execution began.
+        "fingerprint": before | {"results": fingerprint(chapter, values, paths, train=train)["results"]},
     }
     notebook.metadata["seqmix"] = record
     publish(notebook, published.figures, paths.executed / f"{chapter.name}.ipynb")
