@@ -1,15 +1,17 @@
-"""Tiny stand-ins for training, so that tests of the engine take no time: a "model" is one number that is halved.
+"""Tiny stand-ins for training, without torch, so that tests of the engine take no time.
 
-The environment steers them: FAKE_DELAY (seconds a step), FAKE_FAIL and FAKE_DIE (seeds that raise or kill themselves).
+A "model" is one number, changed a little every step. The environment steers them: FAKE_DELAY (seconds a step),
+FAKE_FAIL, FAKE_DIE and FAKE_FULL (seeds that raise, kill their process, or find the disk full), FAKE_LOG (a file that
+gets a line for every training).
 """
 
+import errno
+import json
 import os
 import signal
 import time
 
-import torch
-
-from seqmix import checkpoint
+from seqmix.files import atomic_write, disk_error
 
 
 class Stopped(Exception):
@@ -24,37 +26,44 @@ def _seeds(name):
     return {int(seed) for seed in os.environ.get(name, "").split(",") if seed}
 
 
-def train(config, folder, progress):
+def _log(config, what):
     with open(os.environ.get("FAKE_LOG", os.devnull), "a") as log:
-        print(config.run_id, os.getpid(), file=log)
+        print(what, config.seed, os.getpid(), file=log)
+
+
+def train(config, folder, progress):
+    _log(config, "train")
     if config.seed in _seeds("FAKE_FAIL"):
         raise TypeError(f"seed {config.seed} was told to fail")
-    state = checkpoint.resume(folder) or {"step": 0, "value": torch.tensor(float(config.seed + 1))}
+    if config.seed in _seeds("FAKE_FULL"):
+        raise disk_error(folder.path / "weights.pt", OSError(errno.ENOSPC, "No space left on device"))
+    saved = folder.path / "checkpoint.pt"
+    state = json.loads(saved.read_text()) if saved.exists() else {"step": 0, "value": config.seed + 1.0}
     while state["step"] < config.train.steps:
         time.sleep(float(os.environ.get("FAKE_DELAY", "0")))
-        state["value"] = state["value"] * 0.9 + 0.01 * state["step"]
-        state["step"] += 1
+        state = {"step": state["step"] + 1, "value": state["value"] * 0.9 + 0.01 * state["step"]}
         if config.seed in _seeds("FAKE_DIE") and state["step"] == config.train.steps // 2:
             os.kill(os.getpid(), signal.SIGKILL)
-        folder.append_curve({"step": state["step"], "loss": float(state["value"])})
-        row = {"step": state["step"], "steps": config.train.steps, "tokens": 16, "loss": float(state["value"])}
+        row = {"step": state["step"], "steps": config.train.steps, "tokens": 16, "loss": state["value"]}
         stop = progress(row)
         if stop or state["step"] % config.train.checkpoint_every == 0:
-            checkpoint.save_checkpoint(folder, state)
+            atomic_write(saved, json.dumps(state))
         if stop:
             raise Stopped(f"at step {state['step']}")
-    checkpoint.save_weights(folder.weights, {"value": state["value"]})
+    atomic_write(folder.weights, repr(state["value"]))
     remeasure(config, folder, progress)
 
 
 def remeasure(config, folder, progress):
-    value = checkpoint.load_weights(folder.weights)["value"]
+    _log(config, "measure")
+    value = float(folder.weights.read_text())
     for name in config.evaluate:
-        folder.write_table(f"context-{name}", [{"measure": name, "loss": float(value)}])
-    folder.write_metrics({"loss": float(value), "evaluated": sorted(config.evaluate)})
+        folder.write_table(f"context-{name}", [{"measure": name, "loss": value}])
+    folder.write_metrics({"loss": value, "evaluated": sorted(config.evaluate)})
     folder.finish("finished")
 
 
 def measure(config, folder, progress):
+    _log(config, "time")
     folder.write_metrics({"seconds": 1.0})
     folder.finish("finished")

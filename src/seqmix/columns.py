@@ -151,15 +151,11 @@ INSIDE = _columns(
     "run_id | text | | run",
     "arm | text | | architecture",
     "method | text | | method that looks inside",
-    "score | text | | what is scored",
-    "layer | int | | layer, from 1",
-    "head | int | | head, from 1",
-    "lag | int | tokens | distance back in the text",
-    "query | text | | condition or place of the query",
-    "block | int | | group of evaluation windows",
-    "value | float | | value of the score",
-    "baseline | float | | value that chance or a control gives",
-    "count | int | | items in the mean",
+    "score | text | | what is scored (see inside.py)",
+    "query | text | | which queries, where a method tells several kinds apart",
+    "value | float | | mean over the queries",
+    "se | float | | its standard error",
+    "queries | int | | queries in the mean",
 )
 
 TABLES: dict[str, tuple[Column, ...]] = {
@@ -177,7 +173,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "context": ("study", "run_id", "measure", "kind", "lo", "hi", "block"),
     "recall": ("study", "run_id", "task", "distance", "step"),
     "speed": ("study", "run_id", "order"),
-    "inside": ("study", "run_id", "arm", "method", "score", "layer", "head", "lag", "query", "block"),
+    "inside": ("study", "run_id", "arm", "method", "score", "query"),
 }
 """Columns that a table is sorted by; together they name a row."""
 

@@ -80,7 +80,7 @@ class Pool:
 
     def __init__(self, runs: Path, jobs: int, threads: int, tasks: str, display: Display, gpus: list[str]) -> None:
         self.runs, self.jobs, self.display, self.gpus = runs, jobs, display, gpus
-        self.setup = {"runs": str(runs), "threads": threads, "tasks": tasks, "path": sys.path}
+        self.setup = {"runs": str(runs), "tasks": tasks, "path": sys.path}
         self.threads = threads
         self.inbox: queue.Queue = queue.Queue()
         self.workers: list[Worker] = []

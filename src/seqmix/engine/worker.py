@@ -1,8 +1,9 @@
 """A worker process: ``python -m seqmix.engine.worker``. Reads runs from its standard input, one JSON line each.
 
 A worker is a plain child process and not a ``multiprocessing`` one, so that it does not import the caller's
-``__main__`` (a script without a guard, a notebook), and its thread count is set before torch is loaded. When its
-standard input closes, because the parent ended or died, it finishes the step, saves a checkpoint and leaves.
+``__main__`` (a script without a guard, a notebook). Its environment sets the number of threads before torch is
+loaded. When its standard input closes, because the parent ended or died, it finishes the step, saves a checkpoint
+and leaves.
 """
 
 import json
@@ -64,10 +65,6 @@ def main() -> None:
     from seqmix.config import parse_run
     from seqmix.engine.job import carry_out
 
-    if setup["threads"]:
-        import torch
-
-        torch.set_num_threads(setup["threads"])
     report = Reporter(send, stop)
     while (message := inbox.get()) is not None and not stop.is_set():
         if "run" in message:
