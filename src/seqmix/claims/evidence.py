@@ -15,6 +15,14 @@ TABLES = ("runs", "curves", "context", "recall", "speed", "inside")
 SWEEP = r"^lr|[-_]lr$|^sweep"
 """Groups whose name says that they vary the learning rate."""
 
+ENDS = {
+    "deltanet": "hybrid_0",
+    "transformer": "hybrid_12",
+    "transformer_conv": "hybrid_12_conv",
+    "deltanet_noconv": "hybrid_0_noconv",
+}
+"""Names of the pure stacks and their controls in the hybrids study."""
+
 SAME_SIZE = 1.12
 """Runs whose non-embedding parameters differ by less than this factor are one size (arms are matched to 3 %)."""
 
@@ -33,6 +41,13 @@ class Evidence:
         found = {name: folder / f"{name}.csv" for name in TABLES}
         return cls(tier, {k: pd.read_csv(f, low_memory=False) for k, f in found.items() if f.is_file()})
 
+    def __post_init__(self) -> None:
+        """Give the ends of the hybrids study one name, whichever the table uses."""
+        runs = self.tables.get("runs")
+        if runs is not None and len(runs):
+            ends = runs["study"].eq("hybrids") & runs["arm"].isin(ENDS)
+            self.tables["runs"] = runs.assign(arm=runs["arm"].where(~ends, runs["arm"].replace(ENDS)))
+
     def table(self, name: str) -> pd.DataFrame:
         return self.tables.get(name, pd.DataFrame())
 
@@ -44,16 +59,18 @@ class Evidence:
         groups: list[str] | None = None,
         sweep: bool = False,
         tokens: str | None = None,
+        statuses: tuple[str, ...] = ("finished",),
     ) -> pd.DataFrame:
         """Return the finished runs of a study, one row a run; learning-rate sweeps only with ``sweep``.
 
-        ``tokens="common"`` keeps the training length that most runs have: a ladder of sizes is a law only at one length.
-        Raises NotTested, with the missing piece named, if nothing is left.
+        ``tokens="common"`` keeps the training length that most runs have: a ladder of sizes is a law at one length only.
+        A run that diverged is a failure, not a gap, where ``statuses`` asks for it. Raises NotTested, with the missing
+        piece named, if nothing is left.
         """
         rows = self.table("runs")
         if not len(rows) or not (rows["study"] == study).any():
             raise NotTested(f"no runs of the study {study!r} in the tables of tier {self.tier!r}")
-        rows = rows[(rows["study"] == study) & (rows["status"] == "finished")]
+        rows = rows[(rows["study"] == study) & rows["status"].isin(statuses)]
         named = rows["group"].fillna("").astype(str)
         rows = rows[named.isin(groups)] if groups else rows[named.str.contains(SWEEP) == sweep]
         if source is not None:
@@ -125,9 +142,10 @@ def scope(rows: pd.DataFrame) -> str:
             ends = [short(float(values.min())), short(float(values.max()))]
             parts.append(f"{name} [{', '.join(dict.fromkeys(ends))}]")
     text = "at " + ", ".join(parts) if parts else ""
-    for column, name in (("source", " on "), ("device", ", device ")):
+    for column, name in (("source", "on"), ("device", "device")):
         if column in rows and rows[column].notna().any():
-            text += f"{',' if column == 'source' and text else ''}{name}{' and '.join(sorted(map(str, rows[column].dropna().unique())))}"
+            values = " and ".join(sorted(map(str, rows[column].dropna().unique())))
+            text += f"{', ' if text else ''}{name} {values}"
     return text
 
 

@@ -1,0 +1,182 @@
+"""Deciders about stacks of attention and DeltaNet layers: counts, ranks, shapes.
+
+Arms are named by their number of attention layers of twelve (``hybrid_<k>``, positions as in the public code behind
+document 2). Counts are compared within a seed. Ranks and minima come from draws of the arm means (Student, each arm with
+its own spread: spreads differ by architecture, so they are never pooled).
+"""
+
+import numpy as np
+import pandas as pd
+
+from seqmix.claims import decision as d
+from seqmix.claims.decide_scaling import guard_learning_rate, per_corpus
+from seqmix.claims.decision import Decision, NotTested
+from seqmix.claims.effects import holm, of_seeds, one_sided
+from seqmix.claims.evidence import Evidence, scope
+
+__all__ = ["best_count", "best_of", "count_contrast", "count_slope", "pure_against_hybrids", "rank_last", "u_shape"]
+
+LAYERS = 12
+ALL = [f"hybrid_{k}" for k in range(LAYERS + 1)]
+DRAWS = 4000
+
+
+def by_count(evidence: Evidence, source: str, counts: list[int], seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return losses [seed, count] with every seed complete, and the runs behind them."""
+    arms = [f"hybrid_{k}" for k in counts]
+    rows = evidence.runs("hybrids", arms, source, tokens="common")
+    wide = rows.groupby(["seed", "arm"])["loss"].mean().unstack("arm").reindex(columns=arms).dropna()
+    wide.columns = counts
+    if len(wide) < seeds:
+        raise NotTested(f"{seeds} seeds complete for {', '.join(arms)} are needed, there are {len(wide)}")
+    return wide, rows[rows["seed"].isin(wide.index)]
+
+
+def draws(wide: pd.DataFrame) -> np.ndarray:
+    """Return draws of the arm means, [DRAWS, arms]: mean + t(n - 1) times standard error, arms independent."""
+    rng = np.random.default_rng(0)
+    n = len(wide)
+    error = wide.std(ddof=1).to_numpy() / np.sqrt(n)
+    return wide.mean().to_numpy() + error * rng.standard_t(n - 1, size=(DRAWS, wide.shape[1]))
+
+
+def decided(effect, margin: float, text: str, unit: str, rows: pd.DataFrame) -> Decision:
+    """Return the decision of a directional effect over seeds."""
+    return Decision(d.directional(effect.lo, effect.hi, margin), text, effect.estimate, effect.lo, effect.hi, unit,
+                    tuple(rows["run_id"]), effect.seeds, scope(rows))  # fmt: skip
+
+
+def words(counts: list[int]) -> str:
+    return f"{d.listing(map(str, counts))} attention layers"
+
+
+def count_contrast(
+    evidence: Evidence, counts: list[int], against: list[int], margin: float = 0.02, seeds: int = 3
+) -> Decision:
+    """Is the mean loss at ``counts`` lower than at ``against`` by more than ``margin`` nats? Paired within a seed."""
+
+    def ask(source: str) -> Decision:
+        wide, rows = by_count(evidence, source, [*counts, *against], seeds)
+        effect = of_seeds(wide[against].mean(axis=1) - wide[counts].mean(axis=1))
+        text = f"Loss at {words(against)} minus at {words(counts)}: {d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
+        found = decided(effect, margin, text, "nats", rows)
+        pair = [f"hybrid_{(side[0] if len(side) == 1 else -1)}" for side in (against, counts)]
+        verdict, note = guard_learning_rate(evidence, "hybrids", source, pair[0], pair[1], found.verdict)
+        return Decision(**(vars(found) | {"verdict": verdict, "sentence": found.sentence + note}))
+
+    return per_corpus(evidence, "hybrids", [f"hybrid_{k}" for k in (*counts, *against)], ask)
+
+
+def count_slope(evidence: Evidence, first: int, last: int, margin: float = 0.02, seeds: int = 3) -> Decision:
+    """Does the loss rise from ``first`` to ``last`` attention layers by more than ``margin`` nats (slope x range)?"""
+    counts = list(range(first, last + 1))
+
+    def ask(source: str) -> Decision:
+        wide, rows = by_count(evidence, source, counts, seeds)
+        x = np.array(counts) - np.mean(counts)
+        effect = of_seeds((wide.to_numpy() @ x) / (x @ x) * (last - first))
+        text = f"From {first} to {last} attention layers the loss changes by {d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
+        return decided(effect, margin, text, "nats", rows)
+
+    return per_corpus(evidence, "hybrids", [f"hybrid_{k}" for k in counts], ask)
+
+
+def pure_against_hybrids(evidence: Evidence, count: int, margin: float = 0.02, seeds: int = 3) -> Decision:
+    """Is a pure stack (0 or 12) worse than the median of the eleven hybrids by more than ``margin`` nats?"""
+
+    def ask(source: str) -> Decision:
+        wide, rows = by_count(evidence, source, list(range(LAYERS + 1)), seeds)
+        effect = of_seeds(wide[count] - wide[list(range(1, LAYERS))].median(axis=1))
+        text = f"Loss at {words([count])} minus the median hybrid: {d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
+        return decided(effect, margin, text, "nats", rows)
+
+    return per_corpus(evidence, "hybrids", ALL, ask)
+
+
+def best_of(evidence: Evidence, count: int, seeds: int = 3) -> Decision:
+    """What is the probability that ``count`` attention layers have the lowest loss of the thirteen stacks?"""
+
+    def ask(source: str) -> Decision:
+        wide, rows = by_count(evidence, source, list(range(LAYERS + 1)), seeds)
+        best = draws(wide).argmin(axis=1)
+        p = float((best == count).mean())
+        share = np.bincount(best, minlength=LAYERS + 1) / DRAWS
+        close = [k for k in np.argsort(-share) if share[k] >= 0.05]
+        verdict = d.SUPPORTED if p >= 0.95 else d.REFUTED if p < 0.05 else d.CLOSE
+        text = (
+            f"Probability that {words([count])} are best: {p:.2f}; stacks with a chance of 5 % or more: "
+            f"{d.listing(map(str, sorted(close)))}; lowest mean at {words([int(wide.mean().idxmin())])}."
+        )
+        return Decision(verdict, text, p, unit="probability", runs=tuple(rows["run_id"]), seeds=len(wide),
+                        scope=scope(rows))  # fmt: skip
+
+    return per_corpus(evidence, "hybrids", ALL, ask)
+
+
+def best_count(evidence: Evidence, claimed: int, low: int, high: int, seeds: int = 3) -> Decision:
+    """Does the 95 % interval of the best count lie within ``low``..``high``? Refuted if ``claimed`` is outside it."""
+
+    def ask(source: str) -> Decision:
+        wide, rows = by_count(evidence, source, list(range(LAYERS + 1)), seeds)
+        lo, hi = np.quantile(draws(wide).argmin(axis=1), [0.025, 0.975], method="inverted_cdf")
+        estimate = int(wide.mean().idxmin())
+        inside = low <= lo and hi <= high
+        verdict = d.SUPPORTED if inside else d.REFUTED if not lo <= claimed <= hi else d.CLOSE
+        text = (
+            f"The lowest mean loss is at {words([estimate])}; 95 % interval of the best count {int(lo)} to {int(hi)}."
+        )
+        return Decision(verdict, text, estimate, lo, hi, "attention layers", tuple(rows["run_id"]), len(wide),
+                        scope(rows))  # fmt: skip
+
+    return per_corpus(evidence, "hybrids", ALL, ask)
+
+
+def rank_last(evidence: Evidence, count: int, margin: float = 0.02, seeds: int = 3) -> Decision:
+    """Does this stack come last? Refuted if two others are worse by more than ``margin`` (paired, Holm)."""
+
+    def ask(source: str) -> Decision:
+        wide, rows = by_count(evidence, source, list(range(LAYERS + 1)), seeds)
+        p = float((draws(wide).argmax(axis=1) == count).mean())
+        others = [k for k in wide.columns if k != count]
+        worse = sum(v < 0.05 for v in holm([one_sided((wide[k] - wide[count] - margin).to_numpy()) for k in others]))
+        rank = int(wide.mean().rank()[count])
+        verdict = d.SUPPORTED if p >= 0.95 else d.REFUTED if worse >= 2 else d.CLOSE
+        text = (
+            f"{words([count])} rank {rank} of {LAYERS + 1} by mean loss; probability of the last rank {p:.2f}; "
+            f"{worse} stacks are worse by more than {margin:g} nats (5 %, Holm)."
+        )
+        return Decision(verdict, text, p, unit="probability", runs=tuple(rows["run_id"]), seeds=len(wide),
+                        scope=scope(rows))  # fmt: skip
+
+    return per_corpus(evidence, "hybrids", ALL, ask)
+
+
+def u_shape(evidence: Evidence, margin: float = 0.02, seeds: int = 3) -> Decision:
+    """Does the loss fall with the count up to a break and rise after it (two-lines test, Simonsohn 2018)?
+
+    The break is the count with the lowest mean loss, at least two counts from either end; each side is a line within a
+    seed, its change over the side tested over seeds.
+    """
+
+    def ask(source: str) -> Decision:
+        counts = list(range(LAYERS + 1))
+        wide, rows = by_count(evidence, source, counts, seeds)
+        turn = int(np.clip(wide.mean().idxmin(), 2, LAYERS - 2))
+        sides = []
+        for side in (counts[: turn + 1], counts[turn:]):
+            x = np.array(side) - np.mean(side)
+            sides.append(of_seeds((wide[side].to_numpy() @ x) / (x @ x) * (side[-1] - side[0])))
+        left, right = sides
+        flat = all(-margin < side.lo and side.hi < margin for side in sides)
+        verdict = (
+            d.SUPPORTED if left.hi < 0 < right.lo else d.REFUTED if left.lo > 0 or right.hi < 0 or flat else d.CLOSE
+        )
+        text = (
+            f"Break at {turn} attention layers: the loss changes by "
+            f"{d.interval(left.estimate, left.lo, left.hi, 'nats')} before it and by "
+            f"{d.interval(right.estimate, right.lo, right.hi, 'nats')} after it."
+        )
+        return Decision(verdict, text, right.estimate, right.lo, right.hi, "nats after the break",
+                        tuple(rows["run_id"]), right.seeds, scope(rows))  # fmt: skip
+
+    return per_corpus(evidence, "hybrids", ALL, ask)
