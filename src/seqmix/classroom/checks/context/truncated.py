@@ -23,7 +23,7 @@ def seen_and_wanted(truncated):
             raise Hint("Return two arrays: seen, wanted.") from None
         expect(
             seen.shape == (4, visible),
-            f"With visible={visible}, `seen` should be [4, {visible}], not {list(seen.shape)}.",
+            f"`seen` should be [4, {visible}] here, not {list(seen.shape)}.",
         )
         expect(
             visible == 12 or not np.array_equal(seen, inputs[:, :visible]),
