@@ -40,17 +40,15 @@ def labels(arms: Iterable[str]) -> str:
     return listing(label(arm) for arm in order(arms))
 
 
-def panels(count: int = 1, width: float = 0.0, height: float = 4.4, **more) -> tuple[Figure, list[Axes]]:
-    """Return a figure with ``count`` panels beside each other and its axes."""
-    figure, axes = plt.subplots(
-        1,
-        count,
-        figsize=(width or min(7.2 + 4.2 * (count - 1), 13), height),
-        squeeze=False,
-        layout="constrained",
-        **more,
-    )
-    return figure, list(axes[0])
+def panels(count: int = 1, width: float = 0.0, height: float = 4.2, columns: int = 2) -> tuple[Figure, list[Axes]]:
+    """Return a figure with ``count`` panels, at most ``columns`` beside each other, and its axes in reading order."""
+    across = min(count, columns)
+    down = -(-count // across)
+    size = (width or 7.2 + 4.2 * (across - 1), height * down)
+    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, layout="constrained")
+    for axis in axes.flat[count:]:
+        axis.remove()
+    return figure, list(axes.flat[:count])
 
 
 def log_axis(axis: Axes, which: str = "x", name: str = "", values: Iterable[float] = ()) -> None:
@@ -61,7 +59,8 @@ def log_axis(axis: Axes, which: str = "x", name: str = "", values: Iterable[floa
     ticks = sorted(set(values))
     if not ticks or len(ticks) > 9:
         decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-        steps = (1,) if len(decades) > 4 else (1, 3) if len(decades) > 3 else (1, 2, 5)
+        span = np.log10(high / low)
+        steps = (1,) if span > 4 else (1, 3) if span > 1.6 else (1, 2, 5)
         ticks = [step * 10.0**decade for decade in decades for step in steps]
     target.set_major_locator(FixedLocator(ticks))
     target.set_minor_locator(NullLocator())
@@ -147,32 +146,54 @@ def lines_by_source(
     runs: pd.DataFrame | None = None,
     ticks: Iterable[float] = (),
     digits: int = 2,
+    panel: str = "source",
+    room: float = 1.0,
 ) -> tuple[Figure, dict[str, Axes], str]:
     """Draw columns mean, lo, hi of ``data`` against ``x`` (logarithmic): a panel a source, a line an arm.
 
-    ``runs`` adds the reference lines of each corpus. Returns the figure, its axes by source, and the ends of all
-    lines in words.
+    ``runs`` adds the reference lines of each corpus; ``panel`` names another column to make panels of. Returns the
+    figure, its axes by panel, and the ends of all lines in words.
     """
-    sources = sorted(data["source"].unique())
-    figure, axes = panels(len(sources))
+    names = list(dict.fromkeys(sorted(data[panel]) if panel == "source" else data[panel]))
+    figure, axes = panels(len(names))
     words = []
-    for axis, source in zip(axes, sources, strict=True):
+    for axis, name in zip(axes, names, strict=True):
         ends, said = [], []
-        here = data[data["source"] == source]
+        here = data[data[panel] == name]
         for arm in order(here["arm"]):
             points = here[here["arm"] == arm].sort_values(x)
             line(axis, points, x, arm)
             ends.append((points[x].iloc[-1], points["mean"].iloc[-1], arm))
             said.append(trend(points, x, arm, digits))
-        view(axis, here)
+        view(axis, here, room)
         if runs is not None:
-            references(axis, runs[runs["source"] == source])
+            references(axis, runs[runs[panel] == name])
         log_axis(axis, "x", xlabel, ticks)
-        axis.set_title(source)
+        axis.set_title(name)
         end_labels(axis, ends)
-        words.append(f"On {source}: " + "; ".join(said) + ".")
-    axes[0].set_ylabel(ylabel)
-    return figure, dict(zip(sources, axes, strict=True)), " ".join(words)
+        words.append(f"On {name}: " + "; ".join(said) + ".")
+    for axis in axes[::2]:
+        axis.set_ylabel(ylabel)
+    return figure, dict(zip(names, axes, strict=True)), " ".join(words)
+
+
+def rows_by_arm(
+    data: pd.DataFrame, xlabel: str, axis: Axes | None = None, names: str = "name", log: bool = False
+) -> Figure:
+    """Draw mean and interval of every row of ``data`` (arm, mean, lo, hi, and a text in ``names``) as a dot plot."""
+    figure = axis.figure if axis is not None else None
+    if axis is None:
+        figure, (axis,) = panels(1, height=max(2.2, 0.36 * len(data) + 1.0))
+    for height, row in enumerate(data.itertuples()):
+        shape = look(row.arm)
+        axis.plot([row.lo, row.hi], [height, height], color=shape.colour, lw=2.2, alpha=0.6)
+        axis.plot(row.mean, height, marker=shape.marker, color=shape.colour, ls="")
+    axis.set_yticks(range(len(data)), data[names])
+    axis.set_ylim(len(data) - 0.4, -0.6)
+    if log:
+        log_axis(axis, "x")
+    axis.set_xlabel(xlabel)
+    return figure
 
 
 def nothing(name: str, why: str) -> Drawn:

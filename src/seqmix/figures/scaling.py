@@ -159,7 +159,7 @@ def to_target(tables: Tables) -> Drawn:
     name, each = "fig-scaling-target", crossings(tables)
     if not len(each):
         return nothing(name, "no loss curve was recorded")
-    figure, axes = panels(3, width=12.5, height=max(2.6, 0.42 * each.groupby("source")["arm"].nunique().sum() + 1))
+    figure, axes = panels(3, 12.5, max(2.6, 0.42 * each.groupby("source")["arm"].nunique().sum() + 1), columns=3)
     rows = sorted({(row.source, row.arm) for row in each.itertuples()}, reverse=True)
     parts, words = [], []
     for axis, (cost, text) in zip(axes, COST.items(), strict=True):

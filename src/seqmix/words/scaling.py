@@ -102,7 +102,7 @@ def limits(tables: Tables) -> list[str]:
         decades = np.log10(sizes.max() / sizes.min()) if len(sizes) else 0.0
         lines.append(
             f"{source}: {most} sizes over {decades:.1f} decades "
-            f"({human(sizes.min())} to {human(sizes.max())} parameters), {human(cell['tokens'].median())} tokens a run. "
-            "Nothing here says what happens beyond that."
+            f"({human(sizes.min())} to {human(sizes.max())} parameters), {human(cell['tokens'].median())} tokens a run"
+            ". Nothing here says what happens beyond that."
         )
     return lines

@@ -1,0 +1,184 @@
+"""Figures of the context chapter: loss by position, by visible text, by shuffled text, by age of the last mention.
+
+Intervals come from a bootstrap over seeds and over blocks of evaluation windows; the windows are the same for every
+model, so that differences between models are paired.
+"""
+
+import numpy as np
+import pandas as pd
+
+from seqmix.figures.common import Drawn, Tables, human, over_runs_and_blocks, over_seeds
+from seqmix.figures.draw import label, labels, lines_by_source, nothing, rows_by_arm
+
+__all__ = ["by_age", "by_index", "by_training_length", "late_slopes", "shuffled", "truncated"]
+
+ABOUT = ["source", "arm", "seed", "params_non_embedding", "seq_len"]
+SAME_SIZE = 0.06
+"""Sizes whose logarithms differ by less belong to one rung."""
+
+
+def rung(sizes: pd.Series) -> pd.Series:
+    """Return for every size the smallest size of its rung (matched models differ by a few percent)."""
+    unique = np.sort(sizes.unique())
+    start = np.concatenate([[True], np.diff(np.log(unique)) > SAME_SIZE]) if len(unique) else np.array([], bool)
+    return sizes.map(
+        dict(zip(unique, unique[np.maximum.accumulate(np.where(start, np.arange(len(unique)), 0))], strict=True))
+    )
+
+
+def comparable(tables: Tables) -> pd.DataFrame:
+    """Return the runs that compare architectures: a corpus' longest window, and the rung that most of them share."""
+    runs, kept = tables.main.drop_duplicates("run_id"), []
+    for _, cell in runs.groupby("source"):
+        cell = cell[cell["seq_len"] == cell["seq_len"].max()]
+        at = rung(cell["params_non_embedding"])
+        arms = cell.groupby(at)["arm"].nunique()
+        kept.append(cell[at == arms[arms == arms.max()].index.max()])
+    return pd.concat(kept) if kept else runs
+
+
+def measured(tables: Tables, measure: str, kind: str = "all", runs: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the context rows of one measure with what is needed of their runs; ``middle``: the bin's centre."""
+    rows = tables.joined("context", ABOUT, comparable(tables) if runs is None else runs)
+    if not len(rows):
+        return rows.assign(middle=[], visible=[])
+    rows = rows[(rows["measure"] == measure) & (rows["kind"] == kind)]
+    return rows.assign(middle=np.sqrt(rows["lo"] * (rows["hi"] - 1)), visible=rows["lo"])
+
+
+def with_bayes(rows: pd.DataFrame, summary: pd.DataFrame, x: str) -> pd.DataFrame:
+    """Add the optimal predictor's loss on the same tokens as one more line, where it is known."""
+    known = rows.dropna(subset=["bayes"])
+    if not len(known):
+        return summary
+    best = over_runs_and_blocks(known.assign(arm="Bayes"), ["source", "arm", x], "bayes")
+    return pd.concat([summary, best], ignore_index=True)
+
+
+def by_index(tables: Tables, kind: str = "all") -> Drawn:
+    """Loss against the token's index in the window (logarithmic)."""
+    name, rows = f"fig-context-index-{kind}", measured(tables, "index", kind)
+    if not len(rows):
+        return nothing(name, f"loss by index was not measured for tokens of kind {kind}")
+    summary = with_bayes(rows, over_runs_and_blocks(rows, ["source", "arm", "middle"], "loss"), "middle")
+    what = "tokens" if kind == "all" else f"{kind} tokens"
+    figure, _, words = lines_by_source(summary, "middle", "token index in the window", "loss (nats a token)")
+    alt = f"Held-out loss of {what} against their index in the window, logarithmic, a line a model. {words}"
+    return Drawn(name, figure, summary.rename(columns={"middle": "index"}), alt)
+
+
+def truncated(tables: Tables) -> Drawn:
+    """Loss of the last token when only the last c tokens are visible: the same targets at every c."""
+    name, rows = "fig-context-truncated", measured(tables, "truncate")
+    if not len(rows):
+        return nothing(name, "truncated context was not measured")
+    summary = with_bayes(rows, over_runs_and_blocks(rows, ["source", "arm", "visible"], "loss"), "visible")
+    figure, _, words = lines_by_source(summary, "visible", "visible tokens", "loss of the last token (nats)")
+    alt = f"Loss of the last token of a window against how many tokens before it are visible. {words}"
+    return Drawn(name, figure, summary, alt)
+
+
+def increase(tables: Tables, measure: str) -> pd.DataFrame:
+    """Return the rise of the loss over the whole, ordered context, paired by run and block."""
+    whole = measured(tables, "truncate")
+    rows = measured(tables, measure)
+    if not len(whole) or not len(rows):
+        return rows.assign(rise=[]) if not len(rows) else rows.iloc[:0].assign(rise=[])
+    whole = whole[whole["visible"] == whole.groupby("run_id")["visible"].transform("max")]
+    both = rows.merge(whole[["run_id", "block", "loss"]], on=["run_id", "block"], suffixes=("", "_whole"))
+    return both.assign(rise=both["loss"] - both["loss_whole"])
+
+
+def shuffled(tables: Tables) -> Drawn:
+    """What far context is worth (removed) and what its order is worth (shuffled), against what stays in place."""
+    name, parts = "fig-context-shuffled", []
+    for measure, text in (("shuffle", "far tokens shuffled"), ("truncate", "far tokens removed")):
+        rows = increase(tables, measure)
+        if len(rows):
+            summary = over_runs_and_blocks(rows, ["source", "arm", "visible"], "rise")
+            parts.append(summary.assign(panel=summary["source"] + ", " + text))
+    if len(parts) < 2:
+        return nothing(name, "shuffled context was not measured")
+    shown = set(parts[0]["visible"])
+    data = pd.concat([part[part["visible"].isin(shown)] for part in parts])
+    data = data[data["source"].isin(parts[0]["source"])].sort_values(["source", "panel", "arm", "visible"])
+    text = "nearest tokens left as they are"
+    figure, axes, words = lines_by_source(data, "visible", text, "rise of the loss (nats)", panel="panel", digits=3)
+    for axis in axes.values():
+        axis.axhline(0, color="0.3", lw=1)
+    alt = f"Rise of the last token's loss when all but the nearest tokens are shuffled or removed. {words}"
+    return Drawn(name, figure, data, alt)
+
+
+def by_age(tables: Tables) -> Drawn:
+    """Loss of a fact's value against the tokens since its last mention (synthetic sources)."""
+    name, rows = "fig-context-age", measured(tables, "age", "value")
+    if not len(rows):
+        return nothing(name, "the corpus of this execution does not say when a fact was last mentioned")
+    summary = with_bayes(rows, over_runs_and_blocks(rows, ["source", "arm", "middle"], "loss"), "middle")
+    text = "tokens since the fact was last mentioned"
+    figure, _, words = lines_by_source(summary, "middle", text, "loss of the value (nats)")
+    alt = f"Loss of a value that was stated before, against the tokens since then. {words}"
+    return Drawn(name, figure, summary.rename(columns={"middle": "age"}), alt)
+
+
+def slopes(tables: Tables, value: str = "loss", kind: str = "all", octave: int = 0) -> pd.DataFrame:
+    """Return the change of ``value`` over an octave of the window a run and block, [T/2, T] for ``octave`` 0.
+
+    Loss at later positions minus loss one octave earlier; negative: still improving. For all runs, every size.
+    """
+    rows = measured(tables, "index", kind, tables.main.drop_duplicates("run_id"))
+    rows = rows.dropna(subset=[value])
+    if not len(rows):
+        return pd.DataFrame(columns=[*ABOUT, "run_id", "block", "change", "count"])
+    top = rows["seq_len"] / 2.0**octave
+    late = rows[(rows["lo"] > top * 0.45) & (rows["hi"] - 1 <= top * 1.05)]
+    early = rows[(rows["lo"] > top * 0.225) & (rows["hi"] - 1 <= top * 0.525)]
+    keys = [*ABOUT, "run_id", "block"]
+
+    def mean(part: pd.DataFrame) -> pd.DataFrame:
+        total = part.assign(total=part[value] * part["count"]).groupby(keys)[["total", "count"]].sum()
+        return (total["total"] / total["count"]).rename("mean").to_frame().join(total["count"]).reset_index()
+
+    both = mean(late).merge(mean(early).drop(columns="count"), on=keys, suffixes=("", "_early"))
+    return both.assign(change=both["mean"] - both["mean_early"])[[*keys, "change", "count"]]
+
+
+def late_slopes(tables: Tables, kind: str = "all") -> Drawn:
+    """Change of the loss over the last octave of the window, by architecture and size; Bayes beside it."""
+    name, each = f"fig-context-late-{kind}", slopes(tables, kind=kind)
+    if not len(each):
+        return nothing(name, f"loss by index was not measured for tokens of kind {kind}")
+    each = each.assign(size=rung(each["params_non_embedding"]))
+    best = slopes(tables, "bayes", kind)
+    best = best.assign(arm="Bayes", size=0) if len(best) else best
+    by = ["source", "seq_len", "arm", "size"]
+    data = over_runs_and_blocks(pd.concat([each, best]), by, "change")
+    data["name"] = [
+        f"{label(r.arm)}{f', {human(r.size)}' if r.size else ''}, {r.source}, T = {r.seq_len}"
+        for r in data.itertuples()
+    ]
+    figure = rows_by_arm(data, "change of the loss over the last octave of the window (nats)")
+    figure.axes[0].axvline(0, color="0.3", lw=1)
+    improving = data[data["hi"] < 0]
+    alt = (
+        f"Change of the loss from the second quarter to the second half of the window for {labels(data['arm'])}; "
+        f"negative means still improving. The interval lies below zero in {len(improving)} of {len(data)} rows."
+    )
+    return Drawn(name, figure, data, alt)
+
+
+def by_training_length(tables: Tables) -> Drawn:
+    """Held-out loss against the window that a model was trained and evaluated on."""
+    name, runs = "fig-context-window", tables.main.drop_duplicates("run_id")
+    if len(runs):
+        size = rung(runs["params_non_embedding"])
+        spread = runs.groupby(["source", size.rename("size")])["seq_len"].transform("nunique")
+        runs = runs[spread > 1]
+    if not len(runs):
+        return nothing(name, "all models of this execution were trained on one window length")
+    data = over_seeds(runs, ["source", "arm", "seq_len"], "loss")
+    data = data[data.groupby(["source", "arm"])["seq_len"].transform("nunique") > 1]
+    text, ticks = "window T (tokens)", data["seq_len"].unique()
+    figure, _, words = lines_by_source(data, "seq_len", text, "held-out loss (nats a token)", ticks=ticks)
+    return Drawn(name, figure, data, f"Held-out loss against the window of training and evaluation. {words}")
