@@ -1,4 +1,4 @@
-"""What the second founding document's description does not support."""
+"""What founding document 1's description does not support."""
 
 from otter.test_files import test_case
 

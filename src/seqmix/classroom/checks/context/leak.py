@@ -17,7 +17,7 @@ def one_hot(tokens):
 
 
 def averages(tokens):
-    """Every position sees the mean of all: as in the fifth founding document's memory test."""
+    """Every position sees the mean of all: as in founding document 4's memory test."""
     return one_hot(tokens).mean(1, keepdim=True).expand(-1, tokens.shape[1], -1)
 
 

@@ -23,7 +23,7 @@ def seen_and_wanted(truncated):
             raise Hint("Return two arrays: seen, wanted.") from None
         expect(
             seen.shape == (4, visible),
-            f"`seen` should be [4, {visible}] here, not {list(seen.shape)}.",
+            f"`seen` should be [4, {visible}], not {list(seen.shape)}.",
         )
         expect(
             visible == 12 or not np.array_equal(seen, inputs[:, :visible]),
@@ -34,7 +34,7 @@ def seen_and_wanted(truncated):
         )
         expect(
             wanted.size == 4,
-            f"`wanted` should hold one target a sequence, [4], not {list(wanted.shape)}: only the last token is scored.",
+            f"`wanted` should hold one target a sequence, [4], not {list(wanted.shape)}.",
         )
         expect(
             not np.array_equal(wanted.reshape(4), inputs[:, -1]),

@@ -23,7 +23,7 @@ def experiment(worst_error):
         error = number("worst_error(...)", call("worst_error", worst_error, K + 4, K, V, 1))
         expect(
             error > 1e-3,
-            f"{K + 4} pairs in K={K} dimensions cannot all come back. Read the keys at the *end*, after all were written.",
+            f"{K + 4} pairs in K={K} dimensions cannot all come back. Read *after* all were written.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What the fifth founding document's memory test does not support."""
+"""What founding document 4's memory test does not support."""
 
 from otter.test_files import test_case
 

@@ -1,4 +1,4 @@
-"""What the first founding document's own numbers do not support."""
+"""What founding document 0's own numbers do not support."""
 
 from otter.test_files import test_case
 
