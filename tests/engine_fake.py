@@ -28,7 +28,7 @@ def _seeds(name):
 
 def _log(config, what):
     with open(os.environ.get("FAKE_LOG", os.devnull), "a") as log:
-        print(what, config.seed, os.getpid(), file=log)
+        print(what, getattr(config, "seed", "-"), os.getpid(), file=log)
 
 
 def train(config, folder, progress):

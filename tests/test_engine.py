@@ -1,0 +1,283 @@
+"""The engine does every run once, whatever dies, fails or is in the way, and says what happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seqmix import engine
+from seqmix.config import ModelConfig, RunConfig, SpeedConfig, TrainConfig
+from seqmix.engine import resources
+from seqmix.engine.progress import Display
+from seqmix.paths import Paths
+from seqmix.record import RunFolder
+
+HERE = Path(__file__).parent
+FAKE = "engine_fake"
+
+
+def grid(count: int, steps: int = 20, evaluate: tuple[str, ...] = (), tier: str = "") -> list[RunConfig]:
+    train = TrainConfig(steps=steps, checkpoint_every=5)
+    model = ModelConfig(pattern="A")
+    return [RunConfig(model=model, train=train, seed=s, evaluate=evaluate, tier=tier) for s in range(count)]
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch):
+    """A project in a temporary folder; workers find the stand-in for training."""
+    for name in ("FAKE_FAIL", "FAKE_DIE", "FAKE_DELAY", "FAKE_FULL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("SEQMIX_RUNS", raising=False)
+    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+    monkeypatch.syspath_prepend(str(HERE))
+    return Paths(tmp_path)
+
+
+def run(configs, paths, jobs=0, **more):
+    return engine.run(configs, jobs, progress=False, paths=paths, tasks=FAKE, **more)
+
+
+def log(paths) -> list[list[str]]:
+    file = paths.root / "log"
+    return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def value(paths, config) -> float:
+    return RunFolder(paths.runs / config.run_id).metrics()["loss"]
+
+
+def test_every_run_is_done_once_and_then_skipped(paths):
+    summary = run(grid(4), paths, jobs=2)
+    assert (summary.finished, summary.ok) == (4, True)
+    assert run(grid(4), paths).skipped == 4
+    assert sorted(seed for what, seed, _ in log(paths) if what == "train") == ["0", "1", "2", "3"]
+
+
+def test_two_workers_and_this_process_give_the_same_records(paths, tmp_path):
+    configs = grid(3)
+    run(configs, paths, jobs=2)
+    other = Paths(tmp_path / "other")
+    run(configs, other)
+    assert [value(paths, c) for c in configs] == [value(other, c) for c in configs]
+
+
+def test_a_failed_run_is_recorded_stops_nothing_and_is_tried_again(paths, monkeypatch):
+    monkeypatch.setenv("FAKE_FAIL", "1")
+    summary = run(grid(3), paths, jobs=2)
+    assert (summary.finished, summary.failed) == (2, 1)
+    (reason,) = summary.problems.values()
+    assert "told to fail" in reason
+    assert "engine_fake.py" in reason
+    assert "Traceback" not in reason
+    assert RunFolder(paths.runs / grid(3)[1].run_id).status() == "failed"
+    with pytest.raises(engine.EngineError, match="told to fail"):
+        summary.check()
+    monkeypatch.setenv("FAKE_FAIL", "")
+    assert run(grid(3), paths).finished == 1
+
+
+def test_a_worker_that_dies_once_loses_nothing_and_twice_is_a_failed_run(paths, monkeypatch):
+    monkeypatch.setenv("FAKE_DIE", "1")
+    summary = run(grid(3), paths, jobs=1)
+    assert (summary.finished, summary.failed) == (2, 1)
+    assert "signal 9" in next(iter(summary.problems.values()))
+    monkeypatch.setenv("FAKE_DIE", "")
+    assert run(grid(3), paths).finished == 1
+    undisturbed = Paths(paths.root / "undisturbed")
+    run(grid(3), undisturbed)
+    assert value(paths, grid(3)[1]) == value(undisturbed, grid(3)[1])
+
+
+def test_a_new_measurement_is_made_from_the_weights(paths):
+    run(grid(2), paths)
+    summary = run(grid(2, evaluate=("index",)), paths)
+    assert summary.finished == 2
+    assert [what for what, *_ in log(paths)] == ["train", "measure"] * 2 + ["measure"] * 2
+    folder = RunFolder(paths.runs / grid(1)[0].run_id)
+    assert folder.status() == "finished"
+    assert set(folder.tables()) == {"context-index"}
+    run(grid(1, evaluate=("swap",)), paths)
+    assert folder.metrics()["evaluated"] == ["index", "swap"]
+
+
+def test_a_kill_while_measuring_again_does_not_lose_the_run(paths):
+    run(grid(1), paths)
+    folder = RunFolder(paths.runs / grid(1)[0].run_id)
+    folder.reopen()  # what is on the disk when the process dies there
+    assert folder.status() == "interrupted"
+    run(grid(1, evaluate=("index",)), paths)
+    assert [what for what, *_ in log(paths)].count("train") == 1
+    assert folder.status() == "finished"
+
+
+def test_without_its_weights_a_run_is_trained_again_to_measure_more(paths):
+    run(grid(1), paths)
+    RunFolder(paths.runs / grid(1)[0].run_id).weights.unlink()
+    assert run(grid(1, evaluate=("index",)), paths).finished == 1
+    assert [what for what, *_ in log(paths)].count("train") == 2
+
+
+def test_the_same_run_of_two_groups_is_done_once_with_all_measurements(paths):
+    plan = grid(1, evaluate=("index",)) + grid(1, evaluate=("swap",))
+    (config,) = engine.unique(plan)
+    assert config.evaluate == ("index", "swap")
+    assert run(plan, paths).finished == 1
+
+
+def test_a_corrupt_record_is_reported_and_the_others_go_on(paths):
+    run(grid(1), paths)
+    metrics = paths.runs / grid(1)[0].run_id / "metrics.json"
+    metrics.write_text("")
+    summary = run(grid(3), paths)
+    assert (summary.finished, summary.failed) == (2, 1)
+    (problem,) = summary.problems.values()
+    assert str(metrics) in problem
+    assert metrics.read_text() == ""
+
+
+def test_a_full_disk_stops_the_rest_and_names_the_file(paths, monkeypatch):
+    monkeypatch.setenv("FAKE_FULL", "1")
+    for jobs in (0, 1):
+        summary = run(grid(4), paths, jobs=jobs)
+        assert summary.failed == 1
+        assert summary.interrupted >= 2
+        assert all("No space left" in problem and "free some space" in problem for problem in summary.problems.values())
+    monkeypatch.setenv("FAKE_FULL", "")
+    assert run(grid(4), paths).finished + 1 == 4
+
+
+def test_a_row_in_the_committed_table_counts_as_done(paths):
+    table = paths.results / "laptop" / "runs.csv"
+    table.parent.mkdir(parents=True)
+    configs = grid(3, tier="laptop")
+    table.write_text(f"run_id,status\n{configs[0].run_id},finished\n{configs[1].run_id},failed\n")
+    summary = run(configs, paths)
+    assert (summary.finished, summary.skipped) == (2, 1)
+    assert engine.states(configs, paths)[configs[0].run_id] == "finished"
+    assert run(configs, paths, use_committed=False).finished == 1
+
+
+def test_speed_is_measured_last_and_alone(paths, monkeypatch):
+    monkeypatch.setenv("FAKE_DELAY", "0.01")
+    speed = SpeedConfig(models={"transformer": ModelConfig(pattern="A")})
+    assert run([speed, *grid(3)], paths, jobs=2).finished == 4
+    assert log(paths)[-1][0] == "time"
+
+
+def test_a_time_budget_stops_with_everything_saved(paths, monkeypatch):
+    monkeypatch.setenv("FAKE_DELAY", "0.02")
+    for jobs in (0, 1):
+        summary = run(grid(2, steps=400), paths, jobs=jobs, budget_minutes=0.6 / 60)
+        assert summary.interrupted == 2
+        assert (paths.runs / grid(2, steps=400)[0].run_id / "checkpoint.pt").exists()
+
+
+def test_an_unknown_engine_is_refused(paths):
+    with pytest.raises(engine.EngineError, match="local, ray, slurm"):
+        run(grid(1), paths, engine="cloud")
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_engine import grid, run
+from seqmix.paths import Paths
+try:
+    summary = run(grid(int(sys.argv[3]), steps=int(sys.argv[4])), Paths(sys.argv[2]), jobs=int(sys.argv[5]))
+except KeyboardInterrupt:
+    sys.exit(130)
+print(summary)
+sys.exit(0 if summary.ok else 1)
+"""
+
+
+def start(paths, count: int, steps: int, jobs: int = 1) -> subprocess.Popen:
+    words = [sys.executable, "-c", SCRIPT, str(HERE), str(paths.root), str(count), str(steps), str(jobs)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def wait_for(condition, seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "nothing happened"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_saves_says_how_to_go_on_and_exits_130(paths, monkeypatch, number):
+    monkeypatch.setenv("FAKE_DELAY", "0.01")
+    process = start(paths, 2, 500, jobs=2)
+    wait_for(lambda: len(log(paths)) == 2)
+    os.killpg(process.pid, number)  # what a terminal does: the whole group of the command gets the signal
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "again to go on" in err
+    assert "Traceback" not in err + out
+    saved = json.loads((paths.runs / grid(2, 500)[0].run_id / "checkpoint.pt").read_text())
+    assert 0 < saved["step"] < 500
+    monkeypatch.setenv("FAKE_DELAY", "0")
+    assert run(grid(2, steps=500), paths).finished == 2
+
+
+def test_three_processes_share_a_study(paths, monkeypatch):
+    monkeypatch.setenv("FAKE_DELAY", "0.01")
+    processes = [start(paths, 9, 20) for _ in range(3)]
+    ends = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], ends
+    trained = [seed for what, seed, _ in log(paths) if what == "train"]
+    assert sorted(trained) == [str(seed) for seed in range(9)]
+    assert len({worker for what, _, worker in log(paths) if what == "train"}) > 1
+
+
+def test_one_of_three_processes_killed_the_others_finish_its_runs(paths, monkeypatch):
+    monkeypatch.setenv("FAKE_DELAY", "0.03")
+    processes = [start(paths, 6, 30) for _ in range(3)]
+    wait_for(lambda: len(log(paths)) >= 3)
+    os.kill(processes[0].pid, signal.SIGKILL)
+    ends = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [-9, 0, 0], ends
+    undisturbed = Paths(paths.root / "undisturbed")
+    monkeypatch.setenv("FAKE_DELAY", "0")
+    run(grid(6, steps=30), undisturbed)
+    assert [value(paths, c) for c in grid(6, 30)] == [value(undisturbed, c) for c in grid(6, 30)]
+
+
+def test_small_models_get_many_workers_and_big_ones_many_threads(monkeypatch):
+    monkeypatch.setattr(resources, "cores", lambda: 8)
+    monkeypatch.setattr(resources, "visible_gpus", list)
+    small = resources.layout(grid(16))
+    assert (small.jobs, small.threads) == (8, 1)
+    big = [c.model_copy(update={"model": ModelConfig(pattern="A" * 4, d_model=512)}) for c in grid(16)]
+    assert resources.layout(big).threads == 4
+    assert resources.layout(big).jobs <= 2
+    assert resources.layout(grid(16), jobs=3).jobs == 3
+    assert resources.layout(grid(2)).jobs == 2
+
+
+def test_small_runs_share_a_gpu(monkeypatch):
+    monkeypatch.setattr(resources, "cores", lambda: 16)
+    monkeypatch.setattr(resources, "visible_gpus", lambda: ["0", "1"])
+    place = resources.layout(grid(16))
+    assert (place.jobs, place.gpus) == (8, ["0", "1"])
+
+
+def test_the_display_counts_runs_tokens_and_time():
+    configs = grid(4)
+    display = Display(configs, show=False)
+    display.start(configs[0].run_id)
+    display.step(configs[0].run_id, {"step": 1, "tokens": 2048, "loss": 3.5})
+    display.trail[0] = (time.monotonic() - 1, 0)
+    display.step(configs[0].run_id, {"step": 11, "tokens": 2048, "loss": 2.5})
+    left, right = display.text()
+    assert left == "0/4 runs, 1 running"
+    assert "tokens/s" in right
+    assert "left" in right
+    assert "best loss 2.500" in right
+    display.end(configs[0].run_id, "failed")
+    assert display.text()[0] == "0/4 runs, 0 running, 1 failed"
