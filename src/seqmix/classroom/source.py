@@ -13,6 +13,7 @@ A lesson (``notebooks/lessons/NAME.md``, jupytext MyST) is a notebook whose exer
 Cells tagged ``instructor`` are for the teacher only; cells tagged ``live`` train or time something.
 """
 
+import ast
 import copy
 import re
 from dataclasses import dataclass
@@ -151,6 +152,10 @@ class Lesson:
             cell.id = f"{self.name}-{version}-{index:03d}"
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
+                try:
+                    ast.parse(cell.source)
+                except SyntaxError as error:  # a solution marker inside a literal leaves dots where none can stand
+                    raise LessonError(f"{self.name}: {version} version: {error}: {cell.source}") from error
         kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
         metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "title": self.title}
         notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
