@@ -158,14 +158,15 @@ def read_table(table: str, tier: str, paths: Paths) -> list[dict[str, str]]:
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
+            names = reader.fieldnames
             rows = list(reader)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise disk_error(path, error, "read") from error
     known = [column.name for column in columns.TABLES[table]]
-    if reader.fieldnames is None or (unknown := sorted(set(reader.fieldnames) - set(known))):
-        what = "is empty" if reader.fieldnames is None else f"has unknown column(s) {', '.join(unknown)}"
+    if names is None or (unknown := sorted(set(names) - set(known))):
+        what = "is empty" if names is None else f"has unknown column(s) {', '.join(unknown)}"
         raise CollectError(f"{path} {what}; restore it (git checkout) and run seqmix collect again")
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():

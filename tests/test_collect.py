@@ -1,0 +1,220 @@
+"""The result tables hold what the records say, do not churn, and refuse contradictions by name."""
+
+import csv
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fake_records import config, record, speed_record
+from seqmix import collect, columns
+from seqmix.collect import CollectError
+from seqmix.paths import Paths
+from seqmix.record import RecordError
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch):
+    monkeypatch.delenv("SEQMIX_RUNS", raising=False)
+    return Paths(tmp_path)
+
+
+def table(paths, name="runs", tier="laptop") -> list[dict[str, str]]:
+    with open(paths.results / tier / f"{name}.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write(paths, plan, **more):
+    return collect.collect(plan, "laptop", "scaling", paths=paths, **more)
+
+
+def test_tables_hold_the_records_with_every_documented_column(paths):
+    plan = [config(0), config(1)]
+    for c in plan:
+        record(paths.runs, c, 2.5 + c.seed)
+    assert write(paths, plan)["runs"] == 2
+    rows = table(paths)
+    assert list(rows[0]) == [column.name for column in columns.TABLES["runs"]]
+    one = {row["seed"]: row for row in rows}["1"]
+    assert (one["loss"], one["unigram"], one["bayes"], one["torch"]) == ("3.5", "3.25", "", "2.13.0")
+    assert [row["step"] for row in table(paths, "curves")] == ["5", "10"] * 2
+    assert len(table(paths, "context")) == 6
+
+
+def test_collecting_again_changes_no_byte(paths):
+    plan = [config(seed) for seed in range(3)]
+    for c in plan:
+        record(paths.runs, c)
+    write(paths, plan)
+    files = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths.results.rglob("*.csv")}
+    write(paths, plan[::-1])
+    assert files == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths.results.rglob("*.csv")}
+
+
+def test_other_studies_and_machines_keep_their_rows(paths):
+    record(paths.runs, config(0, study="context"))
+    record(paths.runs, config(1))
+    write(paths, [config(0, study="context")])
+    (paths.runs / config(0).run_id / "outcome.json").unlink()  # trained elsewhere, not here
+    write(paths, [config(1)])
+    assert [row["study"] for row in table(paths)] == ["context", "scaling"]
+
+
+def test_a_run_of_two_groups_has_two_rows_that_differ_in_their_labels(paths):
+    plan = [config(0, group="lr"), config(0, group="main")]
+    record(paths.runs, plan[0])
+    write(paths, plan)
+    first, second = table(paths)
+    assert {name for name in first if first[name] != second[name]} == {"group"}
+    assert len(table(paths, "curves")) == 2
+
+
+def test_rows_of_runs_that_left_the_study_go_only_when_asked(paths):
+    plan = [config(0), config(1)]
+    for c in plan:
+        record(paths.runs, c)
+    write(paths, plan)
+    write(paths, plan[:1])
+    assert len(table(paths)) == 2
+    write(paths, plan[:1], prune=True)
+    assert len(table(paths)) == 1
+    assert len(table(paths, "context")) == 3
+
+
+def test_a_record_that_contradicts_the_table_is_refused_by_name(paths):
+    folder = record(paths.runs, config(0), 2.5)
+    write(paths, [config(0)])
+    again(folder, 2.75)
+    with pytest.raises(CollectError, match=r"runs\.csv has run .* loss 2\.5.* 2\.75") as caught:
+        write(paths, [config(0)])
+    assert str(folder.path) in str(caught.value)
+    write(paths, [config(0)], replace=True)
+    assert table(paths)[0]["loss"] == "2.75"
+
+
+def again(folder, loss):
+    """Seal the record anew, as another training of the same run would, a second later."""
+    folder.write_metrics(folder.metrics() | {"loss": loss})
+    folder.finish("finished")
+    outcome = folder.outcome()
+    if outcome["finished_at"] == "2026-01-01":
+        raise AssertionError
+    import hashlib
+
+    from seqmix.record import _json
+
+    plain = {k: v for k, v in outcome.items() if k != "seal"} | {"finished_at": "2026-01-01"}
+    sealed = plain | {"seal": hashlib.sha256(_json(plain).encode()).hexdigest()}
+    (folder.path / "outcome.json").write_text(_json(sealed))
+
+
+def test_the_same_result_trained_again_does_not_change_the_table(paths):
+    folder = record(paths.runs, config(0), 2.5)
+    write(paths, [config(0)])
+    before = (paths.results / "laptop" / "runs.csv").read_bytes()
+    again(folder, 2.5)
+    write(paths, [config(0)])
+    assert (paths.results / "laptop" / "runs.csv").read_bytes() == before
+
+
+def test_two_versions_of_a_corpus_are_refused(paths):
+    record(paths.runs, config(0))
+    record(paths.runs, config(1), corpus_sha256="dd" * 32)
+    with pytest.raises(CollectError, match=r"mixes two versions of source 'stdlib'"):
+        write(paths, [config(0), config(1)])
+    assert not (paths.results / "laptop" / "runs.csv").exists()
+    assert write(paths, [config(0), config(1)], mixed_corpora=True)["runs"] == 2
+
+
+def test_an_unknown_metric_or_column_is_refused_by_file(paths):
+    record(paths.runs, config(0), metrics={"sparkle": 1.0})
+    with pytest.raises(CollectError, match=r"metrics\.json has column\(s\) sparkle"):
+        write(paths, [config(0)])
+    folder = record(paths.runs, config(1))
+    folder.write_table("context-index", [{"measure": "index", "shine": 1}])
+    folder.finish("finished")
+    with pytest.raises(CollectError, match=r"context-index\.csv has column\(s\) shine"):
+        write(paths, [config(1)])
+
+
+@pytest.mark.parametrize("damage", ["", "study,tier\nscaling", "study,wrong\nscaling,1\n"])
+def test_a_damaged_table_is_refused_by_name(paths, damage):
+    record(paths.runs, config(0))
+    (paths.results / "laptop").mkdir(parents=True)
+    (paths.results / "laptop" / "runs.csv").write_text(damage)
+    with pytest.raises(CollectError, match=r"runs\.csv"):
+        write(paths, [config(0)])
+
+
+def test_an_edited_record_is_not_collected(paths):
+    folder = record(paths.runs, config(0))
+    (folder.path / "metrics.json").write_text('{"loss": 0.1}')
+    with pytest.raises(CollectError, match=r"metrics\.json"):
+        write(paths, [config(0)])
+
+
+def test_a_read_only_results_folder_is_named(paths, monkeypatch):
+    record(paths.runs, config(0))
+
+    def refuse(*args):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(RecordError, match=r"results/laptop/runs\.csv.*read-only"):
+        write(paths, [config(0)])
+
+
+def test_an_analysis_sees_the_same_numbers_from_records_and_from_tables(paths):
+    plan = [config(0), config(1), config(2)]
+    for c in plan[:2]:
+        record(paths.runs, c, 2.123456789)
+    write(paths, plan)
+    here = collect.load("scaling", "laptop", plan, paths=paths)
+    assert here["runs"].attrs == {"from_records": 2, "from_results": 0, "missing": [plan[2].run_id]}
+    committed = collect.load("scaling", "laptop", plan, runs_dir=paths.root / "none", paths=paths)
+    assert committed["runs"].attrs["from_results"] == 2
+    for name in columns.TABLES:
+        assert here[name].equals(committed[name])
+    assert here["runs"].loss.tolist() == [2.12346, 2.12346]
+    assert here["runs"].steps.dtype == "int64"
+    assert math.isnan(here["runs"].bayes[0])
+    assert here["runs"].reason.tolist() == ["", ""]
+    assert collect.load("scaling", "laptop", paths=paths)["runs"].equals(committed["runs"])
+
+
+def test_a_run_published_by_another_study_is_found_under_the_plans_labels(paths):
+    record(paths.runs, config(0, study="context", arm="same_thing"))
+    write(paths, [config(0, study="context", arm="same_thing")])
+    plan = [config(0, study="scaling")]
+    tables = collect.load("scaling", "laptop", plan, runs_dir=paths.root / "none", paths=paths)
+    assert tables["runs"][["study", "arm"]].values.tolist() == [["scaling", "transformer"]]
+    assert set(tables["context"].study) == {"scaling"}
+
+
+def test_speed_measurements_have_their_table(paths):
+    c = speed_record(paths.runs)
+    write(paths, [c])
+    rows = table(paths, "speed")
+    assert [(row["arm"], row["hardware"], row["seconds"]) for row in rows] == [
+        ("transformer", "a processor", "0.25"),
+        ("deltanet", "a processor", "0.25"),
+    ]
+
+
+def test_the_data_dictionary_describes_every_column(paths):
+    record(paths.runs, config(0))
+    write(paths, [config(0)])
+    text = (paths.results / "README.md").read_text()
+    assert text == columns.dictionary()
+    for name, cols in columns.TABLES.items():
+        assert f"## {name}.csv" in text
+        assert len({column.name for column in cols}) == len(cols)
+        assert all(column.meaning and column.kind in ("text", "int", "float") for column in cols)
+        assert set(columns.KEYS[name]) <= {column.name for column in cols}
+
+
+def test_reading_tables_needs_neither_torch_nor_pandas_at_import():
+    code = "import sys, seqmix.collect; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

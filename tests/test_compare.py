@@ -1,0 +1,98 @@
+"""Runs that agree are inside the published interval; runs that do not come with the likely reason."""
+
+import json
+import math
+import statistics
+
+import pytest
+from click.testing import CliRunner
+
+from fake_records import config, record
+from seqmix import collect, compare
+from seqmix.cli.compare import command
+from seqmix.paths import Paths
+
+LOSSES = [2.40, 2.41, 2.42, 2.43, 2.44]
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch):
+    """A project with five published seeds, whose records are not on this machine."""
+    monkeypatch.delenv("SEQMIX_RUNS", raising=False)
+    monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
+    paths = Paths(tmp_path)
+    plan = [config(seed) for seed in range(5)]
+    elsewhere = tmp_path / "elsewhere"
+    for c, loss in zip(plan, LOSSES, strict=True):
+        record(elsewhere, c, loss)
+    monkeypatch.setenv("SEQMIX_RUNS", str(elsewhere))
+    collect.collect(plan, "laptop", "scaling", paths=paths)
+    monkeypatch.setenv("SEQMIX_RUNS", str(tmp_path / "runs"))
+    return paths
+
+
+def point(paths, c, loss, **more) -> compare.Point:
+    record(paths.runs, c, loss, **more)
+    return next(p for p in compare.compare("laptop", paths) if p.run_id == c.run_id)
+
+
+def test_the_interval_is_the_prediction_interval_of_one_more_seed():
+    mean, low, high = compare.interval(LOSSES, 0.02)
+    half = 2.776445 * statistics.stdev(LOSSES) * math.sqrt(1 + 1 / 5)
+    assert (mean, low, high) == pytest.approx((2.42, 2.42 - half, 2.42 + half), rel=1e-6)
+
+
+@pytest.mark.parametrize(("loss", "verdict"), [(2.42, "inside"), (2.45, "inside"), (2.6, "outside"), (2.2, "outside")])
+def test_a_new_seed_is_judged_by_the_interval(paths, loss, verdict):
+    assert point(paths, config(7), loss).verdict == verdict
+
+
+def test_the_published_loss_itself_is_the_same(paths):
+    assert point(paths, config(2), 2.42).verdict == "same"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"corpus_sha256": "ee" * 32}, "another text"),
+        ({"device": "cuda"}, "another device"),
+        ({"versions": {"torch": "9.9"}}, "another torch"),
+        ({"code_commit": "ffff"}, "another version of the code"),
+    ],
+)
+def test_the_likely_reason_is_named(paths, changed, reason):
+    assert reason in point(paths, config(2), 3.0, **changed).reason
+
+
+def test_without_a_difference_chance_is_named(paths):
+    assert "one run in twenty" in point(paths, config(8), 3.0).reason
+    assert "everything recorded is equal" in point(paths, config(3), 3.0).reason
+
+
+def test_another_size_stands_alone(paths):
+    found = point(paths, config(0, d_model=32), 2.42)
+    assert (found.verdict, found.published) == ("alone", 0)
+
+
+def test_a_divergence_where_the_published_runs_end_well_is_a_disagreement(paths):
+    found = point(paths, config(9), 2.42, status="diverged")
+    assert found.verdict == "diverged"
+    assert not compare.summarise([found])["agrees"]
+
+
+def test_one_outside_in_twenty_is_chance_and_five_are_not(paths):
+    inside, outside = point(paths, config(7), 2.42), point(paths, config(8), 3.0)
+    assert compare.summarise([inside] * 19 + [outside])["agrees"]
+    assert not compare.summarise([inside] * 15 + [outside] * 5)["agrees"]
+    assert compare.summarise([])["agrees"]
+
+
+def test_the_command_prints_points_and_reasons(paths):
+    record(paths.runs, config(7), 2.42)
+    record(paths.runs, config(8), 3.0, device="cuda")
+    shown = CliRunner().invoke(command, ["--json"])
+    report = json.loads(shown.output)
+    assert {p["run_id"]: p["verdict"] for p in report["points"]}[config(8).run_id] == "outside"
+    text = CliRunner().invoke(command, [])
+    assert "another device" in text.output
+    assert text.exit_code == 0  # one of two may be chance

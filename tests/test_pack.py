@@ -1,0 +1,170 @@
+"""Records travel whole, or not at all; an archive is trusted for nothing."""
+
+import io
+import json
+import lzma
+import tarfile
+
+import pytest
+
+from fake_records import config, record, speed_record
+from seqmix.pack import MANIFEST, PackError, pack, unpack
+from seqmix.record import RunFolder
+
+
+@pytest.fixture
+def sent(tmp_path):
+    """Two runs and a speed measurement, packed."""
+    runs = tmp_path / "runs"
+    for seed in range(2):
+        folder = record(runs, config(seed))
+        folder.weights.write_bytes(b"w" * 1000)
+        folder.finish("finished")
+    speed_record(runs)
+    RunFolder(runs / config(5).run_id).write_config(config(5))  # unfinished: stays behind
+    return tmp_path / "records.tar.xz"
+
+
+def test_records_arrive_whole_without_weights_and_unfinished_runs(sent, tmp_path):
+    done = pack(sent, tmp_path / "runs")
+    assert done["runs"] == 3
+    there = tmp_path / "there"
+    assert len(unpack(sent, there)["added"]) == 3
+    arrived = RunFolder(there / config(1).run_id)
+    assert arrived.status() == "finished"
+    assert arrived.metrics() == RunFolder(tmp_path / "runs" / config(1).run_id).metrics()
+    assert not arrived.weights.exists()
+    assert [path.name for path in there.iterdir() if path.name.startswith(".incoming")] == []
+    again = unpack(sent, there)
+    assert (len(again["added"]), len(again["known"])) == (0, 3)
+
+
+def test_weights_travel_when_asked_for(sent, tmp_path):
+    pack(sent, tmp_path / "runs", weights=True)
+    unpack(sent, tmp_path / "there")
+    assert RunFolder(tmp_path / "there" / config(0).run_id).problem(deep=True) == ""
+    assert RunFolder(tmp_path / "there" / config(0).run_id).weights.stat().st_size == 1000
+
+
+def test_only_the_chosen_runs_are_packed(sent, tmp_path):
+    assert pack(sent, tmp_path / "runs", only={config(1).run_id})["runs"] == 1
+
+
+def test_the_same_records_give_the_same_archive(sent, tmp_path):
+    pack(sent, tmp_path / "runs")
+    first = sent.read_bytes()
+    pack(sent, tmp_path / "runs")
+    assert sent.read_bytes() == first
+
+
+def test_a_record_that_is_there_stays(sent, tmp_path):
+    pack(sent, tmp_path / "runs")
+    there = tmp_path / "there"
+    record(there, config(0), loss=9.0)
+    RunFolder(there / config(1).run_id).write_config(config(1))  # only begun here: the ended one is worth more
+    done = unpack(sent, there)
+    assert done["different"] == [config(0).run_id]
+    assert RunFolder(there / config(0).run_id).metrics()["loss"] == 9.0
+    assert RunFolder(there / config(1).run_id).status() == "finished"
+
+
+def test_a_corrupt_record_is_not_packed(sent, tmp_path):
+    (tmp_path / "runs" / config(0).run_id / "metrics.json").write_text("")
+    with pytest.raises(PackError, match=r"metrics\.json"):
+        pack(sent, tmp_path / "runs")
+    assert not sent.exists()
+
+
+@pytest.mark.parametrize("keep", [0, 0.01, 0.5, 0.9])
+def test_a_torn_archive_is_refused_and_leaves_nothing(sent, tmp_path, keep):
+    pack(sent, tmp_path / "runs")
+    sent.write_bytes(sent.read_bytes()[: int(keep * sent.stat().st_size)])
+    with pytest.raises(PackError, match=r"records\.tar\.xz"):
+        unpack(sent, tmp_path / "there")
+    assert list((tmp_path / "there").glob("[!.]*")) == []
+
+
+def rebuild(path, change) -> None:
+    """Write the archive again after ``change(files)``; files is name -> content, manifest first."""
+    with tarfile.open(path) as archive:
+        files = {member.name: archive.extractfile(member).read() for member in archive}
+    files = change(files) or files
+    with lzma.open(path, "w") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+            data = b"" if isinstance(content, tarfile.TarInfo) else content
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+
+def manifest(files) -> dict:
+    return json.loads(files[MANIFEST])
+
+
+def climbing(files):
+    name = "../../climbed.txt"
+    listed = manifest(files)
+    listed["files"][name] = {"bytes": 1, "sha256": "0" * 64}
+    return {MANIFEST: json.dumps(listed).encode(), name: b"x"}
+
+
+def altered(files):
+    name = f"{config(0).run_id}/metrics.json"
+    files[name] = files[name].replace(b"2.5", b"1.5")
+
+
+def linked(files):
+    name = f"{config(0).run_id}/metrics.json"
+    link = tarfile.TarInfo(name)
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    files[name] = link
+
+
+def smuggled(files):
+    files[f"{config(0).run_id}/evil.py"] = b"print(1)"
+
+
+def foreign(files):
+    return {"readme.txt": b"hello"}
+
+
+def future(files):
+    files[MANIFEST] = json.dumps(manifest(files) | {"format": "seqmix runs 99"}).encode()
+
+
+def incomplete(files):
+    del files[f"{config(1).run_id}/metrics.json"]
+
+
+@pytest.mark.parametrize("change", [climbing, altered, linked, smuggled, foreign, future, incomplete])
+def test_a_hostile_or_foreign_archive_is_refused_and_leaves_nothing(sent, tmp_path, change):
+    pack(sent, tmp_path / "runs")
+    rebuild(sent, change)
+    with pytest.raises(PackError, match=r"records\.tar\.xz"):
+        unpack(sent, tmp_path / "there")
+    assert list((tmp_path / "there").glob("[!.]*")) == []
+    assert not (tmp_path / "climbed.txt").exists()
+
+
+def test_a_consistent_archive_of_an_edited_record_is_refused(sent, tmp_path):
+    """The manifest agrees with the files, but the record's own seal does not."""
+    pack(sent, tmp_path / "runs")
+
+    def forge(files):
+        import hashlib
+
+        altered(files)
+        listed = manifest(files)
+        name = f"{config(0).run_id}/metrics.json"
+        listed["files"][name]["sha256"] = hashlib.sha256(files[name]).hexdigest()
+        files[MANIFEST] = json.dumps(listed).encode()
+
+    rebuild(sent, forge)
+    with pytest.raises(PackError, match="not whole"):
+        unpack(sent, tmp_path / "there")
+
+
+def test_an_unknown_ending_is_refused(tmp_path):
+    record(tmp_path / "runs", config(0))
+    with pytest.raises(PackError, match=r"\.tar\.xz"):
+        pack(tmp_path / "records.zip", tmp_path / "runs")

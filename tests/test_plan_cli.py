@@ -1,0 +1,149 @@
+"""The commands around a study: plan, train, status, collect, doctor; exit codes and messages."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fake_records import config, record
+from seqmix import doctor, estimate
+from seqmix.__main__ import main
+from seqmix.config import ModelConfig, RunConfig, TrainConfig
+from seqmix.paths import Paths
+
+STUDY = """
+title: Tiny
+question: Does it work?
+tiers:
+  quick:
+    groups:
+      - name: main
+        arms: [transformer, lstm_2]
+        sizes: [d16]
+        seeds: [0, 1]
+        base:
+          data: {source: almanac, seq_len: 32}
+          train: {steps: 3, batch_size: 2, eval_sequences: 4, eval_points: 2}
+      - name: more
+        arms: [deltanet]
+        sizes: [d16]
+        base:
+          data: {source: almanac, seq_len: 32}
+          train: {steps: 3, batch_size: 2, eval_sequences: 4, eval_points: 2}
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with one tiny study."""
+    (tmp_path / "studies").mkdir()
+    arms = Path(__file__).parent.parent / "studies" / "arms.yaml"
+    shutil.copy(arms, tmp_path / "studies" / "arms.yaml")
+    (tmp_path / "studies" / "tiny.yaml").write_text(STUDY)
+    monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
+    monkeypatch.delenv("SEQMIX_RUNS", raising=False)
+    return Paths(tmp_path)
+
+
+def call(*words: str):
+    return CliRunner().invoke(main, list(words))
+
+
+def plan() -> dict:
+    shown = call("plan", "tiny", "--json")
+    assert shown.exit_code == 0, shown.output
+    return json.loads(shown.output)
+
+
+def test_from_plan_to_tables(project):
+    before = plan()
+    assert (before["runs"], before["to_do"]) == (5, 5)
+    assert before["seconds"] > 0
+    (row,) = before["studies"]
+    assert row["new"] == 5
+    assert row["tokens"] == 5 * 3 * 2 * 32
+    assert 0 < row["flops"] < 1e9
+
+    trained = call("train", "tiny", "--jobs", "0", "--only", "main", "--collect", "--quiet")
+    assert trained.exit_code == 0, trained.output
+    assert "4 finished" in trained.output
+    after = plan()
+    assert (after["to_do"], after["studies"][0]["finished"]) == (1, 4)
+
+    listed = json.loads(call("status", "--json").output)
+    assert [row["status"] for row in listed] == ["finished"] * 4
+    assert {row["arm"] for row in listed} == {"transformer", "lstm_2"}
+    assert len((project.results / "quick" / "runs.csv").read_text().splitlines()) == 5
+    text = call("plan", "tiny").output
+    assert "1 of 5 runs to do" in text
+    assert "estimated time" in text
+
+
+def test_status_names_a_corrupt_record_and_fails(project):
+    folder = record(project.runs, config(0))
+    (folder.path / "metrics.json").write_text("")
+    shown = call("status")
+    assert shown.exit_code == 1
+    assert str(folder.path / "metrics.json") in shown.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("plan", "scalling"), "known: tiny"),
+        (("plan", "tiny", "--tier", "huge"), "it has: quick"),
+        (("train", "tiny", "--only", "nothing"), "it has: main, more"),
+        (("collect", "scalling"), "known: tiny"),
+    ],
+)
+def test_a_wrong_request_is_said_at_once(project, words, message):
+    shown = call(*words)
+    assert shown.exit_code == 2
+    assert message in shown.output + (shown.stderr or "")
+
+
+def test_a_run_that_cannot_fit_is_refused_with_what_to_lower(project, monkeypatch):
+    study = STUDY.replace("batch_size: 2", "batch_size: 100000000")
+    (project.studies / "tiny.yaml").write_text(study)
+    for command in ("plan", "train"):
+        shown = call(command, "tiny")
+        assert shown.exit_code == 2
+        assert "lower train.batch_size (now 100000000)" in shown.output + (shown.stderr or "")
+
+
+def test_too_little_disk_is_refused(project, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(1, 1, 0))
+    (reason,) = estimate.refusals([config(0)], project.runs)
+    assert "free some space" in reason
+
+
+def test_the_time_of_a_shape_that_was_not_measured_follows_its_flops(project, monkeypatch):
+    def run(d_model: int) -> RunConfig:
+        return RunConfig(model=ModelConfig(pattern="A", d_model=d_model), train=TrainConfig(steps=10))
+
+    small, big = run(16), run(64)
+    ratio = estimate._step_flops(big) / estimate._step_flops(small)
+    assert estimate._carried(big, [(small, 0.01)]) == pytest.approx(0.01 * ratio)
+
+
+def test_training_from_a_terminal_says_which_run_failed(project):
+    call("train", "tiny", "--jobs", "0", "--only", "more", "--quiet")
+    (name,) = [row["run_id"] for row in json.loads(call("status", "--json").output)]
+    (project.runs / name / "progress.jsonl").write_text("")
+    shown = call("train", "tiny", "--jobs", "0", "--only", "more", "--quiet")
+    assert shown.exit_code == 1
+    assert "progress.jsonl" in shown.output + (shown.stderr or "")
+
+
+def test_doctor_finds_this_machine_usable_and_says_what_to_do(project, monkeypatch):
+    findings = doctor.examine(project)
+    assert {"python", "torch", "runs", "disk", "corpus"} <= {finding.subject for finding in findings}
+    assert all(finding.remedy for finding in findings if finding.level != "ok")
+    folder = record(project.runs, config(0))
+    (folder.path / "metrics.json").unlink()
+    monkeypatch.setattr(doctor, "NEEDED_DISK", 2**80)
+    problems = {finding.subject: finding for finding in doctor.examine(project) if finding.level == "problem"}
+    assert "metrics.json" in problems["records"].finding
+    assert "free some space" in problems["disk"].remedy
