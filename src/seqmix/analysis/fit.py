@@ -65,8 +65,13 @@ class Fit:
 
     @property
     def reasons(self) -> list[str]:
-        """The failed gates that decided the verdict, in words; empty for ``ok``."""
-        return [gate.reason for gate in self.gates if not gate.passed and gate.severity != "flag"]
+        """The failed gates that decided the verdict, in words; empty for ``ok``.
+
+        Where the design, the direction or the signal was refused, what failed after it is a consequence and not listed.
+        """
+        failed = [gate for gate in self.gates if not gate.passed and gate.severity != "flag"]
+        hard = [gate for gate in failed if gate.severity == "refused"]
+        return [gate.reason for gate in hard or failed]
 
     def predict(self, n: Any, d: Any = None) -> np.ndarray:
         """Return the loss that the fitted form gives at sizes ``n`` (and tokens ``d``), nats per token."""

@@ -86,6 +86,15 @@ class Problem:
         value = np.where(inside, 0.5 * residual**2, self.delta * (size - 0.5 * self.delta))
         return value, -np.where(inside, residual, self.delta * np.sign(residual))
 
+    def log_model(self, p: np.ndarray) -> np.ndarray:
+        """ln L [n] at one parameter set."""
+        at = dict(zip(self.names, p, strict=True))
+        power = at["a"] - at["alpha"] * self.x
+        if self.y is not None:
+            power = np.logaddexp(power, at["b"] - at["beta"] * self.y)
+        power = power * np.exp(at.get("g", 0.0))
+        return np.logaddexp(power, at["e"]) if "e" in at else power
+
     def starts(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Random starts on the scale of the data: a floor below the lowest loss, the rest shared by the terms."""
         floor = self.loss.min() * rng.uniform(0.05, 0.97, count)
@@ -149,7 +158,7 @@ class Problem:
 
         x, f = start, np.inf
         for _ in range(6):  # each call starts with a fresh Hessian: the kinks of the Huber loss spoil it
-            result = minimize(single, x, jac=True, method="BFGS", options={"maxiter": 3000, "gtol": 1e-9})
+            result = minimize(single, x, jac=True, method="BFGS", options={"maxiter": 400, "gtol": 1e-9})
             gain = f - result.fun
             if result.fun < f:
                 x, f = result.x, float(result.fun)

@@ -101,6 +101,7 @@ def _fit_curve(
     fit.candidates = _candidates(ladder, profile)
     kept = _without_constant(fit, ladder, profile, evidence) if constant is None else fit.form
     fit.form = kept
+    evidence.shallow_matters = kept == "P3"
     evidence.leave_out = resample_alphas(ladder.log_n, ladder.mean, 1.0 - np.eye(ladder.k), constant)[0]
     if n_boot and ladder.k >= 5:
         counts = cluster_counts(ladder.k, n_boot, np.random.default_rng(rng), distinct=4)

@@ -22,7 +22,7 @@ BOUNDS = (0.01, 3.0)
 ALPHAS = np.linspace(-1.5, 3.0, 2251)
 
 
-def f_quantile(level: float, df1: int, df2: int) -> float:
+def f_quantile(level: float, df1: float, df2: float) -> float:
     """Quantile of the F distribution (scipy.special: importing scipy.stats costs half a second)."""
     return float(fdtri(df1, df2, level))
 

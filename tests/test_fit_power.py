@@ -1,0 +1,254 @@
+"""Ladders: planted laws come back with honest intervals, and what carries no law is refused in words."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seqmix.analysis.exponents import compare_conventions, compare_exponents, iso_loss_ratio
+from seqmix.analysis.gates import explain
+from seqmix.analysis.halving import halving
+from seqmix.analysis.ladder import Ladder
+from seqmix.analysis.power import fit_power
+from seqmix.analysis.varpro import Profile, resample_alphas
+
+N0 = 1e4
+
+
+def table(k=7, seeds=3, decades=2.0, alpha=0.3, floor=1.7, scale=1.0, noise=0.01, misfit=0.0, rng=0):
+    """Runs of a planted law: N [k * seeds], loss, seed; ``misfit`` is shared by the seeds of a size."""
+    generator = np.random.default_rng(rng)
+    n = N0 * 10 ** np.linspace(0, decades, k)
+    loss = (floor + scale * (n / N0) ** -alpha)[:, None]
+    loss = (
+        loss + misfit * generator.standard_normal((k, 1)) + noise * generator.standard_normal((k, seeds))
+    )
+    return np.repeat(n, seeds), loss.ravel(), np.tile(np.arange(seeds), k)
+
+
+def quick(n, loss, seeds=None, **options):
+    return fit_power(n, loss, seeds=seeds, **({"n_boot": 0, "cross_check": False} | options))
+
+
+@pytest.mark.parametrize("method", ["varpro", "huber"])
+def test_noise_free_law_is_recovered(method):
+    fit = fit_power(*table(noise=0.0)[:2], method=method)
+    assert fit.verdict == "ok"
+    tolerance = 1e-6 if method == "varpro" else 1e-4
+    assert fit.estimates["alpha"] == pytest.approx(0.3, abs=tolerance)
+    assert fit.estimates["E"] == pytest.approx(1.7, abs=tolerance)
+    assert fit.estimates["A"] == pytest.approx(N0**0.3, rel=10 * tolerance)
+    assert fit.reasons == []
+
+
+def test_variable_projection_equals_brute_force():
+    n, loss, _ = table(rng=4)
+    fit = quick(n, loss)
+    ladder = Ladder.from_rows(n, loss)
+    alphas = np.arange(0.05, 1.0, 0.001)
+    sse = []
+    for alpha in alphas:
+        columns = np.stack([np.ones(ladder.k), ladder.n**-alpha], 1)
+        coefficients = np.linalg.lstsq(columns / columns.max(0), ladder.mean, rcond=None)[0]
+        sse.append(np.square(ladder.mean - columns / columns.max(0) @ coefficients).sum())
+    assert abs(fit.estimates["alpha"] - alphas[np.argmin(sse)]) <= 0.001
+    assert fit.objective <= min(sse) * (1 + 1e-9)
+
+
+def test_profile_interval_is_where_the_sum_of_squares_crosses():
+    profile = Profile(*(lambda t: (np.log(t.n), t.mean))(Ladder.from_rows(*table(rng=5)[:2])))
+    low, high = profile.interval()
+    assert profile.sse(np.array([low, high])) == pytest.approx(profile.threshold(0.95), rel=1e-6)
+    assert low < profile.alpha < high
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e3, 1e9])
+def test_unit_of_size_changes_only_the_amplitude(unit):
+    n, loss, _ = table(rng=6)
+    here, there = fit_power(n, loss), fit_power(n * unit, loss)
+    assert there.estimates["alpha"] == pytest.approx(here.estimates["alpha"], abs=1e-7)
+    assert there.estimates["E"] == pytest.approx(here.estimates["E"], abs=1e-6)
+    assert there.intervals["alpha"] == pytest.approx(here.intervals["alpha"], abs=1e-6)
+    assert there.predict(n * unit) == pytest.approx(here.predict(n), abs=1e-7)
+
+
+@pytest.mark.parametrize("misfit", [0.0, 0.01])
+def test_intervals_cover_the_truth(misfit):
+    covered: dict[str, list[bool]] = {"alpha": [], "E": [], "A": []}
+    truth = {"alpha": 0.3, "E": 1.7, "A": N0**0.3}
+    for i in range(300):
+        fit = quick(*table(misfit=misfit, rng=1000 + i)[:2])
+        for name, (low, high) in fit.intervals.items():
+            if name in covered:
+                covered[name].append(low <= truth[name] <= high)
+    assert len(covered["alpha"]) == 300
+    for hits in covered.values():
+        assert len(hits) > 280
+        assert 0.92 <= np.mean(hits) <= 0.98
+
+
+def test_equal_exponents_are_rarely_called_different():
+    different = 0
+    for i in range(120):
+        a = quick(*table(misfit=0.005, rng=i)[:2])
+        b = quick(*table(misfit=0.005, k=6, floor=2.0, scale=1.3, rng=5000 + i)[:2])
+        different += compare_exponents(a, b)["conclusion"] == "different"
+    assert different / 120 <= 0.09
+
+
+def test_unequal_exponents_are_called_different():
+    a, b = quick(*table(alpha=0.2, rng=1)[:2]), quick(*table(alpha=0.45, rng=2)[:2])
+    test = compare_exponents(a, b)
+    assert test["conclusion"] == "different"
+    assert test["interval"][0] <= -0.25 <= test["interval"][1]
+    assert test["p"] < 0.01
+    same = compare_exponents(quick(*table(noise=1e-4, rng=1)[:2]), quick(*table(noise=1e-4, rng=2)[:2]))
+    assert same["conclusion"] == "equivalent"
+
+
+def test_shape_of_document_zero_is_refused():
+    four = fit_power(*table(k=4, seeds=1, noise=0.03)[:2])
+    assert four.verdict == "refused"
+    assert any("too few sizes" in reason for reason in four.reasons)
+    assert any("too few seeds" in reason for reason in four.reasons)
+    rising = fit_power([117504, 5e5, 2e6, 1e7], [3.25, 3.3, 3.6, 4.89])
+    assert rising.verdict == "refused"
+    assert any("does not fall" in reason for reason in rising.reasons)
+    assert {"G0 sizes", "G1 direction"} <= {gate.name for gate in rising.gates if not gate.passed}
+
+
+def test_rise_in_a_good_design_is_refused():
+    fit = fit_power(*table(alpha=-0.3, scale=0.3)[:2])
+    assert fit.verdict == "refused"
+    assert "does not fall" in fit.reasons[0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_is_refused(seed):
+    fit = quick(*table(scale=0.0, noise=0.05, rng=seed)[:2])
+    assert fit.verdict == "refused"
+    assert fit.reasons
+
+
+@pytest.mark.parametrize("sizes", [1, 2, 3])
+def test_few_points_are_refused_with_the_reason(sizes):
+    fit = fit_power(*table(k=sizes)[:2])
+    assert fit.verdict == "refused"
+    assert any("too few sizes" in reason for reason in fit.reasons)
+
+
+@pytest.mark.parametrize(("alpha", "noise"), [(0.076, 0.0), (0.076, 0.01), (0.2, 0.01), (0.34, 0.003)])
+def test_pure_power_law_is_never_ok_with_a_wrong_exponent(alpha, noise):
+    for seed in range(15):
+        fit = quick(*table(alpha=alpha, floor=0.0, scale=4.5, noise=noise, misfit=noise / 2, rng=seed)[:2])
+        if fit.verdict == "ok":
+            assert fit.estimates["alpha"] == pytest.approx(alpha, rel=0.3)
+        else:
+            assert fit.verdict == "slope_only"
+        if not noise:
+            assert fit.form == "K"
+            assert fit.estimates["alpha"] == pytest.approx(alpha, rel=1e-6)
+
+
+def test_shallow_law_is_slope_only():
+    verdicts = [quick(*table(alpha=0.08, misfit=0.005, rng=seed)[:2]) for seed in range(30)]
+    assert sum(fit.verdict == "slope_only" for fit in verdicts) >= 28
+    fit = next(fit for fit in verdicts if fit.verdict == "slope_only")
+    assert fit.form == "S2"
+    assert "alpha" not in fit.estimates
+    assert fit.intervals["slope"][1] < 0
+
+
+def test_known_floor_and_its_test():
+    n, loss, _ = table(rng=3)
+    right = quick(n, loss, E=1.7)
+    assert right.form == "P2"
+    assert right.verdict == "ok"
+    free = quick(n, loss)
+    assert np.ptp(right.intervals["alpha"]) < np.ptp(free.intervals["alpha"])
+    wrong = quick(n, loss, E=1.2)
+    assert wrong.verdict == "slope_only"
+    assert "does not fit" in " ".join(wrong.reasons)
+
+
+def test_seeds_are_repeats_and_not_points():
+    n, loss, seeds = table(seeds=5)
+    assert Ladder.from_rows(n, loss, seeds).k == 7
+    assert len(quick(n, loss, seeds).points["N"]) == 7
+    assert quick(n, loss, seeds).df == 4
+    assert "occurs twice" in quick(n, loss, np.zeros_like(seeds)).notes[0]
+
+
+def test_learning_rate_edge_and_data_limit_are_seen():
+    n, loss, _ = table()
+    edge = quick(n, loss, lr_at_edge=n == n.max())
+    assert edge.verdict == "refused"
+    assert "edge of its grid at N = 1e+06" in edge.reasons[0]
+    short = quick(n, loss, tokens=np.full_like(n, 5e5))
+    assert short.verdict == "ok"
+    assert any("data-limited" in flag for flag in short.flags)
+
+
+def test_held_out_largest_size_is_checked():
+    n, loss, _ = table(noise=0.003, rng=1)
+    loss[n == n.max()] += 0.1  # the largest size did not finish training, say; still no rise
+    fit = quick(n, loss)
+    gate = next(gate for gate in fit.gates if gate.name == "G8 hold-out")
+    assert not gate.passed
+    assert fit.verdict != "ok"
+
+
+def test_bootstrap_of_resamples_equals_refits():
+    ladder = Ladder.from_rows(*table(rng=9)[:2])
+    counts = np.ones((1, ladder.k))
+    alpha, floor, log_a = resample_alphas(ladder.log_n, ladder.mean, counts)
+    estimate = Profile(ladder.log_n, ladder.mean).estimates()
+    assert alpha[0] == pytest.approx(estimate["alpha"], abs=1e-4)
+    assert floor[0] == pytest.approx(estimate["E"], abs=1e-3)
+    assert np.exp(log_a[0]) == pytest.approx(estimate["A"], rel=1e-3)
+
+
+def test_halving_is_three_numbers():
+    fit = fit_power(*table(noise=0.002)[:2])
+    numbers = halving(fit, n0=N0, at="at 2 M tokens")
+    value, low, high, text = numbers["reducible"]
+    assert value == pytest.approx(2 ** (1 / fit.estimates["alpha"]), rel=1e-9)
+    assert low < value < high
+    assert "reducible" in text
+    assert "at 2 M tokens" in text
+    assert numbers["total"][0] == np.inf
+    assert "not reachable" in numbers["total"][3]
+    gain, low, high, _ = numbers["per_0p1_nat"]
+    reducible = fit.estimates["A"] * N0 ** -fit.estimates["alpha"]
+    assert gain == pytest.approx((1 - 0.1 / reducible) ** (-1 / fit.estimates["alpha"]), rel=1e-6)
+    assert low <= gain <= high
+    refused = halving(fit_power(*table(k=3)[:2]), n0=N0)
+    assert np.isnan(refused["reducible"][0])
+
+
+def test_iso_loss_ratio_recovers_a_planted_shift():
+    a = fit_power(*table(noise=0.003, rng=1)[:2])
+    n, loss, _ = table(noise=0.003, rng=2)
+    b = fit_power(n / 3, loss)
+    ratio = iso_loss_ratio(a, b)
+    assert ratio["ratio"] == pytest.approx([3.0] * 5, rel=0.15)
+    assert all(low < 3 < high for low, high in zip(ratio["low"], ratio["high"], strict=True))
+    far = fit_power(*table(floor=5.0)[:2])
+    assert "no common range" in iso_loss_ratio(a, far)["text"]
+
+
+def test_conventions_and_explanation_and_json():
+    n, loss, seeds = table(noise=0.003)
+    fits = {"non_embedding": fit_power(n, loss, seeds=seeds), "total": fit_power(n + 2e4, loss, seeds=seeds)}
+    both = compare_conventions(fits)
+    assert both["conventions"]["total"]["alpha"] > both["conventions"]["non_embedding"]["alpha"]
+    assert explain(fits["total"]).startswith("verdict")
+    document = json.loads(json.dumps(fits["total"].to_dict(), allow_nan=False))
+    assert {"form", "estimates", "intervals", "objective", "verdict", "reasons"} <= set(document)
+    assert len(document["data_sha256"]) == 64
+
+
+@pytest.mark.parametrize("bad", [[1, 2, -3], [1, 2, np.nan], ["a", 1, 2], []])
+def test_bad_values_are_errors(bad):
+    with pytest.raises(ValueError, match="N: "):
+        fit_power(bad, [3, 2, 1])
