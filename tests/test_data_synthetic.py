@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 import subprocess
 import sys
 
@@ -61,7 +62,7 @@ def test_another_process_draws_the_same_and_needs_no_torch():
             capture_output=True,
             text=True,
             check=True,
-            env={"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": threads},
+            env={**os.environ, "PYTHONHASHSEED": "1", "OMP_NUM_THREADS": threads},
         ).stdout
         for threads in "12"
     }

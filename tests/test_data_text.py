@@ -383,6 +383,9 @@ def test_command_describes_a_folder(corpus, cache, monkeypatch):
     assert described["sha256"] == data.fingerprint(at(corpus), cache)
     assert sum(split["documents"] for split in described["splits"].values()) == 40
     assert CliRunner().invoke(command, ["no-such-thing"]).exit_code == 2
+    listed = json.loads(CliRunner().invoke(command, ["--json"]).output)
+    assert list(listed) == data.names()
+    assert all(listed.values())  # every source says what it is
     (corpus / "bad.bin").write_bytes(b"\0")
     failed = CliRunner().invoke(command, [str(corpus)])
     assert failed.exit_code == 1

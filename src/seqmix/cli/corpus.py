@@ -22,7 +22,9 @@ def command(name: str | None, tokenizer: str, seq_len: int, as_json: bool) -> No
     from seqmix.config import DataConfig
 
     if name is None:
-        click.echo(json.dumps(data.names()) if as_json else "\n".join(data.names()))
+        known = {source: data.describe(source) for source in data.names()}
+        lines = "\n".join(f"{source:<18}{what}" for source, what in known.items())
+        click.echo(json.dumps(known, indent=1) if as_json else lines)
         return
     place = {"source": name} if name in data.names() else {"source": "folder", "path": name}
     if place["source"] == "folder" and name != "folder" and not Path(name).is_dir():

@@ -25,15 +25,39 @@ from seqmix.data.synthetic import AlmanacSource
 from seqmix.data.text import open_text, token_store
 from seqmix.paths import Paths
 
-__all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "fingerprint", "names", "open_source"]
+__all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "describe", "fingerprint", "names", "open_source"]
 
 _ON_DISK = ("stdlib", "folder", "prose")
 _TASKS = ("first_token", "mqar")
+
+_WHAT = {
+    "stdlib": "source text of the running Python's standard library; nothing to download",
+    "folder": "a folder of UTF-8 text (data.path or SEQMIX_DATA)",
+    "prose": "a folder of long books (SEQMIX_PROSE)",
+    "wikitext-103": "Wikipedia articles, 540 MB, from the Hugging Face hub",
+    "pg19": "books published before 1919, first 600 MB, from the Hugging Face hub",
+    "tinystories": "synthetic children's stories, first 600 MB, from the Hugging Face hub",
+    "fineweb-edu": "educational web pages, first 600 MB of the 10-billion-token sample, from the Hugging Face hub",
+    "almanac": "synthetic facts, exact best loss: scaling and context",
+    "almanac-noise": "the same with one object or value in ten replaced at random",
+    "almanac-context": "mostly facts of the document: context curves, recall by distance",
+    "almanac-12": "small, for stacks of 12 layers",
+    "almanac-gpu": "large, for the gpu tier",
+    "markov": "mixture of Markov chains, exact best loss: nothing to gain after a few dozen tokens",
+    "markov-slow": "the same with chains that are harder to tell apart",
+    "first_token": "recall the first of T tokens at the last",
+    "mqar": "multi-query associative recall: pairs of key and value, each asked once",
+}
 
 
 def names() -> list[str]:
     """Return every name that ``DataConfig.source`` may have."""
     return [*_ON_DISK, *SETS, *PRESETS, *MARKOV, *_TASKS]
+
+
+def describe(name: str) -> str:
+    """Return half a line on what a source is."""
+    return _WHAT.get(name, "")
 
 
 def open_source(config: DataConfig, cache: Path | None = None) -> Source:
