@@ -123,6 +123,7 @@ def recall(seeds: int = 3) -> tuple[list[dict], list[dict], list[dict]]:
         far = reach.get(arm, 200 if init == "chrono" else 50 * (1 + bias))
         for delay, seed in itertools.product((25, 50, 100, 200, 400), range(seeds)):
             more = {"forget_bias": bias, "forget_init": init, "group": "first_token", "seq_len": delay}
+            more["steps"] = 2000
             run = run_row("recall", arm, seed, 1.0, source="first_token", **more)
             solved = (300 if delay <= far else 1e7) * rng.uniform(0.7, 1.4)
             learn(run, "first_token", delay, solved, 1 / 99)

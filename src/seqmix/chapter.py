@@ -98,7 +98,17 @@ def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dic
     plan = study.plan(name, tier, seeds=seeds, source=source, path=path, overrides=request)
     summary = engine.run(plan, jobs=jobs or None)
     summary.check()
+    _clear_progress()
     return collect.load(name, tier, plan=plan), [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
+
+
+def _clear_progress() -> None:
+    """Take the progress display out of the page: what is published must not depend on what was trained before."""
+    from IPython import get_ipython
+    from IPython.display import clear_output
+
+    if get_ipython() is not None:
+        clear_output()
 
 
 def _names(text: str) -> list[str]:
