@@ -1,8 +1,8 @@
 """The founding documents under the microscope: their own numbers recomputed, no training needed.
 
-Each check returns a ``Flaw``: whether the slip is really there (``holds``, computed), the numbers, and the arithmetic in
-words. A check that finds nothing wrong says so (``holds=False``): a fair microscope also clears. The printed numbers are
-in ``flaws_numbers``, each with where it was read.
+Each check returns a ``Flaw``: whether the slip is really there (``holds``, computed), the numbers, and the arithmetic
+in words. A check that finds nothing wrong says so (``holds=False``): a fair microscope also clears. The printed numbers
+are in ``flaws_numbers``, each with where it was read.
 
     from seqmix.analysis import flaws
     flaws.check("halving_paradox").lines

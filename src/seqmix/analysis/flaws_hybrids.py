@@ -44,7 +44,8 @@ def mixed_denominators() -> Found:
         numbers |= {f"{other}_by_{name}": value for name, value in both.items()} | {f"{other}_nats": nats}
         lines.append(
             f"{losses['winner']:.3f} against {losses[other]:.3f}: {both['winner']:.2f} % of the winner's loss or "
-            f"{both['loser']:.2f} % of the loser's ({nats:.3f} nats); printed is {said:.2f} %, so the base is the {base}"
+            f"{both['loser']:.2f} % of the loser's ({nats:.3f} nats); printed is {said:.2f} %, so the "
+            f"base is the {base}"
         )
     lines.append("a ratio of cross-entropies is no measure of quality: it changes with the unit and the vocabulary")
     return len(set(bases)) > 1, numbers, lines
@@ -111,7 +112,8 @@ def sweet_spot_contradicts() -> Found:
     ranked = sorted(range(13), key=lambda k: (printed.HYBRID_LOSS[k], k))
     late = ranked.index(len(printed.LATE_LAYERS)) + 1
     lines = [
-        f"rank {late} of 13 has its attention in layers {printed.LATE_LAYERS[0]} to {printed.LATE_LAYERS[-1]}, the last "
+        f"rank {late} of 13 has its attention in layers {printed.LATE_LAYERS[0]} to "
+        f"{printed.LATE_LAYERS[-1]}, the last "
         "ones only",
         f"attention in the last layers only is on the list of things to avoid, because of one stack with a single "
         f"attention layer ({printed.HYBRID_LOSS[1]:.3f})",
@@ -135,7 +137,8 @@ def pure_ranks() -> Found:
     hybrids = printed.HYBRID_LOSS[1:12]
     beaten = sum(printed.HYBRID_LOSS[0] <= loss for loss in hybrids)
     return beaten > len(hybrids) / 2, {"hybrids_not_better": beaten, "hybrids": len(hybrids)}, [
-        f"pure DeltaNet ({printed.HYBRID_LOSS[0]:.3f}) is level with or better than {beaten} of the {len(hybrids)} hybrids"
+        f"pure DeltaNet ({printed.HYBRID_LOSS[0]:.3f}) is level with or better than {beaten} of the "
+        f"{len(hybrids)} hybrids"
     ]  # fmt: skip
 
 
@@ -150,9 +153,11 @@ def quality_per_time() -> Found:
     lines = [
         "loss / minutes: "
         + ", ".join(f"{losses[k]:.3f} / {printed.MINUTES[k]} = {score[k]:.2f} ({name[k]})" for k in losses),
-        f"5.91 is labelled worst and 1.95 best, so lower is better; then {name[lowest]} with {score[lowest]:.2f} is best, "
+        f"5.91 is labelled worst and 1.95 best, so lower is better; then {name[lowest]} with "
+        f"{score[lowest]:.2f} is best, "
         "and being slower at the same loss improves the score",
-        f"loss x minutes, which at least punishes slowness, is lowest for {name[best_product]} ({product[best_product]:.2f})",
+        f"loss x minutes, which at least punishes slowness, is lowest for {name[best_product]} "
+        f"({product[best_product]:.2f})",
     ]
     return lowest != 2 and best_product != 2, numbers, lines
 
@@ -204,9 +209,11 @@ def single_run_significance() -> Found:
     lines = [
         f"{printed.RUNS_PER_ARM} run an arm leaves {freedom} degrees of freedom for the spread s between seeds: "
         "no interval and no test exist",
-        f"if all {printed.ARMS} stacks were equal, the best would still lead the second by {to_second:.2f} s and the last "
+        f"if all {printed.ARMS} stacks were equal, the best would still lead the second by "
+        f"{to_second:.2f} s and the last "
         f"by {to_last:.2f} s on average",
-        f"the printed lead is {gap:.3f} nats: remarkable if s is 0.05, expected if s is {gap / to_second:.2f}; nobody knows",
+        f"the printed lead is {gap:.3f} nats: remarkable if s is 0.05, expected if s is "
+        f"{gap / to_second:.2f}; nobody knows",
     ]
     numbers = {"to_second": to_second, "to_last": to_last, "lead": gap, "spread_that_explains": gap / to_second}
     return freedom < 1, numbers, lines
@@ -228,6 +235,7 @@ def not_identical() -> Found:
 def grid_edge() -> Found:
     used, grid = printed.LR_USED["hybrid"], printed.LR_GRID
     return used in (min(grid), max(grid)), {"used": used, "largest": max(grid), "tried": len(grid)}, [
-        f"{len(grid)} rates were tried ({', '.join(f'{rate:g}' for rate in grid)}); the chosen {used:g} is the largest: "
+        f"{len(grid)} rates were tried ({', '.join(f'{rate:g}' for rate in grid)}); the chosen {used:g} "
+        "is the largest: "
         "a larger one may be better still"
     ]  # fmt: skip

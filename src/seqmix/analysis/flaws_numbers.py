@@ -23,7 +23,7 @@ LEGEND = {"lstm": (4e5, 4e5, 2e6, 3e6), "transformer": (2e8, 3e8)}
 """Document 1, printed: axes, crossing and legend as the description gives them (sizes in parameters)."""
 
 HYBRID_LOSS = (4.396, 4.465, 4.055, 4.266, 4.272, 4.342, 4.440, 4.416, 4.407, 4.396, 4.427, 4.586, 5.146)
-"""Document 2: loss by number of attention layers, 0 to 12. Counts 0, 2, 3, 4, 5 and 12 printed, the rest public code."""
+"""Document 2: loss by number of attention layers, 0 to 12. 0, 2, 3, 4, 5 and 12 printed, others public code."""
 
 HYBRID_PRINTED = {"second": 4.266, "deltanet": 4.396, "transformer": 5.146, "winner": 4.055}
 PRINTED_GAINS = {"second": 4.95, "deltanet": 8.40, "transformer": 26.90}  # percent, "statistical significance"

@@ -59,7 +59,8 @@ def difference_of_exponents() -> Found:
     z = delta / error
     lo, hi = interval(delta, error)
     lines = [
-        f"difference {tf:.3f} - {lstm:.3f} = {delta:.3f}, error sqrt({lstm_error:.3f}^2 + {tf_error:.3f}^2) = {error:.3f}",
+        f"difference {tf:.3f} - {lstm:.3f} = {delta:.3f}, error sqrt({lstm_error:.3f}^2 + "
+        f"{tf_error:.3f}^2) = {error:.3f}",
         f"z = {z:.2f}, 95 % interval {lo:.2f} to {hi:.2f}: zero is inside",
     ]
     return abs(z) < NORMAL, {"delta": delta, "error": error, "z": z, "lo": lo, "hi": hi}, lines
@@ -73,7 +74,8 @@ def halving_paradox() -> Found:
     numbers["ratio"] = factors["lstm"] / factors["transformer"]
     lines = [
         f"2^(1/{printed.LSTM_FIT['alpha'][0]:.3f}) = {factors['lstm']:.2f} and "
-        f"2^(1/{printed.TRANSFORMER_FIT['alpha'][0]:.3f}) = {factors['transformer']:.2f}, ratio {numbers['ratio']:.1f}: "
+        f"2^(1/{printed.TRANSFORMER_FIT['alpha'][0]:.3f}) = {factors['transformer']:.2f}, ratio "
+        f"{numbers['ratio']:.1f}: "
         "these are the printed factors, and they halve only the part above the floor"
     ]
     impossible = True
@@ -99,9 +101,11 @@ def per_parameter_averages() -> Found:
     held = 16.0  # float32 weight, gradient and two moments of Adam, bytes a parameter
     numbers = {"spread": large / small, "share_of_smallest": share, "held_bytes": held,
                "time_ratio": printed.TIME_PER_PARAMETER["lstm"] / printed.TIME_PER_PARAMETER["transformer"],
-               "bytes_ratio": printed.BYTES_PER_PARAMETER["lstm"] / printed.BYTES_PER_PARAMETER["transformer"]}  # fmt: skip
+               "bytes_ratio": printed.BYTES_PER_PARAMETER["lstm"] / printed.BYTES_PER_PARAMETER["transformer"],
+               }  # fmt: skip
     lines = [
-        f"the sizes named span a factor {large / small:.0f}; of a cost that does not depend on size, divided by size and "
+        f"the sizes named span a factor {large / small:.0f}; of a cost that does not depend on size, "
+        "divided by size and "
         f"averaged over {sizes} evenly spaced sizes, the smallest model makes up {share:.0%}",
         f"weights, gradients and Adam's moments take {held:.0f} bytes a parameter; the printed "
         f"{printed.BYTES_PER_PARAMETER['transformer']:.0f} and {printed.BYTES_PER_PARAMETER['lstm']:.0f} are mostly "
@@ -150,7 +154,8 @@ def winners_contradict() -> Found:
     by_halving = "Transformer" if printed.HALVING["transformer"] < printed.HALVING["lstm"] else "LSTM"
     _, numbers, _ = difference_of_exponents()
     lines = [
-        f"by exponents the better scaler is the {by_exponent}, by halving factors the {by_halving}: one fit, two winners",
+        f"by exponents the better scaler is the {by_exponent}, by halving factors the {by_halving}: one "
+        "fit, two winners",
         f"the only comparison with errors is at {abs(numbers['z']):.2f} standard errors; all others are single numbers",
     ]
     return by_exponent != by_halving and abs(numbers["z"]) < 2, {"z": numbers["z"]}, lines

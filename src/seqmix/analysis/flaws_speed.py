@@ -39,7 +39,8 @@ def formula_is_another_network() -> Found:
 def looks_at_everything() -> Found:
     length = printed.DEMO["length"]
     lines = [
-        f"the demonstration's layer has no mask: every position sees all {length}, the future included, so it cannot be "
+        f"the demonstration's layer has no mask: every position sees all {length}, the future included, "
+        "so it cannot be "
         "a language model",
         f"a causal model sees on average {visible(length):.0%} of {length} tokens, and {visible(512):.1%} of 512",
         "the layer has no positions either: permuting the input permutes the output",
@@ -103,7 +104,8 @@ def models_unmatched() -> Found:
     lstm = recurrent_parameters(width, width, maps=4)
     encoder = layers * encoder_parameters(width, 2048)
     lines = [
-        f"one LSTM layer of width {width} has {lstm:,} parameters; {layers} encoder layers with the default inner width "
+        f"one LSTM layer of width {width} has {lstm:,} parameters; {layers} encoder layers with the "
+        "default inner width "
         f"of 2048 have {encoder:,}: a factor {encoder / lstm:.1f}",
         "so a good part of the measured factor is size, not architecture",
     ]

@@ -14,17 +14,22 @@ from seqmix.claims.evidence import Evidence, common_cells, scope, short, with_si
 __all__ = ["data_size", "to_target"]
 
 
+ROUNDING = 1e-5
+"""Tables hold six digits: a run reaches its own final loss within this many nats."""
+
+
 def reached(curve: pd.DataFrame, column: str, target: float) -> float:
     """Return ln(``column``) where a loss curve first goes below ``target`` (linear in the logarithm), or NaN."""
     curve = curve[curve[column] > 0].sort_values(column)
     x, y = np.log(curve[column].to_numpy(float)), np.minimum.accumulate(curve["loss"].to_numpy(float))
-    below = np.flatnonzero(y <= target)
+    below = np.flatnonzero(y <= target + ROUNDING)
     if not len(below):
         return math.nan
     i = int(below[0])
     if i == 0:
         return float(x[0])
-    return float(x[i - 1] + (y[i - 1] - target) / (y[i - 1] - y[i]) * (x[i] - x[i - 1]))
+    part = min(1.0, (y[i - 1] - target) / (y[i - 1] - y[i]))
+    return float(x[i - 1] + part * (x[i] - x[i - 1]))
 
 
 def to_target(
@@ -63,7 +68,10 @@ def to_target(
         effect = of_seeds((wide[slower] - wide[faster]).unstack(0).dropna().mean(axis=1))
         ratio, lo, hi = (math.exp(v) for v in (effect.estimate, effect.lo, effect.hi))
         verdict = d.directional(lo, hi, margin)
-        text = f"To the loss that both reach, {slower} needs {d.interval(ratio, lo, hi, 'times', 2)} the {quantity} of {faster}."
+        text = (
+            f"To the loss that both reach, {slower} needs {d.interval(ratio, lo, hi, 'times', 2)} the "
+            f"{quantity} of {faster}."
+        )
         verdict, note = guard_learning_rate(evidence, study, source, slower, faster, verdict)
         return Decision(verdict, text + note, ratio, lo, hi, f"ratio of {quantity}", tuple(kept["run_id"]),
                         effect.seeds, scope(kept))  # fmt: skip

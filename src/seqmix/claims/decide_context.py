@@ -84,7 +84,7 @@ def _decision(effect: Effect, verdict: str, text: str, unit: str, rows: pd.DataF
 
 
 def late_slope(evidence: Evidence, arm: str, margin: float = 0.01, octaves: int = 2) -> Decision:
-    """Does the loss fall by more than ``margin`` nats over each of the last ``octaves`` of the window, at every size?"""
+    """Does the loss fall by more than ``margin`` nats over each of the last ``octaves``, at every size?"""
 
     def ask(source: str) -> Decision:
         curves = Curves(evidence, [arm], source)
@@ -93,7 +93,10 @@ def late_slope(evidence: Evidence, arm: str, margin: float = 0.01, octaves: int 
             for k in range(1, octaves + 1):
                 late = curves.length / 2**k
                 effect = of_seeds_and_blocks(curves.gain(arm, size, late / 2, late))
-                text = f"Fall of the loss of {arm} (N = {short(size)}) from index {late / 2:.0f}-{late:.0f} to {late:.0f}-{2 * late:.0f}:"
+                text = (
+                    f"Fall of the loss of {arm} (N = {short(size)}) from index {late / 2:.0f}-{late:.0f} to "
+                    f"{late:.0f}-{2 * late:.0f}:"
+                )
                 verdict = d.directional(effect.lo, effect.hi, margin)
                 parts.append(
                     _decision(effect, verdict, text, "nats", curves.used([arm]), f"N = {short(size)}, octave {k}")
@@ -121,7 +124,8 @@ def plateau(
             rest = _left_to_learn(curves, arm, reference, size, bound)
             if not rest > reference_fall:
                 raise NotTested(
-                    f"on {source} even the best prediction falls by only {rest:.3f} nats after index {bound}: a plateau "
+                    f"on {source} even the best prediction falls by only {rest:.3f} nats after index "
+                    f"{bound}: a plateau "
                     "there says nothing about the architecture"
                 )
             parts.append(_plateau(curves, arm, size, bound, margin))
@@ -170,7 +174,7 @@ def _plateau(curves: Curves, arm: str, size: float, bound: int, margin: float) -
 
 
 def late_gain_difference(evidence: Evidence, more: str, less: str, margin: float = 0.02) -> Decision:
-    """Does ``more`` gain more than ``less`` from far context: fall from [T/8, T/4) to the last octave, by ``margin``?"""
+    """Does ``more`` gain more from far context (fall from [T/8, T/4) to the last octave), by ``margin``?"""
 
     def ask(source: str) -> Decision:
         curves = Curves(evidence, [more, less], source)
@@ -246,7 +250,7 @@ def length_effect(evidence: Evidence, arm: str, part: int = 4, margin: float = 0
 
 
 def utilisation(evidence: Evidence, arm: str, reference: str, share: float = 0.5, rise: float = 0.1) -> Decision:
-    """Does the largest ``arm`` use less than ``share`` of the late gain that is possible, and no more than the smallest?
+    """Does the largest ``arm`` use less than ``share`` of the possible late gain, and no more than the smallest?
 
     Possible: the gain of the Bayes loss where it is known, else of ``reference`` at the same size.
     """
@@ -271,7 +275,8 @@ def utilisation(evidence: Evidence, arm: str, reference: str, share: float = 0.5
         rows = curves.used([arm, reference])
         return d.all_of([
             _decision(first, d.directional(first.lo, first.hi, 0.0),
-                      f"{arm} at N = {short(sizes[-1])} uses {large.mean():.2f} of the possible gain; {share:g} minus that is",
+                      f"{arm} at N = {short(sizes[-1])} uses {large.mean():.2f} of the possible gain; "
+                      f"{share:g} minus that is",
                       "", rows, "share used"),
             _decision(second, d.directional(second.lo, second.hi, 0.0),
                       f"From N = {short(sizes[0])} on its share changes by {growth.mean():.2f}; {rise:g} minus that is",

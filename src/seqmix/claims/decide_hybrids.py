@@ -1,8 +1,8 @@
 """Deciders about stacks of attention and DeltaNet layers: counts, ranks, shapes.
 
 Arms are named by their number of attention layers of twelve (``hybrid_<k>``, positions as in the public code behind
-document 2). Counts are compared within a seed. Ranks and minima come from draws of the arm means (Student, each arm with
-its own spread: spreads differ by architecture, so they are never pooled).
+document 2). Counts are compared within a seed. Ranks and minima come from draws of the arm means (Student, each arm
+with its own spread: spreads differ by architecture, so they are never pooled).
 """
 
 import numpy as np
@@ -58,7 +58,10 @@ def count_contrast(
     def ask(source: str) -> Decision:
         wide, rows = by_count(evidence, source, [*counts, *against], seeds)
         effect = of_seeds(wide[against].mean(axis=1) - wide[counts].mean(axis=1))
-        text = f"Loss at {words(against)} minus at {words(counts)}: {d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
+        text = (
+            f"Loss at {words(against)} minus at {words(counts)}: "
+            f"{d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
+        )
         found = decided(effect, margin, text, "nats", rows)
         pair = [f"hybrid_{(side[0] if len(side) == 1 else -1)}" for side in (against, counts)]
         verdict, note = guard_learning_rate(evidence, "hybrids", source, pair[0], pair[1], found.verdict)
@@ -75,7 +78,10 @@ def count_slope(evidence: Evidence, first: int, last: int, margin: float = 0.02,
         wide, rows = by_count(evidence, source, counts, seeds)
         x = np.array(counts) - np.mean(counts)
         effect = of_seeds((wide.to_numpy() @ x) / (x @ x) * (last - first))
-        text = f"From {first} to {last} attention layers the loss changes by {d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
+        text = (
+            f"From {first} to {last} attention layers the loss changes by "
+            f"{d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
+        )
         return decided(effect, margin, text, "nats", rows)
 
     return per_corpus(evidence, "hybrids", [f"hybrid_{k}" for k in counts], ask)
@@ -87,14 +93,21 @@ def pure_against_hybrids(evidence: Evidence, count: int, margin: float = 0.02, s
     def ask(source: str) -> Decision:
         wide, rows = by_count(evidence, source, list(range(LAYERS + 1)), seeds)
         effect = of_seeds(wide[count] - wide[list(range(1, LAYERS))].median(axis=1))
-        text = f"Loss at {words([count])} minus the median hybrid: {d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
+        text = (
+            f"Loss at {words([count])} minus the median hybrid: "
+            f"{d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
+        )
         return decided(effect, margin, text, "nats", rows)
 
     return per_corpus(evidence, "hybrids", ALL, ask)
 
 
 def best_of(evidence: Evidence, count: int, seeds: int = 3) -> Decision:
-    """What is the probability that ``count`` attention layers have the lowest loss of the thirteen stacks?"""
+    """What is the probability that ``count`` attention layers have the lowest loss of the thirteen stacks?
+
+    A low probability alone does not refute: thirteen equal stacks have one in thirteen each. Some stack must also be
+    better (paired, one-sided, Holm over the twelve others).
+    """
 
     def ask(source: str) -> Decision:
         wide, rows = by_count(evidence, source, list(range(LAYERS + 1)), seeds)
@@ -102,9 +115,12 @@ def best_of(evidence: Evidence, count: int, seeds: int = 3) -> Decision:
         p = float((best == count).mean())
         share = np.bincount(best, minlength=LAYERS + 1) / DRAWS
         close = [k for k in np.argsort(-share) if share[k] >= 0.05]
-        verdict = d.SUPPORTED if p >= 0.95 else d.REFUTED if p < 0.05 else d.CLOSE
+        tests = holm([one_sided((wide[count] - wide[k]).to_numpy()) for k in wide.columns if k != count])
+        beaten = sum(v < 0.05 for v in tests)
+        verdict = d.SUPPORTED if p >= 0.95 else d.REFUTED if p < 0.05 and beaten else d.CLOSE
         text = (
-            f"Probability that {words([count])} are best: {p:.2f}; stacks with a chance of 5 % or more: "
+            f"Probability that {words([count])} are best: {p:.2f}; {beaten} stacks are better (5 %, "
+            "Holm); stacks with a chance of 5 % or more: "
             f"{d.listing(map(str, sorted(close)))}; lowest mean at {words([int(wide.mean().idxmin())])}."
         )
         return Decision(verdict, text, p, unit="probability", runs=tuple(rows["run_id"]), seeds=len(wide),

@@ -48,7 +48,8 @@ def attention_shows(evidence: Evidence, arm: str, margin: float = -0.1, seeds: i
     return d.all_of([
         contrast(head, found[arm, "occlusion"], margin, "Attention minus occlusion, share of sources found", runs,
                  "as good as occlusion"),
-        contrast(head, found[arm, "untrained"], 0.0, "Attention minus untrained weights", runs, "better than untrained"),
+        contrast(head, found[arm, "untrained"], 0.0, "Attention minus untrained weights", runs,
+                 "better than untrained"),
     ])  # fmt: skip
 
 
@@ -62,7 +63,8 @@ def black_box(
     """
     found, runs = scores(evidence, [dark, clear], [method, "untrained"], seeds)
     main = contrast(share * found[clear, method], found[dark, method], 0.0,
-                    f"{share:g} of the share found in {clear} minus the share found in {dark}", runs, "sources found")  # fmt: skip
+                    f"{share:g} of the share found in {clear} minus the share found in {dark}", runs,
+                    "sources found")  # fmt: skip
     control = [
         contrast(found[arm, method], found[arm, "untrained"], 0.0, f"{arm}: method minus untrained weights", runs, arm)
         for arm in (dark, clear)

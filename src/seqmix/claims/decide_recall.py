@@ -70,7 +70,7 @@ def settings(runs: pd.DataFrame, seeds: int) -> pd.DataFrame:
 
 
 def recall_fails(evidence: Evidence, arms: list[str], delay: int, seeds: int = 3) -> Decision:
-    """Do these arms fail to recall at ``delay``? Refuted if one setting solves it in every seed, supported if none ever."""
+    """Do these arms fail to recall at ``delay``? Refuted if a setting does it in every seed, supported if none ever."""
     runs = at_delay(final_accuracy(evidence, "first_token", arms, seeds), delay)
     table = settings(runs, seeds)
     best = table.assign(share=table["sum"] / table["count"]).sort_values(["share", "count"]).iloc[-1]

@@ -1,7 +1,7 @@
 """Deciders about loss against size: trends, slopes, exponents, crossings, matched-size differences.
 
-Every decider takes the evidence and the parameters of the claim and asks its question once for every corpus that has the
-runs; corpora that disagree give "too close to call".
+Every decider takes the evidence and the parameters of the claim and asks its question once for every corpus that has
+the runs; corpora that disagree give "too close to call".
 """
 
 from collections.abc import Callable
@@ -58,7 +58,8 @@ def trend(
             wide = common_cells(rows, [arm], ["size"], seeds)[arm].unstack("size").dropna()
             if wide.shape[1] < min_sizes or len(wide) < seeds:
                 raise NotTested(
-                    f"a trend needs {min_sizes} sizes with {seeds} shared seeds; {arm} has {wide.shape[1]} and {len(wide)}"
+                    f"a trend needs {min_sizes} sizes with {seeds} shared seeds; {arm} has "
+                    f"{wide.shape[1]} and {len(wide)}"
                 )
             down, up = falls(wide)
             slope = of_seeds([DECADE * ordinary_slope(np.log(wide.columns), row) for row in wide.to_numpy()])
@@ -111,7 +112,10 @@ def loss_difference(
         tokens = float(used["tokens"].max())
         if verdict == d.REFUTED and tokens < refute_needs_tokens:
             verdict = d.CLOSE
-            text += f" Against the claim, but {short(tokens)} tokens are too few to refute it ({short(refute_needs_tokens)} needed)."
+            text += (
+                f" Against the claim, but {short(tokens)} tokens are too few to refute it "
+                f"({short(refute_needs_tokens)} needed)."
+            )
         verdict, note = guard_learning_rate(evidence, study, source, worse, better, verdict)
         return Decision(verdict, text + note, effect.estimate, effect.lo, effect.hi, "nats",
                         tuple(used["run_id"]), effect.seeds, scope(used))  # fmt: skip
@@ -161,7 +165,8 @@ def gap_slope(
         wide = (cells[worse] - cells[better]).unstack("size").dropna()
         if wide.shape[1] < min_sizes or len(wide) < seeds:
             raise NotTested(
-                f"a slope needs {min_sizes} matched sizes with {seeds} shared seeds; there are {wide.shape[1]} and {len(wide)}"
+                f"a slope needs {min_sizes} matched sizes with {seeds} shared seeds; there are "
+                f"{wide.shape[1]} and {len(wide)}"
             )
         effect = of_seeds([DECADE * ordinary_slope(np.log(wide.columns), row) for row in wide.to_numpy()])
         rule = d.equality if equal else d.directional

@@ -44,7 +44,10 @@ def where(rows: pd.DataFrame) -> str:
     n, t = rows["params_non_embedding"], rows["length"]
     machines = " and ".join(sorted({f"{a} ({b})" for a, b in zip(rows["device"], rows["hardware"], strict=True)}))
     modes = d.listing(dict.fromkeys(rows["mode"]))
-    return f"at N in [{short(n.min())}, {short(n.max())}], T in [{short(t.min())}, {short(t.max())}], {modes}, on {machines}"
+    return (
+        f"at N in [{short(n.min())}, {short(n.max())}], T in [{short(t.min())}, {short(t.max())}], {modes}, "
+        f"on {machines}"
+    )
 
 
 def per_token(cell: pd.DataFrame, arm: str) -> pd.Series:
@@ -141,7 +144,8 @@ def complexity(
             f"{int(wide.columns[-1])}."
         )
         parts.append(Decision(verdict, text, effect.estimate, effect.lo, effect.hi, "power of the length",
-                              tuple(sorted(cell["run_id"].unique())), effect.seeds, where(cell), f"{key[0]}"))  # fmt: skip
+                              tuple(sorted(cell["run_id"].unique())), effect.seeds, where(cell),
+                              str(key[0])))  # fmt: skip
     if not parts:
         raise NotTested("three lengths with three rounds each are needed")
     return d.all_of(parts)

@@ -89,7 +89,7 @@ def shares(table: np.ndarray) -> tuple[float, float]:
 
 
 def variance_shares(evidence: Evidence, margin: float = -0.1, seeds: int = 3) -> Decision:
-    """Does place (front, middle, back) explain at least as much variance as count? Share difference above ``margin``."""
+    """Does place (front, middle, back) explain at least as much variance as count? Difference above ``margin``."""
 
     def ask(source: str) -> Decision:
         wide, rows = placed(evidence, ["front", "middle", "back"], source, seeds)
@@ -136,7 +136,10 @@ def lr_optimum(evidence: Evidence, higher: str, lower: str, octaves: float = 0.5
             log_lr = np.log2(means.index.to_numpy(float))
             at[arm], step = parabola(log_lr, means.to_numpy()), max(step, float(np.diff(log_lr).max()))
         delta, half = at[higher] - at[lower], step / np.sqrt(2)
-        text = f"Best rate of {higher} over that of {lower}: {d.interval(delta, delta - half, delta + half, 'octaves', 2)} (grid step)."
+        text = (
+            f"Best rate of {higher} over that of {lower}: "
+            f"{d.interval(delta, delta - half, delta + half, 'octaves', 2)} (grid step)."
+        )
         verdict = d.directional(delta - half, delta + half, octaves)
         return Decision(verdict, text, delta, delta - half, delta + half, "octaves", tuple(rows["run_id"]),
                         int(rows["seed"].nunique()), scope(rows))  # fmt: skip
@@ -176,7 +179,10 @@ def ranking_holds(evidence: Evidence, margin: float = 0.5, seeds: int = 2, min_a
         taus = [kendall(a, b) for a, b in zip(one[:1000], two[:1000], strict=True)]
         estimate = kendall(short_.mean().to_numpy(), long_.mean().to_numpy())
         lo, hi = np.quantile(taus, [0.025, 0.975])
-        text = f"Kendall's tau of {len(arms)} stacks between {lengths[0]:,.0f} and {lengths[-1]:,.0f} tokens: {d.interval(estimate, lo, hi, '', 2)}."
+        text = (
+            f"Kendall's tau of {len(arms)} stacks between {lengths[0]:,.0f} and {lengths[-1]:,.0f} tokens: "
+            f"{d.interval(estimate, lo, hi, '', 2)}."
+        )
         used = rows[rows["arm"].isin(arms)]
         return Decision(d.directional(lo, hi, margin), text, estimate, lo, hi, "Kendall's tau", tuple(used["run_id"]),
                         min(len(short_), len(long_)), scope(used))  # fmt: skip

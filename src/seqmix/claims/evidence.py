@@ -15,6 +15,8 @@ TABLES = ("runs", "curves", "context", "recall", "speed", "inside")
 SWEEP = r"^lr|[-_]lr$|^sweep"
 """Groups whose name says that they vary the learning rate."""
 
+TEXT = ("pattern", "conv", "group", "arm", "source", "device", "hardware", "precision", "kernel", "method", "kind")
+
 ENDS = {
     "deltanet": "hybrid_0",
     "transformer": "hybrid_12",
@@ -42,7 +44,10 @@ class Evidence:
         return cls(tier, {k: pd.read_csv(f, low_memory=False) for k, f in found.items() if f.is_file()})
 
     def __post_init__(self) -> None:
-        """Give the ends of the hybrids study one name, whichever the table uses."""
+        """Read empty cells of text columns as "", and give the ends of the hybrids study one name."""
+        for name, table in self.tables.items():
+            empty = {column: table[column].astype(object).fillna("") for column in TEXT if column in table}
+            self.tables[name] = table.assign(**empty)
         runs = self.tables.get("runs")
         if runs is not None and len(runs):
             ends = runs["study"].eq("hybrids") & runs["arm"].isin(ENDS)
@@ -63,7 +68,7 @@ class Evidence:
     ) -> pd.DataFrame:
         """Return the finished runs of a study, one row a run; learning-rate sweeps only with ``sweep``.
 
-        ``tokens="common"`` keeps the training length that most runs have: a ladder of sizes is a law at one length only.
+        ``tokens="common"`` keeps the training length that most runs have: a ladder is a law at one length only.
         A run that diverged is a failure, not a gap, where ``statuses`` asks for it. Raises NotTested, with the missing
         piece named, if nothing is left.
         """

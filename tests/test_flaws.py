@@ -1,0 +1,130 @@
+"""The founding documents' own numbers, recomputed: every printed figure that we check comes out as printed or not."""
+
+import math
+
+import numpy as np
+import pytest
+
+from seqmix.analysis import flaws, flaws_hybrids, flaws_scaling, flaws_speed
+from seqmix.analysis import flaws_numbers as printed
+
+
+@pytest.mark.parametrize("name", flaws.names())
+def test_every_check_gives_finite_numbers_and_its_arithmetic(name):
+    found = flaws.check(name)
+    assert found.name == name
+    assert found.lines
+    assert found.numbers
+    assert all(math.isfinite(value) for value in found.numbers.values())
+    assert any(char.isdigit() for char in found.arithmetic)
+    assert found.title
+    assert found.lesson.endswith(".")
+
+
+def test_the_checks_that_clear_a_document_say_so():
+    cleared = {name for name in flaws.names() if not flaws.check(name).holds}
+    assert cleared == {"throughput_is_consistent", "attention_formula"}
+
+
+def test_names_are_sorted_by_document_and_an_unknown_name_raises():
+    documents = [flaws.check(name).document for name in flaws.names()]
+    assert documents == sorted(documents)
+    assert set(documents) == {0, 1, 2, 3, 4}
+    with pytest.raises(KeyError, match="no check named"):
+        flaws.check("nonsense")
+
+
+def test_halving_paradox():
+    assert flaws_scaling.halves(0.344289) == pytest.approx(7.49, abs=0.005)
+    assert flaws_scaling.halves(-0.543590) == pytest.approx(0.28, abs=0.005)
+    numbers = flaws.check("halving_paradox").numbers
+    assert numbers["ratio"] == pytest.approx(26.80, abs=0.01)
+    assert numbers["half_lstm"] == pytest.approx(1.624, abs=0.001)
+    assert numbers["half_lstm"] < numbers["floor_lstm"]
+    assert numbers["half_transformer"] < numbers["floor_transformer"]
+    # halving the reducible part, and nothing else, is what the factor does
+    n, alpha = 1000.0, 0.344289
+    assert 10 * (n * flaws_scaling.halves(alpha)) ** -alpha == pytest.approx(5 * n**-alpha)
+
+
+def test_exponents_and_their_difference():
+    numbers = flaws.check("exponent_on_bound").numbers
+    assert (numbers["lo"], numbers["hi"]) == pytest.approx((-1.216, 1.905), abs=0.001)
+    assert (numbers["student_lo"], numbers["student_hi"]) == pytest.approx((-9.77, 10.46), abs=0.01)
+    numbers = flaws.check("difference_of_exponents").numbers
+    assert numbers["delta"] == pytest.approx(-0.887878, abs=2e-6)
+    assert numbers["error"] == pytest.approx(0.824, abs=0.001)
+    assert numbers["z"] == pytest.approx(-1.08, abs=0.005)
+    assert numbers["lo"] < 0 < numbers["hi"]
+
+
+def test_the_transformers_own_curve():
+    numbers = flaws.check("negative_exponent").numbers
+    assert numbers["at_best_size"] == pytest.approx(3.07, abs=0.01)
+    assert numbers["at_1e6"] == pytest.approx(3.47, abs=0.01)
+    assert numbers["at_1e7"] == pytest.approx(4.89, abs=0.01)
+
+
+def test_averages_best_losses_and_scores_of_document_0():
+    numbers = flaws.check("per_parameter_averages").numbers
+    assert numbers["time_ratio"] == pytest.approx(10.65, abs=0.005)
+    assert numbers["bytes_ratio"] == pytest.approx(0.13, abs=0.005)
+    assert numbers["share_of_smallest"] > 0.75
+    numbers = flaws.check("best_losses").numbers
+    assert numbers["difference"] == pytest.approx(0.0015, abs=0.0001)
+    assert numbers["size_ratio"] == pytest.approx(87, abs=1)
+    numbers = flaws.check("loss_per_hour").numbers
+    assert numbers["score_if_twice_as_long"] == pytest.approx(numbers["score"] / 2)
+
+
+def test_legend_and_axes_of_document_1():
+    assert flaws.check("smaller_is_larger").numbers["ratio"] == pytest.approx(66.7, abs=0.1)
+    assert flaws.check("legend_pairs").numbers["largest_ratio"] == pytest.approx(1.5)
+    assert flaws.check("crossing_contradicts").numbers["share_below"] == pytest.approx(0.42, abs=0.01)
+
+
+def test_mixed_denominators():
+    numbers = flaws.check("mixed_denominators").numbers
+    by_winner = [numbers[f"{k}_by_winner"] for k in ("transformer", "deltanet", "second")]
+    by_loser = [numbers[f"{k}_by_loser"] for k in ("transformer", "deltanet", "second")]
+    assert by_winner == pytest.approx([26.9, 8.4, 5.2], abs=0.05)
+    assert by_loser == pytest.approx([21.2, 7.8, 4.95], abs=0.05)
+    assert math.exp(printed.HYBRID_PRINTED["winner"]) == pytest.approx(printed.PERPLEXITY, abs=0.03)
+
+
+def test_best_of_thirteen_by_chance_alone():
+    expected = flaws_hybrids.order_statistics(13)
+    assert expected == pytest.approx(-expected[::-1], abs=1e-9)
+    draws = np.sort(np.random.default_rng(0).normal(size=(200_000, 13)), axis=1).mean(axis=0)
+    assert expected == pytest.approx(draws, abs=0.01)
+    numbers = flaws.check("single_run_significance").numbers
+    assert numbers["to_second"] == pytest.approx(0.50, abs=0.01)
+    assert numbers["to_last"] == pytest.approx(3.34, abs=0.01)
+    assert numbers["lead"] == pytest.approx(0.211)
+
+
+def test_ranks_scores_and_labels_of_document_2():
+    assert flaws.check("pure_ranks").numbers["hybrids_not_better"] == 7
+    numbers = flaws.check("quality_per_time").numbers
+    assert [numbers[f"score_{k}"] for k in (12, 2, 0)] == pytest.approx([5.91, 1.95, 1.82], abs=0.005)
+    assert numbers["product_12"] == min(numbers[f"product_{k}"] for k in (12, 2, 0))
+    assert flaws.check("mislabelled_row").numbers["implied_layers"] == pytest.approx(10, abs=0.5)
+    assert flaws_hybrids.layers_from_throughput(printed.THROUGHPUT[12]) == pytest.approx(12)
+    assert flaws_hybrids.layers_from_throughput(printed.THROUGHPUT[0]) == pytest.approx(0)
+    assert flaws.check("throughput_is_consistent").numbers["ratio"] == pytest.approx(2.4, abs=0.02)
+    assert flaws.check("tokens_per_parameter").numbers["tokens"] == 14_745_600
+    assert flaws.check("u_curve").numbers["middle_range"] < 0.1
+    assert flaws.check("sweet_spot_contradicts").numbers["rank_of_late"] == 3
+
+
+def test_parameters_and_shapes_of_documents_3_and_4():
+    numbers = flaws.check("shapes_differ").numbers
+    assert (numbers["lstm"], numbers["transformer"]) == (49_664, 593_024)
+    assert numbers["ratio"] == pytest.approx(12, abs=0.1)
+    assert flaws.check("formula_is_another_network").numbers["ratio"] == 4
+    numbers = flaws.check("models_unmatched").numbers
+    assert (numbers["lstm"], numbers["transformer"]) == (132_096, 1_186_048)
+    assert flaws_speed.visible(10) == 0.55
+    numbers = flaws.check("chance_level").numbers
+    assert numbers["chance"] == pytest.approx(4.595, abs=0.001)
+    assert numbers["transformer"] < numbers["chance"] < numbers["lstm"]
