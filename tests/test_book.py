@@ -1,0 +1,310 @@
+"""The book builds strictly and reads offline; every way of breaking it is found, with file and line."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from seqmix.book.check import before_build, everything
+from seqmix.book.check_pages import check_pages
+from seqmix.book.check_sources import typed_numbers
+from seqmix.book.formats import build_epub, build_pdf, find_chromium
+from seqmix.notebook.sources import chapters_in_toc, toc_entries
+from seqmix.paths import Paths
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTER = """\
+---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+# A chapter about zymurgy
+
+Maths $x^2$, a term {term}`nats`, a source {cite:t}`kaplan2020`, a figure {numref}`fig-rise`.
+
+```{code-cell} ipython3
+:tags: [parameters]
+
+tier: str = "quick"  # how much is trained [one of: quick, laptop, gpu]
+```
+
+```{code-cell} ipython3
+---
+tags: [remove-input]
+mystnb:
+  figure: {name: fig-rise, caption: A line that rises.}
+---
+import matplotlib.pyplot as plt
+import pandas as pd
+from types import SimpleNamespace
+from seqmix.figures import show, style
+
+style.use()
+figure, axis = plt.subplots()
+data = pd.DataFrame({"x": [1, 2], "loss": [3.25, 4.5]})
+axis.plot(data["x"], data["loss"], color=style.look("lstm_1").colour)
+alt = "The loss of a one-layer LSTM rises from 3.25 to 4.5 between x = 1 and x = 2."
+show.show(SimpleNamespace(name="fig-rise", figure=figure, data=data, alt=alt))
+```
+
+```{code-cell} ipython3
+show.answer("It **rises**.")
+```
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"SEQMIX_ROOT": str(folder), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "seqmix", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """The project's own pages and configuration around one small chapter, executed and built."""
+    folder = tmp_path_factory.mktemp("study")
+    for name in ("_config.yml", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "book", folder / "book", ignore=shutil.ignore_patterns("executed"))
+    (folder / "studies").mkdir()
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks/zymurgy.md").write_text(CHAPTER)
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    for part in toc["parts"]:
+        part["chapters"] = [c for c in part["chapters"] if not c["file"].startswith("book/executed/")]
+    toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
+    toc["parts"].insert(1, {"caption": "Test", "numbered": True, "chapters": [{"file": "book/executed/zymurgy"}]})
+    text = yaml.safe_dump(toc)
+    for gone in re.findall(r"book/executed/(\w+)", (ROOT / "_toc.yml").read_text()):
+        _drop_references(folder / "book", gone)
+    (folder / "_toc.yml").write_text(text)
+    done = run(folder, "run", "all")
+    assert done.returncode == 0, done.stderr
+    done = run(folder, "book")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def _drop_references(book: Path, chapter: str) -> None:
+    """Pages may link to chapters that the small project does not have."""
+    for page in book.glob("*.md"):
+        text = page.read_text()
+        text = re.sub(rf"{{doc}}`([^`<]*)<[^`>]*executed/{chapter}>`", r"\1", text)
+        page.write_text(re.sub(rf"{{doc}}`[^`]*executed/{chapter}`", chapter, text))
+
+
+@pytest.fixture
+def copy(built, tmp_path) -> Path:
+    """A copy of the built project, to break."""
+    return Path(shutil.copytree(built, tmp_path / "study"))
+
+
+def page(folder: Path, name: str = "book/executed/zymurgy") -> BeautifulSoup:
+    return BeautifulSoup((folder / "_build/html" / f"{name}.html").read_text(), "html.parser")
+
+
+def test_the_book_is_whole(built):
+    assert [str(finding) for finding in everything(Paths(built))] == []
+
+
+def test_every_figure_has_alt_text_caption_number_and_its_data(built):
+    soup = page(built)
+    figure = soup.find("figure")
+    assert "rises from 3.25 to 4.5" in figure.img["alt"]
+    assert "A line that rises." in figure.figcaption.text
+    assert re.search(r"Fig\. \d\.1", figure.figcaption.text)
+    link = soup.select_one(".figure-tools a.download")
+    data = pd.read_csv(built / "_build/html/book/executed" / link["href"])
+    assert data["loss"].tolist() == [3.25, 4.5]
+    assert "seqmix run zymurgy" in soup.select_one(".figure-tools").text
+
+
+def test_the_front_page_answers(built):
+    soup = page(built, "book/index")
+    card = next(c for c in soup.select(".headlines .sd-card") if "zymurgy" in c.text)
+    assert "rises" in card.text
+    assert "tier: quick" in card.text
+    assert len(card.img["alt"]) >= 40
+
+
+def test_the_parameters_are_shown_once(built):
+    text = page(built).get_text()
+    assert "how much is trained" in text
+    assert "parameters" not in [tag.text for tag in page(built).select("div.cell_input")]
+
+
+def test_maths_works_offline(built):
+    script = built / "_build/html/_static/mathjax/tex-mml-chtml.js"
+    assert script.stat().st_size > 500_000
+    assert list((script.parent / "output/chtml/fonts/woff-v2").glob("*.woff"))
+    assert "mathjax/tex-mml-chtml.js" in (built / "_build/html/book/executed/zymurgy.html").read_text()
+
+
+def test_search_finds_words_of_the_notebook(built):
+    assert "zymurgi" in (built / "_build/html/searchindex.js").read_text()
+
+
+def test_the_executed_notebook_can_be_downloaded_and_opens(built):
+    link = page(built).select_one("a.btn-download-source-button")
+    notebook = json.loads((built / "_build/html/book/executed" / link["href"]).read_text())
+    assert any("rises" in str(cell.get("outputs")) for cell in notebook["cells"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (("notebooks/zymurgy.md", "Maths", "A loss of 3.1416, maths"), r"zymurgy\.md:8: typed number 3\.1416"),
+        (("notebooks/zymurgy.md", "Maths", "Changed maths"), r"notebooks/zymurgy\.md:1: stale chapter: source"),
+        (("book/method.md", "# How", "![x](https://example.org/x.png)\n\n# How"), r"book/method\.md:1: .*outside"),
+        (("book/method.md", "# How", "<script src='//e.org/x.js'></script>\n\n# How"), r"book/method\.md:1: .*outside"),
+        (("_toc.yml", "executed/zymurgy", "executed/gone"), r"_toc\.yml:\d+: .*gone"),
+        (("book/executed/zymurgy.ipynb", '"alt": "The loss', '"alt": "", "was": "'), r"zymurgy\.md:\d+: .*alt text"),
+        (("book/executed/zymurgy.ipynb", '"caption"', '"was"'), r"zymurgy\.md:\d+: figure without caption"),
+    ],
+)  # fmt: skip
+def test_a_broken_source_or_chapter_is_found(copy, damage, says):
+    file, old, new = damage
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new, 1))
+    assert any(re.search(says, str(finding)) for finding in before_build(Paths(copy)))
+    done = run(copy, "book")  # and the build refuses
+    assert done.returncode == 1
+    assert re.search(says, done.stderr)
+
+
+def test_error_outputs_missing_numbers_and_missing_chapters_are_found(copy):
+    path = copy / "book/executed/zymurgy.ipynb"
+    notebook = json.loads(path.read_text())
+    cell = next(c for c in notebook["cells"] if c.get("outputs"))
+    cell["outputs"] += [
+        {"output_type": "error", "ename": "ValueError", "evalue": "on purpose", "traceback": []},
+        {"output_type": "stream", "name": "stderr", "text": ["a warning\n"]},
+    ]
+    path.write_text(json.dumps(notebook))
+    (copy / "book/executed/figures/fig-rise.csv").unlink()
+    found = [str(finding) for finding in before_build(Paths(copy))]
+    line = next(i for i, row in enumerate(CHAPTER.splitlines(), start=1) if row.startswith("import matplotlib"))
+    for message in ("error output: ValueError: on purpose", "error stream: a warning", "fig-rise.csv is missing"):
+        assert any(f.startswith(f"notebooks/zymurgy.md:{line}: ") and message in f for f in found), message
+    path.unlink()
+    assert any("missing chapter" in str(finding) for finding in before_build(Paths(copy)))
+
+
+@pytest.mark.parametrize(
+    ("html", "says"),
+    [
+        ('<script src="https://cdn.example.org/x.js"></script>', "outside request"),
+        ('<script>import("https://cdn.example.org/x.js")</script>', "outside request in a script"),
+        ('<a href="nowhere.html">x</a>', "dead link"),
+        ('<a href="../glossary.html#no-such-term">x</a>', "dead anchor"),
+        ('<article><img src="../../_static/favicon.svg" alt="x.png"></article>', "without alt text"),
+        ('<article><figure><img src="../../_static/favicon.svg" alt="a plot"></figure></article>', "shorter than 40"),
+        ('<img src="gone.png" alt="a picture">', "missing file"),
+        ('<div class="output traceback">ValueError</div>', "error output"),
+    ],
+)  # fmt: skip
+def test_a_broken_page_is_found_with_its_line(copy, html, says):
+    path = copy / "_build/html/book/executed/zymurgy.html"
+    lines = path.read_text().splitlines()
+    lines.insert(100, html)
+    path.write_text("\n".join(lines))
+    found = [str(finding) for finding in check_pages(Paths(copy))]
+    assert any(f.startswith("_build/html/book/executed/zymurgy.html:101: ") and says in f for f in found), found
+
+
+def test_a_page_over_the_weight_budget_is_found(copy):
+    big = copy / "_build/html/_static/big.png"
+    big.write_bytes(os.urandom(1_600_000))
+    path = copy / "_build/html/book/glossary.html"
+    path.write_text(path.read_text().replace("</main>", '<img src="../_static/big.png" alt="noise"></main>'))
+    assert any("weighs" in str(f) for f in check_pages(Paths(copy)))
+
+
+def test_sphinx_warnings_stop_the_build(copy):
+    with (copy / "book/method.md").open("a") as handle:
+        handle.write("\nA dead {doc}`nowhere`, a missing number {val}`laptop/runs:seed=0:loss:.2f`.\n")
+    done = run(copy, "book")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert "laptop/runs" in done.stderr
+
+
+def test_numbers_come_from_tables(copy):
+    (copy / "results/laptop").mkdir(parents=True)
+    (copy / "results/laptop/runs.csv").write_text("study,arm,loss\nother,lstm,2.125\nother,lstm,2.375\n")
+    with (copy / "book/method.md").open("a") as handle:
+        handle.write("\nMean {val}`laptop/runs:arm=lstm:mean(loss):.3f`, n {val}`laptop/runs:arm=lstm:count()`.\n")
+    done = run(copy, "book")
+    assert done.returncode == 0, done.stderr
+    assert [tag.text for tag in page(copy, "book/method").select(".measured")] == ["2.250", "2"]
+
+
+def test_epub_holds_all_pages(built, tmp_path):
+    folder = Path(shutil.copytree(built, tmp_path / "study"))
+    names = zipfile.ZipFile(build_epub(Paths(folder))).namelist()
+    assert any("zymurgy" in name for name in names)
+
+
+@pytest.mark.skipif(find_chromium() is None, reason="no Chromium on this machine")
+def test_pdf_holds_all_pages(copy):
+    assert build_pdf(Paths(copy)).read_bytes().startswith(b"%PDF")
+
+
+class TestTypedNumbers:
+    @pytest.mark.parametrize(
+        "text",
+        ["in 2024", "256 tokens and 1024 more", "95 percent of 300 steps", "`0.12345`", "$0.12345$", "{said}`4.055`",
+         "[x](a-1.234.html)", "Python 3.11", "from 2026-11-20", "```\n1.2345\n```", "step 5,000"],
+    )  # fmt: skip
+    def test_free(self, text):
+        assert typed_numbers(text) == []
+
+    @pytest.mark.parametrize("number", ["3.14", "0.125", "12,345", "1.23e-4", "-2.75"])
+    def test_found_with_the_line(self, number):
+        assert typed_numbers(f"one\n\nloss of {number} nats\n") == [(3, number)]
+
+
+class TestOwnFiles:
+    """The project's own configuration and table of contents."""
+
+    def test_configuration_is_valid(self):
+        from jupyter_book.config import validate_yaml
+
+        validate_yaml(yaml.safe_load((ROOT / "_config.yml").read_text()), raise_on_errors=True, print_func=print)
+
+    def test_configuration_has_only_known_keys(self):
+        known = {"title", "author", "copyright", "only_build_toc_files", "exclude_patterns", "execute", "parse", "html",
+                 "repository", "launch_buttons", "bibtex_bibfiles", "sphinx", "logo"}  # fmt: skip
+        assert set(yaml.safe_load((ROOT / "_config.yml").read_text())) <= known
+
+    def test_table_of_contents_lists_files_that_exist(self):
+        entries = toc_entries(yaml.safe_load((ROOT / "_toc.yml").read_text()))
+        assert len(entries) > 5
+        for entry in entries:
+            if not entry.startswith("book/executed/"):
+                assert (ROOT / f"{entry}.md").is_file(), entry
+
+    def test_every_chapter_has_its_place_and_every_place_its_chapter(self):
+        sources = {path.stem for path in (ROOT / "notebooks").glob("*.md")}
+        assert sources == set(chapters_in_toc(Paths(ROOT)))
+
+    def test_pages_hold_no_typed_number(self):
+        from seqmix.book.check_sources import check_sources
+
+        assert [str(finding) for finding in check_sources(Paths(ROOT))] == []
+
+    def test_styles_load_nothing_from_outside(self):
+        for sheet in (ROOT / "book/static").glob("*"):
+            assert not re.search(r"url\(\s*[\"']?https?:|@import", sheet.read_text()), textwrap.shorten(str(sheet), 60)
