@@ -108,7 +108,7 @@ class Lesson:
                 elif not {"check", "instructor", "setup"} & set(tags):
                     out.append(block(cell.source))
             elif "instructor" not in tags and "setup" not in tags:
-                text = cell.source
+                text = self._numbered(cell.source)
                 if match := SOLUTION.search(text):
                     inside = "\n\n".join([*answer, match["body"].strip()])
                     directive = f"::::{{solution}} {match['label']}\n:class: dropdown\n\n{inside}\n::::"
@@ -140,6 +140,16 @@ class Lesson:
         return EXERCISE.sub(
             lambda m: f"### Exercise {numbers[m['label']]}: {m['title']}\n\n{m['body'].strip()}", text
         ).strip()
+
+    def _numbered(self, text: str) -> str:
+        """Give exercises their number within the lesson: sphinx-exercise would count through the whole book."""
+        numbers = {f"{self.name}-{name}": n for n, name in enumerate(self.exercises, 1)}
+        return EXERCISE.sub(
+            lambda m: (
+                f":::{{exercise}} {numbers[m['label']]} · {m['title']}\n:label: {m['label']}\n:nonumber:\n{m['body']}:::"
+            ),
+            text,
+        )
 
     def _finished(self, cells: list, version: str):
         import nbformat.v4
