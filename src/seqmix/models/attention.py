@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqmix.config import ModelConfig
+from seqmix.models import causal
 from seqmix.models.conv import ShortConv
-from seqmix.models.layers import rotate
+from seqmix.models.layers import rope_slice, rotate
 
 
 class KVCache(NamedTuple):
@@ -75,6 +76,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, state: KVCache | None = None) -> tuple[Tensor, KVCache | None]:
         """Mix ``x [B, T, D]``; with a state, continue after it and return the next one."""
         time, start = x.shape[1], 0 if state is None else state.position
+        if state is None and x.device.type == "cpu" and time <= causal.LONGEST:
+            return self.out(self.short(x)), None
         q, k, v, conv = self.project(x, start, None if state is None else state.conv)
         mask = None
         if state is not None:
@@ -84,6 +87,16 @@ class Attention(nn.Module):
                 mask = torch.ones(time, start + time, dtype=torch.bool, device=x.device).tril(start)
         o = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=start == 0 and time > 1)
         return self.out(o.transpose(1, 2).reshape(x.shape)), state
+
+    def short(self, x: Tensor) -> Tensor:
+        """Mix ``x [B, T, D]`` on CPU from an empty context, before the output product."""
+        c, time = self.config, x.shape[1]
+        packed = self.qkv(x)
+        if self.conv is not None:
+            packed, _ = self.conv(packed)
+        tables = rope_slice(packed, c.head_dim, c.rope_base, 0, time) if self.rope else (None, None)
+        out = causal.CausalAttention.apply(packed.view(*x.shape[:2], 3, c.n_heads, c.head_dim), *tables)
+        return out.flatten(2)
 
     def weights(self, x: Tensor) -> Tensor:
         """Return the attention weights ``[B, H, T, T]`` (query, key) for ``x [B, T, D]``, for looking inside."""

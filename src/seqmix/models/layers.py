@@ -5,6 +5,7 @@ import functools
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from seqmix.config import ModelConfig
 
@@ -18,7 +19,32 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        return Normalise.apply(x, self.weight, self.eps)
+
+
+class Normalise(torch.autograd.Function):
+    """RMSNorm with a backward pass in few passes over memory; half precision is computed in float32.
+
+    With x̂ = x r, r = (mean x² + eps)^-1/2: dx = r (g dy - x̂ mean(g dy x̂)), dg = sum(dy x̂).
+    """
+
+    @staticmethod
+    def forward(ctx, x, gain, eps):
+        wide = x.to(gain.dtype)
+        r = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square().div_(x.shape[-1]).add_(eps).rsqrt_()
+        ctx.save_for_backward(x, gain, r)
+        return (wide * r).mul_(gain).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_y):
+        x, gain, r = ctx.saved_tensors
+        x, d_y = x.to(gain.dtype) * r, d_y.to(gain.dtype)
+        product = (d_y * x).flatten(0, -2)
+        d_gain = product.sum(0)
+        mean = (product @ gain).div_(x.shape[-1]).view(r.shape)
+        d_x = (d_y * gain).addcmul_(x, mean, value=-1).mul_(r)
+        return d_x.to(ctx.saved_tensors[0].dtype), d_gain, None
 
 
 class SwiGLU(nn.Module):
@@ -30,8 +56,29 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(config.mlp_hidden, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.up(x).chunk(2, -1)
-        return self.down(F.silu(gate) * up)
+        return self.down(GatedSiLU.apply(self.up(x)))
+
+
+class GatedSiLU(torch.autograd.Function):
+    """``[gate, up] [..., 2F] -> SiLU(gate) * up``; the gradient is written into one packed array, without a copy."""
+
+    @staticmethod
+    def forward(ctx, packed):
+        gate, up = packed.chunk(2, -1)
+        active = F.silu(gate)
+        ctx.save_for_backward(packed, active)
+        return active * up
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_y):
+        packed, active = ctx.saved_tensors
+        gate, up = packed.chunk(2, -1)
+        d_packed = torch.empty_like(packed)
+        d_gate, d_up = d_packed.chunk(2, -1)
+        torch.mul(d_y, active, out=d_up)
+        torch.ops.aten.silu_backward.grad_input(d_y * up, gate, grad_input=d_gate)
+        return d_packed
 
 
 @functools.lru_cache(maxsize=16)
@@ -43,13 +90,17 @@ def rope_table(length: int, head_dim: int, base: float, device: torch.device, dt
         return angle.cos().to(dtype), angle.sin().to(dtype)
 
 
-def rotate(x: Tensor, base: float, position: int = 0) -> Tensor:
-    """Rotate ``x [B, T, H, K]`` by its positions, first half against second half of K (Llama's convention)."""
-    time, width = x.shape[1], x.shape[-1]
+def rope_slice(x: Tensor, head_dim: int, base: float, position: int, time: int) -> tuple[Tensor, Tensor]:
+    """Return cos, sin ``[time, head_dim / 2]`` from ``position`` on, for x's device, float32 for half precision."""
     # Tables come in powers of two, so that decoding does not build a new one every step.
     size = 1 << max(6, (position + time - 1).bit_length())
     dtype = torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
-    cos, sin = rope_table(size, width, base, x.device, dtype)
-    cos, sin = cos[position : position + time, None], sin[position : position + time, None]
+    cos, sin = rope_table(size, head_dim, base, x.device, dtype)
+    return cos[position : position + time], sin[position : position + time]
+
+
+def rotate(x: Tensor, base: float, position: int = 0) -> Tensor:
+    """Rotate ``x [B, T, H, K]`` by its positions, first half against second half of K (Llama's convention)."""
+    cos, sin = (table[:, None] for table in rope_slice(x, x.shape[-1], base, position, x.shape[1]))
     first, second = x.chunk(2, -1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], -1).to(x.dtype)
