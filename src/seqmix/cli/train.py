@@ -34,6 +34,7 @@ def command(
     Exit codes: 0 all done, 1 some runs failed or are left, 2 the request is wrong, 130 stopped by Ctrl-C.
     """
     from seqmix import engine, estimate
+    from seqmix.engine.here import leads
     from seqmix.files import RecordError
     from seqmix.paths import Paths
     from seqmix.selection import select
@@ -50,7 +51,11 @@ def command(
         click.echo("\n".join(f"seqmix train: {reason}" for reason in reasons), err=True)
         sys.exit(2)
     try:
-        summary = engine.run(configs, jobs, engine_name, progress=not quiet, budget_minutes=budget_minutes, paths=paths)
+        summary = engine.run(
+            configs, jobs, engine_name, progress=not quiet and leads(), budget_minutes=budget_minutes, paths=paths
+        )
+        if not leads():
+            return
         click.echo(str(summary))
         for run_id, notes in summary.notes.items():
             for note in notes:

@@ -9,16 +9,14 @@ goes on from its last checkpoint when the same call is made again.
 """
 
 import csv
-import signal
 import sys
-import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqmix.config import RunConfig, SpeedConfig
-from seqmix.engine.job import TASKS, Result, carry_out, unmeasured
+from seqmix.engine.here import in_team, run_here, terminable
+from seqmix.engine.job import TASKS, Result, unmeasured
 from seqmix.engine.local import run_local
 from seqmix.engine.progress import Display
 from seqmix.paths import Paths
@@ -136,23 +134,6 @@ def _split(
     return todo, summary
 
 
-@contextmanager
-def _terminable():
-    """Treat SIGTERM (a scheduler's preemption, ``timeout``) like Ctrl-C: save, then leave."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def run(
     configs: list[RunConfig | SpeedConfig],
     jobs: int | None = None,
@@ -177,14 +158,18 @@ def run(
     paths = paths or Paths()
     runs = paths.runs
     todo, summary = _split(configs, runs, paths, use_committed)
-    if not todo:
+    if not todo and not in_team():
         return summary
     deadline = time.time() + 60 * budget_minutes if budget_minutes else float("inf")
     display = Display(todo, progress)
     fatal = ""
     try:
-        with _terminable():
-            if engine == "ray":
+        with terminable():
+            if in_team():
+                from seqmix.engine.team import run_team
+
+                results, fatal = run_team(todo, runs, tasks, display)
+            elif engine == "ray":
                 from seqmix.engine.ray import run_ray
 
                 results = run_ray(todo, runs, jobs, tasks, display)
@@ -193,7 +178,7 @@ def run(
 
                 results = run_slurm(todo, runs, jobs, tasks, display)
             elif jobs == 0:
-                results, fatal = _run_here(todo, runs, tasks, display, deadline)
+                results, fatal = run_here(todo, runs, tasks, display, deadline)
             else:
                 from seqmix.engine.resources import layout
 
@@ -211,28 +196,3 @@ def run(
         summary.add(results.get(config.run_id) or Result(config.run_id, "interrupted", why))
     display.close(str(summary))
     return summary
-
-
-def _run_here(
-    todo: list[RunConfig | SpeedConfig], runs: Path, tasks: str, display: Display, deadline: float
-) -> tuple[dict[str, Result], str]:
-    """Do all runs in this process, in order (for a debugger); Ctrl-C acts between two steps."""
-    results: dict[str, Result] = {}
-    for config in todo:
-        if time.time() > deadline:
-            break
-        display.start(config.run_id)
-
-        def report(row: dict, run_id: str = config.run_id) -> bool:
-            display.step(run_id, row)
-            return time.time() > deadline
-
-        result = carry_out(config, runs, report, tasks)
-        while result.status == "busy":
-            time.sleep(1)
-            result = carry_out(config, runs, report, tasks)
-        display.end(config.run_id, result.status)
-        results[config.run_id] = result
-        if result.fatal:
-            return results, result.message
-    return results, ""

@@ -11,8 +11,10 @@ Progress = Callable[[dict], bool]
 
 
 def train(config: RunConfig, folder: RunFolder, progress: Progress) -> None:
-    from seqmix import train
+    from seqmix import distributed, train
 
+    if (team := distributed.join()) is not None:
+        team.announce(config)  # only the leader comes here: see engine/team.py
     train.train(config, folder, progress)
 
 
