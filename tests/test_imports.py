@@ -53,7 +53,8 @@ def test_scanner_finds_files():
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_only_training_modules_import_torch_at_the_top(file):
-    if unit(file) not in TORCH:
+    checks_of_exercises = "classroom/checks/" in file.as_posix()  # loaded one by one, inside a student's kernel
+    if unit(file) not in TORCH and not checks_of_exercises:
         assert not {name for name in imports(file, True) if name.split(".")[0] == "torch"}
 
 
