@@ -16,7 +16,7 @@ import pandas as pd
 
 from seqmix import collect, engine, study
 from seqmix.figures import style
-from seqmix.figures.common import Drawn, Tables, human, listing, seconds
+from seqmix.figures.common import Drawn, Tables, human, listing, seconds, span
 from seqmix.figures.draw import labels
 
 __all__ = ["Chapter", "open"]
@@ -126,7 +126,7 @@ def facts(tables: Tables) -> list[str]:
         lines.append(f"{len(single)} training runs: {ends}; seeds {listing(sorted(single['seed'].unique()))}.")
         lines += [_corpus(source, cell) for source, cell in single.groupby("source")]
         lines.append(
-            f"{_range(single['tokens'])} training tokens a run, {human(single['tokens'].sum())} in all; "
+            f"{span(single['tokens'])} training tokens a run, {human(single['tokens'].sum())} in all; "
             f"{seconds(single['seconds'].sum())} of training, summed over runs."
         )
         lines.append(f"Architectures: {labels(single['arm'])}.")
@@ -146,12 +146,7 @@ def _places(row: dict) -> str:
 
 def _corpus(source: str, runs: pd.DataFrame) -> str:
     hashes = listing(sorted(f"`{str(h)[:12]}`" for h in runs["corpus_sha256"].unique()))
-    return f"Corpus `{source}` (sha256 {hashes}): {len(runs)} runs, {_range(runs['params_non_embedding'])} parameters."
-
-
-def _range(values: pd.Series) -> str:
-    low, high = human(values.min()), human(values.max())
-    return low if low == high else f"{low} to {high}"
+    return f"Corpus `{source}` (sha256 {hashes}): {len(runs)} runs, {span(runs['params_non_embedding'])} parameters."
 
 
 def footer(tier: str, data: pd.DataFrame) -> str:

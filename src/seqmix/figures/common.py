@@ -12,7 +12,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-__all__ = ["Drawn", "Tables", "human", "is_sweep", "listing", "over_runs_and_blocks", "over_seeds", "seconds", "spread"]
+__all__ = [
+    "Drawn",
+    "Tables",
+    "human",
+    "is_sweep",
+    "listing",
+    "over_runs_and_blocks",
+    "over_seeds",
+    "seconds",
+    "span",
+    "spread",
+]
 
 TABLES = ("runs", "curves", "context", "recall", "speed", "inside")
 
@@ -123,6 +134,12 @@ def human(value: float) -> str:
         if abs(value) >= limit * 0.9995:
             return f"{value / limit:.3g}{unit}"
     return f"{value:.3g}"
+
+
+def span(values) -> str:
+    """Return "7k to 780k", or one number where all are the same."""
+    low, high = human(min(values)), human(max(values))
+    return low if low == high else f"{low} to {high}"
 
 
 def seconds(value: float) -> str:

@@ -207,7 +207,7 @@ def held_out_size(tables: Tables) -> Drawn:
 
 def learning_rates(tables: Tables) -> Drawn:
     """Final loss against learning rate for every architecture that was swept; a best value at the edge is flagged."""
-    name, sweep = "fig-scaling-rates", tables.sweep
+    name, sweep = f"fig-{tables.study}-rates", tables.sweep
     if not len(sweep):
         return nothing(name, "no learning rate is swept: those of the study file are used")
     data = over_seeds(sweep, ["source", "arm", "lr"], "loss")

@@ -1,0 +1,157 @@
+"""The hybrids chapter in words, computed from its tables."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from seqmix.figures.common import Tables, human, listing, over_seeds, span
+from seqmix.figures.draw import label, labels
+from seqmix.figures.hybrids import LADDERS, PLACES, separable, stacks
+from seqmix.words.common import FEWEST_SEEDS, beats_unigram, compare, interval, scope
+
+__all__ = ["conclusions", "convolution", "length", "limits", "places", "sweet_spot"]
+
+FEW = (2, 3, 4)
+"""Attention layers of twelve that document 2 calls the sweet spot (17 to 33 %)."""
+
+
+def conclusions(tables: Tables) -> list[str]:
+    """Say which stack has the lowest loss and how many cannot be told apart from it."""
+    lines, runs = [*scope(tables), *beats_unigram(tables)], stacks(tables)
+    for source, cell in runs.groupby("source") if len(runs) else ():
+        tested = separable(cell)
+        best = tested.iloc[0]
+        inside = tested[tested["in_set"]]["arm"]
+        counts = sorted(cell.loc[cell["arm"].isin(inside), "attention"].unique())
+        seeds = int(tested["seeds"].min())
+        why = f"{seeds} seeds a stack at the least; Welch tests, Holm's correction"
+        lines.append(
+            f"On {source}: the lowest mean is that of {label(best['arm'])}; {len(inside)} of {len(tested)} stacks are "
+            f"not separable from it ({why}): they have {listing(counts)} attention layers."
+        )
+        order_ = cell.groupby("arm")["value"].mean().sort_values().index.tolist()
+        for arm in ("hybrid_12", "hybrid_0"):
+            if arm in order_:
+                lines.append(f"{label(arm)} on {source} ranks {order_.index(arm) + 1} of {len(order_)} by mean.")
+    return lines
+
+
+def sweet_spot(tables: Tables) -> list[str]:
+    """Compare the mean of a few attention layers with both pure ends, paired by seed."""
+    runs, lines = stacks(tables), []
+    for source, cell in runs.groupby("source") if len(runs) else ():
+        ladder = cell[cell["place"] == "as"]
+        few = ladder[ladder["attention"].isin(FEW)]
+        if not len(few):
+            continue
+        middle = few.groupby("seed")["value"].mean().rename("value").reset_index().assign(arm="few")
+        counts = listing(sorted(few["attention"].unique()))
+        for end in (0, int(ladder["n_layers"].max())):
+            pure = ladder[ladder["attention"] == end]
+            if len(pure):
+                both = pd.concat([middle, pure[["seed", "value"]].assign(arm="pure")])
+                lines.append(_difference(both, "few", "pure", f"On {source}, {counts} attention layers minus {end}"))
+        most = int(ladder["n_layers"].max())
+        high = ladder[(ladder["attention"] >= 5) & (ladder["attention"] < most)]
+        slope = _slope(high)
+        if slope is not None:
+            said = "not decided" if slope["n"] < FEWEST_SEEDS or slope["lo"] <= 0 <= slope["hi"] else "decided"
+            lines.append(
+                f"On {source}, from 5 attention layers on the loss changes by "
+                f"{interval(slope['mean'], slope['lo'], slope['hi'])} nats a further layer ({said})."
+            )
+    return lines
+
+
+def _slope(rows: pd.DataFrame) -> pd.Series | None:
+    slopes = [
+        {"all": 0, "slope": np.polyfit(cell["attention"], cell["value"], 1)[0]}
+        for _, cell in rows.groupby("seed")
+        if cell["attention"].nunique() > 2
+    ]
+    return over_seeds(pd.DataFrame(slopes), ["all"], "slope").iloc[0] if slopes else None
+
+
+def _difference(runs: pd.DataFrame, first: str, second: str, text: str) -> str:
+    d = compare(runs, first, second, "value")
+    if not d["n"]:
+        return f"{text}: no seed in common."
+    if d["n"] < FEWEST_SEEDS:
+        end = f"{d['n']} paired seeds: not decided"
+    else:
+        end = ("lower" if d["mean"] < 0 else "higher") if d["decided"] else "not decided: the interval includes zero"
+    return f"{text}: {interval(d['mean'], d['lo'], d['hi'])} nats ({end})."
+
+
+def places(tables: Tables) -> list[str]:
+    """Compare placements at equal count with the even spread (or the first one there is), paired by seed."""
+    runs, lines = stacks(tables), []
+    for (source, count), cell in runs.groupby(["source", "attention"]) if len(runs) else ():
+        arms = [arm for arm in sorted(cell["arm"].unique()) if not arm.endswith("conv")]
+        if len(arms) < 2 or not cell["place"].isin(PLACES).any():
+            continue
+        base = next((arm for arm in arms if arm.endswith("_even")), arms[0])
+        parts = [
+            _difference(cell, arm, base, f"{label(arm)}" + (f" ({LADDERS['as']})" if arm == f"hybrid_{count}" else ""))
+            for arm in arms
+            if arm != base
+        ]
+        lines.append(f"{count} attention layers on {source}, compared with {label(base)}: {' '.join(parts)}")
+    return lines or ["Every count has one placement here: nothing is said about where attention belongs."]
+
+
+def convolution(tables: Tables) -> list[str]:
+    """Say what the short convolution does to the pure stacks, and whether it explains the distance between them."""
+    runs, lines = stacks(tables), []
+    for source, cell in runs.groupby("source") if len(runs) else ():
+        for with_, without in (("hybrid_12_conv", "hybrid_12"), ("hybrid_0", "hybrid_0_noconv")):
+            if {with_, without} <= set(cell["arm"]):
+                text = f"On {source}, {label(with_)} minus {label(without)}"
+                lines.append(_difference(cell, with_, without, text))
+        if {"hybrid_12_conv", "hybrid_12", "hybrid_0"} <= set(cell["arm"]):
+            means = cell.groupby("arm")["value"].mean()
+            distance = means["hybrid_12"] - means["hybrid_0"]
+            closed = means["hybrid_12"] - means["hybrid_12_conv"]
+            if distance > 0:
+                share = f"the convolution alone closes {closed / distance:.0%} of the distance to DeltaNet (means)"
+            else:
+                share = "attention without convolution is not behind DeltaNet, so there is no distance to close"
+            lines.append(f"On {source}: {share}.")
+    return lines or ["No stack was trained with and without the short convolution."]
+
+
+def length(tables: Tables) -> list[str]:
+    """Say whether the order of the stacks holds with longer training."""
+    runs, lines = stacks(tables, steps="all"), []
+    for source, cell in runs.groupby("source") if len(runs) else ():
+        wide = cell.groupby(["arm", "tokens"])["value"].mean().unstack("tokens").dropna()
+        both = cell.groupby("arm")["tokens"].nunique()
+        wide = wide.loc[wide.index.isin(both[both > 1].index)]
+        if wide.shape[1] < 2 or len(wide) < 3:
+            continue
+        first, last = wide.columns[0], wide.columns[-1]
+        tau = stats.kendalltau(wide[first], wide[last]).statistic
+        leaders = [label(wide[at].idxmin()) for at in (first, last)]
+        lines.append(
+            f"On {source}, {len(wide)} stacks at {human(first)} and {human(last)} tokens: Kendall's tau of their order "
+            f"is {tau:.2f} (1 is the same order); lowest first {leaders[0]}, then {leaders[1]}."
+        )
+    return lines or ["Every stack was trained for one length here: nothing is said about longer training."]
+
+
+def limits(tables: Tables) -> list[str]:
+    """Say how large, how long and how tuned the stacks of this execution are."""
+    runs, lines = stacks(tables, steps="all"), []
+    for source, cell in runs.groupby("source") if len(runs) else ():
+        lines.append(
+            f"{source}: {cell['arm'].nunique()} stacks of {int(cell['n_layers'].max())} layers, "
+            f"{span(cell['params_non_embedding'])} parameters, {span(cell['tokens'])} tokens, "
+            f"{cell.groupby('arm')['seed'].nunique().min()} seeds at the least."
+        )
+    swept = tables.sweep["arm"].unique() if len(tables.sweep) else []
+    lines.append(
+        f"The learning rate was tried out for {labels(swept)}; the others use what the study file says."
+        if len(swept)
+        else "No learning rate was tried out in this execution; all are those of the study file."
+    )
+    return lines
