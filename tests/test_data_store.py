@@ -1,0 +1,167 @@
+"""Token files, vocabularies and named sets: made once, checked, mended, shared by processes."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_corpus import at, document, write_corpus
+from seqmix import data
+from seqmix.config import DataConfig
+from seqmix.data import files, hub
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return write_corpus(tmp_path / "texts")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def windows(source, split="valid"):
+    return source.evaluation(5, split).inputs
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "no record", "no array"])
+def test_a_damaged_token_file_is_built_again(corpus, cache, damage):
+    good = windows(data.open_source(at(corpus), cache))
+    (folder,) = (path for path in (cache / "tokens").iterdir() if path.is_dir())
+    target = folder / "valid.npy"
+    content = bytearray(target.read_bytes())
+    target.unlink()  # the arrays of the first source stay mapped to the old file
+    if damage == "truncate":
+        target.write_bytes(content[:-100])
+    elif damage == "flip":
+        content[-50] ^= 1
+        target.write_bytes(content)
+    elif damage == "no record":
+        target.write_bytes(content)
+        (folder / "store.json").write_text("")
+    np.testing.assert_array_equal(windows(data.open_source(at(corpus), cache)), good)
+    assert not [path for path in (cache / "tokens").iterdir() if path.name.startswith(".")]
+
+
+def test_what_a_killed_builder_left_is_cleared(corpus, cache):
+    data.open_source(at(corpus), cache)
+    (folder,) = (path for path in (cache / "tokens").iterdir() if path.is_dir())
+    (folder / "store.json").unlink()
+    left = folder.with_name(f".{folder.name}.0123")
+    left.mkdir()
+    (left / "train.npy").write_bytes(b"half")
+    data.open_source(at(corpus), cache)
+    assert not left.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_named(corpus, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(data.CorpusError, match="SEQMIX_CACHE"):
+        data.open_source(at(corpus), tmp_path / "file")
+
+
+OPEN = """
+import sys, hashlib
+from pathlib import Path
+from seqmix import data
+from seqmix.config import DataConfig
+source = data.open_source(DataConfig(source="folder", path=sys.argv[1], seq_len=32), Path(sys.argv[2]))
+batch, held_out = source.batch(5, 8, seed=3), source.evaluation(9)
+print(hashlib.sha256(batch.inputs.tobytes() + held_out.targets.tobytes()).hexdigest(), source.references["bigram"])
+assert "torch" not in sys.modules
+"""
+
+
+def test_three_processes_at_once_see_the_same_tokens(corpus, cache):
+    command = [sys.executable, "-c", OPEN, str(corpus), str(cache)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=60)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert len(set(said)) == 1
+    assert len([path for path in (cache / "tokens").iterdir() if path.is_dir()]) == 1
+
+
+def test_bpe_is_reversible_recorded_and_compresses(corpus, cache):
+    tokenizers = pytest.importorskip("tokenizers")
+    (corpus / "x.txt").write_text(document(77) + "smörgås <|document|> \r\n\t ⟨日本⟩ ")
+    source = data.open_source(at(corpus, tokenizer="bpe-300"), cache)
+    assert source.vocab_size == 300
+    assert source.bytes_per_token > 2
+    trained = tokenizers.Tokenizer.from_file(str(source.folder / "tokenizer.json"))
+    pieces = []
+    for split in files.SPLITS:
+        stream = source.streams[split]
+        assert stream.max() < 300
+        ends = np.flatnonzero(stream == 0)
+        assert len(ends) == source.meta["documents"][split]  # a separator spelt out in a text is just text
+        pieces += [trained.decode(part[part > 0].tolist()) for part in np.split(stream, ends)]
+    assert sorted(filter(None, pieces)) == sorted(path.read_bytes().decode() for path in corpus.iterdir())
+    assert len(source.meta["tokenizer_sha256"]) == 64
+    again = data.open_source(at(corpus, tokenizer="bpe-300"), cache.with_name("other"))
+    assert again.meta["tokenizer_sha256"] == source.meta["tokenizer_sha256"]
+    assert source.fingerprint == data.fingerprint(at(corpus), cache)
+    bits = source.references["uniform"] / source.bytes_per_token / math.log(2)
+    assert 0 < bits < 8
+
+
+def test_bpe_that_cannot_be(corpus, cache):
+    pytest.importorskip("tokenizers")
+    with pytest.raises(data.CorpusError, match="257"):
+        data.open_source(at(corpus, tokenizer="bpe-100"), cache)
+    with pytest.raises(data.CorpusError, match="only"):
+        data.open_source(at(corpus, tokenizer="bpe-60000"), cache)
+
+
+class FakeHub:
+    """Stands for the library ``datasets``: rows from memory, or no network."""
+
+    def __init__(self, rows: dict[str, list[str]] | None) -> None:
+        self.rows, self.calls = rows, 0
+
+    def load_dataset(self, repository, subset, split, streaming):
+        assert streaming
+        self.calls += 1
+        if self.rows is None:
+            raise ConnectionError("Name or service not known")
+        return ({"text": text} for text in self.rows[split])
+
+
+def test_named_set_is_fetched_once(cache, monkeypatch):
+    lines = [line for i in range(30) for line in (f" = Title {i} = \n", " = = Part = = \n", document(i))]
+    fake = FakeHub({"train": lines, "validation": lines[:9], "test": lines[:6]})
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    config = DataConfig(source="wikitext-103", seq_len=32)
+    source = data.open_source(config, cache)
+    assert source.meta["documents"] == {"train": 30, "valid": 3, "test": 2}
+    assert fake.calls == 3
+    hub._open_set.cache_clear()
+    fake.rows = None  # the network is gone
+    assert data.fingerprint(config, cache) == source.fingerprint
+    pytest.importorskip("tokenizers")
+    tokens = data.open_source(config.model_copy(update={"tokenizer": "bpe-280"}), cache)
+    assert tokens.meta["documents"] == source.meta["documents"]
+
+
+def test_named_set_with_one_split_is_dealt_out_and_cut_off(cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", FakeHub({"train": [document(i, 40) for i in range(2000)]}))
+    spec = hub.NamedSet("x", splits={"train": "train", "valid": "train", "test": "train"}, limit=100_000)
+    monkeypatch.setitem(hub.SETS, "fineweb-edu", spec)
+    source = data.open_source(DataConfig(source="fineweb-edu", seq_len=32), cache)
+    assert 99_000 < source.meta["bytes"]["train"] <= 100_000
+    assert 2_000 < source.meta["bytes"]["valid"] <= 5_000
+    texts = [set(source.streams[split].tobytes().split(b"\0")) - {b""} for split in files.SPLITS]
+    assert not texts[0] & texts[1]
+    assert not texts[1] & texts[2]
+
+
+def test_named_set_without_network_or_library(cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", FakeHub(None))
+    with pytest.raises(data.CorpusError, match=r"pg19.*Name or service not known.*network"):
+        data.open_source(DataConfig(source="pg19"), cache)
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(data.CorpusError, match=r"pip install 'seqmix\[datasets\]'"):
+        data.open_source(DataConfig(source="tinystories"), cache)
