@@ -53,14 +53,16 @@ class Grader:
 
 
 def readable(message: str) -> str:
-    """Return Otter's failure message with the hint alone; other errors stay as they are.
+    """Return Otter's failure message with the hint alone; an answer that no check can read gets a hint of its own.
 
     Angle brackets are replaced because Otter's report does not escape them.
     """
     _, found, hint = message.partition("\nHint: ")
-    text = "\n".join(textwrap.fill(line, WIDTH) for line in hint.splitlines()) if found else message
-    mark = "❌ Not yet.\n" if found else ""
-    return (mark + text).replace("<", "‹").replace(">", "›")
+    if not found:  # the check stumbled over the answer: its last line names the error
+        reason = message.strip().splitlines()[-1].strip()
+        hint = f"The answer is of another kind or shape than the exercise asks for ({reason})."
+    text = "\n".join(textwrap.fill(line, WIDTH) for line in hint.splitlines())
+    return ("❌ Not yet.\n" + text).replace("<", "‹").replace(">", "›")
 
 
 def grader(lesson: str) -> Grader:

@@ -50,9 +50,9 @@ def value_is(
     got = number(name, value)
     if close(got, want, rtol):
         return
-    for wrong, why in known:
-        if close(got, wrong, rtol):
-            raise Hint(f"`{name}` is {got:.4g}. {why}")
+    near = [(abs(got - wrong), why) for wrong, why in known if close(got, wrong, rtol)]
+    if near:
+        raise Hint(f"`{name}` is {got:.4g}. {min(near)[1]}")
     raise Hint(f"`{name}` is {got:.4g}, which is not it. {hint}")
 
 

@@ -144,12 +144,12 @@ class Lesson:
     def _numbered(self, text: str) -> str:
         """Give exercises their number within the lesson: sphinx-exercise would count through the whole book."""
         numbers = {f"{self.name}-{name}": n for n, name in enumerate(self.exercises, 1)}
-        return EXERCISE.sub(
-            lambda m: (
-                f":::{{exercise}} {numbers[m['label']]} · {m['title']}\n:label: {m['label']}\n:nonumber:\n{m['body']}:::"
-            ),
-            text,
-        )
+
+        def renumbered(match: re.Match) -> str:
+            title = f"{numbers[match['label']]} · {match['title']}"
+            return f":::{{exercise}} {title}\n:label: {match['label']}\n:nonumber:\n{match['body']}:::"
+
+        return EXERCISE.sub(renumbered, text)
 
     def _finished(self, cells: list, version: str):
         import nbformat.v4

@@ -12,8 +12,8 @@ CASES = [
     ([4.0, 3.0, 2.5], [3.0, 2.0, 1.5], "none", "the model still falls"),
     ([4.0, 3.0, 2.5], [2.0, 2.0, 2.0], "none", "the model still falls, whatever the Bayes loss does"),
     ([4.0, 3.0, 3.0], [3.0, 2.0, 1.5], "model", "the Bayes loss still falls, the model's does not"),
-    ([4.0, 3.0, 3.0], [3.0, 2.9, 2.9], "data", "both are level"),
-    ([4.0, 3.9, 3.9], [1.0, 0.5, 0.5], "data", "both are level; that the model lies far above is another question"),
+    ([4.0, 3.0, 3.0], [3.0, 2.9, 2.9], "data", "both are level; how far the model lies above is another question"),
+    ([4.0, 3.9, 3.9], [1.0, 0.5, 0.5], "data", "both are level; how far the model lies above is another question"),
     ([3.0, 2.0, 2.2], [2.0, 1.5, 1.0], "model", "the model even rises: it does not fall by delta"),
 ]
 
