@@ -61,7 +61,7 @@ def test_a_plateau_needs_a_window_of_256_and_the_context_table():
 
 
 def test_late_slope_and_late_gain():
-    tables = context({"transformer": falling, "lstm_2": flat_after(40), "deltanet": flat_after(200)})
+    tables = context({"transformer": falling, "lstm_2": flat_after(40), "deltanet": flat_after(100)})
     assert ask("late_slope", tables, arm="transformer") == d.SUPPORTED
     assert ask("late_slope", tables, arm="lstm_2") == d.REFUTED
     assert ask("late_slope", tables, arm="deltanet") == d.REFUTED
