@@ -27,4 +27,6 @@ def text(requirements: str) -> str:
 
 
 if __name__ == "__main__":
-    (ROOT / "environment.yml").write_text(text((ROOT / "requirements.txt").read_text(encoding="utf-8")), encoding="utf-8")
+    (ROOT / "environment.yml").write_text(
+        text((ROOT / "requirements.txt").read_text(encoding="utf-8")), encoding="utf-8"
+    )

@@ -3,14 +3,16 @@
 ``val``      a measured number, taken from a results table (never typed into prose)
 ``said``     a number that a cited source states, marked as such
 ``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
+``api``      the package's public functions and classes, from their docstrings
 ``pages``    directives that show the executed chapters on the front page and the status page
 """
 
-from seqmix.sphinxext import mathjax, pages, val
+from seqmix.sphinxext import api, mathjax, pages, val
 
 
 def setup(app):
     """Register everything with Sphinx."""
+    api.setup(app)
     val.setup(app)
     mathjax.setup(app)
     pages.setup(app)
