@@ -41,7 +41,7 @@ def test_noise_free_recovery(alpha, beta, method, tolerance):
 
 
 def test_constant_compute_parabolas_are_biased_where_exponents_differ():
-    """Approach 2 fits a parabola in ln N to each budget; its exponent is off even without noise, the surface's is not."""
+    """Approach 2 fits a parabola in ln N to each budget; its exponent is off even without noise."""
     truth = HOFFMANN | {"alpha": 0.6, "beta": 0.2}
     n, d, loss = parabolas(truth)
     optimum, compute = [], []
@@ -90,9 +90,7 @@ def test_gradients(form, kind):
     for i in range(p.shape[1]):
         step = np.zeros_like(p)
         step[0, i] = 1e-6
-        numeric = (
-            problem.evaluate(p + step, weights)[0] - problem.evaluate(p - step, weights)[0]
-        ) / 2e-6
+        numeric = (problem.evaluate(p + step, weights)[0] - problem.evaluate(p - step, weights)[0]) / 2e-6
         assert gradient[i] == pytest.approx(numeric[0], rel=1e-4, abs=1e-8)
 
 
@@ -127,8 +125,7 @@ def test_seeds_are_averaged_and_surfaces_compared():
     rows = [np.repeat(v, 3) for v in (n, d, loss)]
     noisy = [rows[2] + 0.003 * rng.standard_normal(150) for _ in range(2)]
     a, b = (
-        fit_surface(rows[0], rows[1], y, seeds=np.tile([0, 1, 2], 50), n_boot=200, cross_check=False)
-        for y in noisy
+        fit_surface(rows[0], rows[1], y, seeds=np.tile([0, 1, 2], 50), n_boot=200, cross_check=False) for y in noisy
     )
     assert len(a.points["N"]) == 50
     test = compare_exponents(a, b)

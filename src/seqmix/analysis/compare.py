@@ -1,8 +1,9 @@
 """Comparing arms: paired by seed, with a margin, so that "too close to call" is an answer.
 
-A seed fixes the order of the data for every arm, so differences are taken within seeds. Two to nine seeds get a Student interval
-(a bootstrap of three values cannot be wider than the values themselves), ten or more a bootstrap; evaluation blocks, where
-they are at hand, are a second source of error and resampled too. Variances are never pooled over arms: they differ.
+A seed fixes the order of the data for every arm, so differences are taken within seeds. Two to nine seeds get a
+Student interval (a bootstrap of three values cannot be wider than the values themselves), ten or more a bootstrap;
+evaluation blocks, where they are at hand, are a second source of error and resampled too. Variances are never pooled
+over arms: they differ.
 """
 
 from collections.abc import Mapping
@@ -137,9 +138,9 @@ def best_set(
 ) -> dict[str, Any]:
     """Which arms cannot be separated from the best (lowest)? ``arms``: {arm: {seed: loss}}.
 
-    An arm leaves the set when some other arm is lower by a one-sided paired t-test, Holm-corrected over all ordered pairs.
-    Returns the ordered means, the set, adjusted p-values of leaving, and how often each arm is first in a bootstrap over
-    seeds (arms resample their seeds together).
+    An arm leaves the set when some other arm is lower by a one-sided paired t-test, Holm-corrected over all ordered
+    pairs. Returns the ordered means, the set, adjusted p-values of leaving, and how often each arm is first in a
+    bootstrap over seeds (arms resample their seeds together).
     """
     names = sorted(arms, key=lambda a: float(np.mean(list(arms[a].values()))))
     if len(names) < 2:

@@ -1,7 +1,7 @@
 """How time grows with length: the slope of ln t over the last doublings, and what share of it is really quadratic.
 
-Attention's slope is below two at short lengths because projections (linear in T) dominate; the honest number is the share of
-the quadratic term in t = a + b T + c T^2, fitted with non-negative coefficients.
+Attention's slope is below two at short lengths because projections (linear in T) dominate; the honest number is the
+share of the quadratic term in t = a + b T + c T^2, fitted with non-negative coefficients.
 """
 
 from typing import Any
@@ -58,8 +58,8 @@ def exponent(
 def two_terms(lengths: Any, times: Any, draws: int = 1000, rng: int = 0, level: float = 0.95) -> dict[str, Any]:
     """Fit t = a + b T + c T^2 by non-negative least squares on relative errors, with bootstrap intervals.
 
-    Returns a, b, c as (value, low, high) in seconds per token power, and ``quadratic_share`` [lengths]: c T^2 / t with its
-    interval at every length.
+    Returns a, b, c as (value, low, high) in seconds per token power, and ``quadratic_share`` [lengths]: c T^2 / t
+    with its interval at every length.
     """
     lengths, times = _checked(lengths, times)
     scale = lengths / lengths[-1]

@@ -1,7 +1,7 @@
 """Where two curves cross: the size at which one family overtakes, the length from which one is faster.
 
-"Crosses" needs a significant sign at both ends of the range, and opposite ones. Otherwise there is an answer too: none in the
-range, with the side that was measured; or an end that is too close to call, with a one-sided bound.
+"Crosses" needs a significant sign at both ends of the range, and opposite ones. Otherwise there is an answer too: none
+in the range, with the side that was measured; or an end that is too close to call, with a one-sided bound.
 """
 
 from dataclasses import asdict, dataclass
@@ -50,9 +50,10 @@ def crossover(
 ) -> Crossover:
     """Find the zero of first - second (``log_ratio``: of ln first/second) over ln x, lower being better.
 
-    ``first``, ``second``: [points, repeats] (seeds, or interleaved timing repeats; the same repeats where ``paired``), or [points]
-    with no repeats, which resolves nothing. Between points the difference is linear in ln x. Points are redrawn with Student
-    noise of their repeats. Raises ValueError for fewer than two points or x not increasing and positive.
+    ``first``, ``second``: [points, repeats] (seeds, or interleaved timing repeats; the same repeats where
+    ``paired``), or [points] with no repeats, which resolves nothing. Between points the difference is linear in ln x.
+    Points are redrawn with Student noise of their repeats. Raises ValueError for fewer than two points or x not
+    increasing and positive.
     """
     x = np.asarray(x, float)
     a, b = (np.asarray(v, float).reshape(len(x), -1) for v in (first, second))

@@ -1,7 +1,7 @@
 """Do two families scale differently? The difference of exponents, and the iso-loss parameter ratio.
 
-The ratio N_a(L) / N_b(L) answers the practical question ("how much larger must the one be?") over the losses that both have
-reached; "parameters to halve the loss" does not (``halving.py`` says why).
+The ratio N_a(L) / N_b(L) answers the practical question ("how much larger must the one be?") over the losses that both
+have reached; "parameters to halve the loss" does not (``halving.py`` says why).
 """
 
 from typing import Any
@@ -24,9 +24,9 @@ MARGIN = 0.05  # exponents closer than this count as equal where the interval li
 def compare_exponents(a: Fit, b: Fit, margin: float = MARGIN, level: float = 0.95) -> dict[str, Any]:
     """Return alpha_a - alpha_b with its profile interval, the F-test of a shared exponent, and a conclusion.
 
-    Ladders: joint least squares on the size means of both (own floor and amplitude each), F(1, k_a + k_b - 6). Surfaces:
-    difference of bootstrap draws, of alpha and of beta. ``conclusion``: "different", "equivalent" (interval inside the
-    margin), "inconclusive", or "not comparable" where either fit was not ok.
+    Ladders: joint least squares on the size means of both (own floor and amplitude each), F(1, k_a + k_b - 6).
+    Surfaces: difference of bootstrap draws, of alpha and of beta. ``conclusion``: "different", "equivalent" (interval
+    inside the margin), "inconclusive", or "not comparable" where either fit was not ok.
     """
     if a.verdict != "ok" or b.verdict != "ok":
         words = [f"{name} fit is {fit.verdict}" for name, fit in (("first", a), ("second", b)) if fit.verdict != "ok"]
@@ -48,8 +48,9 @@ def compare_exponents(a: Fit, b: Fit, margin: float = MARGIN, level: float = 0.9
 def _ladders(a: Fit, b: Fit, level: float) -> dict[str, Any]:
     """Joint profile over the difference, once with a pooled variance and once with a variance for each family.
 
-    The pooled F-test calls equal exponents different in 20 % of tables where the family with more sizes is the quieter one;
-    separate variances with Welch's degrees of freedom do not. The wider of the two intervals is reported.
+    The pooled F-test calls equal exponents different in 20 % of tables where the family with more sizes is the
+    quieter one; separate variances with Welch's degrees of freedom do not. The wider of the two intervals is
+    reported.
     """
     if min(len(f.points.get("N", [])) for f in (a, b)) < 4 or "D" in a.points or "D" in b.points:
         return {"delta": None, "interval": (-np.inf, np.inf)}
@@ -145,8 +146,8 @@ def _surfaces(a: Fit, b: Fit, level: float) -> dict[str, Any]:
 def iso_loss_ratio(a: Fit, b: Fit, points: int = 5, level: float = 0.95) -> dict[str, Any]:
     """N_a(L) / N_b(L) at losses that both families have reached, with bootstrap intervals.
 
-    Each family's curve is its fitted law where that is ok, else straight lines between size means in ln N (a refused law
-    must not be drawn, but the runs have been made). Returns {"losses", "ratio", "low", "high"} or a reason.
+    Each family's curve is its fitted law where that is ok, else straight lines between size means in ln N (a refused
+    law must not be drawn, but the runs have been made). Returns {"losses", "ratio", "low", "high"} or a reason.
     """
     if "D" in a.points or "D" in b.points:
         return {"text": "not defined on a surface: fix the tokens and fit ladders"}

@@ -1,7 +1,7 @@
-"""What "parameters needed to halve the loss" can mean: three numbers, because 2^(1/alpha) alone halves nothing that anyone sees.
+"""What "parameters needed to halve the loss" can mean: three numbers, because 2^(1/alpha) halves nothing that is seen.
 
-It halves the *reducible* part of the loss. The total loss can be halved only where half of it lies above the floor, and a
-negative exponent turns the formula into "shrink the model".
+It halves the *reducible* part of the loss. The total loss can be halved only where half of it lies above the floor,
+and a negative exponent turns the formula into "shrink the model".
 """
 
 import numpy as np
@@ -15,8 +15,9 @@ __all__ = ["halving"]
 def halving(fit: Fit, n0: float, gain: float = 0.1, at: str = "") -> dict[str, tuple[float, float, float, str]]:
     """Return factors of N from size ``n0``, each as (value, low, high, text); infinite where it cannot be reached.
 
-    ``reducible``: half of A N^-alpha, 2^(1/alpha). ``per_0p1_nat``: a loss lower by ``gain`` nats. ``total``: half of the whole
-    loss at ``n0``. ``at`` is added to the texts ("at 2.1 M tokens"): a ladder's floor contains the data term.
+    ``reducible``: half of A N^-alpha, 2^(1/alpha). ``per_0p1_nat``: a loss lower by ``gain`` nats. ``total``: half of
+    the whole loss at ``n0``. ``at`` is added to the texts ("at 2.1 M tokens"): a ladder's floor contains the data
+    term.
     """
     where = f" {at}" if at else ""
     names = ("reducible", "per_0p1_nat", "total")

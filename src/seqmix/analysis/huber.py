@@ -2,9 +2,9 @@
 
     ln L = logsumexp(e, gamma * logsumexp(a - alpha x, b - beta y)),   x = ln N - mean, y = ln D - mean
 
-with e = ln E, a = ln A, b = ln B at the centre. The log-Huber objective is the *sum* (not the mean: that made Hoffmann's
-optimiser stop early, Besiroglu et al. 2024) of Huber_delta(ln L_i - model), multiplied by 1e4 for the optimiser only.
-Logarithms are centred, so the unit of N or D changes nothing but ln A and ln B.
+with e = ln E, a = ln A, b = ln B at the centre. The log-Huber objective is the *sum* (not the mean: that made
+Hoffmann's optimiser stop early, Besiroglu et al. 2024) of Huber_delta(ln L_i - model), multiplied by 1e4 for the
+optimiser only. Logarithms are centred, so the unit of N or D changes nothing but ln A and ln B.
 """
 
 from dataclasses import dataclass

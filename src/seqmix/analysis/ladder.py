@@ -1,8 +1,9 @@
 """From rows (one a run) to size means: the unit that a ladder is fitted on.
 
-A run's loss is f(N_k) + u_k + e_ks, with u_k the misfit of a size (its learning rate, its depth to width ratio) and e_ks seed
-noise. Seeds share u_k, so they are repeats of one point and not points: fitting runs gave intervals that cover 70-82 %
-instead of 95 % in simulation. Sizes weigh the same whatever their number of seeds, because u_k does not average out.
+A run's loss is f(N_k) + u_k + e_ks, with u_k the misfit of a size (its learning rate, its depth to width ratio) and
+e_ks seed noise. Seeds share u_k, so they are repeats of one point and not points: fitting runs gave intervals that
+cover 70-82 % instead of 95 % in simulation. Sizes weigh the same whatever their number of seeds, because u_k does not
+average out.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """Fit a ladder of sizes: L(N) = E + A N^-alpha, or say that the table does not carry one.
 
-Default engine: variable projection on size means with k - 3 degrees of freedom, profile-likelihood intervals. Cross-check:
-log-Huber with many starts. The gates (``gates.py``) decide between ``ok``, ``slope_only`` and ``refused``.
+Default engine: variable projection on size means with k - 3 degrees of freedom, profile-likelihood intervals.
+Cross-check: log-Huber with many starts. The gates (``gates.py``) decide between ``ok``, ``slope_only`` and
+``refused``.
 """
 
 from typing import Any
@@ -37,10 +38,10 @@ def fit_power(
 ) -> Fit:
     """Fit one family's losses ``loss`` (nats per token, one a run) at sizes ``n`` (parameters).
 
-    Rows at equal N are repeats. ``E`` given fixes the irreducible loss (form P2). ``form``: "P3" (falls back to K where no
-    constant can be told from zero, to S2 where no curvature can), "P2", "K" or "S2". ``lr_at_edge`` [runs] says whether
-    the learning rate of a run stood on the edge of its grid, ``tokens`` [runs] what each was trained on: both feed gates.
-    Raises ValueError for non-positive or non-numeric values; a bad design is no error but a verdict.
+    Rows at equal N are repeats. ``E`` given fixes the irreducible loss (form P2). ``form``: "P3" (falls back to K where
+    no constant can be told from zero, to S2 where no curvature can), "P2", "K" or "S2". ``lr_at_edge`` [runs] says
+    whether the learning rate of a run stood on the edge of its grid, ``tokens`` [runs] what each was trained on: both feed
+    gates. Raises ValueError for non-positive or non-numeric values; a bad design is no error but a verdict.
     """
     if method not in ("varpro", "huber"):
         raise ValueError(f"unknown method {method!r}; known: varpro, huber")
@@ -128,8 +129,8 @@ def _fit_curve(
 def _without_constant(fit: Fit, ladder: Ladder, profile: Profile, evidence: "gating.Evidence") -> str:
     """Choose form K where the irreducible loss is not separable from zero *and* is known to be small.
 
-    The interval of alpha stays the one of P3 widened to hold the estimate: that there is no constant was decided from the
-    same data. A floor that may be zero or large leaves P3 with a stricter width gate (``evidence.loose_floor``).
+    The interval of alpha stays the one of P3 widened to hold the estimate: that there is no constant was decided from
+    the same data. A floor that may be zero or large leaves P3 with a stricter width gate (``evidence.loose_floor``).
     """
     low, high = fit.intervals["E"]
     smallest = float(ladder.mean.min())

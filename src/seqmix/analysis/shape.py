@@ -1,7 +1,7 @@
 """The shape of a curve over an ordered design (how many attention layers?): U, monotone or flat.
 
-A significant quadratic is no evidence of a U: a monotone curve that levels off has one too (Simonsohn 2018). The two-lines
-test asks for a significant fall before the break *and* a significant rise after it.
+A significant quadratic is no evidence of a U: a monotone curve that levels off has one too (Simonsohn 2018). The
+two-lines test asks for a significant fall before the break *and* a significant rise after it.
 """
 
 from typing import Any
@@ -18,9 +18,10 @@ __all__ = ["argmin_interval", "isotonic", "kendall", "ordered_contrast", "rank_a
 def two_lines(x: Any, y: Any, level: float = 0.95) -> dict[str, Any]:
     """Two-lines test on ``y`` [arms, seeds] at ``x`` [arms], lower in the middle = U.
 
-    The break of a seed is the minimum of the mean of the *other* seeds: a break chosen on the same data makes slopes out of
-    noise. Slopes of the seeds are tested one-sided; both must be significant (intersection-union, no correction needed).
-    With fewer than three seeds nothing is concluded. ``conclusion``: "U", "falls", "rises" (one line only), "not shown".
+    The break of a seed is the minimum of the mean of the *other* seeds: a break chosen on the same data makes slopes
+    out of noise. Slopes of the seeds are tested one-sided; both must be significant (intersection-union, no
+    correction needed). With fewer than three seeds nothing is concluded. ``conclusion``: "U", "falls", "rises" (one
+    line only), "not shown".
     """
     x, y = np.asarray(x, float), np.atleast_2d(np.asarray(y, float).T).T
     seeds = y.shape[1]
@@ -75,7 +76,7 @@ def _mean_test(values: np.ndarray, level: float) -> dict[str, float]:
 
 
 def shapes(x: Any, means: Any) -> list[dict[str, Any]]:
-    """AIC of flat, line, monotone (isotonic, its steps counted), quadratic and two lines on arm means, best first.
+    """AICc of flat, line, monotone (isotonic, its steps counted), quadratic and two lines on arm means, best first.
 
     Parameters include the break; ``weight`` are Akaike weights. Descriptive: the test is ``two_lines``.
     """
@@ -95,11 +96,11 @@ def shapes(x: Any, means: Any) -> list[dict[str, Any]]:
     rows.append(("two lines", min(breaks), 4))
     scale = 1e-12 * max(float(y @ y), 1e-300)  # an exact fit has no likelihood: floor at rounding error
     out = [{"shape": name, "sse": sse, "parameters": p} | information(max(sse, scale), n, p) for name, sse, p in rows]
-    least = min(row["aic"] for row in out)
-    total = sum(np.exp(-0.5 * (row["aic"] - least)) for row in out)
+    least = min(row["aicc"] for row in out)
+    total = sum(np.exp(-0.5 * (row["aicc"] - least)) for row in out)
     for row in out:
-        row["weight"] = float(np.exp(-0.5 * (row["aic"] - least)) / total)
-    return sorted(out, key=lambda row: row["aic"])
+        row["weight"] = float(np.exp(-0.5 * (row["aicc"] - least)) / total)
+    return sorted(out, key=lambda row: row["aicc"])
 
 
 def isotonic(y: Any) -> np.ndarray:
@@ -119,8 +120,8 @@ def isotonic(y: Any) -> np.ndarray:
 def ordered_contrast(values: Any, level: float = 0.95) -> dict[str, float]:
     """Does the loss fall along ordered arms? ``values`` [seeds, arms]; linear contrast per seed, Student over seeds.
 
-    The contrast is the least-squares slope per step of the order. Also Page's L (rank sums within seeds) with its normal
-    p-value against "no order", in the direction of falling losses.
+    The contrast is the least-squares slope per step of the order. Also Page's L (rank sums within seeds) with its
+    normal p-value against "no order", in the direction of falling losses.
     """
     y = np.asarray(values, float)
     seeds, arms = y.shape
@@ -149,8 +150,8 @@ def kendall(a: Any, b: Any) -> float:
 def rank_agreement(first: Any, second: Any, draws: int = 2000, rng: int = 0, level: float = 0.95) -> dict[str, float]:
     """Does the ranking of arms persist, say with four times the training? [arms, seeds] each; tau of the means.
 
-    The interval resamples the seeds of both conditions. ``ceiling`` is the mean tau of two halves of the first condition's
-    own seeds: rankings cannot agree better than that (NaN below four seeds).
+    The interval resamples the seeds of both conditions. ``ceiling`` is the mean tau of two halves of the first
+    condition's own seeds: rankings cannot agree better than that (NaN below four seeds).
     """
     a, b = np.asarray(first, float), np.asarray(second, float)
     generator = np.random.default_rng(rng)

@@ -1,9 +1,9 @@
 """Fit a surface L(N, D) = E + A N^-alpha + B D^-beta (C5), or with an outer exponent gamma (C6).
 
-Two engines that estimate different things where residuals are heavy-tailed: ``varpro``, least squares of the loss over a dense
-grid of exponents with the linear part solved in closed form; ``huber``, the log-Huber objective of Hoffmann et al. 2022 from
-sixty starts. Intervals: bootstrap over the cells of the table (rows of equal N and D move together), restarted from the
-optimum and from a second point, stretched for the degrees of freedom.
+Two engines that estimate different things where residuals are heavy-tailed: ``varpro``, least squares of the loss
+over a dense grid of exponents with the linear part solved in closed form; ``huber``, the log-Huber objective of
+Hoffmann et al. 2022 from sixty starts. Intervals: bootstrap over the cells of the table (rows of equal N and D move
+together), restarted from the optimum and from a second point, stretched for the degrees of freedom.
 """
 
 from typing import Any
@@ -41,9 +41,9 @@ def fit_surface(
 ) -> Fit:
     """Fit losses [rows] in nats per token at sizes ``n`` and training tokens ``d`` (any unit: rescaled internally).
 
-    With ``seeds`` rows of equal (N, D) are averaged first; without, every row is a point (published tables), and rows of
-    equal (N, D) are resampled together. ``delta`` is the width of the Huber loss in ln L. Raises ValueError for values
-    that are not positive numbers; too few or badly placed points are a verdict.
+    With ``seeds`` rows of equal (N, D) are averaged first; without, every row is a point (published tables), and rows
+    of equal (N, D) are resampled together. ``delta`` is the width of the Huber loss in ln L. Raises ValueError for
+    values that are not positive numbers; too few or badly placed points are a verdict.
     """
     if form not in ("C5", "C6"):
         raise ValueError(f"unknown form {form!r} for a surface; known: C5, C6")

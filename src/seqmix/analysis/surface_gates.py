@@ -1,9 +1,10 @@
 """The fit doctor for surfaces L(N, D).
 
-A published table has hundreds of points scattered over N and D and no seeds: noise is measured by the residuals, so the design
-gates ask for points and spread in both directions instead of repeats. What decides: both ranges, N and D not moving
-together, each term needed (F-test), intervals closed and off the bounds, resamples off the bounds. What is only noticed:
-structure in the residuals and a held-out largest compute, which real tables fail for reasons other than the exponents.
+A published table has hundreds of points scattered over N and D and no seeds: noise is measured by the residuals, so
+the design gates ask for points and spread in both directions instead of repeats. What decides: both ranges, N and D
+not moving together, each term needed (F-test), intervals closed and off the bounds, resamples off the bounds. What is
+only noticed: structure in the residuals and a held-out largest compute, which real tables fail for reasons other than
+the exponents.
 """
 
 import numpy as np
@@ -97,7 +98,8 @@ def _design(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> list[Ga
 def _direction(fit: Fit, name: str, terms: list[Gate]) -> Gate:
     """Does the loss rise with N at given D, or with D at given N? Judged by a plane in the logarithms.
 
-    A table of constant-compute parabolas may have any slope there: where the fitted term is needed, a rise is only noticed.
+    A table of constant-compute parabolas may have any slope there: where the fitted term is needed, a rise is only
+    noticed.
     """
     slope, ends = fit.slope.get(f"per_efold_{name}"), fit.slope.get(f"per_efold_{name}_interval")
     letter = {"n": "N", "d": "D"}[name]

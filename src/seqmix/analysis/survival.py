@@ -1,7 +1,7 @@
 """Steps until a task is learned, where some runs never learn it: medians, curves and the log-rank test.
 
-A run that has not reached the threshold when its budget ends is censored at that step: it says "later than", it is neither
-dropped nor counted as reached. A comparison of final losses at an arbitrary step is not needed then.
+A run that has not reached the threshold when its budget ends is censored at that step: it says "later than", it is
+neither dropped nor counted as reached. A comparison of final losses at an arbitrary step is not needed then.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ __all__ = ["kaplan_meier", "log_rank", "median_steps", "steps_to"]
 
 
 def steps_to(steps: Any, losses: Any, threshold: float, stay: int = 1) -> tuple[float, bool]:
-    """First step at which the loss is at most ``threshold`` for ``stay`` evaluations in a row, and whether it was reached.
+    """First step with a loss of at most ``threshold`` for ``stay`` evaluations in a row, and whether it was reached.
 
     Not reached: (last step, False), a censored time.
     """
