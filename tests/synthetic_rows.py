@@ -144,58 +144,26 @@ def recall(seeds: int = 3) -> tuple[list[dict], list[dict], list[dict]]:
 
 
 def speed(repeats: int = 8, lengths=(128, 256, 512, 1024, 2048, 4096)) -> list[dict]:
-    """Return timings: attention with a quadratic term, recurrent arms linear in the length."""
-    rng, rows, order = np.random.default_rng(4), [], 0
-    per_token = {"transformer": 2e-6, "deltanet": 6e-6, "lstm_2": 5e-6, "hybrid_2": 5.5e-6}
-    for mode in ("train", "prefill", "decode"):
-        for length in lengths:
-            for repeat in range(repeats):
-                for arm, cost in per_token.items():
-                    quadratic = {"transformer": 4e-9, "hybrid_2": 7e-10}.get(arm, 0.0)
-                    tokens = 1 if mode == "decode" else length
-                    seconds = 2e-4 + tokens * (cost + quadratic * length) * (3 if mode == "train" else 1)
-                    rows.append(
-                        {
-                            "study": "speed",
-                            "run_id": f"speed-{mode}",
-                            "arm": arm,
-                            "mode": mode,
-                            "length": length,
-                            "batch_size": 1,
-                            "repeat": repeat,
-                            "seconds": seconds * rng.lognormal(0, 0.03),
-                            "tokens": tokens,
-                            "params_non_embedding": 1e5,
-                            "state_bytes": 512.0 * (length if arm == "transformer" else 16),
-                            "peak_bytes": 1e7 + 1e3 * length,
-                            "device": "cpu",
-                            "hardware": "synthetic",
-                            "threads": 1,
-                            "precision": "float32",
-                            "kernel": "torch",
-                            "order": order,
-                        }
-                    )
-                    order += 1
-    for arm, base in (
-        ("demo3_lstm", 8e-4),
-        ("demo3_transformer", 2e-3),
-        ("demo3_lstm_matched", 1e-3),
-        ("demo3_transformer_matched", 8e-4),
-    ):
-        for repeat in range(repeats):
-            rows.append(
-                {
-                    **rows[0],
-                    "run_id": "speed-demo",
-                    "arm": arm,
-                    "mode": "demo",
-                    "length": 10,
-                    "batch_size": 32,
-                    "repeat": repeat,
-                    "seconds": base * rng.lognormal(0, 0.05),
-                    "tokens": 320,
-                    "order": order,
-                }
-            )
+    """Return timings: attention with a quadratic term, recurrent arms linear; two demonstrations."""
+    rng, rows = np.random.default_rng(4), []
+    same = {"study": "speed", "tier": "laptop", "device": "cpu", "hardware": "synthetic", "threads": 1}
+    same |= {"precision": "float32", "kernel": "torch", "torch": "2.13.0", "batch_size": 1}
+    cost = {"transformer": 2e-6, "deltanet": 6e-6, "lstm_2": 5e-6, "hybrid_half": 5.5e-6, "transformer_again": 2e-6}
+    for mode, length, repeat, arm in itertools.product(("train", "prefill", "decode"), lengths, range(repeats), cost):
+        quadratic = {"transformer": 4e-9, "transformer_again": 4e-9, "hybrid_half": 2e-9}.get(arm, 0.0)
+        tokens = 1 if mode == "decode" else length
+        seconds = 2e-4 + tokens * (cost[arm] + quadratic * length) * (3 if mode == "train" else 1)
+        seconds *= rng.lognormal(0, 0.03)
+        state = 512 * (length if arm.startswith("transformer") else 16)
+        row = {"run_id": f"speed-{mode}", "group": mode, "arm": arm, "mode": mode, "length": length, "repeat": repeat}
+        row |= {"seconds": seconds, "tokens": tokens, "params_non_embedding": 100_000, "state_bytes": state}
+        rows.append(same | row | {"peak_bytes": 10_000_000 + 1000 * length, "order": len(rows)})
+    modes = {"document_3": (10,), "document_4": (100, 1000)}
+    arms = {"lstm_as_written": 8, "transformer_as_written": 20, "lstm_matched": 10, "transformer_matched": 8}
+    for (mode, where), arm, repeat in itertools.product(modes.items(), arms, range(repeats)):
+        for length in where:
+            seconds = 1e-6 * length * arms[arm] * rng.lognormal(0, 0.05)
+            row = {"run_id": f"speed-{mode}", "group": mode, "arm": arm, "mode": mode, "length": length}
+            row |= {"repeat": repeat, "seconds": seconds, "tokens": 32 * length, "params_non_embedding": 600_000}
+            rows.append(same | row | {"state_bytes": 0, "peak_bytes": 0, "order": len(rows)})
     return rows

@@ -9,6 +9,8 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from seqmix.columns import TABLES
+
 LAWS = {  # arm: (E, A, alpha) of L(N) = E + A N^-alpha, nats/token
     "transformer": (1.20, 18.0, 0.30),
     "transformer_conv": (1.20, 17.0, 0.30),
@@ -213,48 +215,6 @@ def hybrids(seeds: int = 3) -> list[dict]:
     return rows
 
 
-EMPTY = {
-    "curves": [
-        "study",
-        "run_id",
-        "step",
-        "tokens",
-        "flops",
-        "seconds",
-        "loss",
-        "train_loss",
-        "lr",
-        "grad_norm",
-        "accuracy",
-        "grad_first",
-        "grad_last",
-    ],
-    "context": ["study", "run_id", "measure", "kind", "lo", "hi", "block", "loss", "bayes", "count"],
-    "recall": ["study", "run_id", "task", "distance", "step", "accuracy", "loss", "chance", "count"],
-    "speed": [
-        "study",
-        "run_id",
-        "arm",
-        "mode",
-        "length",
-        "batch_size",
-        "repeat",
-        "seconds",
-        "tokens",
-        "params_non_embedding",
-        "state_bytes",
-        "peak_bytes",
-        "device",
-        "hardware",
-        "threads",
-        "precision",
-        "kernel",
-        "order",
-    ],
-    "inside": ["study", "run_id", "arm", "method", "score", "value", "query"],
-}
-
-
 def tables(study: str, seeds: int = 3, tier: str = "laptop", **more) -> dict[str, pd.DataFrame]:
     """Return every table of one study; ``more`` goes to its generator (sizes=, arms=, sources=)."""
     import synthetic_rows  # it imports this module
@@ -271,10 +231,14 @@ def tables(study: str, seeds: int = 3, tier: str = "laptop", **more) -> dict[str
         found["runs"] = hybrids(seeds)
     elif study == "speed":
         found["speed"] = synthetic_rows.speed(**more)
-        found["runs"] = scaling(1)[:0]
     if "curves" not in found:
         found["curves"] = [row for run in found["runs"] for row in _curve(run, rng)]
-    runs = pd.DataFrame(found.pop("runs"), columns=list(run_row("x", "transformer", 0, 1.0)))
-    runs["tier"] = tier
-    frames = {name: pd.DataFrame(found.get(name, []), columns=columns) for name, columns in EMPTY.items()}
-    return {"runs": runs, **frames}
+    frames = {name: pd.DataFrame(found.get(name, []), columns=columns_of(name)) for name in TABLES}
+    for name in ("runs", "speed"):
+        frames[name]["tier"] = tier
+    return frames
+
+
+def columns_of(table: str) -> list[str]:
+    """Return the columns of a table, as the data dictionary declares them."""
+    return [column.name for column in TABLES[table]]

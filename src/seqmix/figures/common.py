@@ -22,7 +22,6 @@ __all__ = [
     "over_seeds",
     "seconds",
     "span",
-    "spread",
 ]
 
 TABLES = ("runs", "curves", "context", "recall", "speed", "inside")
@@ -127,9 +126,11 @@ def over_runs_and_blocks(
 
 
 def human(value: float) -> str:
-    """Return 12000 as "12k", 3.4e6 as "3.4M", 0.25 as "0.25": three digits and a unit prefix."""
+    """Return 12000 as "12k", 3.4e6 as "3.4M", 4096 as "4096", 0.25 as "0.25": three digits and a unit prefix."""
     if not np.isfinite(value):
         return "?"
+    if abs(value) < 9999.5 and float(value).is_integer():
+        return f"{value:.0f}"
     for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit * 0.9995:
             return f"{value / limit:.3g}{unit}"
@@ -157,11 +158,3 @@ def listing(words: Iterable[str]) -> str:
         return "".join(words)
     comma = "; " if any("," in word for word in words) else ", "
     return comma.join(words[:-1]) + (";" if comma == "; " else "") + " and " + words[-1]
-
-
-def spread(data: pd.DataFrame) -> str:
-    """Return "mean (lo to hi)" of the single row of a summary, or "mean (one seed)"."""
-    row = data.iloc[0] if isinstance(data, pd.DataFrame) else data
-    if not np.isfinite(row["lo"]):
-        return f"{row['mean']:.3f} (one seed)"
-    return f"{row['mean']:.3f} ({row['lo']:.3f} to {row['hi']:.3f})"

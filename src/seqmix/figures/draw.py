@@ -183,7 +183,7 @@ def rows_by_arm(
     """Draw mean and interval of every row of ``data`` (arm, mean, lo, hi, and a text in ``names``) as a dot plot."""
     figure = axis.figure if axis is not None else None
     if axis is None:
-        figure, (axis,) = panels(1, height=max(2.2, 0.36 * len(data) + 1.0))
+        figure, (axis,) = panels(1, 8.6, max(2.2, 0.36 * len(data) + 1.0))
     for height, row in enumerate(data.itertuples()):
         shape = look(row.arm)
         axis.plot([row.lo, row.hi], [height, height], color=shape.colour, lw=2.2, alpha=0.6)
@@ -204,15 +204,13 @@ def nothing(name: str, why: str) -> Drawn:
     return Drawn(name, figure, pd.DataFrame({"note": [why]}), f"No picture in this execution: {why}")
 
 
-def trend(data: pd.DataFrame, x: str, arm: str, digits: int = 2, unit: str = "") -> str:
+def trend(data: pd.DataFrame, x: str, arm: str, digits: int = 2) -> str:
     """Return "Transformer from 2.31 at 7k to 1.80 at 780k": the ends of one line, for alt text."""
     data = data.sort_values(x).dropna(subset=["mean"])
     if not len(data):
         return f"{label(arm)} has no points"
-    first, last = data.iloc[0], data.iloc[-1]
-    if len(data) == 1:
-        return f"{label(arm)} {first['mean']:.{digits}f}{unit} at {human(first[x])}"
-    return (
-        f"{label(arm)} from {first['mean']:.{digits}f}{unit} at {human(first[x])} "
-        f"to {last['mean']:.{digits}f}{unit} at {human(last[x])}"
-    )
+    ends = [
+        f"{human(row['mean']) if abs(row['mean']) > 99 else format(row['mean'], f'.{digits}f')} at {human(row[x])}"
+        for _, row in data.iloc[[0, -1]].iterrows()
+    ]
+    return f"{label(arm)} {ends[0]}" if len(data) == 1 else f"{label(arm)} from {ends[0]} to {ends[1]}"
