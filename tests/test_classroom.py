@@ -177,6 +177,8 @@ def test_plan_is_whole(name):
     assert times[0][0] == 0
     assert times[-1][1] == 120
     assert all(before[1] == after[0] for before, after in pairwise(times))
+    optional = re.findall(r"^\| (\d+)–(\d+) \|.*†", text, flags=re.M)
+    assert sum(int(b) - int(a) for a, b in optional) == 30  # what the version of 90 minutes leaves out
     wrong = text.partition("## Misconceptions")[2].partition("\n## ")[0]
     assert wrong.count("\n### ") >= 3
     assert all("**Run**" in part or "**See**" in part for part in wrong.split("\n### ")[1:])
