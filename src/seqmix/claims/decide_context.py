@@ -1,19 +1,19 @@
 """Deciders about the use of context: loss by token index, by visible tokens, by training window.
 
-Losses come in blocks of evaluation windows, the same windows for every run. The error of a contrast adds what differs
-between seeds and what differs between blocks (two random factors), with the degrees of freedom of the seeds.
+Losses come in blocks of evaluation windows, the same windows for every run: seeds and blocks are both random. The
+statistics are those of ``seqmix.analysis.context`` and ``seqmix.analysis.compare``.
 """
 
 import math
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
+from seqmix.analysis import context
 from seqmix.claims import decision as d
 from seqmix.claims.decide_scaling import per_corpus
 from seqmix.claims.decision import Decision, NotTested
-from seqmix.claims.effects import Effect, of_seeds
+from seqmix.claims.effects import Effect, of_seeds, of_seeds_and_blocks
 from seqmix.claims.evidence import Evidence, common_cells, scope, short, with_sizes
 
 __all__ = ["early_gap", "late_gain_difference", "late_slope", "length_effect", "length_gap", "plateau", "utilisation"]
@@ -21,18 +21,6 @@ __all__ = ["early_gap", "late_gain_difference", "late_slope", "length_effect", "
 STUDY = "context"
 ENOUGH = 256
 """Shortest window, tokens, in which a claim about "100 tokens" can be judged."""
-
-
-def of_seeds_and_blocks(values: pd.DataFrame, level: float = 0.95) -> Effect:
-    """Return mean and interval of ``values`` [seed, block]; raises NotTested below two seeds."""
-    array = values.to_numpy(float)
-    if len(array) < 2 or not np.isfinite(array).all():
-        raise NotTested(f"an interval needs two seeds or more with every block; the tables have {len(array)}")
-    n, blocks = array.shape
-    variance = array.mean(1).var(ddof=1) / n + (array.mean(0).var(ddof=1) / blocks if blocks > 1 else 0.0)
-    half = float(stdtrit(n - 1, (1 + level) / 2)) * math.sqrt(variance)
-    mean = float(array.mean())
-    return Effect(mean, mean - half, mean + half, n)
 
 
 class Curves:
@@ -90,17 +78,18 @@ def late_slope(evidence: Evidence, arm: str, margin: float = 0.01, octaves: int 
         curves = Curves(evidence, [arm], source)
         parts = []
         for size in curves.sizes([arm]):
-            for k in range(1, octaves + 1):
-                late = curves.length / 2**k
-                effect = of_seeds_and_blocks(curves.gain(arm, size, late / 2, late))
+            rows = curves.rows[curves.rows["size"] == size]
+            for back in range(octaves):
+                found = context.late_slope(context.Curve.from_rows(rows), back=back)
+                effect = Effect(-found["slope"], -found["high"], -found["low"], rows["seed"].nunique())
+                top = curves.length / 2**back
                 text = (
-                    f"Fall of the loss of {arm} (N = {short(size)}) from index {late / 2:.0f}-{late:.0f} to "
-                    f"{late:.0f}-{2 * late:.0f}:"
+                    f"Fall of the loss of {arm} (N = {short(size)}) from index {top / 4:.0f}-{top / 2:.0f} to "
+                    f"{top / 2:.0f}-{top:.0f}:"
                 )
                 verdict = d.directional(effect.lo, effect.hi, margin)
-                parts.append(
-                    _decision(effect, verdict, text, "nats", curves.used([arm]), f"N = {short(size)}, octave {k}")
-                )
+                name = f"N = {short(size)}, octave {back + 1}"
+                parts.append(_decision(effect, verdict, text, "nats", curves.used([arm]), name))
         return d.all_of(parts)
 
     return per_corpus(evidence, STUDY, [arm], ask)
@@ -145,31 +134,21 @@ def _left_to_learn(curves: Curves, arm: str, reference: str, size: float, bound:
 
 
 def _plateau(curves: Curves, arm: str, size: float, bound: int, margin: float) -> Decision:
-    late = curves.length / 2
-    last = curves.mean(arm, size, late, curves.length + 1)
-    bins = sorted({lo for lo in curves.rows["lo"] if 8 <= lo < late})
-    ends = {lo: float(curves.rows[curves.rows["lo"] == lo]["hi"].max()) for lo in bins}
-    level = 1 - 0.1 / len(bins)  # two-sided, so that each one-sided bound has 5 % shared by all bins
-    effects = {lo: of_seeds_and_blocks(curves.mean(arm, size, lo, lo + 1) - last, level) for lo in bins}
-
-    def index(flat) -> float:
-        """Return the first index from which every bin is flat; infinite if the last one is not."""
-        start = math.inf
-        for lo in reversed(bins):
-            if not flat(effects[lo]):
-                return start
-            start = float(lo)
-        return start
-
-    estimate, hi = index(lambda e: e.estimate < margin), index(lambda e: e.hi < margin)
-    lo = max((ends[b] for b in bins if effects[b].lo > margin), default=1.0)
-    verdict = d.SUPPORTED if hi <= bound else d.REFUTED if lo > bound else d.CLOSE
+    """Certified plateau against ``bound``; refuted where the octave after ``bound`` is above the last one for sure."""
+    rows = curves.rows[(curves.rows["arm"] == arm) & (curves.rows["size"] == size)]
+    found = context.plateau(context.Curve.from_rows(rows), tolerance=margin)
+    certified = math.inf if found["index"] is None else found["index"]
+    plain = math.inf if found["estimate"] is None else found["estimate"]
+    fall = of_seeds_and_blocks(curves.gain(arm, size, bound / 1.2, curves.length / 2).dropna())
+    verdict = d.SUPPORTED if certified <= bound else d.REFUTED if fall.lo > margin else d.CLOSE
     text = (
-        f"{arm} (N = {short(size)}): flat within {margin:g} nats from index {d.number(estimate, 0)} "
-        f"(95 % bounds {d.number(lo, 0)} to {d.number(hi, 0)})."
+        f"{arm} (N = {short(size)}): flat within {margin:g} nats from index {d.number(plain, 0)}, certified from "
+        f"{d.number(certified, 0)}; from index {bound} to the last octave the loss falls by "
+        f"{d.interval(fall.estimate, fall.lo, fall.hi, 'nats')}."
     )
     used = curves.used([arm])
-    return Decision(verdict, text, estimate, lo, hi, "token index", tuple(used["run_id"]), len(last), scope(used),
+    lo = float(bound) if verdict == d.REFUTED else math.nan
+    return Decision(verdict, text, plain, lo, certified, "token index", tuple(used["run_id"]), fall.seeds, scope(used),
                     f"N = {short(size)}")  # fmt: skip
 
 

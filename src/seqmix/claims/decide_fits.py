@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from seqmix.analysis import crossover as crossings
 from seqmix.claims import decision as d
 from seqmix.claims.decide_scaling import ladder, per_corpus
 from seqmix.claims.decision import Decision, NotTested
@@ -110,18 +111,11 @@ def crossover(
         cells = common_cells(rows, [below, above], ["size"], seeds)
         wide = (cells[above] - cells[below]).unstack("size").dropna()
         sizes = wide.columns.to_numpy(float)
-        ends = [of_seeds(wide[size]) for size in (sizes[0], sizes[-1])]
-        found = np.array([first_crossing(np.log(sizes), gap) for gap in wide.to_numpy()])
-        if np.isfinite(found).all() and ends[0].hi < 0 < ends[1].lo:
-            effect = of_seeds(found)
-            where = [math.exp(v) for v in (effect.estimate, effect.lo, effect.hi)]
-            own = f"{below} passes below {above} at {d.interval(*where, 'parameters')}"
-        else:
-            where = [math.nan] * 3
-            own = (
-                f"no crossing in the range: {above} minus {below} is {ends[0].estimate:.3f} nats at the smallest size "
-                f"and {ends[1].estimate:.3f} at the largest"
-            )
+        pair = (cells[arm].unstack("size").dropna().to_numpy().T for arm in (below, above))
+        found = crossings.crossover(sizes, *pair, unit=" parameters", names=(below, above))
+        crosses = found.status == "crosses" and found.direction == "first overtakes"
+        where = [found.value, found.low, found.high] if crosses else [math.nan] * 3
+        own = found.text
         if not sizes[0] <= claimed <= sizes[-1]:
             verdict = d.UNTESTED
             own = (
@@ -129,7 +123,7 @@ def crossover(
                 f"{short(sizes[-1])}); {own}"
             )
         elif not math.isfinite(where[0]):
-            verdict = d.REFUTED if ends[0].lo > 0 or ends[1].hi < 0 else d.CLOSE
+            verdict = d.CLOSE if found.status == "not resolved" else d.REFUTED
         else:
             inside = claimed / factor < where[1] and where[2] < claimed * factor
             outside = where[2] < claimed / factor or where[1] > claimed * factor
@@ -137,12 +131,3 @@ def crossover(
         return Decision(verdict, own + ".", *where, "parameters", tuple(rows["run_id"]), len(wide), scope(rows))
 
     return per_corpus(evidence, "scaling", [below, above], ask)
-
-
-def first_crossing(x: np.ndarray, gap: np.ndarray) -> float:
-    """Return x where ``gap`` last turns from negative to positive (linear interpolation), or NaN."""
-    turns = np.flatnonzero((gap[:-1] < 0) & (gap[1:] >= 0))
-    if not len(turns):
-        return math.nan
-    i = int(turns[-1])
-    return float(x[i] - gap[i] * (x[i + 1] - x[i]) / (gap[i + 1] - gap[i]))

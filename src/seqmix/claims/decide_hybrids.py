@@ -1,24 +1,27 @@
 """Deciders about stacks of attention and DeltaNet layers: counts, ranks, shapes.
 
 Arms are named by their number of attention layers of twelve (``hybrid_<k>``, positions as in the public code behind
-document 2). Counts are compared within a seed. Ranks and minima come from draws of the arm means (Student, each arm
+document 2). Counts are compared within a seed. Places of minima come from draws of the arm means (Student, each arm
 with its own spread: spreads differ by architecture, so they are never pooled).
 """
+
+import math
 
 import numpy as np
 import pandas as pd
 
+from seqmix.analysis import shape
+from seqmix.analysis.compare import holm
 from seqmix.claims import decision as d
 from seqmix.claims.decide_scaling import guard_learning_rate, per_corpus
 from seqmix.claims.decision import Decision, NotTested
-from seqmix.claims.effects import holm, of_seeds, one_sided
+from seqmix.claims.effects import of_seeds, one_sided
 from seqmix.claims.evidence import Evidence, scope
 
 __all__ = ["best_count", "best_of", "count_contrast", "count_slope", "pure_against_hybrids", "rank_last", "u_shape"]
 
 LAYERS = 12
 ALL = [f"hybrid_{k}" for k in range(LAYERS + 1)]
-DRAWS = 4000
 
 
 def by_count(evidence: Evidence, source: str, counts: list[int], seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -32,12 +35,9 @@ def by_count(evidence: Evidence, source: str, counts: list[int], seeds: int) -> 
     return wide, rows[rows["seed"].isin(wide.index)]
 
 
-def draws(wide: pd.DataFrame) -> np.ndarray:
-    """Return draws of the arm means, [DRAWS, arms]: mean + t(n - 1) times standard error, arms independent."""
-    rng = np.random.default_rng(0)
-    n = len(wide)
-    error = wide.std(ddof=1).to_numpy() / np.sqrt(n)
-    return wide.mean().to_numpy() + error * rng.standard_t(n - 1, size=(DRAWS, wide.shape[1]))
+def place_of_minimum(wide: pd.DataFrame) -> dict:
+    """Return where the lowest of the arm means lies, with interval and share of draws by count."""
+    return shape.argmin_interval(wide.columns.to_numpy(float), wide.to_numpy().T)
 
 
 def decided(effect, margin: float, text: str, unit: str, rows: pd.DataFrame) -> Decision:
@@ -70,14 +70,19 @@ def count_contrast(
     return per_corpus(evidence, "hybrids", [f"hybrid_{k}" for k in (*counts, *against)], ask)
 
 
+def change(wide: pd.DataFrame, counts: list[int]):
+    """Return the change of the loss over ``counts``: least-squares slope times range, over seeds."""
+    x = np.array(counts) - np.mean(counts)
+    return of_seeds((wide[counts].to_numpy() @ x) / (x @ x) * (counts[-1] - counts[0]))
+
+
 def count_slope(evidence: Evidence, first: int, last: int, margin: float = 0.02, seeds: int = 3) -> Decision:
     """Does the loss rise from ``first`` to ``last`` attention layers by more than ``margin`` nats (slope x range)?"""
     counts = list(range(first, last + 1))
 
     def ask(source: str) -> Decision:
         wide, rows = by_count(evidence, source, counts, seeds)
-        x = np.array(counts) - np.mean(counts)
-        effect = of_seeds((wide.to_numpy() @ x) / (x @ x) * (last - first))
+        effect = change(wide, counts)
         text = (
             f"From {first} to {last} attention layers the loss changes by "
             f"{d.interval(effect.estimate, effect.lo, effect.hi, 'nats')}."
@@ -111,12 +116,11 @@ def best_of(evidence: Evidence, count: int, seeds: int = 3) -> Decision:
 
     def ask(source: str) -> Decision:
         wide, rows = by_count(evidence, source, list(range(LAYERS + 1)), seeds)
-        best = draws(wide).argmin(axis=1)
-        p = float((best == count).mean())
-        share = np.bincount(best, minlength=LAYERS + 1) / DRAWS
-        close = [k for k in np.argsort(-share) if share[k] >= 0.05]
-        tests = holm([one_sided((wide[count] - wide[k]).to_numpy()) for k in wide.columns if k != count])
-        beaten = sum(v < 0.05 for v in tests)
+        share = place_of_minimum(wide)["share"]
+        p = share[count]
+        close = [k for k in wide.columns if share[k] >= 0.05]
+        tests = holm({k: one_sided((wide[count] - wide[k]).to_numpy()) for k in wide.columns if k != count})
+        beaten = sum(v < 0.05 for v in tests.values())
         verdict = d.SUPPORTED if p >= 0.95 else d.REFUTED if p < 0.05 and beaten else d.CLOSE
         text = (
             f"Probability that {words([count])} are best: {p:.2f}; {beaten} stacks are better (5 %, "
@@ -134,8 +138,8 @@ def best_count(evidence: Evidence, claimed: int, low: int, high: int, seeds: int
 
     def ask(source: str) -> Decision:
         wide, rows = by_count(evidence, source, list(range(LAYERS + 1)), seeds)
-        lo, hi = np.quantile(draws(wide).argmin(axis=1), [0.025, 0.975], method="inverted_cdf")
-        estimate = int(wide.mean().idxmin())
+        found = place_of_minimum(wide)
+        estimate, lo, hi = int(found["estimate"]), math.floor(found["low"]), math.ceil(found["high"])
         inside = low <= lo and hi <= high
         verdict = d.SUPPORTED if inside else d.REFUTED if not lo <= claimed <= hi else d.CLOSE
         text = (
@@ -152,9 +156,10 @@ def rank_last(evidence: Evidence, count: int, margin: float = 0.02, seeds: int =
 
     def ask(source: str) -> Decision:
         wide, rows = by_count(evidence, source, list(range(LAYERS + 1)), seeds)
-        p = float((draws(wide).argmax(axis=1) == count).mean())
+        p = place_of_minimum(-wide)["share"][count]
         others = [k for k in wide.columns if k != count]
-        worse = sum(v < 0.05 for v in holm([one_sided((wide[k] - wide[count] - margin).to_numpy()) for k in others]))
+        tests = holm({k: one_sided((wide[k] - wide[count] - margin).to_numpy()) for k in others})
+        worse = sum(v < 0.05 for v in tests.values())
         rank = int(wide.mean().rank()[count])
         verdict = d.SUPPORTED if p >= 0.95 else d.REFUTED if worse >= 2 else d.CLOSE
         text = (
@@ -170,29 +175,29 @@ def rank_last(evidence: Evidence, count: int, margin: float = 0.02, seeds: int =
 def u_shape(evidence: Evidence, margin: float = 0.02, seeds: int = 3) -> Decision:
     """Does the loss fall with the count up to a break and rise after it (two-lines test, Simonsohn 2018)?
 
-    The break is the count with the lowest mean loss, at least two counts from either end; each side is a line within a
-    seed, its change over the side tested over seeds.
+    Refuted where one line suffices, or where both halves are flat within ``margin`` nats.
     """
 
     def ask(source: str) -> Decision:
         counts = list(range(LAYERS + 1))
         wide, rows = by_count(evidence, source, counts, seeds)
-        turn = int(np.clip(wide.mean().idxmin(), 2, LAYERS - 2))
-        sides = []
-        for side in (counts[: turn + 1], counts[turn:]):
-            x = np.array(side) - np.mean(side)
-            sides.append(of_seeds((wide[side].to_numpy() @ x) / (x @ x) * (side[-1] - side[0])))
-        left, right = sides
-        flat = all(-margin < side.lo and side.hi < margin for side in sides)
-        verdict = (
-            d.SUPPORTED if left.hi < 0 < right.lo else d.REFUTED if left.lo > 0 or right.hi < 0 or flat else d.CLOSE
-        )
+        found = shape.two_lines(counts, wide.to_numpy().T)
+        halves = [change(wide, counts[: LAYERS // 2 + 1]), change(wide, counts[LAYERS // 2 :])]
+        flat = all(-margin < side.lo and side.hi < margin for side in halves)
+        verdict = {"U": d.SUPPORTED, "falls": d.REFUTED, "rises": d.REFUTED}.get(found["conclusion"], d.CLOSE)
+        verdict = d.REFUTED if flat and verdict != d.SUPPORTED else verdict
+        sides = [(name, found.get(key)) for name, key in (("before", "left"), ("after", "right"))]
+        said = [
+            f"{d.interval(side['slope'], side['low'], side['high'], 'nats a layer', 4)} {name} it"
+            for name, side in sides
+            if side
+        ]
         text = (
-            f"Break at {turn} attention layers: the loss changes by "
-            f"{d.interval(left.estimate, left.lo, left.hi, 'nats')} before it and by "
-            f"{d.interval(right.estimate, right.lo, right.hi, 'nats')} after it."
+            f"Two-lines test: {found['conclusion']}, lowest mean at {words([int(found['break'])])}; "
+            f"slopes {d.listing(said)}."
         )
-        return Decision(verdict, text, right.estimate, right.lo, right.hi, "nats after the break",
-                        tuple(rows["run_id"]), right.seeds, scope(rows))  # fmt: skip
+        right = found.get("right") or {"slope": math.nan, "low": math.nan, "high": math.nan}
+        return Decision(verdict, text, right["slope"], right["low"], right["high"], "nats a layer after the break",
+                        tuple(rows["run_id"]), len(wide), scope(rows))  # fmt: skip
 
     return per_corpus(evidence, "hybrids", ALL, ask)

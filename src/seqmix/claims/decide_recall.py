@@ -3,12 +3,11 @@
 A run has solved a delay if it names 95 % of the held-out answers. A run that diverged has not.
 """
 
-import math
-
 import numpy as np
 import pandas as pd
 from scipy.special import bdtr, betaincinv
 
+from seqmix.analysis import survival
 from seqmix.claims import decision as d
 from seqmix.claims.decision import Decision, NotTested
 from seqmix.claims.effects import of_seeds
@@ -152,21 +151,31 @@ def median_interval(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def steps_to_recall(evidence: Evidence, arm: str, delay: int, limit: float, nats: float = 0.2) -> Decision:
-    """Is the median number of steps until the loss is below ``nats`` under ``limit``? Never counts as infinite."""
+    """Is the median number of steps until the loss is below ``nats`` under ``limit``? Never is later than all."""
     runs = at_delay(final_accuracy(evidence, "first_token", [arm], 3), delay)
-    curves = evidence.joined("curves", runs, ["seed"])
-    first = curves[curves["loss"] <= nats].groupby("run_id")["step"].min()
-    best = runs.assign(at=runs["run_id"].map(first).fillna(math.inf))
-    medians = best.groupby("lr")["at"].median()
-    rows = best[best["lr"] == medians.idxmin()]
-    middle, lo, hi = median_interval(rows["at"].to_numpy(float))
+    curves = evidence.joined("curves", runs, ["lr"])
+    first = {
+        run: survival.steps_to(c["step"], c["loss"], nats) for run, c in curves.sort_values("step").groupby("run_id")
+    }
+    runs = runs[runs["run_id"].isin(first)]
+    by_rate = {
+        lr: survival.median_steps(*zip(*(first[run] for run in cell["run_id"]), strict=True))
+        for lr, cell in runs.groupby("lr")
+    }
+    if not by_rate:
+        raise NotTested(f"no curves of {arm} at a delay of {delay}")
+    best = min(by_rate, key=lambda lr: (by_rate[lr]["median"], -by_rate[lr]["runs"]))
+    found, rows = by_rate[best], runs[runs["lr"] == best]
+    if found["runs"] < 6:
+        raise NotTested(f"an interval of a median needs 6 seeds, there are {found['runs']}")
+    middle, lo, hi = found["median"], found["low"], found["high"]
     verdict = d.SUPPORTED if hi < limit else d.REFUTED if lo > limit else d.CLOSE
-    count = len(rows)
     text = (
         f"{arm} needs a median of {d.number(middle, 0)} steps (95 % interval {d.number(lo, 0)} to {d.number(hi, 0)}, "
-        f"{count} seeds) to recall at a delay of {delay}; evaluations are log-spaced, so this is an upper bound."
+        f"{found['reached']} of {found['runs']} seeds get there) to recall at a delay of {delay}; evaluations are "
+        "log-spaced, so this is an upper bound."
     )
-    return Decision(verdict, text, middle, lo, hi, "steps", tuple(rows["run_id"]), count, scope(rows))
+    return Decision(verdict, text, middle, lo, hi, "steps", tuple(rows["run_id"]), found["runs"], scope(rows))
 
 
 def mqar_difference(evidence: Evidence, more: str, less: str, margin: float = 0.05, seeds: int = 3) -> Decision:

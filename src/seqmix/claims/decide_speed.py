@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from seqmix.analysis import complexity as growth
 from seqmix.claims import decision as d
 from seqmix.claims.decide_recall import median_interval
 from seqmix.claims.decision import Decision, NotTested
@@ -118,36 +119,43 @@ def advantage_grows(evidence: Evidence, faster: str, slower: str, mode: str, min
 
 
 def complexity(
-    evidence: Evidence, arm: str, mode: str, low: float, high: float = math.inf, longest: int = 4
+    evidence: Evidence, arm: str, mode: str, low: float, high: float = math.inf, doublings: float = 4
 ) -> Decision:
-    """Is the exponent of time in length between ``low`` and ``high``? Over the ``longest`` lengths, a slope a round.
+    """Is the exponent of time in length between ``low`` and ``high`` over the last ``doublings`` of the length?
 
-    Prefill: time of reading the whole sequence. Decode: time of one further token against the context.
+    Prefill: time of reading the whole sequence. Decode: time of one further token against the context. Where enough
+    lengths were timed the share of the quadratic term at the longest is said too.
     """
     rows = timings(evidence, [arm], [mode], matched=False)
     parts = []
     for key, cell in rows.groupby(MACHINE):
-        # one measurement can hold several batches: keep the largest number of lengths at one batch
+        # one measurement can hold several batches: keep the one with the most lengths
         batch = cell.groupby("batch_size")["length"].nunique().idxmax()
         cell = cell[cell["batch_size"] == batch]
-        wide = np.log(cell.pivot_table(index="repeat", columns="length", values="seconds", aggfunc="median")).dropna()
-        wide = wide.iloc[:, -longest:]
-        if wide.shape[1] < 3 or len(wide) < 3:
+        wide = cell.pivot_table(index="length", columns="repeat", values="seconds", aggfunc="median").dropna(axis=1)
+        if len(wide) < 3 or wide.shape[1] < 3:
             continue
-        effect = of_seeds([ordinary_slope(np.log(wide.columns.to_numpy(float)), row) for row in wide.to_numpy()])
-        inside = low < effect.lo and effect.hi < high
-        outside = effect.hi < low or effect.lo > high
+        lengths, times = wide.index.to_numpy(float), wide.to_numpy()
+        try:
+            found = growth.exponent(lengths, times, doublings=doublings)
+        except ValueError:
+            continue
+        inside = low < found["low"] and found["high"] < high
+        outside = found["high"] < low or found["low"] > high
         verdict = d.SUPPORTED if inside else d.REFUTED if outside else d.CLOSE
+        share = growth.two_terms(lengths, times, draws=200)["quadratic_share"][-1] if len(wide) >= 4 else None
         text = (
             f"The {mode} time of {arm} goes with the length to the power "
-            f"{d.interval(effect.estimate, effect.lo, effect.hi, '', 2)} from T = {int(wide.columns[0])} to "
-            f"{int(wide.columns[-1])}."
+            f"{d.interval(found['exponent'], found['low'], found['high'], '', 2)} from T = "
+            f"{found['lengths'][0]:.0f} to "
+            f"{found['lengths'][1]:.0f}"
+            + (f"; the quadratic term makes up {share['share']:.0%} of the longest." if share else ".")
         )
-        parts.append(Decision(verdict, text, effect.estimate, effect.lo, effect.hi, "power of the length",
-                              tuple(sorted(cell["run_id"].unique())), effect.seeds, where(cell),
+        parts.append(Decision(verdict, text, found["exponent"], found["low"], found["high"], "power of the length",
+                              tuple(sorted(cell["run_id"].unique())), wide.shape[1], where(cell),
                               str(key[0])))  # fmt: skip
     if not parts:
-        raise NotTested("three lengths with three rounds each are needed")
+        raise NotTested(f"three lengths within {doublings:g} doublings, three rounds each, are needed")
     return d.all_of(parts)
 
 

@@ -1,12 +1,11 @@
 """Further deciders about stacks: where the attention layers stand, learning rates, longer training."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 
+from seqmix.analysis.shape import kendall
 from seqmix.claims import decision as d
-from seqmix.claims.decide_hybrids import DRAWS, LAYERS, decided, draws
+from seqmix.claims.decide_hybrids import LAYERS, decided
 from seqmix.claims.decide_scaling import per_corpus
 from seqmix.claims.decision import Decision, NotTested
 from seqmix.claims.effects import of_seeds
@@ -37,7 +36,8 @@ def placed(evidence: Evidence, places: list[str], source: str, seeds: int) -> tu
     """Return losses [(count, seed), place] for the counts that have every place, and the runs behind them."""
     rows = evidence.runs("hybrids", source=source, tokens="common")
     rows = rows.assign(place=rows["pattern"].map(place_of), count=rows["pattern"].str.count("A"))
-    rows = rows[rows["place"].isin(places) & rows["conv"].fillna("").str.contains("D")]
+    # where most layers are attention, its place has little meaning
+    rows = rows[rows["place"].isin(places) & rows["conv"].str.contains("D") & (rows["count"] <= LAYERS // 2)]
     wide = rows.groupby(["count", "seed", "place"])["loss"].mean().unstack("place").reindex(columns=places).dropna()
     kept = [k for k, cell in wide.groupby(level="count") if len(cell) >= seeds]
     if not kept:
@@ -149,10 +149,14 @@ def lr_optimum(evidence: Evidence, higher: str, lower: str, octaves: float = 0.5
     return per_corpus(evidence, "hybrids", [higher, lower], ask, sweeps or None)
 
 
-def kendall(a: np.ndarray, b: np.ndarray) -> float:
-    """Return Kendall's tau of two rows of losses (ties count as zero)."""
-    pairs = itertools.combinations(range(len(a)), 2)
-    return float(np.mean([np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]) for i, j in pairs]))
+DRAWS = 1000
+
+
+def draws(wide: pd.DataFrame, seed: int) -> np.ndarray:
+    """Return draws of the arm means, [DRAWS, arms]: Student noise of each arm's own seeds."""
+    n = len(wide)
+    error = wide.std(ddof=1).to_numpy() / np.sqrt(n)
+    return wide.mean().to_numpy() + error * np.random.default_rng(seed).standard_t(n - 1, size=(DRAWS, wide.shape[1]))
 
 
 def ranking_holds(evidence: Evidence, margin: float = 0.5, seeds: int = 2, min_arms: int = 4) -> Decision:
@@ -175,8 +179,7 @@ def ranking_holds(evidence: Evidence, margin: float = 0.5, seeds: int = 2, min_a
         short_, long_ = (table[arms].dropna() for table in tables)
         if min(len(short_), len(long_)) < 2:
             raise NotTested("two seeds complete at both training lengths are needed")
-        one, two = draws(short_), draws(long_)[np.random.default_rng(1).permutation(DRAWS)]
-        taus = [kendall(a, b) for a, b in zip(one[:1000], two[:1000], strict=True)]
+        taus = [kendall(a, b) for a, b in zip(draws(short_, 0), draws(long_, 1), strict=True)]
         estimate = kendall(short_.mean().to_numpy(), long_.mean().to_numpy())
         lo, hi = np.quantile(taus, [0.025, 0.975])
         text = (

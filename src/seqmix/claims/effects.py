@@ -1,7 +1,7 @@
 """Small statistics for deciders: an effect with its interval, clustered by seed.
 
 A seed is one independent repetition: everything measured within a seed (sizes, lengths, evaluation blocks) is averaged
-first, so that the interval speaks about new seeds. With three seeds a Student interval is wide; that is the truth.
+first, so that the interval speaks about new seeds. The statistics are those of ``seqmix.analysis.compare``.
 """
 
 import math
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
+from seqmix.analysis.compare import holm, over_seeds_and_blocks, paired
 from seqmix.claims.decision import NotTested
 
-__all__ = ["Effect", "falls", "holm", "of_seeds", "ordinary_slope"]
+__all__ = ["Effect", "falls", "of_seeds", "of_seeds_and_blocks", "one_sided", "ordinary_slope"]
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,22 @@ class Effect:
     seeds: int
 
 
-def of_seeds(per_seed: np.ndarray | pd.Series, level: float = 0.95) -> Effect:
-    """Return mean and Student interval of one value a seed; raises NotTested for fewer than two seeds."""
+def of_seeds(per_seed: np.ndarray | pd.Series) -> Effect:
+    """Return mean and 95 % interval of one value a seed; raises NotTested for fewer than two seeds."""
     values = np.asarray(per_seed, float)
     if len(values) < 2 or not np.isfinite(values).all():
         raise NotTested(f"an interval needs two seeds or more with finite values; the tables have {len(values)}")
-    mean, se = float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
-    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * se
-    return Effect(mean, mean - half, mean + half, len(values))
+    found = paired(dict(enumerate(values)), dict.fromkeys(range(len(values)), 0.0))
+    return Effect(found.estimate, found.low, found.high, len(values))
+
+
+def of_seeds_and_blocks(values: pd.DataFrame, level: float = 0.95) -> Effect:
+    """Return mean and interval of ``values`` [seed, block], both random; raises NotTested below two seeds."""
+    array = values.to_numpy(float)
+    if len(array) < 2 or not np.isfinite(array).all():
+        raise NotTested(f"an interval needs two seeds or more with every block; the tables have {len(array)}")
+    found = over_seeds_and_blocks(array, level=level)
+    return Effect(found.estimate, found.low, found.high, len(array))
 
 
 def one_sided(per_seed: np.ndarray) -> float:
@@ -45,21 +54,11 @@ def one_sided(per_seed: np.ndarray) -> float:
     return float(stdtr(len(values) - 1, -values.mean() / se))
 
 
-def holm(p: list[float]) -> list[float]:
-    """Return Holm's adjusted p values (Holm 1979), in the order given."""
-    order = np.argsort(p)
-    adjusted, running = np.empty(len(p)), 0.0
-    for rank, i in enumerate(order):
-        running = max(running, (len(p) - rank) * p[i])
-        adjusted[i] = min(1.0, running)
-    return adjusted.tolist()
-
-
 def falls(ladder: pd.DataFrame) -> tuple[list[float], list[float]]:
     """Return Holm-adjusted p values of "falls" and of "rises" for every step of ``ladder`` [seed, size]."""
     steps = -np.diff(ladder.to_numpy(float), axis=1)
-    down = holm([one_sided(step) for step in steps.T])
-    return down, holm([one_sided(-step) for step in steps.T])
+    down, up = ({i: one_sided(side * step) for i, step in enumerate(steps.T)} for side in (1, -1))
+    return list(holm(down).values()), list(holm(up).values())
 
 
 def ordinary_slope(x: np.ndarray, y: np.ndarray) -> float:

@@ -35,6 +35,8 @@ class Evidence:
 
     tier: str
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    answered: dict[str, object] = field(default_factory=dict, compare=False)
+    """Decisions by question: several claims ask the same one."""
 
     @classmethod
     def read(cls, results: Path, tier: str) -> "Evidence":

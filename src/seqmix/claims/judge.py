@@ -1,5 +1,6 @@
 """From ledger and tables to verdicts. Everything is recomputed on every call; nothing is stored or typed in."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -106,11 +107,14 @@ def _ask(step: Step, claim: Claim, evidence: Evidence) -> Decision:
         return Decision(d.UNTESTED, f"Not judged: {QUICK}.", name=step.name)
     if claim.design.study and evidence.tier not in claim.design.tiers:
         return Decision(d.UNTESTED, f"The rule asks for the tier {d.listing(claim.design.tiers)}.", name=step.name)
-    try:
-        return DECIDERS[step.by](evidence, **step.given).named(step.name)
-    except NotTested as gap:
-        reason = str(gap)
-        return Decision(d.UNTESTED, f"{reason[:1].upper()}{reason[1:].rstrip('.')}.", name=step.name)
+    question = json.dumps([step.by, step.given], sort_keys=True)
+    if question not in evidence.answered:
+        try:
+            evidence.answered[question] = DECIDERS[step.by](evidence, **step.given)
+        except NotTested as gap:
+            reason = str(gap)
+            evidence.answered[question] = Decision(d.UNTESTED, f"{reason[:1].upper()}{reason[1:].rstrip('.')}.")
+    return evidence.answered[question].named(step.name)
 
 
 def judge(claim: Claim, evidence: Evidence) -> Verdict:
