@@ -19,7 +19,7 @@ from seqmix.paths import Paths
 
 __all__ = ["Study", "StudyError", "load", "names", "plan"]
 
-TEXT_SOURCES = {"stdlib", "folder", "prose"}
+TEXT_SOURCES = {"stdlib", "folder", "prose", "wikitext-103", "pg19", "tinystories", "fineweb-edu"}
 """Sources that ``source=`` and ``path=`` replace; synthetic sources and tasks stay what the study says."""
 
 TIERS = ("quick", "laptop", "gpu")
@@ -170,7 +170,7 @@ def _corpus(group: Group, source: str, path: str) -> dict[str, Any]:
     wanted = source or ("folder" if path else "")
     if not wanted or group.base.get("data", {}).get("source", "stdlib") not in TEXT_SOURCES:
         return {}
-    return {"data.source": wanted, "data.path": path}
+    return {"data.source": wanted, "data.path": str(Path(path).expanduser().absolute()) if path else ""}
 
 
 def _train_runs(group: Group, library: Library, labels: dict, request: dict, corpus: dict) -> list[RunConfig]:
