@@ -37,10 +37,10 @@ import importlib.util
 if importlib.util.find_spec("seqmix") is None:
     import pathlib, subprocess, sys
 
-    if not pathlib.Path("seqmix/pyproject.toml").is_file():
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", "REPOSITORY", "seqmix"], check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix[book,classroom]"], check=True)
-    sys.path.insert(0, str(pathlib.Path("seqmix/src").resolve()))"""
+    if not pathlib.Path("seqmix-study/pyproject.toml").is_file():
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", "REPOSITORY", "seqmix-study"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-study[classroom]"], check=True)
+    sys.path.insert(0, str(pathlib.Path("seqmix-study/src").resolve()))"""
 
 
 class LessonError(ValueError):
