@@ -97,31 +97,34 @@ def over_seeds(frame: pd.DataFrame, by: Sequence[str], value: str, level: float 
 
 
 def over_runs_and_blocks(
-    frame: pd.DataFrame, by: Sequence[str], value: str, level: float = 0.95, draws: int = 400
+    frame: pd.DataFrame, by: Sequence[str], value: str, level: float = 0.95, draws: int = 1000
 ) -> pd.DataFrame:
-    """Return mean, lo, hi, n (runs) of a context measure: bootstrap over seeds and evaluation blocks.
+    """Return mean, lo, hi, n (runs) of a context measure: errors between seeds and between blocks of windows.
 
-    The same blocks are drawn for every run and cell (they hold the same sequences), weighted by tokens.
+    Seeds: Student with the seeds' spread (one seed adds none); blocks: bootstrap, the same blocks for every cell
+    (they hold the same sequences), weighted by tokens. As in ``analysis.context``, bin by bin.
     """
     if not len(frame):
         return pd.DataFrame(columns=[*by, "mean", "lo", "hi", "n"])
-    rng = np.random.default_rng(0)
     blocks = np.sort(frame["block"].unique())
-    pick = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=draws)
+    weights = np.random.default_rng(0).multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=draws)
     rows = []
     for key, cell in frame.groupby(list(by), sort=True):
         total = cell.assign(total=cell[value] * cell["count"])
-        sums = total.pivot_table(index="run_id", columns="block", values="total", aggfunc="sum").reindex(columns=blocks)
-        counts = total.pivot_table(index="run_id", columns="block", values="count", aggfunc="sum").reindex(
-            columns=blocks
+        at = {"index": "run_id", "columns": "block", "aggfunc": "sum", "fill_value": 0}
+        s, c = (
+            total.pivot_table(values=name, **at).reindex(columns=blocks, fill_value=0).to_numpy(float)
+            for name in ("total", "count")
         )
-        s, c = sums.fillna(0).to_numpy(float), counts.fillna(0).to_numpy(float)
-        each = (pick @ s.T) / np.maximum(pick @ c.T, 1e-9)  # [draws, runs]
-        seeds = rng.integers(0, len(s), size=(draws, len(s)))
-        boot = np.take_along_axis(each, seeds, axis=1).mean(1)
-        lo, hi = np.quantile(boot, [(1 - level) / 2, (1 + level) / 2])
-        mean = float((s.sum(1) / np.maximum(c.sum(1), 1e-9)).mean())
-        rows.append({**dict(zip(by, key, strict=True)), "mean": mean, "lo": lo, "hi": hi, "n": len(s)})
+        each = s.sum(1) / np.maximum(c.sum(1), 1e-9)
+        pooled = (weights @ s.sum(0)) / np.maximum(weights @ c.sum(0), 1e-9) - s.sum() / max(c.sum(), 1e-9)
+        out = each.mean() + pooled * np.sqrt(len(blocks) / max(len(blocks) - 1, 1))
+        if len(each) > 1:
+            rng = np.random.default_rng(1)
+            out = out + rng.standard_t(len(each) - 1, draws) * each.std(ddof=1) / np.sqrt(len(each))
+        lo, hi = np.quantile(out, [(1 - level) / 2, (1 + level) / 2])
+        row = {"mean": each.mean(), "lo": lo, "hi": hi, "n": len(each)}
+        rows.append({**dict(zip(by, key, strict=True)), **row})
     return pd.DataFrame(rows)
 
 

@@ -7,10 +7,12 @@ model, so that differences between models are paired.
 import numpy as np
 import pandas as pd
 
-from seqmix.figures.common import Drawn, Tables, human, over_runs_and_blocks, over_seeds
-from seqmix.figures.draw import label, labels, lines_by_source, nothing, rows_by_arm
+from seqmix.analysis import context as analysis
+from seqmix.figures.common import Drawn, Tables, human, listing, over_runs_and_blocks, over_seeds
+from seqmix.figures.draw import label, labels, lines_by_source, log_axis, nothing, panels, rows_by_arm
+from seqmix.figures.style import look
 
-__all__ = ["by_age", "by_index", "by_training_length", "late_slopes", "shuffled", "truncated"]
+__all__ = ["by_age", "by_index", "by_training_length", "late_slopes", "plateau_index", "shuffled", "truncated"]
 
 ABOUT = ["source", "arm", "seed", "params_non_embedding", "seq_len"]
 SAME_SIZE = 0.06
@@ -122,48 +124,94 @@ def by_age(tables: Tables) -> Drawn:
     return Drawn(name, figure, summary.rename(columns={"middle": "age"}), alt)
 
 
-def slopes(tables: Tables, value: str = "loss", kind: str = "all", octave: int = 0) -> pd.DataFrame:
-    """Return the change of ``value`` over an octave of the window a run and block, [T/2, T] for ``octave`` 0.
-
-    Loss at later positions minus loss one octave earlier; negative: still improving. For all runs, every size.
-    """
-    rows = measured(tables, "index", kind, tables.main.drop_duplicates("run_id"))
-    rows = rows.dropna(subset=[value])
+def curves(tables: Tables, measure: str, kind: str = "all") -> dict[tuple, analysis.Curve]:
+    """Return (source, T, arm, size) -> curve over bins, for every architecture, size and window of the main runs."""
+    rows = measured(tables, measure, kind, tables.main.drop_duplicates("run_id"))
     if not len(rows):
-        return pd.DataFrame(columns=[*ABOUT, "run_id", "block", "change", "count"])
-    top = rows["seq_len"] / 2.0**octave
-    late = rows[(rows["lo"] > top * 0.45) & (rows["hi"] - 1 <= top * 1.05)]
-    early = rows[(rows["lo"] > top * 0.225) & (rows["hi"] - 1 <= top * 0.525)]
-    keys = [*ABOUT, "run_id", "block"]
+        return {}
+    rows = rows.assign(size=rung(rows["params_non_embedding"]))
+    return {
+        key: analysis.Curve.from_rows(cell)
+        for key, cell in rows.groupby(["source", "seq_len", "arm", "size"])
+        if cell["run_id"].nunique() == cell["seed"].nunique()
+    }
 
-    def mean(part: pd.DataFrame) -> pd.DataFrame:
-        total = part.assign(total=part[value] * part["count"]).groupby(keys)[["total", "count"]].sum()
-        return (total["total"] / total["count"]).rename("mean").to_frame().join(total["count"]).reset_index()
 
-    both = mean(late).merge(mean(early).drop(columns="count"), on=keys, suffixes=("", "_early"))
-    return both.assign(change=both["mean"] - both["mean_early"])[[*keys, "change", "count"]]
+def slopes(tables: Tables, kind: str = "all") -> pd.DataFrame:
+    """Return the change of the loss over the last octave of the window, a row a model; "Bayes" where it is known."""
+    rows = []
+    for (source, window, arm, size), curve in curves(tables, "index", kind).items():
+        cell = {"source": source, "seq_len": window, "arm": arm, "size": size, "n": len(curve.seeds)}
+        lines = {"loss": cell, "bayes": cell | {"arm": "Bayes", "size": 0}}
+        for what, row in lines.items():
+            if what == "loss" or np.isfinite(curve.floor).all():
+                found = analysis.late_slope(curve, what=what)
+                rows.append(row | {"mean": found["slope"], "lo": found["low"], "hi": found["high"]})
+    columns = ["source", "seq_len", "arm", "size", "n", "mean", "lo", "hi"]
+    data = pd.DataFrame(rows, columns=columns).drop_duplicates(columns[:4])
+    return data.sort_values(["source", "seq_len", "mean"]).reset_index(drop=True)
+
+
+def named(data: pd.DataFrame) -> pd.DataFrame:
+    """Add the name of a row of a dot plot: architecture, size, corpus, window."""
+    size = data["size"].map(lambda n: f", {human(n)}" if n else "")
+    text = data["arm"].map(label) + size + ", " + data["source"] + ", T = " + data["seq_len"].astype(str)
+    return data.assign(name=text)
 
 
 def late_slopes(tables: Tables, kind: str = "all") -> Drawn:
     """Change of the loss over the last octave of the window, by architecture and size; Bayes beside it."""
-    name, each = f"fig-context-late-{kind}", slopes(tables, kind=kind)
-    if not len(each):
+    name, data = f"fig-context-late-{kind}", slopes(tables, kind)
+    if not len(data):
         return nothing(name, f"loss by index was not measured for tokens of kind {kind}")
-    each = each.assign(size=rung(each["params_non_embedding"]))
-    best = slopes(tables, "bayes", kind)
-    best = best.assign(arm="Bayes", size=0) if len(best) else best
-    by = ["source", "seq_len", "arm", "size"]
-    data = over_runs_and_blocks(pd.concat([each, best]), by, "change")
-    data["name"] = [
-        f"{label(r.arm)}{f', {human(r.size)}' if r.size else ''}, {r.source}, T = {r.seq_len}"
-        for r in data.itertuples()
-    ]
+    data = named(data)
     figure = rows_by_arm(data, "change of the loss over the last octave of the window (nats)")
     figure.axes[0].axvline(0, color="0.3", lw=1)
-    improving = data[data["hi"] < 0]
+    improving = data[data["hi"] < analysis.IMPROVES]
     alt = (
         f"Change of the loss from the second quarter to the second half of the window for {labels(data['arm'])}; "
-        f"negative means still improving. The interval lies below zero in {len(improving)} of {len(data)} rows."
+        f"negative means still improving. The interval lies below {analysis.IMPROVES} in {len(improving)} of "
+        f"{len(data)} rows."
+    )
+    return Drawn(name, figure, data, alt)
+
+
+def plateaus(tables: Tables, kind: str = "all") -> pd.DataFrame:
+    """Return from which index on each model's loss is flat: certified, estimated (nan: not within the window)."""
+    rows = []
+    for (source, window, arm, size), curve in curves(tables, "index", kind).items():
+        try:
+            found = analysis.plateau(curve)
+        except ValueError:
+            continue  # a window so short that no bin lies before its last octave
+        row = {"source": source, "seq_len": window, "arm": arm, "size": size, "n": len(curve.seeds)}
+        rows.append(row | {name: found[name] or np.nan for name in ("index", "estimate")})
+    columns = ["source", "seq_len", "arm", "size", "n", "index", "estimate"]
+    return pd.DataFrame(rows, columns=columns).astype({"index": float, "estimate": float})
+
+
+def plateau_index(tables: Tables) -> Drawn:
+    """The token index from which the loss is flat within the tolerance: estimate and what can be certified."""
+    name, data = "fig-context-plateau", plateaus(tables)
+    if not len(data):
+        return nothing(name, "loss by index was not measured, or the windows are too short for a plateau")
+    data = named(data).sort_values(["source", "seq_len", "estimate"]).reset_index(drop=True)
+    figure, (axis,) = panels(1, 8.6, max(2.2, 0.36 * len(data) + 1))
+    for height, row in enumerate(data.itertuples()):
+        shape, end = look(row.arm), row.seq_len
+        axis.plot([8, end], [height, height], color="0.85", lw=1)
+        axis.plot(row.estimate, height, marker=shape.marker, mfc="none", mec=shape.colour, ls="")
+        axis.plot(row.index, height, marker=shape.marker, color=shape.colour, ls="")
+        if np.isnan(row.index):
+            axis.plot(end, height, marker=">", color=shape.colour, ls="")
+    axis.set_yticks(range(len(data)), data["name"])
+    axis.set_ylim(len(data) - 0.4, -0.6)
+    log_axis(axis, "x", f"index from which the loss is flat within {analysis.TOLERANCE} nats")
+    found = [f"{row.name} at {row.index:.0f}" for row in data.itertuples(index=False) if np.isfinite(row.index)]
+    said = f"Certified: {listing(found)}" if found else "No plateau is certified"
+    alt = (
+        "Token index from which the loss stays flat: filled where it is certified, open where it is only estimated, an "
+        f"arrow where no plateau is certified before the last octave. {said}."
     )
     return Drawn(name, figure, data, alt)
 

@@ -6,8 +6,8 @@ of the pattern itself, never of a name.
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from seqmix.analysis import compare
 from seqmix.figures.common import Drawn, Tables, human, over_runs_and_blocks, over_seeds
 from seqmix.figures.draw import (
     end_labels,
@@ -20,7 +20,7 @@ from seqmix.figures.draw import (
     trend,
     view,
 )
-from seqmix.figures.style import PALETTE, look, order
+from seqmix.figures.style import PALETTE, look
 
 __all__ = ["best_set", "by_count", "by_length", "controls", "placement", "recall_by_count", "speed_by_count"]
 
@@ -138,24 +138,9 @@ def controls(tables: Tables) -> Drawn:
     return Drawn(name, figure, data, f"Pure stacks with and without short convolution, and the best hybrid. {said}.")
 
 
-def separable(runs: pd.DataFrame, value: str = "value", level: float = 0.05) -> pd.DataFrame:
-    """Compare every arm of one corpus with the lowest mean: difference, Welch p (one-sided), Holm, and membership.
-
-    ``in_set``: not separable from the best at ``level``. With one seed an arm nothing is separable.
-    """
-    groups = {arm: cell[value].to_numpy(float) for arm, cell in runs.groupby("arm")}
-    best = min(groups, key=lambda arm: groups[arm].mean())
-    rows = []
-    for arm in order(groups):
-        each, low = groups[arm], groups[best]
-        p = 1.0
-        if arm != best and min(len(each), len(low)) > 1:
-            p = float(stats.ttest_ind(each, low, equal_var=False, alternative="greater").pvalue)
-        rows.append({"arm": arm, "difference": each.mean() - low.mean(), "p": p, "seeds": len(each)})
-    table = pd.DataFrame(rows).sort_values("p").reset_index(drop=True)
-    tests = len(table) - 1
-    holm = np.maximum.accumulate(table["p"] * np.maximum(tests - np.arange(len(table)), 1)).clip(upper=1)
-    return table.assign(p_holm=holm, in_set=holm > level, best=table["arm"] == best).sort_values("difference")
+def separable(runs: pd.DataFrame, value: str = "value") -> dict:
+    """Return ``analysis.compare.best_set`` of one corpus: which stacks no other one is shown to be below."""
+    return compare.best_set({arm: cell.set_index("seed")[value].to_dict() for arm, cell in runs.groupby("arm")})
 
 
 def best_set(tables: Tables) -> Drawn:
@@ -165,8 +150,12 @@ def best_set(tables: Tables) -> Drawn:
         return nothing(name, "no finished stack of mixed layers")
     means, parts = over_seeds(runs, ["source", "arm"], "value"), []
     for source, cell in runs.groupby("source"):
-        tested = separable(cell)[["arm", "p_holm", "in_set"]]
-        parts.append(means[means["source"] == source].merge(tested, on="arm").sort_values("mean"))
+        if cell["arm"].nunique() > 1:
+            found, here = separable(cell), means[means["source"] == source].sort_values("mean")
+            extra = {"in_set": here["arm"].isin(found["set"]), "p_leaves": here["arm"].map(found["p_leaves"])}
+            parts.append(here.assign(**extra, first_share=here["arm"].map(found["first_share"])))
+    if not parts:
+        return nothing(name, "a single stack: nothing to compare")
     data = pd.concat(parts)
     mark = data["in_set"].map({True: "● ", False: ""})
     data = data.assign(name=mark + data["arm"].map(label) + ", " + data["source"])

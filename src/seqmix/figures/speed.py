@@ -7,6 +7,8 @@ interleaved schedule, so that a machine that slows down for a while slows both s
 import numpy as np
 import pandas as pd
 
+from seqmix.analysis import crossover as analysis
+from seqmix.analysis.crossover import Crossover
 from seqmix.figures.common import Drawn, Tables, human, listing, seconds
 from seqmix.figures.draw import end_labels, label, labels, lines_by_source, log_axis, look, nothing, panels, rows_by_arm
 from seqmix.figures.style import order
@@ -101,31 +103,21 @@ def paired_ratios(tables: Tables, mode: str, reference: str = REFERENCE) -> pd.D
     return ratio.stack().rename("ratio").reset_index()[["arm", "length", "repeat", "ratio"]]
 
 
-def crossover(tables: Tables, mode: str, arm: str, draws: int = 400) -> dict:
-    """Return the length at which ``arm`` and the reference take equal time: length, lo, hi, and which is faster where.
-
-    Interpolated linearly in the logarithms; bootstrap over rounds. ``length`` is nan when the sign never changes.
-    """
-    each = paired_ratios(tables, mode)
-    wide = each[each["arm"] == arm].pivot_table(index="repeat", columns="length", values="ratio").dropna()
-    if not len(wide) or wide.shape[1] < 2:
-        return {"length": np.nan, "lo": np.nan, "hi": np.nan, "short": np.nan, "long": np.nan}
-    x, logs = np.log(wide.columns.to_numpy(float)), np.log(wide.to_numpy())
-    pick = np.random.default_rng(0).integers(0, len(logs), (draws, len(logs)))
-    zeros = [_zero(x, np.median(logs[rows], axis=0)) for rows in pick]
-    at = _zero(x, np.median(logs, axis=0))
-    found = np.array([z for z in zeros if np.isfinite(z)])
-    lo, hi = np.quantile(found, [0.025, 0.975]) if len(found) > 0.95 * draws else (np.nan, np.nan)
-    middle = np.exp(np.median(logs, axis=0))
-    return {"length": at, "lo": lo, "hi": hi, "short": float(middle[0]), "long": float(middle[-1])}
+def by_round(tables: Tables, mode: str, arm: str) -> pd.DataFrame:
+    """Return seconds of one arm, [lengths, rounds], of the rounds that are complete."""
+    rows = timed(tables, mode)
+    rows = rows[rows["arm"] == arm] if len(rows) else pd.DataFrame(columns=["length", "repeat", "seconds"])
+    return rows.pivot_table(index="length", columns="repeat", values="seconds").dropna(axis=1)
 
 
-def _zero(x: np.ndarray, y: np.ndarray) -> float:
-    change = np.flatnonzero(np.sign(y[:-1]) * np.sign(y[1:]) < 0)
-    if not len(change):
-        return np.nan
-    i = change[-1]
-    return float(np.exp(x[i] - y[i] * (x[i + 1] - x[i]) / (y[i + 1] - y[i])))
+def crossover(tables: Tables, mode: str, arm: str) -> Crossover | None:
+    """Return the length at which ``arm`` and the reference take equal time; None with fewer than two lengths."""
+    first, second = (by_round(tables, mode, name) for name in (arm, REFERENCE))
+    if len(first) < 2 or not first.index.equals(second.index):
+        return None
+    names = (label(arm), label(REFERENCE))
+    x, times = first.index.to_numpy(float), (first.to_numpy(), second.to_numpy())
+    return analysis.crossover(x, *times, log_ratio=True, unit=" tokens", names=names)
 
 
 def ratios(tables: Tables) -> Drawn:

@@ -1,17 +1,16 @@
 """The context chapter in words, computed from its tables."""
 
-import pandas as pd
+import numpy as np
 
+from seqmix.analysis import context as analysis
+from seqmix.analysis.context import IMPROVES, TOLERANCE
 from seqmix.figures.common import Tables, human, listing, over_runs_and_blocks
-from seqmix.figures.context import comparable, increase, measured, rung, slopes
+from seqmix.figures.context import comparable, curves, increase, measured, plateaus, slopes
 from seqmix.figures.draw import label
 from seqmix.figures.style import order
 from seqmix.words.common import beats_unigram, interval, lowest, scope
 
-__all__ = ["conclusions", "effective_length", "late", "limits", "shuffling", "utilisation"]
-
-DELTA = 0.02
-"""Nats below which a difference in loss counts as none (METHOD of the study, set before the results)."""
+__all__ = ["conclusions", "effective_length", "late", "limits", "plateau", "shuffling", "utilisation"]
 
 
 def conclusions(tables: Tables) -> list[str]:
@@ -23,29 +22,20 @@ def conclusions(tables: Tables) -> list[str]:
     return lines
 
 
-def _late(tables: Tables, kind: str, octave: int = 0) -> pd.DataFrame:
-    each = slopes(tables, kind=kind, octave=octave)
-    if not len(each):
-        return pd.DataFrame(columns=["source", "seq_len", "arm", "size", "mean", "lo", "hi", "n"])
-    each = each.assign(size=rung(each["params_non_embedding"]))
-    return over_runs_and_blocks(each, ["source", "seq_len", "arm", "size"], "change")
-
-
 def late(tables: Tables, kind: str = "all") -> list[str]:
     """Say for every model whether its loss still falls over the last octave of the window."""
-    lines = []
-    what = "" if kind == "all" else f" ({kind} tokens)"
-    for (source, window), cell in _late(tables, kind).groupby(["source", "seq_len"]):
+    lines, data = [], slopes(tables, kind)
+    for (source, window), cell in data[data["arm"] != "Bayes"].groupby(["source", "seq_len"]):
         falls, flat, open_ = [], [], []
         for arm in order(cell["arm"]):
             for row in cell[cell["arm"] == arm].itertuples():
                 name = f"{label(arm)} at {human(row.size)} ({interval(row.mean, row.lo, row.hi)})"
-                flatness = row.lo > -DELTA and row.hi < DELTA
-                (falls if row.hi < 0 and not flatness else flat if flatness else open_).append(name)
-        text = f"On {source}, T = {window}, from the second quarter to the second half of the window{what}"
+                flatness = row.lo > -TOLERANCE and row.hi < TOLERANCE
+                (flat if flatness else falls if row.hi < IMPROVES else open_).append(name)
+        text = f"On {source}, T = {window}, from the second quarter to the second half of the window"
         for names, said in (
             (falls, "the loss still falls for"),
-            (flat, f"the loss is flat within {DELTA} nats for"),
+            (flat, f"the loss is flat within {TOLERANCE} nats for"),
             (open_, "nothing is decided for"),
         ):
             text += f"; {said} {listing(names)}" if names else ""
@@ -53,49 +43,47 @@ def late(tables: Tables, kind: str = "all") -> list[str]:
     return lines
 
 
+def plateau(tables: Tables) -> list[str]:
+    """Say from which token index on each model's loss is certified to be flat."""
+    lines, data = [], plateaus(tables)
+    for (source, window), cell in data.groupby(["source", "seq_len"]):
+        parts = []
+        for arm in order(cell["arm"]):
+            for row in cell[cell["arm"] == arm].itertuples():
+                known = "not before the last octave" if np.isnan(row.index) else f"from {row.index:.0f} on"
+                parts.append(f"{label(arm)} at {human(row.size)} {known}")
+        said = f"flat within {TOLERANCE} nats of the last octave, with 95 % confidence"
+        lines.append(f"On {source}, T = {window}, {said}: {listing(parts)}.")
+    return lines
+
+
 def utilisation(tables: Tables, kind: str = "value") -> list[str]:
     """Say which share of what there was to gain late in the window each model gained (where Bayes is known)."""
-    lines = []
-    best = slopes(tables, "bayes", kind)
-    if not len(best):
-        return ["No corpus of this execution knows its optimal loss, so how much was left to gain is not known."]
-    truth = over_runs_and_blocks(best, ["source", "seq_len"], "change").set_index(["source", "seq_len"])
-    for (source, window), cell in _late(tables, kind).groupby(["source", "seq_len"]):
-        if (source, window) not in truth.index:
-            continue
-        bayes = truth.loc[(source, window)]
-        if bayes["hi"] > -DELTA:
-            lines.append(f"On {source}, T = {window}, there is nothing left to gain late: every model must be flat.")
-            continue
-        shares = []
-        for row in cell.itertuples():
-            share = [value / bayes["mean"] for value in (row.mean, row.hi, row.lo)]
-            shares.append(f"{label(row.arm)} at {human(row.size)} {interval(*share, digits=2)}")
-        lines.append(
-            f"On {source}, T = {window}, the optimal predictor gains {-bayes['mean']:.3f} nats on {kind} tokens over "
-            f"the last octave; share gained (1 is all of it): {listing(shares)}."
-        )
-    return lines
+    shares: dict[tuple, list[str]] = {}
+    for (source, window, arm, size), curve in curves(tables, "index", kind).items():
+        found = analysis.utilisation(curve)
+        if found["utilisation"] is None:
+            said = found["text"]
+        else:
+            said = interval(found["utilisation"], found["low"], found["high"], 2)
+        shares.setdefault((source, window), []).append(f"{label(arm)} at {human(size)}: {said}")
+    lines = [
+        f"On {source}, T = {window}, late gain on {kind} tokens over that of the optimal predictor (1 is all of it): "
+        f"{'; '.join(parts)}."
+        for (source, window), parts in shares.items()
+    ]
+    return lines or ["No corpus of this execution knows its optimal loss, so how much was left to gain is not known."]
 
 
 def effective_length(tables: Tables) -> list[str]:
-    """Say how many visible tokens bring each model within DELTA of its loss with the whole window."""
-    rows = increase(tables, "truncate")
-    if not len(rows):
-        return []
-    summary = over_runs_and_blocks(rows, ["source", "arm", "visible"], "rise")
-    lines = []
-    for source, cell in summary.groupby("source"):
-        parts = []
-        for arm in order(cell["arm"]):
-            inside = cell[(cell["arm"] == arm) & (cell["hi"] < DELTA)]["visible"]
-            top = cell[cell["arm"] == arm]["visible"].max()
-            reach = inside.min()
-            parts.append(f"{label(arm)} {int(reach)}" + (" (the whole window)" if reach == top else ""))
-        lines.append(
-            f"On {source}, visible tokens that come within {DELTA} nats of the whole window: {listing(parts)}."
-        )
-    return lines
+    """Say how many visible tokens bring each model within the tolerance of its loss with the whole window."""
+    parts: dict[tuple, list[str]] = {}
+    for (source, window, arm, size), curve in curves(tables, "truncate").items():
+        found = analysis.effective_context(curve)
+        whole = " (the whole window)" if found["length"] == window else ""
+        parts.setdefault((source, window), []).append(f"{label(arm)} at {human(size)} {found['length']}{whole}")
+    said = f"visible tokens that are certified to lose less than {TOLERANCE} nats against the whole window"
+    return [f"On {source}, T = {window}, {said}: {listing(names)}." for (source, window), names in parts.items()]
 
 
 def shuffling(tables: Tables) -> list[str]:

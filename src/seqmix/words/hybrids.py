@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from seqmix.analysis.shape import two_lines
 from seqmix.figures.common import Tables, human, listing, over_seeds, span
 from seqmix.figures.draw import label, labels
 from seqmix.figures.hybrids import LADDERS, PLACES, separable, stacks
@@ -19,15 +20,17 @@ def conclusions(tables: Tables) -> list[str]:
     """Say which stack has the lowest loss and how many cannot be told apart from it."""
     lines, runs = [*scope(tables), *beats_unigram(tables)], stacks(tables)
     for source, cell in runs.groupby("source") if len(runs) else ():
+        if cell["arm"].nunique() < 2:
+            continue
         tested = separable(cell)
-        best = tested.iloc[0]
-        inside = tested[tested["in_set"]]["arm"]
+        inside = tested["set"]
         counts = sorted(cell.loc[cell["arm"].isin(inside), "attention"].unique())
-        seeds = int(tested["seeds"].min())
-        why = f"{seeds} seeds a stack at the least; Welch tests, Holm's correction"
+        seeds = min(tested["seeds"].values())
+        why = f"{seeds} seeds a stack at the least; paired t-tests, Holm's correction"
         lines.append(
-            f"On {source}: the lowest mean is that of {label(best['arm'])}; {len(inside)} of {len(tested)} stacks are "
-            f"not separable from it ({why}): they have {listing(counts)} attention layers."
+            f"On {source}: the lowest mean is that of {label(tested['best'])}; {len(inside)} of "
+            f"{len(tested['means'])} stacks are not separable from the best ({why}): they have {listing(counts)} "
+            "attention layers."
         )
         order_ = cell.groupby("arm")["value"].mean().sort_values().index.tolist()
         for arm in ("hybrid_12", "hybrid_0"):
@@ -51,6 +54,7 @@ def sweet_spot(tables: Tables) -> list[str]:
             if len(pure):
                 both = pd.concat([middle, pure[["seed", "value"]].assign(arm="pure")])
                 lines.append(_difference(both, "few", "pure", f"On {source}, {counts} attention layers minus {end}"))
+        lines += _shape(source, ladder)
         most = int(ladder["n_layers"].max())
         high = ladder[(ladder["attention"] >= 5) & (ladder["attention"] < most)]
         slope = _slope(high)
@@ -61,6 +65,21 @@ def sweet_spot(tables: Tables) -> list[str]:
                 f"{interval(slope['mean'], slope['lo'], slope['hi'])} nats a further layer ({said})."
             )
     return lines
+
+
+def _shape(source: str, ladder: pd.DataFrame) -> list[str]:
+    """Say whether the curve over the counts is a U by the two-lines test (Simonsohn 2018)."""
+    wide = ladder.pivot_table(index="attention", columns="seed", values="value").dropna(axis=1)
+    if len(wide) < 4 or not wide.shape[1]:
+        return []
+    found = two_lines(wide.index.to_numpy(float), wide.to_numpy())
+    said = {
+        "U": "a U: a significant fall and a significant rise",
+        "falls": "a fall, no U",
+        "rises": "a rise, no U",
+        "not shown": f"no shape is shown ({found.get('reason', 'one of the two lines is not significant')})",
+    }[found["conclusion"]]
+    return [f"On {source}, two-lines test over {len(wide)} counts with the break at {found['break']:.0f}: {said}."]
 
 
 def _slope(rows: pd.DataFrame) -> pd.Series | None:

@@ -1,13 +1,15 @@
 """The speed chapter in words, computed from its tables."""
 
-import numpy as np
-import pandas as pd
+import re
 
+import numpy as np
+
+from seqmix.analysis import complexity
 from seqmix.figures.common import Tables, human, listing, seconds, span
 from seqmix.figures.draw import label, labels
-from seqmix.figures.speed import AGAIN, MODES, REFERENCE, crossover, demo, medians, paired_ratios, timed
+from seqmix.figures.speed import AGAIN, MODES, REFERENCE, by_round, crossover, demo, medians, paired_ratios, timed
 from seqmix.figures.style import order
-from seqmix.words.common import scope
+from seqmix.words.common import interval, scope
 
 __all__ = ["conclusions", "demos", "exponents", "limits", "state", "trust"]
 
@@ -53,10 +55,11 @@ def conclusions(tables: Tables) -> list[str]:
 
 def _turn(tables: Tables, mode: str, arm: str) -> str:
     at = crossover(tables, mode, arm)
-    if not np.isfinite(at["length"]):
-        return "The order does not turn within these lengths."
-    ends = f" ({human(round(at['lo']))} to {human(round(at['hi']))})" if np.isfinite(at["lo"]) else " (interval open)"
-    return f"The order turns at about {human(round(at['length']))} tokens{ends}."
+    if at is None:
+        return ""
+    text = at.text.replace("lower", "faster")
+    text = re.sub(r"\d\.\d+e\+\d+", lambda number: human(round(float(number[0]))), text)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def exponents(tables: Tables) -> list[str]:
@@ -64,29 +67,19 @@ def exponents(tables: Tables) -> list[str]:
     rows = timed(tables, "prefill")
     lines = []
     for arm in order(rows["arm"].unique()) if len(rows) else ():
-        cell = medians(rows[rows["arm"] == arm], "seconds", ["length"]).sort_values("length")
-        if len(cell) < 3:
+        times = by_round(tables, "prefill", arm)
+        if len(times) < 3 or times.shape[1] < 2:
             continue
-        last = cell.tail(4)
-        slope = np.polyfit(np.log(last["length"]), np.log(last["mean"]), 1)[0]
-        share = square_share(cell)
+        lengths, seconds_ = times.index.to_numpy(float), times.to_numpy()
+        growth = complexity.exponent(lengths, seconds_, doublings=np.log2(lengths[-1] / lengths[-min(5, len(lengths))]))
+        share = complexity.two_terms(lengths, seconds_)["quadratic_share"][-1]
+        power = interval(growth["exponent"], growth["low"], growth["high"], 2)
+        part = f"{share['share']:.0%} ({share['low']:.0%} to {share['high']:.0%})"
         lines.append(
-            f"{label(arm)}: over the last {len(last)} lengths, time grows as length to the power {slope:.2f}; the "
-            f"square term of a + bT + cT² holds {share:.0%} of the time at {int(cell['length'].iloc[-1])} tokens."
+            f"{label(arm)}: from {int(growth['lengths'][0])} to {int(growth['lengths'][1])} tokens, time grows as "
+            f"length to the power {power}; the square term of a + bT + cT² holds {part} of the time at the longest."
         )
     return lines or ["Prefill was timed at fewer than three lengths: no growth is estimated."]
-
-
-def square_share(cell: pd.DataFrame) -> float:
-    """Return c T^2 / t at the longest T of a non-negative fit t = a + b T + c T^2 with equal relative errors."""
-    from scipy.optimize import nnls
-
-    t, x = cell["mean"].to_numpy(float), cell["length"].to_numpy(float)
-    scale = x[-1]
-    design = np.stack([np.ones_like(x), x / scale, (x / scale) ** 2], 1)
-    weights, _ = nnls(design / t[:, None], np.ones_like(t))
-    fitted = design[-1] * weights
-    return float(fitted[2] / fitted.sum())
 
 
 def state(tables: Tables) -> list[str]:
