@@ -94,8 +94,8 @@ class Attention(nn.Module):
         packed = self.qkv(x)
         if self.conv is not None:
             packed, _ = self.conv(packed)
-        tables = rope_slice(packed, c.head_dim, c.rope_base, 0, time) if self.rope else (None, None)
-        out = causal.CausalAttention.apply(packed.view(*x.shape[:2], 3, c.n_heads, c.head_dim), *tables)
+        table = rope_slice(packed, c.head_dim, c.rope_base, 0, time) if self.rope else None
+        out = causal.CausalAttention.apply(packed.view(*x.shape[:2], 3, c.n_heads, c.head_dim), table)
         return out.flatten(2)
 
     def weights(self, x: Tensor) -> Tensor:

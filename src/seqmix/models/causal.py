@@ -20,56 +20,57 @@ HEADS = 32
 
 
 class CausalAttention(torch.autograd.Function):
-    """``(qkv [B, T, 3, H, K], cos, sin) -> [B, T, H, K]``; q and k are rotated by the tables unless they are None."""
+    """``(qkv [B, T, 3, H, K], table or None) -> [B, T, H, K]``; q and k are turned by the ``layers.rope_table``."""
 
     @staticmethod
-    def forward(ctx, qkv, cos, sin):
+    def forward(ctx, qkv, table):
         batch, time, _, heads, width = qkv.shape
         half = qkv.dtype
         work = torch.float32 if half in (torch.bfloat16, torch.float16) else half
-        q, k = qkv[:, :, :2].permute(2, 0, 3, 1, 4).to(work)
-        if cos is not None:
-            q, k = turn(q, cos, sin), turn(k, cos, sin)
-        q = (q * width**-0.5).reshape(-1, time, width)
-        k = k.reshape(-1, time, width)
-        v = qkv[:, :, 2].transpose(1, 2).reshape(-1, time, width)
+        qk = qkv.new_empty(2, batch, heads, time, width, dtype=work)
+        qk.copy_(qkv[:, :, :2].permute(2, 0, 3, 1, 4))
+        turn(qk, table)
+        qk[0] *= width**-0.5
+        qk = qk.view(2, -1, time, width)
+        (q, k), v = qk, qkv[:, :, 2].transpose(1, 2).reshape(-1, time, width)
         out = torch.empty_like(v)
         block = min(ROWS, time)
         future = torch.full((block, block), float("-inf"), dtype=work).triu_(1)
         shares = []
         for some, rows in tiles(batch * heads, time):
             start, end = rows.start, rows.stop
-            scores = q[some, rows] @ k[some, :end].mT
+            scores = torch.bmm(q[some, rows], k[some, :end].mT)
             scores[:, :, start:] += future[: end - start, : end - start]
             share = scores.softmax(-1).to(half)
             torch.bmm(share, v[some, :end], out=out[some, rows])
             shares.append(share)
-        ctx.save_for_backward(q.to(half), k.to(half), v, cos, sin, *shares)
+        ctx.save_for_backward(qk.to(half), v, table, *shares)
         ctx.heads = heads
         return out.view(batch, heads, time, width).transpose(1, 2)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, d_out):
-        q, k, v, cos, sin, *shares = ctx.saved_tensors
+        (q, k), v, table, *shares = ctx.saved_tensors
         time, width, heads = *q.shape[1:], ctx.heads
         d_out = d_out.transpose(1, 2).reshape(q.shape)
-        d_q, d_k, d_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        d_qk, d_v = q.new_zeros(2, *q.shape), torch.zeros_like(v)
+        d_q, d_k = d_qk
         for share, (some, rows) in zip(shares, tiles(len(q), time), strict=True):
             end, row_out = rows.stop, d_out[some, rows]
-            d_share = row_out @ v[some, :end].mT
+            d_share = torch.bmm(row_out, v[some, :end].mT)
             d_scores = torch._softmax_backward_data(d_share, share, -1, share.dtype)
             torch.bmm(d_scores, k[some, :end], out=d_q[some, rows])
-            d_k[some, :end] += d_scores.mT @ q[some, rows]
-            d_v[some, :end] += share.mT @ row_out
+            d_k[some, :end] += torch.bmm(d_scores.mT, q[some, rows])
+            d_v[some, :end] += torch.bmm(share.mT, row_out)
         d_q *= width**-0.5
-        d_q, d_k, d_v = (part.view(-1, heads, time, width) for part in (d_q, d_k, d_v))
-        if cos is not None:
-            d_q, d_k = (turn(part.to(cos.dtype), cos, -sin) for part in (d_q, d_k))
-        d_qkv = v.new_empty(d_v.shape[0], time, 3, heads, width)
-        for n, part in enumerate((d_q, d_k, d_v)):
-            d_qkv[:, :, n] = part.transpose(1, 2)
-        return d_qkv, None, None
+        d_qk = d_qk.view(2, -1, heads, time, width)
+        if table is not None:
+            d_qk = turn(d_qk.to(table.real.dtype), table.conj())
+        d_qkv = v.new_empty(d_qk.shape[1], time, 3, heads, width)
+        d_qkv[:, :, :2] = d_qk.permute(1, 3, 0, 2, 4)
+        d_qkv[:, :, 2] = d_v.view(d_qk.shape[1:]).transpose(1, 2)
+        return d_qkv, None
 
 
 def tiles(heads: int, time: int):
@@ -79,11 +80,8 @@ def tiles(heads: int, time: int):
             yield slice(first, first + HEADS), slice(row, min(row + ROWS, time))
 
 
-def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate ``x [..., T, K]`` by tables ``[T, K / 2]``, first half of K against the second."""
-    out = torch.empty_like(x)
-    first, second = x.chunk(2, -1)
-    a, b = out.chunk(2, -1)
-    torch.mul(first, cos, out=a).addcmul_(second, sin, value=-1)
-    torch.mul(second, cos, out=b).addcmul_(first, sin)
-    return out
+def turn(x: Tensor, table: Tensor | None) -> Tensor:
+    """Rotate ``x [..., T, K]`` in place by ``table [T, K / 2]``."""
+    if table is not None:
+        torch.view_as_complex(x.unflatten(-1, (-1, 2))).mul_(table)
+    return x

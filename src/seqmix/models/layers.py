@@ -82,25 +82,27 @@ class GatedSiLU(torch.autograd.Function):
 
 
 @functools.lru_cache(maxsize=16)
-def rope_table(length: int, head_dim: int, base: float, device: torch.device, dtype: torch.dtype) -> tuple:
-    """Return cos, sin ``[length, head_dim / 2]`` of the angles t * base^(-2i / head_dim) (Su et al. 2021)."""
+def rope_table(length: int, head_dim: int, base: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return e^{i t base^(-2j / K)} ``[length, K / 2]``, complex of the real type ``dtype`` (Su et al. 2021)."""
     with torch.inference_mode(False):  # a table first made while generating text must serve training as well
         frequency = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float64, device=device) / head_dim)
         angle = torch.arange(length, dtype=torch.float64, device=device)[:, None] * frequency
-        return angle.cos().to(dtype), angle.sin().to(dtype)
+        return torch.complex(angle.cos().to(dtype), angle.sin().to(dtype))
 
 
-def rope_slice(x: Tensor, head_dim: int, base: float, position: int, time: int) -> tuple[Tensor, Tensor]:
-    """Return cos, sin ``[time, head_dim / 2]`` from ``position`` on, for x's device, float32 for half precision."""
+def rope_slice(x: Tensor, head_dim: int, base: float, position: int, time: int) -> Tensor:
+    """Return the table ``[time, head_dim / 2]`` from ``position`` on, for x's device, complex64 for half precision."""
     # Tables come in powers of two, so that decoding does not build a new one every step.
     size = 1 << max(6, (position + time - 1).bit_length())
     dtype = torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
-    cos, sin = rope_table(size, head_dim, base, x.device, dtype)
-    return cos[position : position + time], sin[position : position + time]
+    return rope_table(size, head_dim, base, x.device, dtype)[position : position + time]
 
 
 def rotate(x: Tensor, base: float, position: int = 0) -> Tensor:
-    """Rotate ``x [B, T, H, K]`` by its positions, first half against second half of K (Llama's convention)."""
-    cos, sin = (table[:, None] for table in rope_slice(x, x.shape[-1], base, position, x.shape[1]))
-    first, second = x.chunk(2, -1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], -1).to(x.dtype)
+    """Rotate ``x [B, T, H, K]`` by its positions: neighbours (2j, 2j + 1) are one complex number.
+
+    Llama's published weights pair j with j + K/2 instead: the same function of permuted rows (see ``export.py``).
+    """
+    table = rope_slice(x, x.shape[-1], base, position, x.shape[1])[:, None]
+    pairs = torch.view_as_complex(x.to(table.real.dtype).unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_real(pairs * table).flatten(-2).to(x.dtype)

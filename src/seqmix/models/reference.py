@@ -167,11 +167,13 @@ def conv(weight: Tensor, x: list[Tensor]) -> list[Tensor]:
 
 
 def rope(x: Tensor, position: int, base: float) -> Tensor:
-    """Rotate one vector ``[K]``: pairs (i, i + K/2) are complex numbers, turned by position * base^(-2i / K)."""
-    half = len(x) // 2
-    angle = position * base ** (-2 * torch.arange(half, dtype=x.dtype) / len(x))
-    turned = torch.complex(x[:half], x[half:]) * torch.polar(torch.ones_like(angle), angle)
-    return torch.cat([turned.real, turned.imag])
+    """Rotate one vector ``[K]``: the plane (2j, 2j + 1) turns by position * base^(-2j / K)."""
+    out = []
+    for j in range(len(x) // 2):
+        angle = position * base ** (-2 * j / len(x))
+        a, b = x[2 * j], x[2 * j + 1]
+        out += [a * math.cos(angle) - b * math.sin(angle), a * math.sin(angle) + b * math.cos(angle)]
+    return torch.stack(out)
 
 
 def norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
