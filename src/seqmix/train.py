@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from seqmix import checkpoint, data, evaluate, models, provenance
+from seqmix import checkpoint, data, distributed, evaluate, models, provenance
 from seqmix.config import RunConfig, TrainConfig
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
@@ -61,11 +61,12 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
     """
     # 1 build
     torch.set_flush_denormal(True)  # decaying states create denormal numbers, which are many times slower
-    place = choose_device(device)
+    team = distributed.join()  # None unless torchrun started several processes for this one run
+    place = team.place if team else choose_device(device)
     source = data.open_source(config.data)
     model = models.build(config.model, seed=config.seed, kernel=config.train.kernel).to(place)
-    step = TrainStep(model, config.train, place)
-    state = _restore(folder, model, step)
+    step = distributed.SharedStep(model, config.train, team) if team else TrainStep(model, config.train, place)
+    state = _restore(folder, model, step, team)
     folder.write_config(config)
     folder.write_provenance(_provenance(config, place, source))
 
@@ -99,7 +100,7 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
         reached = 0 < state["smooth"] < config.train.target_loss
 
         # 4 measure
-        if state["step"] in points or reached:
+        if (state["step"] in points or reached) and (team is None or team.leads):
             row = {
                 "step": state["step"],
                 "tokens": state["step"] * tokens_per_step,
@@ -127,12 +128,15 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
                 "loss": state["smooth"],
             }
         )
+        stop = team.agree(stop) if team else stop
         if stop or (state["step"] % config.train.checkpoint_every == 0 and state["step"] < config.train.steps):
             _save(folder, model, step, state)
         if stop:
             raise Interrupted(f"stopped at step {state['step']} of {config.train.steps}")
 
     # 6 finish
+    if team and not team.leads:
+        return
     checkpoint.save_weights(folder.weights, model.state_dict())
     _measure(config, folder, model, source, place)
     _finish(folder, config, source, state, "finished", "")
@@ -158,13 +162,15 @@ def remeasure(
 
 
 def _save(folder: RunFolder, model: torch.nn.Module, step: TrainStep, state: dict[str, Any]) -> None:
+    if isinstance(folder, distributed.Spectator):
+        return
     tensors = {"model": model.state_dict(), "optimizer": step.optimizer.state_dict(), "state": dict(state)}
     checkpoint.save_checkpoint(folder, tensors)
 
 
-def _restore(folder: RunFolder, model: torch.nn.Module, step: TrainStep) -> dict[str, Any]:
-    """Load the newest usable checkpoint; return the counters of the run. No random state: batches are functions of t."""
-    saved = checkpoint.resume(folder, str(step.device))
+def _restore(folder: RunFolder, model: torch.nn.Module, step: TrainStep, team: Any = None) -> dict[str, Any]:
+    """Load the newest usable checkpoint; return the counters. No random state: batches are functions of t."""
+    saved = team.resume(folder) if team else checkpoint.resume(folder, str(step.device))
     if saved is None:
         folder.truncate_curve(0)
         return {"step": 0, "smooth": 0.0, "grad_norm_max": 0.0, "seconds": 0.0, "reached": 0}

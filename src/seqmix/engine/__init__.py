@@ -169,14 +169,8 @@ def run(
                 from seqmix.engine.team import run_team
 
                 results, fatal = run_team(todo, runs, tasks, display)
-            elif engine == "ray":
-                from seqmix.engine.ray import run_ray
-
-                results = run_ray(todo, runs, jobs, tasks, display)
-            elif engine == "slurm":
-                from seqmix.engine.slurm import run_slurm
-
-                results = run_slurm(todo, runs, jobs, tasks, display)
+            elif engine != "local":
+                results, fatal = _run_elsewhere(engine, todo, runs, jobs, tasks, display, deadline)
             elif jobs == 0:
                 results, fatal = run_here(todo, runs, tasks, display, deadline)
             else:
@@ -196,3 +190,31 @@ def run(
         summary.add(results.get(config.run_id) or Result(config.run_id, "interrupted", why))
     display.close(str(summary))
     return summary
+
+
+def _run_elsewhere(
+    engine: str,
+    todo: list[RunConfig | SpeedConfig],
+    runs: Path,
+    jobs: int | None,
+    tasks: str,
+    display: Display,
+    deadline: float,
+) -> tuple[dict[str, Result], str]:
+    """Train on a cluster; measure speed here afterwards, on the machine whose name the measurement carries."""
+    training = [config for config in todo if isinstance(config, RunConfig)]
+    timing = [config for config in todo if isinstance(config, SpeedConfig)]
+    results: dict[str, Result] = {}
+    if training and engine == "ray":
+        from seqmix.engine.ray import run_ray
+
+        results = run_ray(training, runs, jobs, tasks, display)
+    elif training:
+        from seqmix.engine.slurm import run_slurm
+
+        results = run_slurm(training, runs, jobs, tasks, display)
+    fatal = next((result.message for result in results.values() if result.fatal), "")
+    if timing and not fatal:
+        more, fatal = run_local(timing, runs, 1, 1, tasks, display, deadline, [])
+        results |= more
+    return results, fatal

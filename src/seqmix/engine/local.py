@@ -118,7 +118,7 @@ class Pool:
                 self._take(*self.inbox.get(timeout=POLL), pending)
             except queue.Empty:
                 self.display.waiting = len(self.waiting)
-                self.display._draw()
+                self.display.refresh()
 
     def _assign(self, pending: deque, jobs: int) -> None:
         idle = [worker for worker in self.workers if worker.config is None]

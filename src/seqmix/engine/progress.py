@@ -45,14 +45,14 @@ class Display:
 
         self.every = 0.2 if sys.stderr.isatty() else 30.0
         layout = "{desc} |{bar}| {percentage:3.0f}%{postfix}"
-        # all drawing happens in _draw: tqdm only knows how wide the terminal is and how to overwrite a line
+        # all drawing happens in refresh: tqdm only knows how wide the terminal is and how to overwrite a line
         self.bar = tqdm(
             total=max(1, sum(self.work.values())), bar_format=layout, dynamic_ncols=True, leave=False, mininterval=0
         )
 
     def start(self, run_id: str) -> None:
         self.running.add(run_id)
-        self._draw()
+        self.refresh()
 
     def step(self, run_id: str, row: dict) -> None:
         """Take in a progress message: step, tokens of one step, loss."""
@@ -64,7 +64,7 @@ class Display:
         loss = row.get("loss")
         if isinstance(loss, int | float) and math.isfinite(loss):
             self.losses[run_id] = loss
-        self._draw()
+        self.refresh()
 
     def end(self, run_id: str, status: str) -> None:
         """Take in that a run has left its worker."""
@@ -75,7 +75,7 @@ class Display:
             self.ended += status in ("finished", "diverged", "skipped")
             self.failed += status in ("failed", "corrupt")
             self.done[run_id] = self.work.get(run_id, 0)
-        self._draw()
+        self.refresh()
 
     def speed(self) -> float:
         """Return tokens a second over the last ``WINDOW`` seconds."""
@@ -102,7 +102,7 @@ class Display:
             parts.append(f"best loss {min(self.losses.values()):.3f}")
         return left, ", ".join(parts)
 
-    def _draw(self) -> None:
+    def refresh(self) -> None:
         if self.bar is None and self.handle is None:
             return
         now = time.monotonic()
