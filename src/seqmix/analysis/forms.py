@@ -4,6 +4,7 @@ K   L(N)   = A N^-alpha                              Kaplan et al. 2020, (N_c/N)
 P2  L(N)   = E + A N^-alpha, E known                 synthetic data with a known Bayes loss
 P3  L(N)   = E + A N^-alpha                          a ladder at fixed D: E contains B D^-beta, it is not the entropy
 S2  L(N)   = c0 + slope ln N                         the limit alpha -> 0 of P3: the fallback
+C4  L(N,D) = A N^-alpha + B D^-beta                  C5 where the floor comes out as zero
 C5  L(N,D) = E + A N^-alpha + B D^-beta              Hoffmann et al. 2022, equation 2
 C6  L(N,D) = E + (A N^-alpha + B D^-beta)^gamma      sensitivity check
 """
@@ -15,10 +16,11 @@ import numpy as np
 __all__ = ["EQUATIONS", "PARAMETERS", "information", "predict"]
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
-    "K": ("A", "alpha"),
+    "K": ("E", "A", "alpha"),  # E is zero
     "P2": ("A", "alpha"),
     "P3": ("E", "A", "alpha"),
     "S2": ("c0", "slope"),
+    "C4": ("E", "A", "B", "alpha", "beta"),  # E is zero
     "C5": ("E", "A", "B", "alpha", "beta"),
     "C6": ("E", "A", "B", "alpha", "beta", "gamma"),
 }
@@ -28,13 +30,14 @@ EQUATIONS: dict[str, str] = {
     "P2": "L = E + A N^-alpha (E given)",
     "P3": "L = E + A N^-alpha",
     "S2": "L = c0 + slope ln N",
+    "C4": "L = A N^-alpha + B D^-beta",
     "C5": "L = E + A N^-alpha + B D^-beta",
     "C6": "L = E + (A N^-alpha + B D^-beta)^gamma",
 }
 
 
 def predict(form: str, estimates: dict[str, float], n: Any, d: Any = None) -> np.ndarray:
-    """Return L at parameters ``n`` (and tokens ``d`` for C5 and C6), nats per token."""
+    """Return L at parameters ``n`` (and tokens ``d`` for the surfaces), nats per token."""
     n = np.asarray(n, float)
     if form == "S2":
         return estimates["c0"] + estimates["slope"] * np.log(n)
@@ -42,12 +45,12 @@ def predict(form: str, estimates: dict[str, float], n: Any, d: Any = None) -> np
     size = np.exp(np.log(estimates["A"]) - estimates["alpha"] * np.log(n))
     if form in ("K", "P2", "P3"):
         return estimates.get("E", 0.0) + size
-    if form not in ("C5", "C6"):
+    if form not in ("C4", "C5", "C6"):
         raise ValueError(f"unknown form {form!r}; known: {', '.join(PARAMETERS)}")
     if d is None:
         raise ValueError(f"form {form} needs the tokens d")
     data = np.exp(np.log(estimates["B"]) - estimates["beta"] * np.log(np.asarray(d, float)))
-    return estimates["E"] + (size + data) ** estimates.get("gamma", 1.0)
+    return estimates.get("E", 0.0) + (size + data) ** estimates.get("gamma", 1.0)
 
 
 def information(sse: float, n: int, parameters: int) -> dict[str, float]:

@@ -18,7 +18,19 @@ __all__ = ["SCALE", "Problem"]
 
 SCALE = 1e4
 #: Order of the internal parameters of each form; a, b and e are logarithms at the centre, g is ln gamma.
-ORDER = {"P3": "a e alpha", "C5": "a b e alpha beta", "C6": "a b e alpha beta g", "K": "a alpha"}
+ORDER = {
+    "P3": "a e alpha",
+    "K": "a alpha",
+    "C4": "a b alpha beta",
+    "C5": "a b e alpha beta",
+    "C6": "a b e alpha beta g",
+}
+    "P3": "a e alpha",
+    "C5": "a b e alpha beta",
+    "C4": "a b alpha beta",
+    "C6": "a b e alpha beta g",
+    "K": "a alpha",
+}
 
 
 @dataclass
@@ -125,10 +137,13 @@ class Problem:
         reached = float(np.mean(values <= lowest * (1 + 1e-4) + 1e-12))
         return best, float(lowest / SCALE), reached
 
-    def solve_weighted(self, weights: np.ndarray, starts: list[np.ndarray], chunk: int = 0) -> np.ndarray:
-        """Refit under each row of ``weights`` [R, n] from each start; the better end wins. Returns [R, p]."""
+    def solve_weighted(self, weights: np.ndarray, starts: list[np.ndarray], chunk: int = 0) -> tuple[np.ndarray, int]:
+        """Refit under each row of ``weights`` [R, n] from each start; the better end wins.
+
+        Returns the parameters [R, p] and in how many rows a later start found a lower objective than the first.
+        """
         chunk = chunk or max(20, int(2.4e5 / len(self.x)))  # about 2 MB an array: stays in cache
-        out = []
+        out, wins = [], 0
         for first in range(0, len(weights), chunk):
             part = weights[first : first + chunk]
             best = value = None
@@ -139,10 +154,11 @@ class Problem:
                 if best is None:
                     best, value = x, f
                 else:
+                    wins += int((f < value * (1 - 1e-6)).sum())
                     best = np.where((f < value)[:, None], x, best)
                     value = np.minimum(f, value)
             out.append(best)
-        return np.concatenate(out)
+        return np.concatenate(out), wins
 
     def _scaled(self, weights: np.ndarray | None):
         def fun(p: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

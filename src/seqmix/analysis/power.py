@@ -40,8 +40,8 @@ def fit_power(
 
     Rows at equal N are repeats. ``E`` given fixes the irreducible loss (form P2). ``form``: "P3" (falls back to K where
     no constant can be told from zero, to S2 where no curvature can), "P2", "K" or "S2". ``lr_at_edge`` [runs] says
-    whether the learning rate of a run stood on the edge of its grid, ``tokens`` [runs] what each was trained on: both feed
-    gates. Raises ValueError for non-positive or non-numeric values; a bad design is no error but a verdict.
+    whether the learning rate of a run stood on the edge of its grid, ``tokens`` [runs] what each was trained on:
+    both feed gates. Raises ValueError for non-positive or non-numeric values; a bad design is no error but a verdict.
     """
     if method not in ("varpro", "huber"):
         raise ValueError(f"unknown method {method!r}; known: varpro, huber")
@@ -146,7 +146,7 @@ def _without_constant(fit: Fit, ladder: Ladder, profile: Profile, evidence: "gat
     pure = Profile(ladder.log_n, ladder.mean, 0.0)
     own = pure.joint_intervals(fit.level)
     wide = fit.intervals["alpha"]
-    fit.estimates = {k: v for k, v in pure.estimates().items() if k != "E"}
+    fit.estimates = pure.estimates()
     fit.intervals = {
         "alpha": (min(wide[0], own["alpha"][0]), max(wide[1], own["alpha"][1])),
         "A": (min(fit.intervals["A"][0], own["A"][0]), max(fit.intervals["A"][1], own["A"][1])),
@@ -197,8 +197,7 @@ def _huber(fit: Fit, ladder: Ladder, constant: float | None, rng: int) -> None:
     at = dict(zip(problem.names, best, strict=True))
     with np.errstate(over="ignore"):
         values = {"A": float(np.exp(at["a"] + at["alpha"] * centre)), "alpha": float(at["alpha"])}
-        if "e" in at:
-            values["E"] = float(np.exp(at["e"]))
+        values["E"] = float(np.exp(at["e"])) if "e" in at else 0.0
     if fit.method == "varpro":
         fit.cross_check = {"method": "huber", "estimates": values, "objective": objective, "starts_reached": reached}
         return

@@ -170,6 +170,8 @@ def _closed(fit: Fit, loss: np.ndarray) -> list[Gate]:
         ratio = (high - low) / 2 / abs(value)
         reason = f"interval of {name} too wide: half of it is {100 * ratio:.0f} % of the estimate (allowed 50 %)"
         gates.append(Gate(f"S5 {name} width", ratio <= 0.5, ratio, 0.5, reason, "slope_only"))
+    if fit.form == "C4":
+        return gates
     floor, ends = fit.estimates["E"], fit.intervals.get("E", (fit.estimates["E"],) * 2)
     least = 1e-3 * float(loss.min())
     gates.append(
