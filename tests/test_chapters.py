@@ -1,0 +1,158 @@
+"""Chapters: thin notebooks whose every figure is described, and sentences that never say more than their tables."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import jupytext
+import pytest
+
+from seqmix import chapter
+from seqmix.figures.common import Drawn
+from seqmix.notebook.parameters import parse_cell
+from test_figures import STUDIES, tables
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.md"))
+LONGEST = 130
+WORDS = [(study, name) for study in STUDIES for name in importlib.import_module(f"seqmix.words.{study}").__all__]
+DECIDED = re.compile(r"interval that excludes zero|\bof the others is one of initialisation|\((lower|higher|decided)\)")
+
+
+def code(path: Path) -> list:
+    return [cell for cell in jupytext.read(path, fmt="md:myst").cells if cell.cell_type == "code"]
+
+
+def test_the_scanner_finds_the_chapters():
+    assert {"scaling", "context", "recall", "hybrids", "speed"} <= {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_is_thin_and_has_one_parameters_cell(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+    cells = code(path)
+    source = "\n".join(cell.source for cell in cells)
+    assert not re.search(r"^\s*(def|class|lambda)\b", source, re.MULTILINE)
+    found = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(found) == 1
+    known = parse_cell(found[0].source)
+    if "tier" in known:
+        assert known["tier"].choices == ("quick", "laptop", "gpu")
+    assert jupytext.read(path, fmt="md:myst").metadata["kernelspec"]["name"] == "python3"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_figure_has_a_name_a_caption_and_a_description(path):
+    names = []
+    for cell in code(path):
+        shown = cell.source.count(".show(")
+        if shown:
+            assert shown == 1
+            meta = cell.metadata["mystnb"]
+            assert len(meta["figure"]["caption"]) > 20
+            assert len(meta["image"]["alt"]) >= 40
+            names.append(meta["figure"]["name"])
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_figure_of_a_notebook_has_the_name_that_its_cell_declares(study):
+    module = importlib.import_module(f"seqmix.figures.{study}")
+    for cell in code(ROOT / "notebooks" / f"{study}.md"):
+        if call := re.search(r"study\.show\(figures\.(.*)\)$", cell.source.strip()):
+            drawn = eval(
+                f"figures.{call[1]}", {"figures": module, "study": SimpleNamespace(tables=tables(study, "empty"))}
+            )
+            assert drawn.name == cell.metadata["mystnb"]["figure"]["name"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_measured_number_is_typed_into_prose(path):
+    cells = [cell.source for cell in jupytext.read(path, fmt="md:myst").cells if cell.cell_type == "markdown"]
+    prose = re.sub(r"\$[^$]*\$|`[^`]*`|\{[a-z:]+\}", "", "\n".join(cells))
+    assert not re.findall(r"\b\d+\.\d+\b|\b\d{3,}\b|\b\d+ ?%", prose)
+
+
+@pytest.mark.parametrize("variant", ["whole", "poor", "empty"])
+@pytest.mark.parametrize(("study", "name"), WORDS)
+def test_words_are_sentences_for_every_kind_of_table(study, name, variant):
+    lines = getattr(importlib.import_module(f"seqmix.words.{study}"), name)(tables(study, variant))
+    assert isinstance(lines, list)
+    for line in lines:
+        assert line.strip().endswith((".", "*"))
+        assert "nan" not in re.findall(r"[a-z]+", line)
+
+
+@pytest.mark.parametrize(("study", "name"), [pair for pair in WORDS if pair[0] != "speed"])
+def test_one_seed_decides_nothing(study, name):
+    lines = getattr(importlib.import_module(f"seqmix.words.{study}"), name)(tables(study, "poor"))
+    assert not [line for line in lines if DECIDED.search(line)]
+
+
+def test_the_quick_tier_says_that_it_is_no_evidence():
+    for study in STUDIES:
+        words = importlib.import_module(f"seqmix.words.{study}")
+        first = (words.trust if study == "speed" else words.conclusions)(tables(study, "poor"))[0]
+        assert "quick tier" in first
+
+
+def test_the_sentences_find_what_was_planted():
+    words = importlib.import_module("seqmix.words.scaling")
+    text = " ".join(words.conclusions(tables("scaling", "whole")))
+    assert "the lowest mean held-out loss is that of 2 of 12 attention" in text
+    assert "falls from every size to the next" in text
+    text = " ".join(importlib.import_module("seqmix.words.hybrids").convolution(tables("hybrids", "whole")))
+    assert text.count("(lower)") == 2
+
+
+def test_facts_name_tier_runs_corpus_and_device():
+    text = " ".join(chapter.facts(tables("scaling", "whole")))
+    for part in ("laptop", "runs: ", "`stdlib`", "sha256 `abab", "seeds 0, 1 and 2", "torch 2.13.0"):
+        assert part in text
+    assert "timed calls" in " ".join(chapter.facts(tables("speed", "whole")))
+
+
+def test_a_figure_shows_its_tier_and_seeds(monkeypatch):
+    shown = []
+    monkeypatch.setattr("seqmix.figures.show.show", shown.append)
+    here = chapter.Chapter("scaling", "quick", tables("scaling", "poor"))
+    figures = importlib.import_module("seqmix.figures.scaling")
+    here.show(figures.loss_against_size(here.tables))
+    texts = [text.get_text() for text in shown[0].figure.texts]
+    assert chapter.STAMPS["quick"] in texts
+    assert any("1 seed a point, no interval" in text for text in texts)
+    assert shown[0].alt.endswith("no claims.)")
+
+
+def test_open_passes_the_request_on_and_trains_only_when_asked(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(chapter.study, "plan", lambda name, tier, **more: asked.update(more) or ["run"])
+    summary = SimpleNamespace(check=lambda: asked.update(checked=True), notes={})
+    monkeypatch.setattr(chapter.engine, "run", lambda plan, jobs=None: asked.update(jobs=jobs) or summary)
+    frames = {name: getattr(tables("scaling", "poor"), name) for name in ("runs", "curves")}
+    monkeypatch.setattr(chapter.collect, "load", lambda name, tier, plan=None: asked.update(plan=plan) or frames)
+    chapter.open("scaling", seeds=2, path="texts", arms="transformer, lstm_2", steps=7, jobs=3)
+    assert asked["overrides"] == {"arms": ["transformer", "lstm_2"], "train.steps": 7}
+    assert (asked["seeds"], asked["path"], asked["jobs"], asked["plan"]) == (2, "texts", 3, ["run"])
+    assert asked["checked"]
+    monkeypatch.setattr(chapter.study, "plan", pytest.fail)
+    chapter.open("scaling", train=False)
+    assert asked["plan"] is None
+    monkeypatch.setenv("SEQMIX_NO_TRAIN", "1")
+    chapter.open("scaling")
+
+
+def test_a_chapter_never_loads_torch():
+    names = "chapter, " + ", ".join(f"figures.{s}, words.{s}" for s in STUDIES)
+    text = "; ".join(f"import seqmix.{name}" for name in names.split(", "))
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{text}; import sys; assert 'torch' not in sys.modules"], check=False
+    )
+    assert ended.returncode == 0
+
+
+def test_drawn_is_what_show_expects():
+    assert {"name", "figure", "data", "alt"} == set(Drawn.__dataclass_fields__)
