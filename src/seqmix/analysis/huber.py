@@ -25,12 +25,6 @@ ORDER = {
     "C5": "a b e alpha beta",
     "C6": "a b e alpha beta g",
 }
-    "P3": "a e alpha",
-    "C5": "a b e alpha beta",
-    "C4": "a b alpha beta",
-    "C6": "a b e alpha beta g",
-    "K": "a alpha",
-}
 
 
 @dataclass
