@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export SPHINX_DISABLE_TQDM := 1
 
-.PHONY: help setup book published test check pdf epub serve crawl clean
+.PHONY: help setup book published test check classroom pdf epub serve crawl clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ check: setup ## style, tests, and the checks of the built book
 	$(BIN)/ruff format --check src tests
 	$(BIN)/python -m pytest
 	if test -d _build/html; then $(BIN)/seqmix check; fi
+
+classroom: setup ## notebooks and slides of the lessons, for students and for teachers
+	$(BIN)/seqmix classroom
 
 pdf: setup ## the whole book as one PDF (needs Chromium)
 	$(BIN)/seqmix book --pdf

@@ -14,6 +14,8 @@ from sphinx.util.docutils import SphinxDirective
 __all__ = ["ApiReference", "public", "setup"]
 
 LITERAL = re.compile(r"``([^`]+)``")
+SKIP = {"cli", "checks"}
+"""Subpackages that are no interface: the command line explains itself, the checks belong to single exercises."""
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -49,7 +51,7 @@ class ApiReference(SphinxDirective):
         for file in sorted(PACKAGE.rglob("*.py")):
             module = ".".join(("seqmix", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
             tree = ast.parse(file.read_text(encoding="utf-8"))
-            if (members := public(tree)) and not file.name.startswith("_") and ".cli." not in module:
+            if (members := public(tree)) and not file.name.startswith("_") and not SKIP & set(module.split(".")):
                 sections.append(self.section(module, tree, members))
         return sections
 
@@ -60,7 +62,8 @@ class ApiReference(SphinxDirective):
         for member in members:
             term = nodes.term("", "", nodes.literal(text=signature(member)))
             entries += nodes.definition_list_item("", term, nodes.definition("", *prose(ast.get_docstring(member))))
-        return section + entries
+        section += entries
+        return section
 
 
 def prose(docstring: str | None) -> list[nodes.Node]:
