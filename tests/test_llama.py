@@ -1,0 +1,96 @@
+"""The Transformer is Llama: weights go both ways with equal logits; runs are exported and loaded back."""
+
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from seqmix import export, models
+from seqmix.__main__ import main
+from seqmix.config import ModelConfig, RunConfig
+
+SHAPE = {"d_model": 48, "n_heads": 4, "vocab_size": 61, "max_length": 64, "mlp_width": 80, "rope_base": 5000.0}
+
+
+def model_of(**change) -> torch.nn.Module:
+    model = models.build(ModelConfig(**{"pattern": "AAA"} | SHAPE | change))
+    random = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in model.parameters():  # gains off 1, so that a mix-up of norms shows
+            parameter += 0.1 * torch.randn(parameter.shape, generator=random)
+    return model
+
+
+def tokens() -> torch.Tensor:
+    return torch.randint(61, (2, 50), generator=torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("tied", [True, False])
+def test_exported_weights_give_llama_the_same_logits(tmp_path, tied):
+    transformers = pytest.importorskip("transformers")
+    model = model_of(tie_embeddings=tied)
+    assert export.save(model, tmp_path)
+    llama = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert type(llama).__name__ == "LlamaForCausalLM"
+    assert sum(p.numel() for p in llama.parameters()) == sum(p.numel() for p in model.parameters())
+    assert (llama(tokens()).logits - model(tokens())).abs().max() < 1e-5
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("tied", [True, False])
+def test_llama_weights_load_here_and_give_the_same_logits(tied):
+    transformers = pytest.importorskip("transformers")
+    config = ModelConfig(pattern="AA", tie_embeddings=tied, **SHAPE)
+    plain = {name: value for name, value in export.llama_config(config).items() if name != "architectures"}
+    llama = transformers.LlamaForCausalLM(transformers.LlamaConfig(**plain, initializer_range=0.2)).eval()
+    model = models.build(config)
+    model.load_state_dict(export.from_llama(config, llama.state_dict()))
+    assert (llama(tokens()).logits - model(tokens())).abs().max() < 1e-5
+    start = tokens()[:1, :7]
+    text = llama.generate(
+        start, attention_mask=torch.ones_like(start), max_new_tokens=20, do_sample=False, pad_token_id=0
+    )
+    assert torch.equal(text, model.generate(start, 20, temperature=0))
+
+
+def test_names_and_rows_return_after_a_round_trip():
+    model = model_of()
+    there = export.to_llama(model.config, model.state_dict())
+    back = export.from_llama(model.config, there)
+    assert all(torch.equal(back[name], weight) for name, weight in model.state_dict().items())
+    assert len(back) == len(model.state_dict())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"pattern": "ADA"}, {"conv": "A"}, {"rope": ""}, {"learned_positions": True}, {"norm": "post"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_is_not_a_llama_says_so_and_is_written_under_our_names(tmp_path, change):
+    pytest.importorskip("safetensors")
+    model = model_of(**change)
+    with pytest.raises(ValueError, match="not a Llama"):
+        export.to_llama(model.config, model.state_dict())
+    assert not export.save(model, tmp_path)
+    with torch.no_grad():
+        assert torch.equal(export.load(tmp_path)(tokens()), model(tokens()))
+
+
+def test_the_command_exports_a_run_and_refuses_what_is_none(tmp_path):
+    pytest.importorskip("safetensors")
+    model, run = model_of(), tmp_path / "run"
+    run.mkdir()
+    config = RunConfig(model=model.config)
+    (run / "config.json").write_text(json.dumps(config.model_dump(mode="json")))
+    unfinished = CliRunner().invoke(main, ["export", str(run), str(tmp_path / "out")])
+    assert unfinished.exit_code == 1
+    assert "not a finished training run" in unfinished.output
+    torch.save(model.state_dict(), run / "weights.pt")
+    done = CliRunner().invoke(main, ["export", str(run), str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "AutoModelForCausalLM" in done.output
+    with torch.no_grad():
+        assert torch.equal(export.load(tmp_path / "out")(tokens()), model(tokens()))
+    assert CliRunner().invoke(main, ["export", "no-such-run", str(tmp_path / "x")]).exit_code == 2
