@@ -15,6 +15,7 @@ from seqmix.claims.evidence import Evidence
 from seqmix.claims.judge import DECIDERS, judge, summary, verdicts
 from seqmix.claims.ledger import ARITHMETIC, load
 from seqmix.cli.claims import command
+from seqmix.paths import Paths
 
 COUNTS = {0: 13, 1: 17, 2: 22, 3: 19, 4: 12}
 """Claims of each founding document: 0.1-0.13, 1.1-1.17, 2.1-2.22, 3.1-3.19, 4.1-4.12."""
@@ -157,3 +158,15 @@ def test_the_command_prints_all_claims_as_json_and_refuses_unknown_ids(tmp_path)
     one = CliRunner().invoke(command, ["--id", "2.16", "--results", str(tmp_path)])
     assert "2.16" in one.output
     assert "0.1 " not in one.output
+
+
+def test_every_link_to_a_chapter_that_exists_names_a_figure_that_exists():
+    notebooks = Paths().notebooks
+    found = 0
+    for claim in load().claims:
+        chapter, _, figure = claim.link.partition("#")
+        source = notebooks / f"{chapter}.md"
+        if figure and source.is_file():
+            assert f"name: {figure}" in source.read_text(encoding="utf-8"), f"claim {claim.id} links to {claim.link}"
+            found += 1
+    assert found > 40

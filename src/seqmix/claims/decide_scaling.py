@@ -138,10 +138,12 @@ def guard_learning_rate(
         rows = evidence.runs(study, [loser], source, sweep=True)
     except NotTested:
         return verdict, ""
-    means = rows.groupby("lr")["loss"].mean()
-    if len(means) >= 3 and means.idxmin() in (means.index.min(), means.index.max()):
-        edge = "smallest" if means.idxmin() == means.index.min() else "largest"
-        return d.CLOSE, f" Held back: the best learning rate of {loser} is the {edge} of those tried."
+    for (size, _), sweep in with_sizes(rows).groupby(["size", "tokens"]):
+        means = sweep.groupby("lr")["loss"].mean()
+        if len(means) >= 3 and means.idxmin() in (means.index.min(), means.index.max()):
+            edge = "smallest" if means.idxmin() == means.index.min() else "largest"
+            note = f" Held back: the best learning rate of {loser} (N = {short(size)}) is the {edge} of those tried."
+            return d.CLOSE, note
     return verdict, ""
 
 

@@ -109,7 +109,7 @@ class Evidence:
         table = self.table(name)
         if not len(table):
             raise NotTested(f"no {name}.csv in the tables of tier {self.tier!r}")
-        table = table[table["study"].isin(runs["study"].unique())]
+        table = table[table["study"].isin(runs["study"].unique()) & table["run_id"].isin(runs["run_id"])]
         table = table.drop(columns=[c for c in columns if c in table]).merge(
             runs[["run_id", *columns]].drop_duplicates("run_id"), on="run_id"
         )
