@@ -17,7 +17,7 @@ from seqmix.config import RunConfig, SpeedConfig, parse_run
 from seqmix.engine.job import Result, carry_out
 from seqmix.engine.progress import Display
 from seqmix.engine.resources import layout
-from seqmix.files import atomic_write
+from seqmix.files import RecordError, atomic_write
 
 __all__ = ["run_ray", "work"]
 
@@ -60,6 +60,13 @@ def _work_apart(config: RunConfig | SpeedConfig, tasks: str) -> tuple[dict, byte
         return result.plain(), archive.read_bytes()
 
 
+def _leave_sign(runs: Path) -> Path:
+    """Write a file that nodes with a shared disk see, as long as the caller lives."""
+    sign = runs / ".locks" / f"ray-{secrets.token_hex(8)}"
+    atomic_write(sign, "the process that asked for these runs is alive\n")
+    return sign
+
+
 def _connect(ray) -> bool:
     """Connect to Ray if this process is not; return whether that was done here."""
     if ray.is_initialized():
@@ -82,13 +89,12 @@ def run_ray(
         raise EngineError("--engine ray needs Ray: pip install ray==2.60.0") from None
     place = layout(todo, jobs)
     runs = runs.resolve()
-    sign = runs / ".locks" / f"ray-{secrets.token_hex(8)}"
     try:
         mine = _connect(ray)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = os.environ.get("RAY_ADDRESS", "this machine")
         raise EngineError(f"--engine ray: no Ray cluster at {where}: {error}") from error
-    atomic_write(sign, "the process that asked for these runs is alive\n")
+    sign = _leave_sign(runs)
     try:
         share = len(place.gpus) / max(1, place.jobs)
         threads = {"OMP_NUM_THREADS": str(place.threads), "MKL_NUM_THREADS": str(place.threads)}
@@ -139,9 +145,9 @@ def _receive(ray, reference, run_id: str, runs: Path) -> Result:
     if archive:
         path = runs / f".{run_id}.tar.gz"
         try:
-            path.write_bytes(archive)
+            atomic_write(path, archive)
             unpack(path, runs)
-        except (PackError, OSError) as error:
+        except (PackError, RecordError) as error:
             return Result(run_id, "failed", f"its record came back damaged: {error}")
         finally:
             path.unlink(missing_ok=True)

@@ -9,8 +9,7 @@ import os
 import shutil
 from dataclasses import dataclass
 
-import psutil
-
+from seqmix import memory
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig
 from seqmix.provenance import cores
 
@@ -87,9 +86,8 @@ def layout(configs: list[RunConfig | SpeedConfig], jobs: int | None = None) -> L
     else:
         threads = 1 if biggest < SMALL else min(4, available)
         wanted = max(1, available // threads)
-        memory = psutil.virtual_memory().available
         need = PROCESS_BYTES + max((run_memory(config) for config in training), default=0)
-        wanted = max(1, min(wanted, int(0.8 * memory // need)))
+        wanted = max(1, min(wanted, int(0.8 * memory.available() // need)))
     wanted = min(wanted, available)
     if jobs:
         wanted = jobs
