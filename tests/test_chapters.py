@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import jupytext
+import matplotlib.pyplot as plt
 import pytest
 
 from seqmix import chapter
@@ -63,9 +64,9 @@ def test_a_figure_of_a_notebook_has_the_name_that_its_cell_declares(study):
     module = importlib.import_module(f"seqmix.figures.{study}")
     for cell in code(ROOT / "notebooks" / f"{study}.md"):
         if call := re.search(r"study\.show\(figures\.(.*)\)$", cell.source.strip()):
-            drawn = eval(
-                f"figures.{call[1]}", {"figures": module, "study": SimpleNamespace(tables=tables(study, "empty"))}
-            )
+            here = SimpleNamespace(tables=tables(study, "empty"))
+            drawn = eval(f"figures.{call[1]}", {"figures": module, "study": here})
+            plt.close(drawn.figure)
             assert drawn.name == cell.metadata["mystnb"]["figure"]["name"]
 
 
