@@ -8,9 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import psutil
-
-from seqmix import provenance
+from seqmix import memory, provenance
 from seqmix.paths import Paths
 
 __all__ = ["Finding", "examine"]
@@ -113,10 +111,10 @@ def _kernels(paths: Paths) -> Iterator[Finding]:
 
 
 def _machine(paths: Paths) -> Iterator[Finding]:
-    memory = psutil.virtual_memory()
-    text = f"{provenance.cpu_name()}, {provenance.cores()} cores, {memory.available / 2**30:.1f} of "
-    text += f"{memory.total / 2**30:.1f} GiB free"
-    if memory.available < NEEDED_MEMORY:
+    free = memory.available()
+    text = f"{provenance.cpu_name()}, {provenance.cores()} cores, {free / 2**30:.1f} of "
+    text += f"{memory.total() / 2**30:.1f} GiB free"
+    if free < NEEDED_MEMORY:
         yield Finding(PROBLEM, "machine", text, "close something: two workers need about 2 GiB")
     else:
         yield Finding(OK, "machine", text)

@@ -12,9 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from seqmix import accounting, provenance
+from seqmix import accounting, memory, provenance
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.engine.resources import Layout, layout, models_of, parameter_count, run_memory, visible_gpus
 from seqmix.files import atomic_write
@@ -206,7 +204,7 @@ def refusals(configs: list[RunConfig | SpeedConfig], runs: Path, found: dict[str
 
         limit, where = torch.cuda.get_device_properties(0).total_memory, "the GPU has"
     else:
-        limit, where = psutil.virtual_memory().total, "this machine has"
+        limit, where = memory.total(), "this machine has"
     reasons, disk = [], 0
     for config in configs:
         need = found[config.run_id].memory if found else run_memory(config)
