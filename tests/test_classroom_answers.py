@@ -236,6 +236,8 @@ WRONG = [
      "complex number"),
     ("scaling", "halving", {"to_halve": lambda E, A, a, N: abs((abs((E + A * N**-a) / 2 - E) / A) ** (-1 / a) / N)},
      "return math.inf"),
+    ("scaling", "halving", {"to_halve": lambda E, A, a, N: None if E > 1.9 else halve_by_search(E, A, a, N)},
+     "Where no size does it, return math.inf"),
     ("scaling", "offset", {"prediction": "larger", "apparent": lambda E, A, a, n: a}, "E included"),
     ("scaling", "offset", {"prediction": "yes", "apparent": None}, '"smaller", "larger" or "same"'),
     ("scaling", "fit", {"fit": lambda N, L: (0, 1, -np.polyfit(np.log(N), np.log(L), 1)[0])}, "no floor"),
@@ -258,6 +260,8 @@ WRONG = [
         (e[j] for j in range(len(x) - 1) if x[j] - x[j + 1] < d), math.inf)}, "falls again"),
     ("context", "plateau", {"plateau": lambda e, x, d: e[next(j for j in range(len(x)) if x[j] - x[-1] < d)]},
      "proves nothing"),
+    ("context", "plateau", {"plateau": lambda *a: None if plateau_forward(*a) == np.inf else plateau_forward(*a)},
+     "nothing was seen to be flat, return math.inf"),
     ("context", "culprit", {"culprit": lambda m, b, d: "none" if m[-2] - m[-1] >= d else (
         "model" if m[-1] - b[-1] > d else "data")}, "is another question"),
     ("context", "truncated", {"truncated": lambda x, y, c: (x[:, :c], y[:, c - 1])}, "*last* tokens stay visible"),

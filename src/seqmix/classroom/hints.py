@@ -56,8 +56,11 @@ def value_is(
     raise Hint(f"`{name}` is {got:.4g}, which is not it. {hint}")
 
 
-def call(name: str, function: Callable | None, *args: Any) -> Any:
-    """Call a student's function; Hint if it is missing, raises, or returns nothing."""
+def call(name: str, function: Callable | None, *args: Any, otherwise: str = "") -> Any:
+    """Call a student's function; Hint if it is missing, raises, or returns nothing.
+
+    ``otherwise``: what else returning nothing may mean here, for cases in which there is nothing to be found.
+    """
     given(name, function)
     expect(callable(function), f"`{name}` should be a function, not {type(function).__name__}.")
     try:
@@ -67,7 +70,8 @@ def call(name: str, function: Callable | None, *args: Any) -> Any:
     except Exception as error:
         raise Hint(f"`{name}` stopped with {type(error).__name__}: {error}") from error
     if result is None or result is Ellipsis:
-        raise Hint(f"`{name}` returns nothing yet: replace the three dots (and is there a `return`?).")
+        more = f" {otherwise}" if otherwise else ""
+        raise Hint(f"`{name}` returns nothing yet: replace the three dots (and is there a `return`?).{more}")
     return result
 
 

@@ -11,6 +11,7 @@ name = "plateau"
 points = 1
 
 EDGES = [1, 2, 4, 8, 16, 32, 64, 128]
+NEVER = "Where nothing was seen to be flat, return math.inf."
 CASES = [
     ([5, 4, 3, 2, 2, 2, 2], 8, "A curve that is level from index 8 on."),
     ([5, 4, 4, 4, 3, 2, 2], 32, "It is level between 2 and 16 but falls again: every later bin must be near the last."),
@@ -28,7 +29,9 @@ CASES = [
 @test_case(name="six curves")
 def curves(plateau):
     for losses, want, why in CASES:
-        got = number("plateau(...)", call("plateau", plateau, list(EDGES), [float(x) for x in losses], 0.065))
+        got = number(
+            "plateau(...)", call("plateau", plateau, list(EDGES), [float(x) for x in losses], 0.065, otherwise=NEVER)
+        )
         place = EDGES.index(got) if got in EDGES else None
         upper = want != math.inf and got == EDGES[EDGES.index(want) + 1]
         index = want != math.inf and want != 1 and got == EDGES.index(want)
