@@ -1,0 +1,122 @@
+"""The checks of the lessons: right answers written otherwise pass, nonsense gets a hint, wrong names are refused."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from classroom_answers import (
+    best_set_with_scipy,
+    binned_with_loops,
+    change_by_rows,
+    crossover_forward,
+    delta_by_projection,
+    delta_in_numpy,
+    fit_by_curve,
+    halve_by_search,
+    lstm_width_by_search,
+    luck_in_a_loop,
+    norms_with_backward,
+    plateau_forward,
+    seeds_by_counting,
+    spread_with_ends,
+    stopwatch_with_timeit,
+    told,
+    tuned_with_sorted,
+    width_by_search,
+    worst_by_projection,
+)
+from seqmix import accounting, classroom
+from seqmix.classroom.grader import exercises
+from seqmix.config import ModelConfig
+
+RIGHT = [
+    ("scaling", "halving", {"to_halve": halve_by_search}),
+    ("scaling", "offset", {"prediction": " Smaller", "apparent": lambda E, A, a, n: -stats.linregress(
+        np.log(n), np.log(E + A * np.array(n) ** -a)).slope}),
+    ("scaling", "fit", {"fit": fit_by_curve}),
+    ("scaling", "difference", {"z": -1.077}),
+    ("scaling", "difference", {"z": torch.tensor(1.0774)}),
+    ("scaling", "seeds", {"seeds_needed": seeds_by_counting}),
+    ("scaling", "tuned", {"tuned": tuned_with_sorted}),
+    ("scaling", "flaws", {"unsupported": {"f", "d", "c", "a"}}),
+    ("scaling", "flaws", {"unsupported": "A, C, D, F"}),
+    ("context", "binned", {"binned": binned_with_loops}),
+    ("context", "plateau", {"plateau": plateau_forward}),
+    ("context", "culprit", {"culprit": lambda m, b, d: (
+        "none" if m[-2] - m[-1] >= d else ("DATA", "model")[b[-2] - b[-1] >= d])}),
+    ("context", "truncated", {"truncated": lambda x, y, c: [x[:, -c:].tolist(), y[:, -1:]]}),
+    ("context", "leak", {"first_change": change_by_rows}),
+    ("context", "fair", {"fair_pairs": lambda curves, t: {(a, b) for f, a in curves if f == "LSTM" for g, b in curves
+                                                          if g != "LSTM" and 1 / (1 + t) <= a / b <= 1 + t}}),
+    ("context", "flaws", {"unsupported": ["E", "D", "B", "A"]}),
+    ("recall", "delta_step", {"delta_step": delta_by_projection}),
+    ("recall", "delta_step", {"delta_step": delta_in_numpy}),
+    ("recall", "capacity", {"exact_pairs": 16.0, "worst_error": worst_by_projection}),
+    ("recall", "half_life", {"half_life": lambda b: math.log(2) / math.log1p(math.exp(-b))}),
+    ("recall", "chrono", {"bias_for": lambda T: -math.log(math.expm1(1 / T))}),
+    ("recall", "chrono", {"bias_for": lambda T: np.log(T)}),
+    ("recall", "gradient", {"gradient_norms": norms_with_backward}),
+    ("recall", "progress", {"progress": lambda loss, n: (np.log(n) - loss) / np.log(n)}),
+    ("recall", "flaws", {"unsupported": ("A", "C", "D")}),
+    ("hybrids", "spread", {"spread": spread_with_ends}),
+    ("hybrids", "match", {"mlp_width_for": width_by_search}),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n: accounting.match(
+        ModelConfig(pattern=p, d_model=64, n_heads=4), n)}),
+    ("hybrids", "share", {"share_of": lambda name: {"transformer": 100, "deltanet": 0}.get(name[5:]) if name[0] == "f"
+                          else float(name.removeprefix("hybrid_").split("_")[0])}),
+    ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old, "against_transformer": 21}),
+    ("hybrids", "luck", {"luck": luck_in_a_loop}),
+    ("hybrids", "best_set", {"may_be_best": best_set_with_scipy}),
+    ("hybrids", "flaws", {"unsupported": "bcdf"}),
+    ("speed", "stopwatch", {"stopwatch": stopwatch_with_timeit}),
+    ("speed", "exponent", {"exponent": lambda n, s: stats.linregress(np.log10(n), np.log10(s)).slope}),
+    ("speed", "crossover", {"crossover": crossover_forward}),
+    ("speed", "state", {"outgrows": lambda a, d: next(
+        t for t in range(1, 10_000) if accounting.state_bytes(a, t) > accounting.state_bytes(d, t))}),
+    ("speed", "double", {"factors": {"prefill": 4.0, "decode": 2.0, "recurrent": 1.0}}),
+    ("speed", "matched", {"count": lambda m: np.sum([math.prod(p.shape) for p in m.parameters()]),
+                          "matched_width": lstm_width_by_search}),
+    ("speed", "flaws", {"unsupported": "DCBA"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lesson", "exercise", "answers"), RIGHT)
+def test_right_answers_written_otherwise_pass(lesson, exercise, answers):
+    passed, text = told(lesson, exercise, answers)
+    assert passed, text
+
+
+CHECKS = [
+    (lesson, exercise)
+    for lesson in ("scaling", "context", "recall", "hybrids", "speed")
+    for exercise in exercises(lesson)
+]
+
+
+def broken(*arguments):
+    raise KeyError("a name")
+
+
+@pytest.mark.parametrize(("lesson", "exercise"), CHECKS)
+def test_whatever_a_student_leaves_there_is_a_hint(lesson, exercise):
+    names = set().union(*(answers for where, what, answers in RIGHT if (where, what) == (lesson, exercise)))
+    for nonsense in (None, ..., "?", 3, [], broken, lambda *a: None, lambda *a: "text", lambda *a: [None], nn.Linear):
+        passed, text = told(lesson, exercise, dict.fromkeys(names, nonsense))
+        assert not passed, nonsense
+        assert "Not yet." in text, (nonsense, text)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match=r"no lesson 'scalign'.*scaling"):
+        classroom.grader("scalign")
+    with pytest.raises(ValueError, match=r"no check 'halve'.*halving"):
+        classroom.grader("scaling").check("halve", {})
+
+
+def test_the_calling_notebook_is_what_is_checked():
+    namespace = {"check": classroom.grader("scaling").check, "z": 1.0774}
+    assert eval("check('difference').passed_all", namespace)
