@@ -104,7 +104,7 @@ def test_every_check_stands_in_the_chapter_once_with_its_claims():
     assert cards.count("<details>") == len(flaws.names())
     for name in flaws.names():
         assert flaw_words.about(name), f"no claim in the ledger refers to the check {name}"
-    assert "no slip" in cards
+    assert "No slip" in cards
     assert flaw_words.questions(2).count("\n* ") > 10
 
 

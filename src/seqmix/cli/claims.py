@@ -22,6 +22,7 @@ def command(tier: str, results: Path | None, ids: tuple[str, ...], as_json: bool
     from seqmix.claims.evidence import Evidence
     from seqmix.claims.judge import judge, summary
     from seqmix.claims.ledger import load
+    from seqmix.claims.report import spoken
     from seqmix.paths import Paths
 
     results = results or Paths().results
@@ -44,10 +45,10 @@ def command(tier: str, results: Path | None, ids: tuple[str, ...], as_json: bool
         click.echo(json.dumps(plain | {"claims": [v.to_dict() for v in found]}, indent=1, ensure_ascii=False))
         return
     for verdict in found:
-        click.echo(f"{verdict.claim.id:>5}  {verdict.verdict:<24}{verdict.claim.claim}")
-        click.echo(f"       {verdict.decision.sentence}")
+        click.echo(f"{verdict.claim.id:>5}  {verdict.verdict:<25}{verdict.claim.claim}")
+        click.echo(f"       {spoken(verdict.decision.sentence)}")
         if verdict.decision.scope:
             click.echo(f"       ({verdict.decision.scope})")
         if verdict.instead:
-            click.echo(f"       Behind it, {verdict.instead.verdict}: {verdict.instead.sentence}")
+            click.echo(f"       Behind it, {verdict.instead.verdict}: {spoken(verdict.instead.sentence)}")
     click.echo("  ".join(f"{kind}: {count}" for kind, count in summary(found).items()))

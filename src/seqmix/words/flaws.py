@@ -58,10 +58,11 @@ def cards(document: int) -> str:
             continue
         steps = "".join(f"<li>{html.escape(line)}</li>" for line in found.lines)
         links = ", ".join(f'<a href="verdicts.html#{anchor(id)}">{id}</a>' for id in about(name))
-        verdict = "a slip" if found.holds else "no slip"
+        verdict = "A slip" if found.holds else "No slip"
         out.append(
-            f"<details><summary>{html.escape(found.title)} <em>({verdict}; claim {links})</em></summary>"
-            f"<ul>{steps}</ul><p><strong>{html.escape(found.lesson)}</strong></p></details>"
+            f"<details><summary>Answer on {listing(f'claim {id}' for id in about(name))}</summary>"
+            f"<p><strong>{html.escape(found.title)}.</strong> {verdict} (verdict on {links}).</p>"
+            f"<ul>{steps}</ul><p><em>{html.escape(found.lesson)}</em></p></details>"
         )
     return "\n".join(out)
 

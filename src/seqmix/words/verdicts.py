@@ -80,10 +80,10 @@ def scorecard(found: Sequence[Verdict], document: int, paths: Paths | None = Non
             "verdict": f"{MARKS[v.verdict]} {v.verdict}",
             "estimate (95 % interval)": html.escape(value(shown)),
             "runs": len(shown.runs) or "",
-            "where": html.escape(shown.scope),
+            "where": html.escape(shown.scope.removeprefix("at ")),
             "figure": link,
         })  # fmt: skip
-    return pd.DataFrame(rows).to_html(index=False, border=0, escape=False, classes="verdicts")
+    return pd.DataFrame(rows).to_html(index=False, border=0, escape=False, classes="verdicts", justify="left")
 
 
 def details(found: Sequence[Verdict], document: int) -> str:
@@ -111,7 +111,8 @@ def _entry(v: Verdict) -> str:
         parts.append(("Runs", ", ".join(runs[:3]) + more))
     body = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in parts)
     title = f"{claim.id} {html.escape(claim.claim)} <strong>{MARKS[v.verdict]} {v.verdict}</strong>"
-    return f'<details id="{anchor(claim.id)}"><summary>{title}</summary><dl>{body}</dl></details>'
+    # the anchor stands inside: a browser then unfolds the entry when it is jumped to
+    return f'<details><summary>{title}</summary><dl id="{anchor(claim.id)}">{body}</dl></details>'
 
 
 def contradictions(found: Sequence[Verdict]) -> str:
