@@ -108,6 +108,14 @@ def test_a_lesson_in_real_kernels():
     assert (done.passed, done.hinted, done.broken) == ([], list(lesson.exercises), {})
 
 
+def test_both_versions_say_where_they_come_from_and_who_they_are_for():
+    for lesson in LESSONS.values():
+        for notebook in (lesson.student(), lesson.instructor()):
+            assert "CC BY 4.0" in notebook.cells[-1].source
+            assert lesson.repository in notebook.cells[-1].source
+        assert "not for handing out" in lesson.instructor().cells[1].source
+
+
 def test_every_lesson_has_live_evidence_and_starts_on_colab():
     for lesson in LESSONS.values():
         cells = lesson.student().cells
@@ -133,7 +141,7 @@ def test_a_lesson_that_breaks_the_pattern_is_refused(tmp_path, old, new, complai
     text = LESSONS["recall"].path.read_text(encoding="utf-8")
     folder = tmp_path / "notebooks" / "lessons"
     folder.mkdir(parents=True)
-    (tmp_path / "_config.yml").write_text("repository: {url: 'https://example.org/x'}\n", encoding="utf-8")
+    (tmp_path / "_config.yml").write_text("title: T\nrepository: {url: 'https://example.org/x'}\n", encoding="utf-8")
     (folder / "recall.md").write_text(text.replace(old, new), encoding="utf-8")
     if not complaint:
         assert source.load("recall", Paths(tmp_path)).exercises

@@ -43,6 +43,13 @@ if importlib.util.find_spec("seqmix") is None:
     sys.path.insert(0, str(pathlib.Path("seqmix-study/src").resolve()))"""
 
 
+ORIGIN = """\
+---
+From *PROJECT* (REPOSITORY). Text: CC BY 4.0; code: MIT. It may be changed and passed on."""
+
+BANNER = "**Instructor version**, with solutions: not for handing out."
+
+
 class LessonError(ValueError):
     """A lesson source that breaks the pattern; the message names the file and the exercise."""
 
@@ -56,6 +63,7 @@ class Lesson:
     title: str
     notebook: Any
     exercises: dict[str, str]
+    project: str
     repository: str
 
     def student(self):
@@ -154,8 +162,11 @@ class Lesson:
     def _finished(self, cells: list, version: str):
         import nbformat.v4
 
-        install = nbformat.v4.new_code_cell(INSTALL.replace("REPOSITORY", self.repository))
-        cells = [cells[0], install, *cells[1:]]
+        first = [cells[0], nbformat.v4.new_code_cell(INSTALL.replace("REPOSITORY", self.repository))]
+        if version == "instructor":
+            first.insert(1, nbformat.v4.new_markdown_cell(BANNER))
+        origin = ORIGIN.replace("PROJECT", self.project).replace("REPOSITORY", self.repository)
+        cells = [*first, *cells[1:], nbformat.v4.new_markdown_cell(origin)]
         for index, cell in enumerate(cells):
             tags = [tag for tag in cell.metadata.get("tags", []) if tag in ("check", "live")]
             cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
@@ -213,7 +224,7 @@ def load(name: str, paths: Paths) -> Lesson:
     title = next((c.source.splitlines()[0][2:] for c in notebook.cells if c.source.startswith("# ")), name)
     config = yaml.safe_load((paths.root / "_config.yml").read_text(encoding="utf-8"))
     found = _exercises(name, notebook.cells)
-    return Lesson(name, path, title, notebook, found, config["repository"]["url"])
+    return Lesson(name, path, title, notebook, found, config["title"], config["repository"]["url"])
 
 
 def _exercises(lesson: str, cells: list) -> dict[str, str]:
