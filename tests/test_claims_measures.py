@@ -212,6 +212,15 @@ def test_unmatched_models_and_missing_modes_are_not_compared():
         DECIDERS["speed_ratio"](made.evidence(speed=rows), **given, modes=["decode"])
 
 
+def test_a_model_that_differs_from_itself_shows_a_noisy_machine():
+    given = {"faster": "transformer", "slower": "lstm_2", "modes": ["train"]}
+    for second, wanted in ((1.0, d.SUPPORTED), (1.6, d.CLOSE)):
+        arms = {"transformer": linear(1e-6), "lstm_2": linear(2e-6), "transformer_again": linear(second * 1e-6)}
+        found = DECIDERS["speed_ratio"](made.evidence(speed=made.timings(arms)), **given)
+        assert found.verdict == wanted
+        assert ("noisy machine" in found.sentence) == (wanted == d.CLOSE)
+
+
 def test_complexity_and_growing_advantage():
     tables = made.evidence(speed=made.timings({"transformer": quadratic, "lstm_2": linear(3e-6)}, ALL_MODES,
                                               (1024, 2048, 4096, 8192)))  # fmt: skip

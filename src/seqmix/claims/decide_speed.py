@@ -20,6 +20,9 @@ __all__ = ["advantage_grows", "complexity", "demo_share", "kernel_was", "peak_me
 
 REGIME = ["mode", "length", "batch_size", "device", "hardware", "precision", "threads"]
 MACHINE = ["device", "hardware", "precision", "threads"]
+CONTROL = "_again"
+"""End of the name of an arm that was timed a second time, to show the machine's noise."""
+
 HELD_BYTES = 16
 """Weight, gradient and two moments in float32, bytes a parameter."""
 
@@ -61,11 +64,23 @@ def regime_name(key: dict) -> str:
     return f"{key['mode']} at T = {int(key['length'])} ({key['device']})"
 
 
+def unsteady(rows: pd.DataFrame, margin: float = 1.1) -> str:
+    """Return what is wrong with the calls of a regime in which one model, timed twice, differs from itself."""
+    for again in sorted(arm for arm in rows["arm"].unique() if arm.endswith(CONTROL)):
+        gap = (per_token(rows, again) - per_token(rows, again.removesuffix(CONTROL))).dropna()
+        if len(gap) >= 6:
+            ratio, lo, hi = (math.exp(v) for v in median_interval(gap.to_numpy()))
+            if lo > margin or hi < 1 / margin:
+                return f"Held back: a noisy machine, the same model timed twice differs by a factor {ratio:.2f}."
+    return ""
+
+
 def speed_ratio(
     evidence: Evidence, faster: str, slower: str, modes: list[str], margin: float = 1.1, anywhere: bool = False
 ) -> Decision:
     """Is ``faster`` faster than ``slower`` by a factor above ``margin`` in every regime (or ``anywhere``: in one)?"""
     rows = timings(evidence, [faster, slower], modes)
+    calls = dict(list(evidence.table("speed").groupby(REGIME)))
     parts = []
     for key, cell in rows.groupby(REGIME):
         gap = (per_token(cell, slower) - per_token(cell, faster)).dropna()
@@ -74,7 +89,10 @@ def speed_ratio(
         ratio, lo, hi = (math.exp(v) for v in median_interval(gap.to_numpy()))
         name = regime_name(dict(zip(REGIME, key, strict=True)))
         text = f"{slower} takes {d.interval(ratio, lo, hi, 'times', 2)} as long as {faster}."
-        parts.append(Decision(d.directional(lo, hi, margin), text, ratio, lo, hi, "ratio of times",
+        verdict = d.directional(lo, hi, margin)
+        if noise := unsteady(calls.get(key, cell)):
+            verdict, text = d.CLOSE, f"{text} {noise}"
+        parts.append(Decision(verdict, text, ratio, lo, hi, "ratio of times",
                               tuple(sorted(cell["run_id"].unique())), len(gap), where(cell), name))  # fmt: skip
     if not parts:
         raise NotTested("six or more interleaved rounds of both architectures are needed in one regime")

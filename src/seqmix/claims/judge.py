@@ -112,9 +112,15 @@ def _ask(step: Step, claim: Claim, evidence: Evidence) -> Decision:
         try:
             evidence.answered[question] = DECIDERS[step.by](evidence, **step.given)
         except NotTested as gap:
-            reason = str(gap)
-            evidence.answered[question] = Decision(d.UNTESTED, f"{reason[:1].upper()}{reason[1:].rstrip('.')}.")
+            evidence.answered[question] = Decision(d.UNTESTED, sentence(str(gap)))
     return evidence.answered[question].named(step.name)
+
+
+def sentence(reason: str) -> str:
+    """Return a reason as a sentence; the name of a file or of an architecture keeps its small letter."""
+    first = reason.partition(" ")[0]
+    named = "." in first or "_" in first
+    return f"{reason if named else reason[:1].upper() + reason[1:]}".rstrip(".") + "."
 
 
 def judge(claim: Claim, evidence: Evidence) -> Verdict:
