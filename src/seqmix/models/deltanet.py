@@ -74,8 +74,11 @@ class DeltaNet(nn.Module):
         if not self.gated:
             return q, k, v, full(gates).sigmoid() * self.config.beta_scale, None, None, conv
         beta, decay, gate = gates.split([self.heads, self.heads, sum(self.sizes[2:])], -1)
-        log_decay = -self.A_log.exp() * F.softplus(full(decay) + self.dt_bias)
-        return q, k, v, full(beta).sigmoid() * self.config.beta_scale, log_decay, gate, conv
+        return q, k, v, full(beta).sigmoid() * self.config.beta_scale, self.log_decay(full(decay)), gate, conv
+
+    def log_decay(self, rate: Tensor) -> Tensor:
+        """Return ln α ``[B, T, H]`` of the rates' inputs ``[B, T, H]`` (G only)."""
+        return -self.A_log.exp() * F.softplus(rate + self.dt_bias)
 
     def forward(self, x: Tensor, state: DeltaState | None = None) -> tuple[Tensor, DeltaState | None]:
         """Mix ``x [B, T, D]``; with a state, continue after it and return the next one."""
