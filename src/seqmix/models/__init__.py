@@ -15,11 +15,12 @@ from torch import nn
 
 from seqmix.config import ModelConfig
 from seqmix.models.classic import ClassicLSTM
+from seqmix.models.generate import for_decoding
 from seqmix.models.groups import parameter_groups
 from seqmix.models.initialise import initialise
 from seqmix.models.lm import BlockLM
 
-__all__ = ["build", "parameter_groups"]
+__all__ = ["build", "for_decoding", "parameter_groups"]
 
 
 def build(config: ModelConfig, seed: int = 0, kernel: str = "torch") -> nn.Module:

