@@ -67,7 +67,7 @@ def test_figures_that_plans_point_at_exist():
 class Page(html.parser.HTMLParser):
     """Collects what a page opens, what it refers to, and whether every tag is closed."""
 
-    VOID = ("meta", "br", "hr", "img")
+    VOID = ("meta", "link", "br", "hr", "img")
 
     def __init__(self, text: str):
         super().__init__()
@@ -90,7 +90,7 @@ def test_slides_stand_alone(name):
     text = slides.deck(PATHS.book / "lessons" / f"{name}.md")
     page = Page(text)
     assert page.open == []
-    assert page.targets == []
+    assert page.targets == ["data:,"]  # an empty icon, so that the browser does not ask for one
     assert "url(" not in text
     assert "@import" not in text
     assert len(page.ids) == len(set(page.ids))

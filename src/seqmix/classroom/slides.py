@@ -78,6 +78,7 @@ def deck(page: Path) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<link rel="icon" href="data:,">\n'
         f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n" + "\n".join(parts) + f"\n</main>\n"
         f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
@@ -89,7 +90,7 @@ def _slide(number: int, total: int, part: str, heading: str, body: str) -> str:
     return (
         f'<section id="slide-{number}" tabindex="-1" aria-labelledby="heading-{number}">\n{above}'
         f'<{level} id="heading-{number}">{html.escape(heading)}</{level}>\n{_html(body)}'
-        f'<footer aria-label="slide {number} of {total}">{number} / {total}</footer>\n</section>'
+        f"<footer>{number} / {total}</footer>\n</section>"
     )
 
 
