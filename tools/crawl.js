@@ -26,6 +26,7 @@ const server = http.createServer((request, response) => {
 
 async function look(context, base, view, page) {
   const tab = await context.newPage();
+  tab.setDefaultTimeout(180000); // a busy machine is no finding
   const outside = new Set(), bad = new Set(), messages = [];
   let bytes = 0;
   const bodies = [];

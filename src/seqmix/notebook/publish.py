@@ -11,13 +11,28 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 from seqmix.figures.show import ANSWER_MIME, FIGURE_MIME
 from seqmix.notebook.sources import Chapter
+from seqmix.paths import Paths
 
 __all__ = ["Published", "prepare_for_reading", "publish"]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 BAR = re.compile(r"\d+%\||\bit/s\b|s/it\b|\|[█▏▎▍▌▋▊▉ #]+\|")
+ELSEWHERE = """\
+# Only where the project is not installed (Colab): fetch and install it. Elsewhere this cell does nothing.
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("seqmix") is None:
+    subprocess.run(["git", "clone", "--depth", "1", "{url}", "seqmix-project"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-project[book]"], check=True)
+    os.chdir("seqmix-project")
+    sys.path.insert(0, "src")"""
 TIER_NOTE = {
     "quick": ":::{admonition} Quick tier: a check of the machinery, never evidence\n:class: important\n"
     "Everything below was trained and measured for real, but so briefly that it decides nothing.\n:::",
@@ -36,6 +51,8 @@ class Published:
 
 def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -> Published:
     """Clean a notebook in place and return what was found in it."""
+    import nbformat
+
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -56,7 +73,7 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
         cell["outputs"] = [output for output in cell["outputs"] if _drop_bars(output)]
         if any(output.get("name") == "stderr" for output in cell["outputs"]):
             found.noisy.append(f"notebooks/{chapter.name}.md:{cell.metadata.get('seqmix', {}).get('line', 1)}")
-        for output in cell["outputs"]:
+        for output in list(cell["outputs"]):
             if record := output.get("data", {}).pop(ANSWER_MIME, None):
                 found.answer = record["text"]
             if record := output.get("data", {}).pop(FIGURE_MIME, None):
@@ -66,8 +83,12 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
                 found.descriptions[record["name"]] = cell.metadata["mystnb"]["image"]["alt"]
                 text = _figure_tools(record["name"], command(chapter, values, train))
                 cells.append(_markdown(f"{record['name']}-tools", text))
+                cells += _apart(cell, output)
     if note := TIER_NOTE.get(values.get("tier", "")):
         cells.insert(1, _markdown(f"{chapter.name}-tier", note))
+    fetch = nbformat.v4.new_code_cell(ELSEWHERE.replace("{url}", project_url()), metadata={"tags": ["remove-cell"]})
+    fetch["id"] = f"{chapter.name}-elsewhere"
+    cells.insert(1, fetch)
     notebook.cells = cells
     return found
 
@@ -80,6 +101,14 @@ def publish(notebook, figures: dict[str, str], path: Path) -> None:
     for name, text in figures.items():
         _replace(path.parent / "figures" / name, text)
     _replace(path, nbformat.writes(notebook) + "\n")
+
+
+def project_url() -> str:
+    """Return the address of the repository that the book names in ``_config.yml``."""
+    config = Paths().root / "_config.yml"
+    if not config.is_file():
+        return ""
+    return yaml.safe_load(config.read_text(encoding="utf-8")).get("repository", {}).get("url", "")
 
 
 def command(chapter: Chapter, values: dict, train: bool = True) -> str:
@@ -121,6 +150,20 @@ def _describe_figure(cell, record: dict) -> None:
     image["alt"] = " ".join(record["alt"].split())
     image.setdefault("classes", "mpl dark-light")
     settings.setdefault("figure", {}).setdefault("name", record["name"])
+
+
+def _apart(cell, picture) -> list:
+    """Move the other outputs of a figure's cell into a cell of their own: they would become part of the figure."""
+    import nbformat
+
+    others = [output for output in cell["outputs"] if output is not picture]
+    if not others:
+        return []
+    cell["outputs"] = [picture]
+    line = {"seqmix": cell.metadata.get("seqmix", {}), "tags": ["remove-input"]}
+    more = nbformat.v4.new_code_cell("", outputs=others, metadata=line)
+    more["id"] = f"{cell['id']}-more"
+    return [more]
 
 
 def _figure_tools(name: str, made_by: str) -> str:
