@@ -128,6 +128,26 @@ def test_noise_is_refused(seed):
     assert fit.reasons
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda n: np.full_like(n, 2.0),
+        lambda n: np.where(n > 1e5, 2.0, 3.0),
+        lambda n: 5 - 0.5 * (n / N0) ** 0.3,
+        lambda n: 4 - 0.2 * np.log(n / N0),
+        lambda n: 2 + 1 / (1 + (n / 1e5) ** 2),
+        lambda n: 2 + 0.1 * np.abs(np.log(n / 1e5)),
+        lambda n: 2 + (n / N0) ** -0.3 + 0.3 * (n == n[9]),
+    ],
+    ids=["constant", "step", "concave", "line", "logistic", "u", "outlier"],
+)
+def test_other_shapes_are_not_power_laws(loss):
+    n = np.repeat(N0 * np.geomspace(1, 100, 7), 3)
+    fit = quick(n, loss(n) + 0.003 * np.random.default_rng(0).standard_normal(21))
+    assert fit.verdict != "ok"
+    assert fit.reasons
+
+
 @pytest.mark.parametrize("sizes", [1, 2, 3])
 def test_few_points_are_refused_with_the_reason(sizes):
     fit = fit_power(*table(k=sizes)[:2])
