@@ -160,6 +160,16 @@ def test_the_command_prints_all_claims_as_json_and_refuses_unknown_ids(tmp_path)
     assert "0.1 " not in one.output
 
 
+@pytest.mark.parametrize(("text", "said"), [("study,arm\na,b\n", "lacks the column"), ("", "runs.csv")])
+def test_a_table_that_is_torn_or_lacks_columns_is_an_error_naming_the_file(tmp_path, text, said):
+    (tmp_path / "laptop").mkdir()
+    (tmp_path / "laptop" / "runs.csv").write_text(text)
+    done = CliRunner().invoke(command, ["--results", str(tmp_path)])
+    assert done.exit_code == 1
+    assert said in done.output
+    assert "Traceback" not in done.output
+
+
 def test_every_link_to_a_chapter_that_exists_names_a_figure_that_exists():
     notebooks = Paths().notebooks
     found = 0

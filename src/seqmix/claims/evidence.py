@@ -10,7 +10,17 @@ from seqmix.claims.decision import NotTested
 
 __all__ = ["Evidence", "scope", "with_sizes"]
 
-TABLES = ("runs", "curves", "context", "recall", "speed", "inside")
+NEEDED = {
+    "runs": "study group arm run_id status source seed pattern conv seq_len steps lr tokens params_non_embedding loss "
+    "device hardware",
+    "curves": "study run_id step tokens seconds loss",
+    "context": "study run_id measure kind lo hi block loss bayes count",
+    "recall": "study run_id task distance step accuracy",
+    "speed": "run_id arm mode length batch_size repeat seconds tokens params_non_embedding state_bytes peak_bytes "
+    "device hardware threads precision",
+    "inside": "study run_id method score value",
+}
+"""Columns that the deciders read, by table."""
 
 SWEEP = r"^lr|[-_]lr$|^sweep"
 """Groups whose name says that they vary the learning rate."""
@@ -40,10 +50,22 @@ class Evidence:
 
     @classmethod
     def read(cls, results: Path, tier: str) -> "Evidence":
-        """Read ``results/<tier>/*.csv``; a folder or file that is not there gives empty tables."""
-        folder = results / tier
-        found = {name: folder / f"{name}.csv" for name in TABLES}
-        return cls(tier, {k: pd.read_csv(f, low_memory=False) for k, f in found.items() if f.is_file()})
+        """Read ``results/<tier>/*.csv``; a folder or file that is not there gives empty tables.
+
+        Raises ValueError naming the file for one that is torn or lacks a column that rules need.
+        """
+        tables = {}
+        for name, needed in NEEDED.items():
+            file = results / tier / f"{name}.csv"
+            if not file.is_file():
+                continue
+            try:
+                tables[name] = pd.read_csv(file, low_memory=False)
+            except ValueError as error:
+                raise ValueError(f"{file}: {error}") from error
+            if missing := [column for column in needed.split() if column not in tables[name]]:
+                raise ValueError(f"{file} lacks the column {', '.join(missing)}")
+        return cls(tier, tables)
 
     def __post_init__(self) -> None:
         """Read empty cells of text columns as "", and give the ends of the hybrids study one name."""
