@@ -85,6 +85,20 @@ def test_step_by_step_equals_the_parallel_form(config):
 
 
 @torch.no_grad()
+def test_the_decoder_equals_the_model_step_by_step(config):
+    model, tokens = built(config), tokens_of(config, 3, 31)
+    decoder = models.for_decoding(model)
+    first, state = decoder.prefill(tokens[:, :9], decoder.initial_state(3))
+    out = [*first.unbind(1)]
+    for t in range(9, 31):
+        logits, after = decoder.step(tokens[:, t], state)
+        decoder.step((tokens[:, t] + 1) % config.vocab_size, state)  # another continuation must not disturb this one
+        out.append(logits)
+        state = after
+    assert relative(torch.stack(out, 1), model(tokens)) < 1e-11
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("cut", [1, 8, 13])
 def test_a_saved_state_continues_the_sequence_more_than_once(config, cut):
     model, tokens = built(config), tokens_of(config, 2, 29)

@@ -15,7 +15,7 @@ from torch import nn
 
 from seqmix.config import ModelConfig
 from seqmix.models.classic import ClassicLSTM
-from seqmix.models.generate import for_decoding
+from seqmix.models.decode import for_decoding
 from seqmix.models.groups import parameter_groups
 from seqmix.models.initialise import initialise
 from seqmix.models.lm import BlockLM

@@ -88,25 +88,6 @@ class Attention(nn.Module):
         o = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=start == 0 and time > 1)
         return self.out(o.transpose(1, 2).reshape(x.shape)), state
 
-    @torch.no_grad()
-    def step(self, x: Tensor, state: KVCache) -> tuple[Tensor, KVCache]:
-        """Read one token a sequence, ``x [B, D]``: ``forward`` at T = 1 in the fewest calls."""
-        c, batch = self.config, x.shape[0]
-        packed, conv = self.qkv(x), state.conv
-        if self.conv is not None:
-            packed, conv = self.conv(packed[:, None], conv)
-        packed = packed.view(batch, 3, c.n_heads, c.head_dim)
-        qk = packed[:, :2]
-        if self.rope:
-            table = rope_slice(qk, c.head_dim, c.rope_base, state.position, 1)
-            pairs = torch.view_as_complex(qk.to(table.real.dtype).unflatten(-1, (-1, 2)))
-            qk = torch.view_as_real(pairs * table).view(qk.shape).to(x.dtype)
-        q, k = qk.unsqueeze(3).unbind(1)
-        state = state.append(k, packed[:, 2, :, None], conv)
-        end = state.position
-        o = F.scaled_dot_product_attention(q, state.keys[:, :, :end], state.values[:, :, :end])
-        return self.out(o.view(batch, -1)), state
-
     def short(self, x: Tensor) -> Tensor:
         """Mix ``x [B, T, D]`` on CPU from an empty context, before the output product."""
         c, time = self.config, x.shape[1]

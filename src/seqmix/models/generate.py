@@ -1,25 +1,9 @@
 """Sampling text: read the prompt in parallel, then one token at a time with the state."""
 
-import copy
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-
-def for_decoding(model: nn.Module) -> nn.Module:
-    """Return a copy of ``model`` whose matrices lie column by column in memory, with the same values.
-
-    A product with one vector then reads them in the order that CPU libraries are fast in, 2 to 3 times faster than
-    PyTorch's own layout (which is the better one for many tokens at once). On other devices: the model itself.
-    """
-    if next(model.parameters()).device.type != "cpu":
-        return model
-    model = copy.deepcopy(model).eval().requires_grad_(False)
-    for name, parameter in model.named_parameters():
-        if parameter.dim() == 2 and not name.startswith(("embedding.", "positions.")) and "conv" not in name:
-            parameter.data = parameter.data.t().contiguous().t()
-    model.columns = model.head_weight.data.t().contiguous().t()
-    return model
+from seqmix.models.decode import for_decoding
 
 
 @torch.inference_mode()

@@ -2,12 +2,11 @@
 
 Every mixer is a module ``mixer(x [B, T, D], state=None) -> (y, state)`` with ``initial_state(batch_size)``: without a
 state it starts from nothing and returns None; with one it continues after it. A mixer may add ``step(x [B, D],
-state)``, a shorter way for one token.
+state)``, a shorter way for one token (``decode.py``).
 """
 
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -42,14 +41,9 @@ class LanguageModel(nn.Module):
         if not config.tie_embeddings:
             self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
 
-    columns: Tensor | None = None
-    """The head's matrix in the layout of ``generate.for_decoding``; None in all other models."""
-
     @property
     def head_weight(self) -> Tensor:
         """The matrix ``[W, D]`` of the logits: the embedding's own when tied."""
-        if self.columns is not None:
-            return self.columns
         return self.embedding.weight if self.config.tie_embeddings else self.head.weight
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -87,16 +81,11 @@ class LanguageModel(nn.Module):
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one token a sequence, ``tokens [B]``; return logits ``[B, W]`` and the next state.
 
-        The given state stays valid: continuing it twice gives two independent sequences.
+        The given state stays valid: continuing it twice gives two independent sequences. ``models.for_decoding`` gives
+        a faster step of the same meaning.
         """
-        if torch.is_grad_enabled():
-            logits, state = self.prefill(tokens[:, None], state)
-            return logits[:, 0], state
-        x, layers = self.embed(tokens[:, None], state.position)[:, 0], []
-        for layer, before in zip(self.layers, state.layers, strict=True):
-            x, after = layer.step(x, before)
-            layers.append(after)
-        return F.linear(self.norm(x), self.head_weight), State(state.position + 1, tuple(layers))
+        logits, state = self.prefill(tokens[:, None], state)
+        return logits[:, 0], state
 
     def generate(self, tokens: Tensor, new_tokens: int, temperature: float = 1.0, top_k: int = 0, seed: int = 0):
         """Return ``tokens [B, T]`` followed by ``new_tokens`` sampled ones; see ``generate.py``."""
@@ -128,20 +117,6 @@ class Block(nn.Module):
             x = x + y
             return x + self.mlp(self.mlp_norm(x)), state
         y, state = self.mixer(x, state)
-        x = self.mixer_norm(x + y)
-        return self.mlp_norm(x + self.mlp(x)), state
-
-    def step(self, x: Tensor, state) -> tuple:
-        """``forward`` for one token a sequence, ``x [B, D]``; mixers without a step of their own run at T = 1."""
-        before = self.mixer_norm(x) if self.pre else x
-        if hasattr(self.mixer, "step"):
-            y, state = self.mixer.step(before, state)
-        else:
-            y, state = self.mixer(before[:, None], state)
-            y = y[:, 0]
-        if self.pre:
-            x = x + y
-            return x + self.mlp(self.mlp_norm(x)), state
         x = self.mixer_norm(x + y)
         return self.mlp_norm(x + self.mlp(x)), state
 
