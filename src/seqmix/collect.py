@@ -77,6 +77,7 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     row |= {"study": config.study, "tier": config.tier, "group": config.group, "arm": config.arm}
     row |= {"run_id": config.run_id, "status": outcome["status"], "reason": outcome["reason"]}
     row |= {"source": config.data.source, "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
+    row["train_tokens"] = config.data.train_tokens
     row |= {"corpus_sha256": proven.get("corpus_sha256", config.data.fingerprint)}
     width = model.mlp_hidden if model.skeleton == "block" else 0
     row |= {"seed": config.seed, "data_seed": config.data_seed, "mlp_width": width}

@@ -33,6 +33,7 @@ RUN = _columns(
     "corpus_sha256 | text | | hash of the corpus and its split, or of the generator and its parameters",
     "tokenizer | text | | bytes, or bpe-<vocabulary>",
     "pairs | int | | key-value pairs (task mqar)",
+    "train_tokens | int | tokens | training text was cut to so many tokens; 0: all of it",
     "seed | int | | seed of the initial weights",
     "data_seed | int | | seed of the order of the data",
     "pattern | text | | one letter a layer: A attention, D DeltaNet, G Gated DeltaNet, L LSTM",

@@ -34,7 +34,7 @@ def package_digest(paths: Paths) -> str:
     """Hash the package sources and the study files."""
     package = Path(__file__).resolve().parents[1]
     files = [f for f in package.rglob("*.py") if f.relative_to(package).parts[0] not in PUBLISHING]
-    files += paths.studies.glob("*.yaml")
+    files += [*paths.studies.glob("*.yaml"), *package.glob("claims/*.yaml")]
     return _digest(*(part for f in sorted(files) for part in (f.name.encode(), f.read_bytes())))
 
 
