@@ -167,3 +167,31 @@ def speed(repeats: int = 8, lengths=(128, 256, 512, 1024, 2048, 4096)) -> list[d
             row |= {"repeat": repeat, "seconds": seconds, "tokens": 32 * length, "params_non_embedding": 600_000}
             rows.append(same | row | {"state_bytes": 0, "peak_bytes": 0, "order": len(rows)})
     return rows
+
+
+def inside(seeds: int = 3) -> tuple[list[dict], list[dict]]:
+    """Return runs and rows of inside.csv: occlusion finds every source, untrained weights find chance."""
+    rng, runs, rows = np.random.default_rng(5), [], []
+    found = {"occlusion": 0.9, "integrated_gradients": 0.7, "gradient_x_input": 0.5, "untrained": 0.05}
+    heads = {"attention_best_head": 0.8, "attention_mean": 0.3, "rollout": 0.2}
+    for arm, seed in itertools.product(("transformer", "lstm_1", "deltanet"), range(seeds)):
+        run = run_row("inside", arm, seed, 1.5, source="almanac-12", bayes=1.0, group="main")
+        runs.append(run)
+        for method, share in (found | (heads if arm == "transformer" else {})).items():
+            hit = share + rng.normal(0, 0.01)
+            values = {"recall_at_1": hit, "deletion": 2 * hit, "deletion_random": 0.05, "chance": 0.05}
+            for (score, value), asked in itertools.product(values.items(), ("all", "right")):
+                queries = 192 if asked == "all" else 150
+                row = {"study": "inside", "run_id": run["run_id"], "arm": arm, "method": method, "se": 0.01}
+                rows.append(row | {"score": f"{score}_{asked}", "value": value, "queries": queries})
+    return runs, rows
+
+
+def budget(seeds: int = 3) -> list[dict]:
+    """Return runs on little and much text: the LSTM ahead with little, the Transformer with much."""
+    rng, runs = np.random.default_rng(6), []
+    for arm, text, seed in itertools.product(("transformer", "lstm_2"), (16_384, 131_072, 0), range(seeds)):
+        ahead = {16_384: 0.1, 131_072: 0.0, 0: -0.1}[text] * (1 if arm == "transformer" else -1)
+        loss = 2.0 + ahead - 0.2 * (text == 0) + rng.normal(0, 0.005)
+        runs.append(run_row("budget", arm, seed, loss, tokens=500_000.0, train_tokens=text, group=f"data{text}"))
+    return runs

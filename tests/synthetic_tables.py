@@ -229,11 +229,16 @@ def tables(study: str, seeds: int = 3, tier: str = "laptop", **more) -> dict[str
         found["runs"], found["recall"], found["curves"] = synthetic_rows.recall(seeds)
     elif study == "hybrids":
         found["runs"] = hybrids(seeds)
+    elif study == "inside":
+        found["runs"], found["inside"] = synthetic_rows.inside(seeds)
+    elif study == "budget":
+        found["runs"] = synthetic_rows.budget(seeds)
     elif study == "speed":
         found["speed"] = synthetic_rows.speed(**more)
     if "curves" not in found:
         found["curves"] = [row for run in found["runs"] for row in _curve(run, rng)]
     frames = {name: pd.DataFrame(found.get(name, []), columns=columns_of(name)) for name in TABLES}
+    frames["runs"]["train_tokens"] = [run.get("train_tokens", 0) for run in found["runs"]] if found["runs"] else []
     for name in ("runs", "speed"):
         frames[name]["tier"] = tier
     return frames

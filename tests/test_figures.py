@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import synthetic_tables
-from seqmix.figures import common, context, hybrids, laws, scaling, speed
+from seqmix.figures import budget, common, context, hybrids, inside, laws, scaling, speed
 from seqmix.figures.common import Drawn, Tables
 from seqmix.figures.draw import label, nothing
 
@@ -22,6 +22,8 @@ STUDIES = {
     "recall": {},
     "hybrids": {},
     "speed": {},
+    "inside": {},
+    "budget": {},
 }
 FIGURES = [
     (study, name)
@@ -145,6 +147,15 @@ def test_the_best_count_is_found_and_the_worst_stack_is_separable():
     assert "hybrid_12" not in found["set"]
 
 
+def test_the_planted_order_of_methods_and_of_little_text_is_found():
+    each = inside.scores(tables("inside", "whole"))
+    means = each.groupby("method")["recall_at_1"].mean()
+    assert means.idxmax() == "occlusion"
+    assert means.idxmin() == "untrained"
+    gap = budget.gap_by_text(tables("budget", "whole"), "lstm_2").groupby("text")["gap"].mean()
+    assert gap.iloc[0] < 0 < gap.iloc[-1]
+
+
 def test_the_planted_crossover_lies_inside_its_interval():
     at = speed.crossover(tables("speed", "whole"), "prefill", "lstm_2")
     truth = (5e-6 - 2e-6) / 4e-9  # per-token costs and the quadratic term of the synthetic timings
@@ -161,4 +172,5 @@ def test_numbers_are_said_as_people_say_them(value, said):
 
 def test_a_list_with_commas_in_it_is_parted_by_semicolons():
     assert common.listing(["a", "b", "c"]) == "a, b and c"
-    assert common.listing(["LSTM, 1 layer", "b"]) == "LSTM, 1 layer; and b"
+    assert common.listing(["LSTM, 1 layer", "b", "c"]) == "LSTM, 1 layer; b; and c"
+    assert common.listing(["LSTM, 1 layer", "b"]) == "LSTM, 1 layer and b"

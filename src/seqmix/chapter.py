@@ -99,7 +99,11 @@ def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dic
     summary = engine.run(plan, jobs=jobs or None)
     summary.check()
     _clear_progress()
-    return collect.load(name, tier, plan=plan), [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
+    frames = collect.load(name, tier, plan=plan)
+    if "train_tokens" not in frames["runs"]:
+        given = {config.run_id: config.data.train_tokens for config in plan if config.kind == "train"}
+        frames["runs"]["train_tokens"] = frames["runs"]["run_id"].map(given)
+    return frames, [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
 
 
 def _clear_progress() -> None:

@@ -155,9 +155,9 @@ def seconds(value: float) -> str:
 
 
 def listing(words: Iterable[str]) -> str:
-    """Return "a, b and c"; with semicolons where a word has a comma of its own."""
+    """Return "a, b and c"; three or more with semicolons where a word has a comma of its own."""
     words = [str(word) for word in words]
-    if len(words) < 2:
-        return "".join(words)
+    if len(words) < 3:
+        return " and ".join(words)
     comma = "; " if any("," in word for word in words) else ", "
     return comma.join(words[:-1]) + (";" if comma == "; " else "") + " and " + words[-1]

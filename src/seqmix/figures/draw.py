@@ -23,6 +23,7 @@ __all__ = [
     "nothing",
     "panels",
     "references",
+    "relabel",
     "trend",
 ]
 
@@ -136,6 +137,14 @@ def end_labels(axis: Axes, ends: Sequence[tuple[float, float, str]], gap: float 
             color=look(arm).colour,
             annotation_clip=False,
         )
+
+
+def relabel(axis: Axes, data: pd.DataFrame, x: str) -> None:
+    """Place the names at the line ends anew, after the limits or the scale of an axis changed."""
+    for text in list(axis.texts):
+        text.remove()
+    last = data.sort_values(x).groupby("arm").last()
+    end_labels(axis, [(row[x], row["mean"], arm) for arm, row in last.iterrows()])
 
 
 def lines_by_source(

@@ -10,7 +10,18 @@ import pandas as pd
 from seqmix.analysis import crossover as analysis
 from seqmix.analysis.crossover import Crossover
 from seqmix.figures.common import Drawn, Tables, human, listing, seconds
-from seqmix.figures.draw import end_labels, label, labels, lines_by_source, log_axis, look, nothing, panels, rows_by_arm
+from seqmix.figures.draw import (
+    end_labels,
+    label,
+    labels,
+    lines_by_source,
+    log_axis,
+    look,
+    nothing,
+    panels,
+    relabel,
+    rows_by_arm,
+)
 from seqmix.figures.style import order
 
 __all__ = ["decode", "demo_lengths", "demo_table", "memory", "prefill", "ratios", "training"]
@@ -61,21 +72,13 @@ def _lines(tables: Tables, mode: str, name: str, value: str, xlabel: str, ylabel
     for axis in axes.values():
         axis.set_ylim(data["lo"].min() * 0.8, data["hi"].max() * 1.25)
         log_axis(axis, "y")
-        end_labels_again(axis, data)
+        relabel(axis, data, "length")
     for arm in order(data["arm"]):
         cell = data[data["arm"] == arm].sort_values("length")
         first, last = cell.iloc[0], cell.iloc[-1]
         words.append(f"{label(arm)} {say(first['mean'])} at {first['length']}, {say(last['mean'])} at {last['length']}")
     alt = f"{ylabel.capitalize()} against {xlabel}, both logarithmic, median of calls. {'; '.join(words)}."
     return Drawn(name, figure, data, alt)
-
-
-def end_labels_again(axis, data: pd.DataFrame) -> None:
-    """Place the names anew after an axis became logarithmic."""
-    for text in list(axis.texts):
-        text.remove()
-    last = data.sort_values("length").groupby("arm").last()
-    end_labels(axis, [(row["length"], row["mean"], arm) for arm, row in last.iterrows()])
 
 
 def training(tables: Tables) -> Drawn:
@@ -138,7 +141,7 @@ def ratios(tables: Tables) -> Drawn:
         axis.set_ylim(min(0.8, here["lo"].min() * 0.85), max(1.25, here["hi"].max() * 1.2))
         log_axis(axis, "y")
         axis.axhline(1, color="0.3", lw=1)
-        end_labels_again(axis, here)
+        relabel(axis, here, "length")
     alt = (
         f"Time of each architecture divided by that of {label(REFERENCE)} against length; above one is slower. "
         f"{label(REFERENCE + AGAIN)} is the same model timed twice. {words}"
@@ -167,7 +170,7 @@ def memory(tables: Tables) -> Drawn:
         here = data[data["panel"] == panel]
         axis.set_ylim(here["mean"].min() * 0.7, here["mean"].max() * 1.4)
         log_axis(axis, "y")
-        end_labels_again(axis, here)
+        relabel(axis, here, "length")
     return Drawn(
         name, figure, data.drop(columns=["lo", "hi"]), f"Bytes of state and of training memory by length. {words}"
     )

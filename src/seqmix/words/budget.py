@@ -1,0 +1,62 @@
+"""The budget chapter in words, computed from its tables."""
+
+import numpy as np
+
+from seqmix.figures.budget import amounts, gap_by_text
+from seqmix.figures.common import Tables, human, listing, over_seeds, span
+from seqmix.figures.draw import label
+from seqmix.figures.style import order
+from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, scope
+
+__all__ = ["conclusions", "limits", "overfitting"]
+
+REFERENCE = "transformer"
+
+
+def conclusions(tables: Tables) -> list[str]:
+    """Say who is ahead at every amount of text, and whether the order turns along it."""
+    lines, runs = [*scope(tables), *beats_unigram(tables)], amounts(tables)
+    for arm in order(a for a in runs["arm"].unique() if a != REFERENCE) if len(runs) else ():
+        each = gap_by_text(tables, arm)
+        for source, cell in over_seeds(each, ["source", "text"], "gap").groupby("source") if len(each) else ():
+            parts, signs = [], []
+            for row in cell.sort_values("text").itertuples():
+                decided = row.n >= FEWEST_SEEDS and (row.lo > 0 or row.hi < 0)
+                signs += [np.sign(row.mean)] if decided else []
+                end = ("above" if row.mean > 0 else "below") if decided else "not decided"
+                parts.append(f"{human(row.text)}: {interval(row.mean, row.lo, row.hi)} ({end})")
+            turn = ""
+            if len(cell) > 1:
+                turn = (
+                    " The order turns along the axis." if len(set(signs)) == 2 else " No turn of the order is decided."
+                )
+            lines.append(
+                f"{label(arm)} minus {label(REFERENCE)}, best loss on {source} by distinct tokens: "
+                f"{'; '.join(parts)}.{turn}"
+            )
+    return lines
+
+
+def overfitting(tables: Tables) -> list[str]:
+    """Say how often the text was repeated and what training past the best point cost."""
+    lines, runs = [], amounts(tables)
+    for (source, text), cell in runs.groupby(["source", "text"]) if len(runs) else ():
+        means = cell.groupby("arm")["lost"].mean()
+        parts = [f"{label(arm)} {means[arm]:.3f}" for arm in order(means.index)]
+        lines.append(
+            f"{human(text)} distinct tokens of {source}, seen {cell['epochs'].mean():.1f} times: final above best "
+            f"loss by {listing(parts)} nats."
+        )
+    return lines
+
+
+def limits(tables: Tables) -> list[str]:
+    """Say at which size, text and machine this was measured."""
+    runs = amounts(tables)
+    if not len(runs):
+        return []
+    return [
+        f"{span(runs['params_non_embedding'])} parameters, {span(runs['text'])} distinct tokens, "
+        f"{span(runs['tokens'])} tokens seen; no dropout and no other regularisation than weight decay.",
+        f"Seconds are those of {listing(sorted(runs['hardware'].dropna().unique()))}, with other runs beside them.",
+    ]
