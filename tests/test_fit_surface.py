@@ -11,6 +11,7 @@ from seqmix.analysis.exponents import compare_exponents
 from seqmix.analysis.forms import predict
 from seqmix.analysis.huber import Problem
 from seqmix.analysis.surface import fit_surface, grid_starts
+from seqmix.analysis.surface_bootstrap import level_effect
 
 HOFFMANN = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 
@@ -166,3 +167,17 @@ def test_published_refit():
     assert fit.intervals["E"] == pytest.approx((1.769, 1.871), abs=0.006)
     assert fit.cross_check["estimates"]["alpha"] == pytest.approx(0.358, abs=1e-3)
     assert fit.cross_check["estimates"]["beta"] == pytest.approx(0.428, abs=1e-3)
+
+
+def test_a_misfit_of_sizes_widens_the_intervals():
+    """Points of one size that deviate alike are no independent points: the interval must know."""
+    rng = np.random.default_rng(10)
+    n, d = (v.ravel() for v in np.meshgrid(np.geomspace(1e6, 1e9, 8), np.geomspace(1e8, 1e11, 6), indexing="ij"))
+    exact = predict("C5", HOFFMANN, n, d)
+    alone = exact + 0.02 * rng.standard_normal(48)
+    together = exact + np.repeat(0.02 * rng.standard_normal(8), 6) + 0.002 * rng.standard_normal(48)
+    assert level_effect(alone - exact, np.repeat(np.arange(8), 6)) > 0.01
+    assert level_effect(together - exact, np.repeat(np.arange(8), 6)) < 1e-6
+    fits = [fit_surface(n, d, loss, n_boot=150, cross_check=False) for loss in (alone, together)]
+    assert any("sizes were resampled too" in note for note in fits[1].notes)
+    assert np.ptp(fits[1].intervals["alpha"]) > np.ptp(fits[0].intervals["alpha"])

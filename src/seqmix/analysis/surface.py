@@ -11,18 +11,14 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from seqmix.analysis.bootstrap import cluster_counts, expanded
 from seqmix.analysis.fit import Fit, data_hash
 from seqmix.analysis.forms import PARAMETERS, information
 from seqmix.analysis.huber import Problem
 from seqmix.analysis.ladder import checked
+from seqmix.analysis.surface_bootstrap import bootstrap_surface, in_units, optimal_exponent
 from seqmix.analysis.surface_gates import surface_gates, surface_status
 
 __all__ = ["fit_surface", "grid_starts"]
-
-TRIAL = 100
-#: Hoffmann et al. 2022 (unrounded a, b, e, alpha, beta): the second start of every resample.
-HOFFMANN = {"a": 6.0073404, "b": 6.0179186, "e": 0.5267228, "alpha": 0.33917084, "beta": 0.2849083}
 
 
 def fit_surface(
@@ -87,7 +83,7 @@ def fit_surface(
             if bare[2] <= objective * (1 + 1e-7):
                 fit.form, (problem, best, objective, reached) = "C4", bare
                 fit.notes.append("the irreducible loss comes out as zero: the law without a constant fits as well")
-        fit.estimates = _estimates(problem, best[None], n, d)[0]
+        fit.estimates = in_units(problem, best[None], n, d)[0]
         fit.objective = objective
         residual = loss - fit.predict(n, d)
         fit.sigma = float(np.sqrt(residual @ residual / fit.df))
@@ -98,15 +94,17 @@ def fit_surface(
             | information(float(residual @ residual), len(loss), len(names))
         ]
         if n_boot:
-            _bootstrap(fit, problem, best, cell, n_boot, generator)
+            bootstrap_surface(fit, problem, best, cell, n_boot, generator)
         for kind in engines.keys() - {method}:
             other, point, value, _ = engines[kind]
             fit.cross_check = {
                 "method": kind,
-                "estimates": _estimates(other, point[None], n, d)[0],
+                "estimates": in_units(other, point[None], n, d)[0],
                 "objective": value,
             }
-        fit.notes.append(f"compute-optimal N grows as C^a, a = beta / (alpha + beta) = {_share(fit.estimates):.4g}")
+        fit.notes.append(
+            f"compute-optimal N grows as C^a, a = beta / (alpha + beta) = {optimal_exponent(fit.estimates):.4g}"
+        )
     fit.gates = surface_gates(fit, n, d, loss, n_boot)
     fit.status = surface_status(fit)
     fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
@@ -175,73 +173,6 @@ def _engine(
         seeds = np.concatenate([np.insert(seeds, 5, g, axis=1) for g in (0.0, -0.5, 0.5)])
     best, objective, reached = problem.solve(np.concatenate([problem.starts(starts, rng), seeds]))
     return problem, best, objective * (1 if method == "huber" else 2), reached
-
-
-def _estimates(problem: Problem, p: np.ndarray, n: np.ndarray, d: np.ndarray) -> list[dict[str, float]]:
-    """Parameters in the table's own units from internal ones [R, p]."""
-    column = {name: p[:, i] for i, name in enumerate(problem.names)}
-    with np.errstate(over="ignore", under="ignore"):
-        values = {
-            "E": np.exp(column["e"]) if "e" in column else np.zeros(len(p)),
-            "A": np.exp(column["a"] + column["alpha"] * np.log(n).mean()),
-            "B": np.exp(column["b"] + column["beta"] * np.log(d).mean()),
-            "alpha": column["alpha"],
-            "beta": column["beta"],
-        }
-        if "g" in column:
-            values["gamma"] = np.exp(column["g"])
-    return [{name: float(v[i]) for name, v in values.items()} for i in range(len(p))]
-
-
-def _bootstrap(
-    fit: Fit, problem: Problem, best: np.ndarray, cell: np.ndarray, draws: int, rng: np.random.Generator
-) -> None:
-    cells = int(cell.max()) + 1
-    counts = cluster_counts(cells, draws, rng, distinct=min(cells, len(best) + 1))
-    n, d = np.asarray(fit.points["N"]), np.asarray(fit.points["D"])
-    second = best.copy()
-    for name, value in HOFFMANN.items():
-        if name not in problem.names:
-            continue
-        i = problem.names.index(name)
-        shift = {"a": -HOFFMANN["alpha"] * np.log(n).mean(), "b": -HOFFMANN["beta"] * np.log(d).mean()}
-        second[i] = value + shift.get(name, 0.0)
-    if np.abs(problem.evaluate(second[None])[0][0]) > 1e3 * abs(fit.objective) + 1:
-        second = problem.starts(1, rng)[0]  # another unit of N or D, or of loss: Hoffmann's point is far away
-    weights = counts[:, cell]
-    fitted, wins = problem.solve_weighted(weights[:TRIAL], [best, second])
-    if draws > TRIAL:  # a second start that never won a hundred resamples is not tried on the other nine hundred
-        rest, _ = problem.solve_weighted(weights[TRIAL:], [best, second] if wins else [best])
-        fitted = np.concatenate([fitted, rest])
-    rows = _estimates(problem, fitted, n, d)
-    logs = {"A", "B"}
-    for name in PARAMETERS[fit.form]:
-        values = np.array([row[name] for row in rows])
-        if name in logs:  # positive and skewed: the interval is stretched on the logarithm
-            values = np.log(np.maximum(values, 1e-300))
-            ends = expanded(values, float(np.log(fit.estimates[name])), fit.level, cells, len(best))
-            with np.errstate(over="ignore"):
-                fit.intervals[name] = (float(np.exp(ends[0])), float(np.exp(ends[1])))
-        else:
-            ends = expanded(values, fit.estimates[name], fit.level, cells, len(best))
-            fit.intervals[name] = (max(ends[0], 0.0) if name == "E" else ends[0], ends[1])
-    exponents = np.array([[row["alpha"], row["beta"]] for row in rows])
-    floor = np.array([row["E"] for row in rows])
-    inside = ((exponents > 0.01) & (exponents < 3)).all(1) & (
-        (floor > 1e-3 * min(fit.points["loss"])) | (fit.form == "C4")
-    )
-    share = exponents[:, 1] / exponents.sum(1)
-    fit.bootstrap = {
-        "resamples": draws,
-        "unit": "cells of equal N and D",
-        "share_inside": float(inside.mean()),
-        "optimal_exponent": {"estimate": _share(fit.estimates), "interval": np.percentile(share, [2.5, 97.5])},
-        "draws": {"rows": rows},
-    }
-
-
-def _share(estimates: dict[str, float]) -> float:
-    return estimates["beta"] / (estimates["alpha"] + estimates["beta"])
 
 
 def _plane(n: np.ndarray, d: np.ndarray, loss: np.ndarray, level: float) -> dict[str, Any]:
