@@ -36,6 +36,10 @@ def command(
     """Fit a scaling law to TABLE (CSV with a header), with intervals, a verdict and its reasons.
 
     The verdict is "ok", "slope_only" (the loss falls, but no exponent can be told) or "refused".
+    JSON: "groups" maps each family ("all" without --group) to form, estimates, intervals (95 %, null where open),
+    objective, verdict and reasons, with gates, flags, bootstrap and the other engine beside them; "comparisons" holds,
+    for every two families, the difference of exponents and the iso-loss parameter ratio.
+
     Exit code 2: a column is missing, not numeric or not positive, or the file is empty.
     """
     from seqmix.analysis.fit_table import TableError, fit_frame, read_table, render, report
