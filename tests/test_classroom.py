@@ -39,7 +39,7 @@ def test_student_version_holds_nothing_of_a_solution(name):
     handed_out = {line.strip() for text in build.strings(json.loads(raw)) for line in text.splitlines()}
     assert len(handed_out) > 30
     assert lines & handed_out == set()
-    for mark in ("SOLUTION", "{solution}", "Solution.", "dropdown", "instructor"):
+    for mark in ("SOLUTION", "{solution}", "{said}", "Solution.", "dropdown", "instructor"):
         assert mark not in raw.replace(f"{name}-student", "")
     assert all(not cell.outputs and cell.execution_count is None for cell in student.cells if cell.cell_type == "code")
     assert not any("attachments" in cell for cell in student.cells)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from seqmix.book.check_sources import typed_numbers
 from seqmix.classroom import slides, source
 from seqmix.paths import Paths
 
@@ -52,6 +53,7 @@ def test_plan_is_whole(name):
 def test_exercise_page_is_up_to_date(name):
     page = PATHS.book / "lessons" / "exercises" / f"{name}.md"
     assert page.read_text(encoding="utf-8") == LESSONS[name].page(), "run: seqmix classroom --pages"
+    assert typed_numbers(LESSONS[name].page()) == []
     labels = {f"{name}-{exercise}" for exercise in LESSONS[name].exercises}
     assert set(re.findall(r"^:label: (\S+)", LESSONS[name].page(), flags=re.M)) == labels
     assert set(re.findall(r"^::::\{solution\} (\S+)", LESSONS[name].page(), flags=re.M)) == labels

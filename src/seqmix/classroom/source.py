@@ -10,7 +10,8 @@ A lesson (``notebooks/lessons/NAME.md``, jupytext MyST) is a notebook whose exer
     :::
     code cell tagged ``check``              check("EXERCISE")
 
-Cells tagged ``instructor`` are for the teacher only; cells tagged ``live`` train or time something.
+Cells tagged ``instructor`` are for the teacher only; cells tagged ``live`` train or time something. A number that a
+founding document states has the book's role ``said``, which the notebooks leave out.
 """
 
 import ast
@@ -28,6 +29,7 @@ __all__ = ["Lesson", "LessonError", "load", "names"]
 EXERCISE = re.compile(r"^:::\{exercise\} (?P<title>.+)\n:label: (?P<label>[\w-]+)\n(?P<body>.*?)^:::$", re.M | re.S)
 SOLUTION = re.compile(r"^:::\{solution\} (?P<label>[\w-]+)\n:class: dropdown\n(?P<body>.*?)^:::$", re.M | re.S)
 CHECK = re.compile(r'^check\("(?P<name>\w+)"\)$', re.M)
+SAID = re.compile(r"\{said\}`([^`]+)`")
 MARKER = re.compile(r"^\s*# (BEGIN|END) SOLUTION( NO PROMPT)?$")
 
 INSTALL = """\
@@ -137,17 +139,17 @@ class Lesson:
                 lines |= set(without_markers(cell.source).splitlines())
             if "instructor" in cell.metadata.get("tags", []):
                 lines |= set(cell.source.splitlines())
+        lines |= {SAID.sub(r"\1", line) for line in lines}
         return {line.strip() for line in lines if len(line.strip()) > 8} - kept
 
     def _cells(self) -> list:
         return copy.deepcopy(self.notebook.cells)
 
     def _headed(self, text: str) -> str:
-        """Replace exercise directives by headings, since Jupyter shows directives as plain text."""
+        """Replace exercise directives by headings and take roles away: Jupyter shows both as plain text."""
         numbers = {f"{self.name}-{name}": n for n, name in enumerate(self.exercises, 1)}
-        return EXERCISE.sub(
-            lambda m: f"### Exercise {numbers[m['label']]}: {m['title']}\n\n{m['body'].strip()}", text
-        ).strip()
+        text = EXERCISE.sub(lambda m: f"### Exercise {numbers[m['label']]}: {m['title']}\n\n{m['body'].strip()}", text)
+        return SAID.sub(r"\1", text).strip()
 
     def _numbered(self, text: str) -> str:
         """Give exercises their number within the lesson: sphinx-exercise would count through the whole book."""
