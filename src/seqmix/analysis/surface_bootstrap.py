@@ -2,7 +2,8 @@
 
 The unit is a cell (rows of equal N and D). Where the residuals of one size go together (a badly tuned size is off at
 every number of tokens), sizes are resampled too, and tokens likewise; every parameter gets its widest interval. In
-simulation with such a misfit of sizes the intervals of cells alone cover alpha in 51 % of tables, the wider ones in 97 %.
+simulation with such a misfit of sizes the intervals of cells alone cover alpha in 51 % of tables, the wider ones in
+97 %.
 """
 
 import numpy as np
