@@ -2,8 +2,8 @@
 
 One token is one vector: a step reads every weight once and is done, so it costs what memory costs, plus the calls. CPU
 libraries multiply a vector 2 to 3 times faster when the matrix lies column by column (``W.t()`` contiguous) than in
-PyTorch's own layout, which is the better one for many tokens at once; and in a small model the calls cost as much as the
-products. Hence a copy of the weights, and blocks as plain functions over them.
+PyTorch's own layout, which is the better one for many tokens at once; and in a small model the calls cost as much as
+the products. Hence a copy of the weights, and blocks as plain functions over them.
 """
 
 import copy
