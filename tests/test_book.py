@@ -78,6 +78,8 @@ def built(tmp_path_factory) -> Path:
     for name in ("_config.yml", "CHANGELOG.md"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "book", folder / "book", ignore=shutil.ignore_patterns("executed"))
+    front = folder / "book/index.md"
+    front.write_text(re.sub(r"^scaling: .*$", "zymurgy:", front.read_text(), flags=re.MULTILINE))
     (folder / "studies").mkdir()
     (folder / "notebooks").mkdir()
     (folder / "notebooks/zymurgy.md").write_text(CHAPTER)
@@ -222,10 +224,11 @@ def test_error_outputs_missing_numbers_and_missing_chapters_are_found(copy):
 def test_a_broken_page_is_found_with_its_line(copy, html, says):
     path = copy / "_build/html/book/executed/zymurgy.html"
     lines = path.read_text().splitlines()
-    lines.insert(100, html)
+    at = next(i for i, line in enumerate(lines) if "<article" in line) + 1
+    lines.insert(at, html)
     path.write_text("\n".join(lines))
     found = [str(finding) for finding in check_pages(Paths(copy))]
-    assert any(f.startswith("_build/html/book/executed/zymurgy.html:101: ") and says in f for f in found), found
+    assert any(f.startswith(f"_build/html/book/executed/zymurgy.html:{at + 1}: ") and says in f for f in found), found
 
 
 def test_a_page_over_the_weight_budget_is_found(copy):

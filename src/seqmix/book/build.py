@@ -14,6 +14,8 @@ __all__ = ["BuildFailed", "build", "html_folder"]
 FONT_SCRIPT = re.compile(
     r'\s*<script[^>]*fontawesome\.js[^>]*></script>|\s*<link[^>]*rel="preload"[^>]*fontawesome\.js[^>]*>'
 )
+NAMELESS = '<summary><span class="toctree-toggle"'
+NAMED = '<summary aria-label="show or hide the pages beneath"><span class="toctree-toggle"'
 ROLES = (
     re.compile(r'(<div[^>]*citation[^>]*) role="doc-biblioentry"'),
     re.compile(r'(<div) role="list"(?= class="citation)'),
@@ -61,5 +63,5 @@ def slim(html: Path) -> None:
         text = FONT_SCRIPT.sub("", page.read_text(encoding="utf-8"))
         for pattern in ROLES:  # docutils' roles for citations, which ARIA has deprecated
             text = pattern.sub(r"\1", text)
-        page.write_text(text, encoding="utf-8")
+        page.write_text(text.replace(NAMELESS, NAMED), encoding="utf-8")
     shutil.rmtree(html / ".doctrees", ignore_errors=True)

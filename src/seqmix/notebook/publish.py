@@ -44,7 +44,7 @@ class Published:
     """What was found in a chapter: files of its figures, its answer, the places that wrote real error output."""
 
     figures: dict[str, str] = field(default_factory=dict)
-    descriptions: dict[str, str] = field(default_factory=dict)
+    descriptions: list[list[str]] = field(default_factory=list)  # name, alt text; in the order of the chapter
     answer: str = ""
     noisy: list[str] = field(default_factory=list)
 
@@ -80,7 +80,7 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
                 _describe_figure(cell, record)
                 found.figures[f"{record['name']}.csv"] = record["csv"]
                 found.figures[f"{record['name']}.svg"] = output["data"]["image/svg+xml"]
-                found.descriptions[record["name"]] = cell.metadata["mystnb"]["image"]["alt"]
+                found.descriptions.append([record["name"], cell.metadata["mystnb"]["image"]["alt"]])
                 text = _figure_tools(record["name"], command(chapter, values, train))
                 cells.append(_markdown(f"{record['name']}-tools", text))
                 cells += _apart(cell, output)
@@ -161,7 +161,7 @@ def _apart(cell, picture) -> list:
         return []
     cell["outputs"] = [picture]
     line = {"seqmix": cell.metadata.get("seqmix", {}), "tags": ["remove-input"]}
-    more = nbformat.v4.new_code_cell("", outputs=others, metadata=line)
+    more = nbformat.v4.new_code_cell("# more of the cell above", outputs=others, metadata=line)
     more["id"] = f"{cell['id']}-more"
     return [more]
 

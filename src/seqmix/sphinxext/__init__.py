@@ -18,4 +18,17 @@ def setup(app):
     val.setup(app)
     mathjax.setup(app)
     pages.setup(app)
+    app.connect("builder-inited", _share_handlers)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _share_handlers(app) -> None:
+    """Let the single page and the EPUB know all nodes that the HTML builder knows.
+
+    Sphinx looks at the handlers of the builder's name and, only if there are none at all, at those of its format: one
+    extension that registers for "singlehtml" (sphinx-exercise does) hides those of all others.
+    """
+    handlers = app.registry.translation_handlers
+    for name in ("singlehtml", "epub"):
+        if name in handlers:
+            handlers[name] = {**handlers.get("html", {}), **handlers[name]}

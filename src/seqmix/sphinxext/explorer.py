@@ -84,7 +84,7 @@ class Explorer(SphinxDirective):
         if data is None:
             return [nodes.paragraph(text="This execution of the book has no points for this explorer.")]
         records = executed_records(source)
-        alt = next((r["figures"][name] for r in records if name in r["figures"]), name)
+        alt = next((text for r in records for known, text in r["figures"] if known == name), name)
         log = self.options.get("log", "")
         data |= {"xName": self.options["x"], "yName": self.options["y"], "groupName": self.options.get("panel", "")}
         data |= {"logX": "x" in log, "logY": "y" in log, "snap": self.options["column"] == "parameters"}

@@ -1,9 +1,11 @@
 """Directives of the pages written by hand that show what the executed chapters hold.
 
-``headlines``     front page: a card a chapter with its answer and its main figure
+``headlines``     front page: a card a chapter with its main figure and the verdicts on its main claims
+``answer``        what a chapter answers, in its own computed words
 ``status-table``  what every chapter rests on: tier, parameters, runs, when and for how long it was executed
 """
 
+import csv
 import json
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from seqmix.notebook.sources import toc_entries
 
-__all__ = ["Headlines", "StatusTable", "setup"]
+__all__ = ["Answer", "Headlines", "StatusTable", "setup"]
 
 
 def executed_records(source: Path) -> list[dict]:
@@ -46,27 +48,61 @@ class FromChapters(SphinxDirective):
 
 
 class Headlines(FromChapters):
-    """A card a chapter: question, answer, main figure."""
+    """A card a chapter: its main figure, the claim it decides with the computed verdict, its answer or question.
+
+    The lines of the content are ``chapter: claim, claim``; verdicts come from the data of the verdict chapter.
+    """
+
+    has_content = True
 
     def text(self, source: Path, records: list[dict]) -> str:
-        cards = [card for record in records if (card := self.card(source, record))]
-        return "::::{grid} 1 1 2 2\n:gutter: 3\n:class-container: headlines\n\n" + "\n".join(cards) + "::::\n"
+        known = {record["chapter"]: record for record in records}
+        claims = verdicts(source)
+        wanted = [line.partition(":") for line in self.content if line.strip()]
+        chosen = [(name.strip(), ids.split(",")) for name, _, ids in wanted] or [(name, []) for name in known]
+        cards = [self.card(source, known[name], ids, claims) for name, ids in chosen if name in known]
+        if not cards:
+            return ""
+        return "::::{grid} 1 2 2 3\n:gutter: 3\n:class-container: headlines\n\n" + "\n".join(cards) + "::::\n"
 
-    def card(self, source: Path, record: dict) -> str:
-        name = record["headline"] or next(iter(record["figures"]), "")
-        study = source / "studies" / f"{record['chapter']}.yaml"
-        question = ""
-        if study.is_file():
-            question = yaml.safe_load(study.read_text(encoding="utf-8")).get("question", "")
+    def card(self, source: Path, record: dict, ids: list[str], claims: dict[str, dict]) -> str:
+        figures = dict(record["figures"])
+        name = record["headline"] or next(iter(figures), "")
         tier = record["parameters"].get("tier", "")
-        lines = [f":::{{grid-item-card}} {record['title']}", f":link: {record['document']}", ":link-type: doc"]
-        lines += [f":class-card: tier-{tier}", ""]
-        if name:
-            alt = record["figures"][name].replace("\n", " ")
-            lines += [f"````{{image}} /book/executed/figures/{name}.svg", f":alt: {alt}", ":class: mpl dark-light"]
-            lines += ["````", ""]
-        lines += [record["answer"] or question, "", f"[tier: {tier}]{{.tier}}", ":::", ""]
-        return "\n".join(lines)
+        lines = [f":::{{grid-item-card}} {record['title']}", f":link: {record['document']}", ":link-type: doc", ""]
+        if name in figures:
+            lines += [f"````{{image}} /book/executed/figures/{name}.svg", f":alt: {figures[name]}"]
+            lines += [":class: mpl dark-light", "````", ""]
+        for claim in (claims[i.strip()] for i in ids if i.strip() in claims):
+            shade = claim["verdict"].split()[0].lower()
+            lines += [f"“{claim['claim'].rstrip('.')}” [{claim['verdict']}]{{.verdict .verdict-{shade}}}", ""]
+        lines += [record["answer"] or (question(source, record["chapter"]) if not claims else ""), ""]
+        return "\n".join([*lines, f"[tier: {tier}]{{.tier}}" if tier else "", ":::", ""])
+
+
+def verdicts(source: Path) -> dict[str, dict]:
+    """Return the rows of the published verdicts by claim (claim, verdict, tier, ...); empty if there are none."""
+    table = source / "book" / "executed" / "figures" / "fig-verdicts-count.csv"
+    if not table.is_file():
+        return {}
+    with table.open(encoding="utf-8", newline="") as handle:
+        return {row["id"]: row for row in csv.DictReader(handle) if "verdict" in row}
+
+
+def question(source: Path, chapter: str) -> str:
+    """Return the question of a chapter's study."""
+    study = source / "studies" / f"{chapter}.yaml"
+    return yaml.safe_load(study.read_text(encoding="utf-8")).get("question", "") if study.is_file() else ""
+
+
+class Answer(FromChapters):
+    """The answer of one chapter in its own computed words."""
+
+    required_arguments = 1
+
+    def text(self, source: Path, records: list[dict]) -> str:
+        answers = [record["answer"] for record in records if record["chapter"] == self.arguments[0]]
+        return f":::{{div}} lead\n{answers[0]}\n:::\n" if answers and answers[0] else ""
 
 
 class StatusTable(FromChapters):
@@ -85,5 +121,6 @@ class StatusTable(FromChapters):
 
 def setup(app) -> None:
     """Register the directives."""
+    app.add_directive("answer", Answer)
     app.add_directive("headlines", Headlines)
     app.add_directive("status-table", StatusTable)
