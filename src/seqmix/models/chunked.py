@@ -92,16 +92,18 @@ class ChunkedDeltaRule(torch.autograd.Function):
         v_left = v * beta[..., None]
         states = v.new_empty(chunks + 1, heads, key, v.shape[-1])
         states[0] = state.flatten(0, 1)
-        for n in range(chunks):
-            torch.baddbmm(v_left[n], left_now[n][:, size:], states[n], alpha=-1, out=v_left[n])
-            torch.bmm(solver[n], v_left[n], out=fresh[n])
-            kept = states[n] if since is None else states[n] * since[n][:, -1:]
-            torch.baddbmm(kept, k_onto[n].mT, fresh[n], out=states[n + 1])
+        ctx.shape, ctx.size, ctx.state_shape = shape, size, state.shape
+        state = states[0]
+        shrink = [None] * chunks if since is None else since[:, :, -1:].unbind()
+        parts = (v_left, left_now[:, :, size:], solver, k_onto.mT, fresh, states[1:])
+        for rest, lower, solve, onto_n, new, after, t in zip(*(part.unbind() for part in parts), shrink, strict=True):
+            torch.baddbmm(rest, lower, state, alpha=-1, out=rest)
+            torch.bmm(solve, rest, out=new)
+            state = torch.baddbmm(state if t is None else state * t, onto_n, new, out=after)
         out = left_now[:, :, :size] @ states[:-1]
         add_product(out, right[:, :, :size], fresh)
         ctx.save_for_backward(k, v, beta, left, left_now, k_onto, mask, since, onto, right, solver, fresh, states)
-        ctx.shape, ctx.size, ctx.state_shape = shape, size, state.shape
-        return from_chunks(out, shape), states[-1].view(state.shape)
+        return from_chunks(out, shape), state.view(ctx.state_shape).clone()  # a view would keep all states alive
 
     @staticmethod
     @once_differentiable
@@ -114,11 +116,14 @@ class ChunkedDeltaRule(torch.autograd.Function):
         d_fresh = right[:, :, :size].mT @ d_out
         d_states = torch.empty_like(states)
         d_states[-1] = d_last.flatten(0, 1)
-        for n in reversed(range(chunks)):
-            torch.baddbmm(d_fresh[n], k_onto[n], d_states[n + 1], out=d_fresh[n])
-            torch.baddbmm(lower[n], solver[n].mT, d_fresh[n], beta=0, alpha=-1, out=lower[n])
-            kept = d_states[n + 1] if since is None else d_states[n + 1] * since[n][:, size - 1 : size]
-            torch.baddbmm(kept, left_now[n].mT, back[n], out=d_states[n])
+        d_state = d_states[-1]
+        shrink = [None] * chunks if since is None else since[:, :, size - 1 : size].unbind()
+        parts = (d_fresh, k_onto, lower, solver.mT, left_now.mT, back, d_states[:-1])
+        rows = list(zip(*(part.unbind() for part in parts), shrink, strict=True))
+        for d_new, onto_n, low, solve, left_n, both, before, t in reversed(rows):
+            torch.baddbmm(d_new, onto_n, d_state, out=d_new)
+            torch.baddbmm(low, solve, d_new, beta=0, alpha=-1, out=low)
+            d_state = torch.baddbmm(d_state if t is None else d_state * t, left_n, both, out=before)
         d_left = back @ states[:-1].mT
         d_k = fresh @ d_states[1:].mT
         d_right = back @ fresh.mT
