@@ -99,15 +99,13 @@ def again(folder, loss):
     folder.write_metrics(folder.metrics() | {"loss": loss})
     folder.finish("finished")
     outcome = folder.outcome()
-    if outcome["finished_at"] == "2026-01-01":
-        raise AssertionError
     import hashlib
 
-    from seqmix.record import _json
+    from seqmix.files import json_text
 
     plain = {k: v for k, v in outcome.items() if k != "seal"} | {"finished_at": "2026-01-01"}
-    sealed = plain | {"seal": hashlib.sha256(_json(plain).encode()).hexdigest()}
-    (folder.path / "outcome.json").write_text(_json(sealed))
+    sealed = plain | {"seal": hashlib.sha256(json_text(plain).encode()).hexdigest()}
+    (folder.path / "outcome.json").write_text(json_text(sealed))
 
 
 def test_the_same_result_trained_again_does_not_change_the_table(paths):

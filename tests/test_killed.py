@@ -1,7 +1,9 @@
 """Training killed with SIGKILL at random moments, and resumed each time, ends bitwise where it would have ended."""
 
+import json
 import os
 import random
+import resource
 import signal
 import time
 
@@ -44,7 +46,8 @@ def test_killed_five_times_ends_bitwise_where_it_would_have_ended(tmp_path, patt
     torch.set_num_threads(1)
     c, rng = config(pattern), random.Random(20)
     whole, killed = RunFolder(tmp_path / "whole" / c.run_id), RunFolder(tmp_path / "killed" / c.run_id)
-    assert carry_out(c, tmp_path / "whole", lambda row: False).status == "finished"
+    undisturbed = carry_out(c, tmp_path / "whole", lambda row: False)
+    assert undisturbed.status == "finished", undisturbed.message
     steps = []
     for _ in range(KILLS):
         child = train_in_child(c, tmp_path / "killed", slow=0.01)
@@ -64,6 +67,30 @@ def test_killed_five_times_ends_bitwise_where_it_would_have_ended(tmp_path, patt
     assert carry_out(c, tmp_path / "killed", lambda row: False).status == "finished"
     assert any(steps), "no kill came after the first evaluation"
     compare(whole, killed)
+
+
+def test_a_disk_that_fills_up_ends_in_a_message_and_the_run_goes_on_later(tmp_path):
+    """The real limit of the system on the size of a file stands in for a full disk: the checkpoint does not fit."""
+    c, whole = config("A"), RunFolder(tmp_path / "whole" / config("A").run_id)
+    carry_out(c, tmp_path / "whole", lambda row: False)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        torch.set_num_threads(1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+        result = carry_out(c, tmp_path / "full", lambda row: False)
+        os.write(write, json.dumps(result.plain()).encode())
+        os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    result = json.loads(os.read(read, 10_000))
+    full = RunFolder(tmp_path / "full" / c.run_id)
+    assert (result["status"], result["fatal"]) == ("failed", True)
+    assert f"cannot write {full.checkpoint}" in result["message"]
+    assert "Traceback" not in result["message"]
+    assert full.status() == "interrupted"
+    assert carry_out(c, tmp_path / "full", lambda row: False).status == "finished"
+    compare(whole, full)
 
 
 def compare(one: RunFolder, two: RunFolder) -> None:

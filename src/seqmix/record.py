@@ -19,10 +19,8 @@ sees them whole; only ``progress.jsonl`` grows, and its last line may be torn wh
 Errors of the disk become :class:`RecordError`, whose text names the file and says what to do.
 """
 
-import csv
 import datetime
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -33,7 +31,16 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from seqmix.config import RunConfig, SpeedConfig, parse_run
-from seqmix.files import RecordError, atomic_write, disk_error
+from seqmix.files import (
+    RecordError,
+    append_text,
+    atomic_write,
+    csv_text,
+    disk_error,
+    json_text,
+    read_csv,
+    sha256_of,
+)
 
 __all__ = ["ENDED", "RecordError", "RunFolder", "atomic_write", "disk_error", "run_folders"]
 
@@ -46,33 +53,12 @@ CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 BEFORE = "outcome.before.json"
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _number(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
 class RunFolder:
     """One run's files. Creating the object touches nothing; the first write creates the folder."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.run_id = self.path.name
-
-    def __repr__(self) -> str:
-        return f"RunFolder({str(self.path)!r})"
 
     @property
     def checkpoint(self) -> Path:
@@ -100,47 +86,30 @@ class RunFolder:
         return FileLock(self.lock_path)
 
     def write_config(self, config: RunConfig | SpeedConfig) -> None:
-        atomic_write(self.path / CONFIG, _json(config.model_dump(mode="json")))
+        atomic_write(self.path / CONFIG, json_text(config.model_dump(mode="json")))
 
     def write_provenance(self, provenance: dict) -> None:
-        atomic_write(self.path / PROVENANCE, _json(provenance))
+        atomic_write(self.path / PROVENANCE, json_text(provenance))
 
     def write_metrics(self, metrics: dict) -> None:
         """Replace the metrics (name -> number, text or plain data; NaN and infinity are allowed)."""
-        atomic_write(self.path / METRICS, _json(metrics))
+        atomic_write(self.path / METRICS, json_text(metrics))
 
     def write_table(self, name: str, rows: Iterable[dict]) -> None:
         """Replace table ``name``; columns are the keys, in order of appearance. Numbers keep every digit."""
-        rows = list(rows)
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        atomic_write(self.path / "tables" / f"{name}.csv", text.getvalue())
+        atomic_write(self.path / "tables" / f"{name}.csv", csv_text(list(rows)))
 
     def append_curve(self, row: dict) -> None:
         """Append one row to the curve; it must have a ``step``."""
-        self._append(CURVE, json.dumps({"step": int(row["step"]), **row}, ensure_ascii=False) + "\n")
+        append_text(self.path / CURVE, json.dumps({"step": int(row["step"]), **row}, ensure_ascii=False) + "\n")
 
     def note(self, text: str) -> None:
         """Keep a remark about how the run went; the engine shows it and ``seqmix status`` lists it."""
-        self._append(NOTES, " ".join(text.split()) + "\n")
-
-    def _append(self, name: str, line: str) -> None:
-        path = self.path / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(line)
-        except OSError as error:
-            raise disk_error(path, error) from error
+        append_text(self.path / NOTES, " ".join(text.split()) + "\n")
 
     def truncate_curve(self, step: int) -> None:
         """Drop the rows after ``step``: a run that resumes from an older checkpoint measures them again."""
-        kept = [row for row in self.curve() if row["step"] <= step]
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
-        atomic_write(self.path / CURVE, "".join(lines))
+        self.replace_curve([row for row in self.curve() if row["step"] <= step])
 
     def replace_curve(self, rows: list[dict]) -> None:
         """Write the whole curve anew (a checkpoint may carry the rows up to its step)."""
@@ -153,11 +122,11 @@ class RunFolder:
         files = {}
         for path in sorted(self._sealed_files()):
             name = path.relative_to(self.path).as_posix()
-            files[name] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+            files[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         outcome = {"status": status, "reason": reason, "finished_at": now, "files": files}
-        outcome["seal"] = hashlib.sha256(_json(outcome).encode()).hexdigest()
-        atomic_write(self.path / OUTCOME, _json(outcome))
+        outcome["seal"] = hashlib.sha256(json_text(outcome).encode()).hexdigest()
+        atomic_write(self.path / OUTCOME, json_text(outcome))
         if status != "failed":  # a failed run may be tried again from where it was
             for path in (self.checkpoint, self.previous_checkpoint, *self.path.glob("*.damaged")):
                 path.unlink(missing_ok=True)
@@ -262,8 +231,7 @@ class RunFolder:
         """Return every table, name -> rows; cells that read as numbers are numbers."""
         found = {}
         for path in sorted((self.path / "tables").glob("*.csv")):
-            with open(path, newline="", encoding="utf-8") as file:
-                found[path.stem] = [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(file)]
+            found[path.stem] = read_csv(path)
         return found
 
     def problem(self, deep: bool = False) -> str:
@@ -276,7 +244,7 @@ class RunFolder:
             if not outcome:
                 return ""
             plain = {key: value for key, value in outcome.items() if key != "seal"}
-            if hashlib.sha256(_json(plain).encode()).hexdigest() != outcome.get("seal"):
+            if hashlib.sha256(json_text(plain).encode()).hexdigest() != outcome.get("seal"):
                 return f"{self.path / OUTCOME} was edited after the run ended; {self._remedy()}"
             self.config()
         except RecordError as error:
@@ -290,7 +258,7 @@ class RunFolder:
             if path.stat().st_size != expected["bytes"]:
                 state = "empty" if path.stat().st_size == 0 else "changed"
                 return f"{path} is {state}: not what was written when the run ended; {self._remedy()}"
-            if (deep or name != WEIGHTS) and _sha256(path) != expected["sha256"]:
+            if (deep or name != WEIGHTS) and sha256_of(path) != expected["sha256"]:
                 return f"{path} was edited after the run ended (its checksum differs); {self._remedy()}"
         return ""
 

@@ -144,17 +144,21 @@ def run(
     paths: Paths | None = None,
     use_committed: bool = True,
     tasks: str = TASKS,
+    ensemble: bool = False,
 ) -> Summary:
     """Do all runs that are not done yet and return how they ended.
 
     ``jobs``: worker processes (None: chosen from cores, GPUs, memory and model size; 0: in this process, to debug).
     ``budget_minutes``: stop, checkpoints saved, when the time is up. ``use_committed``: a run with a row in the
     committed ``results/<tier>/runs.csv`` counts as done. Raises KeyboardInterrupt after Ctrl-C, when every worker
-    has saved; EngineError if the engine cannot work at all. A run that fails is recorded and stops nothing else,
+    has saved; ``ensemble``: first train runs of one shape together, in this process (see ``engine.together``).
+    EngineError if the engine cannot work at all. A run that fails is recorded and stops nothing else,
     except where the next one would meet the same obstacle (a full or read-only disk).
     """
     if engine not in ENGINES:
         raise EngineError(f"no engine named {engine!r}; known: {', '.join(ENGINES)}")
+    if ensemble and (engine != "local" or in_team()):
+        raise EngineError("runs train together in this process only: use engine 'local', without torchrun")
     paths = paths or Paths()
     runs = paths.runs
     todo, summary = _split(configs, runs, paths, use_committed)
@@ -162,22 +166,17 @@ def run(
         return summary
     deadline = time.time() + 60 * budget_minutes if budget_minutes else float("inf")
     display = Display(todo, progress)
-    fatal = ""
+    results, fatal = {}, ""
     try:
         with terminable():
-            if in_team():
-                from seqmix.engine.team import run_team
+            if ensemble:
+                from seqmix.engine.together import run_together
 
-                results, fatal = run_team(todo, runs, tasks, display)
-            elif engine != "local":
-                results, fatal = _run_elsewhere(engine, todo, runs, jobs, tasks, display, deadline)
-            elif jobs == 0:
-                results, fatal = run_here(todo, runs, tasks, display, deadline)
-            else:
-                from seqmix.engine.resources import layout
-
-                place = layout(todo, jobs)
-                results, fatal = run_local(todo, runs, place.jobs, place.threads, tasks, display, deadline, place.gpus)
+                results, fatal = run_together(todo, runs, tasks, display, deadline)
+            left = [config for config in todo if config.run_id not in results]
+            if not fatal and (left or in_team()):
+                more, fatal = _serve(engine, left, runs, jobs, tasks, display, deadline)
+                results |= more
     except KeyboardInterrupt:
         display.close("stopped")
         print("Stopped; checkpoints are saved. Start the same command again to go on.", file=sys.stderr)
@@ -190,6 +189,30 @@ def run(
         summary.add(results.get(config.run_id) or Result(config.run_id, "interrupted", why))
     display.close(str(summary))
     return summary
+
+
+def _serve(
+    engine: str,
+    todo: list[RunConfig | SpeedConfig],
+    runs: Path,
+    jobs: int | None,
+    tasks: str,
+    display: Display,
+    deadline: float,
+) -> tuple[dict[str, Result], str]:
+    """Do the runs one by one, in the way that was asked for; return how they went and a fatal message or ""."""
+    if in_team():
+        from seqmix.engine.team import run_team
+
+        return run_team(todo, runs, tasks, display)
+    if engine != "local":
+        return _run_elsewhere(engine, todo, runs, jobs, tasks, display, deadline)
+    if jobs == 0:
+        return run_here(todo, runs, tasks, display, deadline)
+    from seqmix.engine.resources import layout
+
+    place = layout(todo, jobs)
+    return run_local(todo, runs, place.jobs, place.threads, tasks, display, deadline, place.gpus)
 
 
 def _run_elsewhere(

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from seqmix.config import RunConfig, SpeedConfig
-from seqmix.files import RecordError
+from seqmix.files import RecordError, disk_error
 from seqmix.record import RunFolder
 
 __all__ = ["TASKS", "Result", "carry_out", "unmeasured"]
@@ -54,6 +54,9 @@ def carry_out(
         return Result(config.run_id, "busy")
     except RecordError as error:
         return Result(config.run_id, "failed", str(error), error.fatal)
+    except OSError as error:  # the lock itself, on a read-only or full disk
+        refused = disk_error(folder.lock_path, error)
+        return Result(config.run_id, "failed", str(refused), refused.fatal)
 
 
 def _locked(config: RunConfig | SpeedConfig, folder: RunFolder, progress: Callable, tasks) -> Result:

@@ -1,11 +1,11 @@
-"""The three things a worker can do with a run. A test passes another module with the same names."""
+"""What a worker can do with a run, or with several of one shape. A test passes another module with the same names."""
 
 from collections.abc import Callable
 
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.record import RunFolder
 
-__all__ = ["interruption", "measure", "remeasure", "train"]
+__all__ = ["interruption", "measure", "remeasure", "saved_step", "train", "train_together"]
 
 Progress = Callable[[dict], bool]
 
@@ -35,3 +35,16 @@ def interruption() -> type[Exception]:
     from seqmix import train
 
     return train.Interrupted
+
+
+def train_together(configs: list[RunConfig], folders: list[RunFolder], progress: Callable[[str, dict], bool]) -> None:
+    from seqmix import ensemble
+
+    ensemble.train_together(configs, folders, progress)
+
+
+def saved_step(folder: RunFolder) -> int:
+    """Return the step of a run's newest usable checkpoint; 0 if there is none."""
+    from seqmix import ensemble
+
+    return ensemble.saved_step(folder)
