@@ -4,6 +4,7 @@ import importlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,9 +12,13 @@ import jupytext
 import matplotlib.pyplot as plt
 import pytest
 
-from seqmix import chapter
+from seqmix import chapter, samples
+from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.figures import archive
 from seqmix.figures.common import Drawn
 from seqmix.notebook.parameters import parse_cell
+from seqmix.paths import Paths
+from seqmix.words import cards
 from test_figures import STUDIES, tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -146,8 +151,69 @@ def test_open_passes_the_request_on_and_trains_only_when_asked(monkeypatch):
     chapter.open("scaling")
 
 
+@pytest.mark.parametrize("variant", ["whole", "poor", "empty"])
+def test_cards_name_every_corpus_and_architecture(variant):
+    here = tables("context", variant)
+    shown = cards.corpora(here), cards.models(here)
+    texts = [line for name in ("check", "corpus_text", "failures", "totals") for line in getattr(cards, name)(here)]
+    assert all(line.endswith(".") for line in texts)
+    if variant != "empty":
+        assert set(shown[0]["corpus"]) == set(here.runs["source"])
+        assert shown[1]["runs"].sum() == here.runs["run_id"].nunique()
+        assert cards.machines(here)["runs"].sum() == here.runs["run_id"].nunique()
+    drawn = archive.training_time(here)
+    plt.close(drawn.figure)
+    assert len(drawn.alt) >= 40
+
+
+def test_a_model_below_the_optimum_is_reported():
+    here = tables("context", "whole")
+    assert "none does" in cards.check(here)[0]
+    runs = here.runs.assign(excess=here.runs["excess"].where(here.runs.index != here.runs["excess"].idxmin(), -1.0))
+    assert "must not happen" in cards.check(replace(here, runs=runs))[0]
+
+
+def test_samples_come_from_the_weights_and_are_the_same_again(tmp_path, monkeypatch):
+    from seqmix import checkpoint, models
+
+    for i in range(6):
+        folder = tmp_path / "texts" / ("train" if i < 4 else "valid" if i == 4 else "test")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{i}.txt").write_text(f"Text {i}: the quick brown fox jumps over the lazy dog. " * 60)
+    monkeypatch.setenv("SEQMIX_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("SEQMIX_CACHE", str(tmp_path / "cache"))
+    source = DataConfig(source="folder", path=str(tmp_path / "texts"), seq_len=64)
+    shape = ModelConfig(pattern="A", d_model=16, n_heads=1, max_length=64)
+    config = RunConfig(arm="transformer", model=shape, data=source, train=TrainConfig(eval_sequences=4))
+    folder = tmp_path / "runs" / config.run_id
+    folder.mkdir(parents=True)
+    checkpoint.save_weights(folder / "weights.pt", models.build(config.model).state_dict())
+    first, second = samples.write([config]), samples.write([config])
+    assert first == second
+    assert {row["arm"] for row in first} == {"transformer"}
+    assert all(row["written"] and row["prompt"] in (tmp_path / "texts/valid/4.txt").read_text() for row in first)
+    assert samples.write([]) == []
+    assert samples.published("laptop", Paths(tmp_path)) == []
+
+
+def test_gather_reads_every_study_and_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(chapter.study, "names", lambda: ["scaling", "speed"])
+    monkeypatch.setattr(chapter.study, "plan", lambda name, tier: ["run"])
+
+    def load(name, tier, plan=None):
+        frames = {table: getattr(tables(name, "whole"), table).copy() for table in ("runs", "speed")}
+        frames["runs"].attrs["missing"] = ["a", "b"] if name == "scaling" else []
+        return frames
+
+    monkeypatch.setattr(chapter.collect, "load", load)
+    here = chapter.gather("quick")
+    assert len(here.tables.runs) == len(tables("scaling", "whole").runs)
+    assert len(here.tables.speed) == len(tables("speed", "whole").speed)
+    assert here.notes == ["Study scaling: 2 runs of its plan are neither here nor in the tables."]
+
+
 def test_a_chapter_never_loads_torch():
-    names = "chapter, " + ", ".join(f"figures.{s}, words.{s}" for s in STUDIES)
+    names = "chapter, samples, words.cards, figures.archive, " + ", ".join(f"figures.{s}, words.{s}" for s in STUDIES)
     text = "; ".join(f"import seqmix.{name}" for name in names.split(", "))
     ended = subprocess.run(
         [sys.executable, "-c", f"{text}; import sys; assert 'torch' not in sys.modules"], check=False

@@ -7,6 +7,7 @@
 Neither this module nor what it imports loads torch: training happens in worker processes.
 """
 
+import html
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,12 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from seqmix import collect, engine, study
+from seqmix import collect, engine, samples, study
 from seqmix.figures import style
 from seqmix.figures.common import Drawn, Tables, human, listing, seconds, span
-from seqmix.figures.draw import labels
+from seqmix.figures.draw import label, labels
 
-__all__ = ["Chapter", "open"]
+__all__ = ["Chapter", "gather", "open"]
 
 STAMPS = {"quick": "quick tier: a code check, no claims"}
 """What is printed on every figure of a tier."""
@@ -34,6 +35,7 @@ class Chapter:
     tables: Tables
     question: str = ""
     notes: list[str] = field(default_factory=list)
+    untrained: bool = False
 
     def about(self) -> None:
         """Display what this execution rests on, computed from its tables."""
@@ -54,6 +56,17 @@ class Chapter:
         """Display computed sentences as one list."""
         flat = [line for part in sentences for line in ([part] if isinstance(part, str) else part)]
         _markdown("\n".join(f"* {line}" for line in flat or ["Nothing to say: the tables are empty."]))
+
+    def samples(self) -> None:
+        """Display what the largest models of the study write, beside what stood in the text."""
+        from IPython.display import HTML, display
+
+        rows = (
+            samples.published(self.tier) if self.untrained else samples.write(samples.available(self.tier, self.study))
+        )
+        if not rows:
+            _markdown("* No sample: the weights of this tier are not on this machine, and none were published.")
+        display(HTML("\n".join(_sample(row) for row in rows)))
 
     def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
         """Display a table of computed numbers."""
@@ -89,7 +102,30 @@ def open(
     request |= {part: _names(text) for part, text in (("arms", arms), ("sizes", sizes)) if text.strip()}
     request |= {"train.steps": steps} if steps else {}
     frames, notes = _results(name, tier, seeds, source, path, jobs, train, request)
-    return Chapter(name, tier, Tables.of(name, tier, frames), study.load(name).question, notes)
+    still = not train or bool(os.environ.get("SEQMIX_NO_TRAIN"))
+    return Chapter(name, tier, Tables.of(name, tier, frames), study.load(name).question, notes, still)
+
+
+def gather(tier: str = "quick", train: bool = True) -> Chapter:
+    """Load the tables of all studies at a tier, training nothing: the runs on this machine, else the committed ones."""
+    style.use()
+    parts: dict[str, list[pd.DataFrame]] = {}
+    notes = []
+    for name in study.names():
+        try:
+            wanted = None if not train or os.environ.get("SEQMIX_NO_TRAIN") else study.plan(name, tier)
+            frames = collect.load(name, tier, plan=wanted)
+        except ValueError as error:  # a study without this tier, or a corpus that is not on this machine
+            frames = collect.load(name, tier)
+            notes.append(f"Study {name} was read from the committed tables only: {str(error).splitlines()[0]}")
+        missing = len(frames["runs"].attrs.get("missing", ()))
+        notes += [f"Study {name}: {missing} runs of its plan are neither here nor in the tables."] if missing else []
+        for table, frame in frames.items():
+            frame.attrs.clear()
+            parts.setdefault(table, []).append(frame)
+    filled = {table: [frame for frame in frames if len(frame)] or frames[:1] for table, frames in parts.items()}
+    tables = {table: pd.concat(frames, ignore_index=True) for table, frames in filled.items()}
+    return Chapter("runs", tier, Tables.of("runs", tier, tables), notes=notes)
 
 
 def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -100,9 +136,6 @@ def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dic
     summary.check()
     _clear_progress()
     frames = collect.load(name, tier, plan=plan)
-    if "train_tokens" not in frames["runs"]:
-        given = {config.run_id: config.data.train_tokens for config in plan if config.kind == "train"}
-        frames["runs"]["train_tokens"] = frames["runs"]["run_id"].map(given)
     return frames, [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
 
 
@@ -113,6 +146,16 @@ def _clear_progress() -> None:
 
     if get_ipython() is not None:
         clear_output()
+
+
+def _sample(row: dict) -> str:
+    said = {name: html.escape(str(row[name])) for name in ("prompt", "written", "truth")}
+    title = html.escape(f"{label(row['arm'])} on {row['source']} ({row['run_id']}, temperature {row['temperature']:g})")
+    return (
+        f"<details><summary>{title}</summary><p>Given:</p><pre>{said['prompt']}</pre>"
+        f"<p>Written by the model:</p><pre>{said['written']}</pre>"
+        f"<p>What stood there:</p><pre>{said['truth']}</pre></details>"
+    )
 
 
 def _names(text: str) -> list[str]:

@@ -1,0 +1,125 @@
+"""Text written by the trained models: what a loss reads like.
+
+``python -m seqmix.samples laptop`` samples from the largest byte-level models of the scaling study, one an
+architecture and corpus (seed 0), all from the same held-out beginnings, and writes ``results/<tier>/samples.json``.
+A chapter calls ``write`` in a process of its own, so that its kernel never loads torch. Needs the weights in ``runs/``.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from seqmix import data, study
+from seqmix.config import RunConfig
+from seqmix.files import atomic_write
+from seqmix.paths import Paths
+from seqmix.record import RunFolder
+
+__all__ = ["available", "published", "write"]
+
+PROMPTS = 2
+PROMPT_TOKENS = 64
+NEW_TOKENS = 192
+TEMPERATURE = 0.7
+TEXT = ("stdlib", "prose", "folder")
+
+
+def available(tier: str, name: str = "scaling", paths: Paths | None = None, **request) -> list[RunConfig]:
+    """Return the largest finished seed-0 run of every architecture and text corpus whose weights are on this machine.
+
+    ``request`` goes to ``study.plan`` (source=, path=, overrides=). Raises study.StudyError.
+    """
+    paths = paths or Paths()
+    best: dict[tuple[str, str], tuple[int, RunConfig]] = {}
+    for config in study.plan(name, tier, paths=paths, **request):
+        if config.kind != "train" or config.seed or config.data.tokenizer != "bytes" or config.data.source not in TEXT:
+            continue
+        folder = RunFolder(paths.runs / config.run_id)
+        if folder.status_unlocked() != "finished" or not folder.weights.exists():
+            continue
+        size = config.model.d_model * config.model.n_layers * config.model.d_model
+        key = (config.data.source, config.arm)
+        if size * config.tokens > best.get(key, (0, None))[0]:
+            best[key] = (size * config.tokens, config)
+    return [config for _, config in best.values()]
+
+
+def published(tier: str, paths: Paths | None = None) -> list[dict]:
+    """Return the committed samples of a tier ([] if there are none)."""
+    path = (paths or Paths()).results / tier / "samples.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+def write(configs: list[RunConfig], paths: Paths | None = None) -> list[dict]:
+    """Sample from every run in a process of its own; one dict a run and prompt: run_id, arm, source, prompt, ..."""
+    if not configs:
+        return []
+    request = {"runs": str((paths or Paths()).runs), "configs": [config.model_dump(mode="json") for config in configs]}
+    ended = subprocess.run(
+        [sys.executable, "-m", "seqmix.samples", "-"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},  # so few tokens are quicker, and repeatable, on the CPU
+    )
+    if ended.returncode:
+        raise RuntimeError(f"sampling text failed:\n{ended.stderr[-2000:]}")
+    return json.loads(ended.stdout)
+
+
+def _readable(tokens) -> str:
+    """Return byte tokens as text; what is no UTF-8 or no printable character becomes a middle dot."""
+    text = bytes(int(token) for token in tokens).decode("utf-8", errors="replace").replace("�", "·")
+    return "".join(c if c.isprintable() or c == "\n" else "·" for c in text)
+
+
+def _sample(config: RunConfig, runs: Path) -> list[dict]:
+    """Let one model go on with held-out beginnings; the same ones, and the same random numbers, for every model."""
+    import torch
+
+    from seqmix import checkpoint, models
+
+    torch.set_num_threads(1)
+    source = data.open_source(config.data)
+    windows = source.evaluation(max(PROMPTS, config.train.eval_sequences)).inputs
+    length = min(PROMPT_TOKENS, windows.shape[1] // 2)
+    at = [i * (len(windows) // PROMPTS) for i in range(PROMPTS)]
+    model = models.build(config.model, seed=config.seed)
+    model.load_state_dict(checkpoint.load_weights(RunFolder(runs / config.run_id).weights))
+    model.eval()
+    beginnings = torch.from_numpy(windows[at, :length])
+    text = model.generate(beginnings, NEW_TOKENS, temperature=TEMPERATURE, seed=0)
+    return [
+        {
+            "run_id": config.run_id,
+            "arm": config.arm,
+            "source": config.data.source,
+            "temperature": TEMPERATURE,
+            "prompt": _readable(row[:length]),
+            "written": _readable(row[length:]),
+            "truth": _readable(windows[i, length : length + NEW_TOKENS]),
+        }
+        for i, row in zip(at, text, strict=True)
+    ]
+
+
+def main(argument: str) -> None:
+    """Answer a request on standard input (``-``), or write the samples of a tier into ``results/``."""
+    if argument == "-":
+        request = json.loads(sys.stdin.read())
+        found = [row for plain in request["configs"] for row in _sample(RunConfig(**plain), Path(request["runs"]))]
+        print(json.dumps(found))
+        return
+    paths = Paths()
+    found = write(available(argument, paths=paths), paths)
+    atomic_write(paths.results / argument / "samples.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    print(f"{len(found)} samples in {paths.results / argument / 'samples.json'}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m seqmix.samples TIER")
+    main(sys.argv[1])
