@@ -12,7 +12,25 @@ import seqmix
 PACKAGE = Path(seqmix.__file__).parent
 
 # Modules that may import torch: models and whatever trains, measures or stores tensors.
-TORCH = {"checkpoint", "distributed", "evaluate", "export", "inside", "measure", "demos", "step", "train", "models", "bench", "ensemble", "replicas", "downstream"}
+TORCH = {
+    "accelerate",
+    "ensemble",
+    "replicas",
+    "checkpoint",
+    "distributed",
+    "evaluate",
+    "export",
+    "inside",
+    "measure",
+    "demos",
+    "step",
+    "train",
+    "models",
+    "bench",
+    "ensemble",
+    "replicas",
+    "downstream",
+}
 
 # Layers from the bottom up; a module may import only from its own layer and those below.
 LAYERS = [

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from seqmix import accounting
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig
+from seqmix.engine.together import shape_of
 
 __all__ = ["Assumptions", "LargeRun", "gpu_seconds", "large_markdown", "large_runs", "large_table", "replicas"]
 
@@ -30,7 +31,7 @@ class Assumptions:
     dense_peak: float = 790e12
     """FLOP/s of large bf16 matrix products on one GPU (from the machine's notes; the ceiling that MFU refers to)."""
     utilisation: float = 0.40
-    """Model FLOP/s of a long run on one GPU over ``dense_peak`` (MFU), for Transformers of 124 M parameters and more."""
+    """Model FLOP/s of a long run on one GPU over ``dense_peak`` (MFU), for Transformers from 124 M parameters on."""
     utilisation_delta: float = 0.30
     """The same for models with DeltaNet layers, on the kernel 'fla'."""
     parallel: tuple[tuple[int, float], ...] = ((1, 1.0), (2, 0.97), (4, 0.95), (8, 0.92))
@@ -47,14 +48,8 @@ def replicas(configs: Iterable[RunConfig]) -> dict[str, int]:
     plan = list(configs)
     shapes: dict[str, set[str]] = {}
     for config in plan:
-        shapes.setdefault(ensemble_key(config), set()).add(config.run_id)
-    return {c.run_id: 1 if "L" in c.model.pattern else len(shapes[ensemble_key(c)]) for c in plan}
-
-
-def ensemble_key(config: RunConfig) -> str:
-    """Return the hash of all that runs of one ensemble share: everything but seeds, learning rate and labels."""
-    same = config.train.model_copy(update={"lr": 0.5, "checkpoint_every": 1})
-    return config.model_copy(update={"seed": 0, "data_seed": 0, "train": same}).sha256()
+        shapes.setdefault(shape_of(config), set()).add(config.run_id)
+    return {c.run_id: 1 if "L" in c.model.pattern else len(shapes[shape_of(c)]) for c in plan}
 
 
 def gpu_seconds(config: RunConfig | SpeedConfig, together: int = 1, assumed: Assumptions = ASSUMED) -> float:
@@ -183,7 +178,16 @@ def large_table(runs: Iterable[LargeRun]) -> tuple[list[str], list[list[str]]]:
     for run in runs:
         lines.setdefault((run.size, run.arm), []).append(run)
     gpus = sorted({run.gpus for row in lines.values() for run in row})
-    head = ["size", "arm", "parameters", "tokens", "FLOP", "sequences a GPU", "GB a GPU", *(f"hours on {n}" for n in gpus)]
+    head = [
+        "size",
+        "arm",
+        "parameters",
+        "tokens",
+        "FLOP",
+        "sequences a GPU",
+        "GB a GPU",
+        *(f"hours on {n}" for n in gpus),
+    ]
     table = []
     for (size, arm), row in lines.items():
         one = row[0]

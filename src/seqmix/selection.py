@@ -4,7 +4,7 @@ from seqmix import study
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
 
-__all__ = ["select"]
+__all__ = ["by_value", "select"]
 
 
 def select(
@@ -34,3 +34,12 @@ def select(
     if not plans:
         raise refused[0] if refused else study.StudyError("there is no study")
     return plans
+
+
+def by_value(plans: dict[str, list[RunConfig | SpeedConfig]]) -> list[RunConfig | SpeedConfig]:
+    """Return all runs of several plans, the most valuable first: one seed of every study before the next seed of any.
+
+    Within a seed the studies keep their order, and a study its groups'; speed measurements come last (they run alone).
+    """
+    runs = [config for plan in plans.values() for config in plan]
+    return sorted(runs, key=lambda c: (isinstance(c, SpeedConfig), getattr(c, "seed", 0)))

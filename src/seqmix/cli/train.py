@@ -16,6 +16,9 @@ import click
     "--budget-minutes", type=click.FloatRange(0, min_open=True), help="Stop, all saved, after so many minutes."
 )
 @click.option("--only", multiple=True, metavar="GROUP", help="Only this group of the study (repeatable).")
+@click.option(
+    "--ensemble", is_flag=True, help="Train runs that differ in seed or learning rate only as one batched model."
+)
 @click.option("--collect/--no-collect", "gather", default=False, help="Write results/<tier>/ at the end.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def command(
@@ -25,6 +28,7 @@ def command(
     engine_name: str,
     budget_minutes: float | None,
     only: tuple[str, ...],
+    ensemble: bool,
     gather: bool,
     quiet: bool,
 ) -> None:
@@ -37,7 +41,7 @@ def command(
     from seqmix.engine.here import leads
     from seqmix.files import RecordError
     from seqmix.paths import Paths
-    from seqmix.selection import select
+    from seqmix.selection import by_value, select
     from seqmix.study import StudyError
 
     paths = Paths()
@@ -46,13 +50,23 @@ def command(
     except StudyError as error:
         click.echo(f"seqmix train: {error}", err=True)
         sys.exit(2)
-    configs = [config for plan in plans.values() for config in plan]
+    configs = by_value(plans)
     if reasons := estimate.refusals(engine.unique(configs), paths.runs):
         click.echo("\n".join(f"seqmix train: {reason}" for reason in reasons), err=True)
         sys.exit(2)
+    if ensemble and not quiet:
+        from seqmix.engine.together import describe
+
+        click.echo(describe(engine.unique(configs)), err=True)
     try:
         summary = engine.run(
-            configs, jobs, engine_name, progress=not quiet and leads(), budget_minutes=budget_minutes, paths=paths
+            configs,
+            jobs,
+            engine_name,
+            progress=not quiet and leads(),
+            budget_minutes=budget_minutes,
+            paths=paths,
+            ensemble=ensemble,
         )
         if not leads():
             return

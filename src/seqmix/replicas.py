@@ -1,0 +1,186 @@
+"""Several models of one shape as one: every parameter has a replica axis R in front, ``[R, ...]``.
+
+The skeleton and the mixers are the ordinary ones (``models/``): they see a batch of R x B sequences, replica by
+replica. Only the parts that hold parameters are exchanged for twins that use replica r's parameters for its rows.
+Names stay, so ``state_dict()[name][r]`` is what a model of its own would hold.
+
+An LSTM is refused: PyTorch's sequence kernels (oneDNN, cuDNN) take one set of weights a call.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqmix.config import ModelConfig
+from seqmix.models.conv import ShortConv
+from seqmix.models.deltanet import GatedDeltaNet
+from seqmix.models.layers import RMSNorm
+from seqmix.models.lm import BlockLM
+
+__all__ = ["Replicas", "can_share"]
+
+
+def can_share(config: ModelConfig) -> str:
+    """Return "" if models of this shape can be trained as one, else why not."""
+    if "L" in config.pattern:
+        return (
+            "its LSTM layers run on a sequence kernel that takes one set of weights; such runs share a GPU as processes"
+        )
+    if config.learned_positions:
+        return "learned positions have no replica form"
+    return ""
+
+
+def rows_of(x: Tensor, count: int) -> Tensor:
+    """``[R B, ...] -> [R, B, ...]``."""
+    return x.unflatten(0, (count, -1))
+
+
+def beside(vector: Tensor, dimensions: int) -> Tensor:
+    """``[R, n] -> [R, 1, ..., 1, n]`` with ``dimensions`` axes: a replica's vector beside its rows."""
+    return vector.view(vector.shape[0], *[1] * (dimensions - 2), vector.shape[1])
+
+
+class Stack(nn.Module):
+    """A part whose only parameter ``weight`` is stacked ``[R, ...]``."""
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.stack([weight.detach() for weight in weights]))
+
+    @property
+    def count(self) -> int:
+        return self.weight.shape[0]
+
+
+class LinearStack(Stack):
+    """``x [R B, ..., in] -> [R B, ..., out]``, one batched product."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = torch.bmm(x.reshape(self.count, -1, x.shape[-1]), self.weight.mT)
+        return out.view(*x.shape[:-1], -1)
+
+
+class EmbeddingStack(Stack):
+    """``tokens [R B, T] -> [R B, T, D]`` from one table of R vocabularies."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        first = torch.arange(self.count, device=tokens.device) * self.weight.shape[1]
+        shifted = rows_of(tokens, self.count) + first[:, None, None]
+        return F.embedding(shifted.flatten(0, 1), self.weight.flatten(0, 1))
+
+
+class NormStack(Stack):
+    """RMSNorm over the last axis; half precision is computed in float32."""
+
+    def __init__(self, weights: Sequence[Tensor], eps: float) -> None:
+        super().__init__(weights)
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = rows_of(x.to(self.weight.dtype), self.count)
+        scale = (wide.square().mean(-1, keepdim=True) + self.eps).rsqrt()
+        return (wide * scale * beside(self.weight, wide.dim())).flatten(0, 1).to(x.dtype)
+
+
+class ConvStack(Stack):
+    """The short convolution from an empty context."""
+
+    def forward(self, x: Tensor, state: None = None) -> tuple[Tensor, None]:
+        taps, time = self.weight.shape[-1], x.shape[1]
+        padded = rows_of(F.pad(x, (0, 0, taps - 1, 0)), self.count)
+        weight = self.weight.to(x.dtype)
+        y = padded[:, :, :time] * beside(weight[..., 0], 4)
+        for tap in range(1, taps):
+            y = torch.addcmul(y, padded[:, :, tap : tap + time], beside(weight[..., tap], 4))
+        return y.flatten(0, 1), None
+
+
+def twin(parts: Sequence[nn.Module]) -> nn.Module | None:
+    """Return the stack of one part of all models; None if the part holds no parameter of its own kind."""
+    weights = [getattr(part, "weight", None) for part in parts]
+    match parts[0]:
+        case nn.Linear():
+            return LinearStack(weights)
+        case nn.Embedding():
+            return EmbeddingStack(weights)
+        case RMSNorm():
+            return NormStack(weights, parts[0].eps)
+        case ShortConv():
+            return ConvStack(weights)
+    return None
+
+
+class Replicas(BlockLM):
+    """``models`` (ordinary, of one configuration) as one: ``tokens [R B, T] -> logits [R B, T, W]``.
+
+    Raises ValueError for what cannot be stacked, with the reason.
+    """
+
+    def __init__(self, models: Sequence[BlockLM]) -> None:
+        config = models[0].config
+        if reason := can_share(config):
+            raise ValueError(f"runs of pattern {config.pattern} cannot train as one ensemble: {reason}")
+        if any(model.config != config for model in models):
+            raise ValueError("an ensemble's models have one configuration")
+        super().__init__(config)
+        self.load_kernel(models[0])
+        exchange(self, models)
+        unstacked = [name for name, p in self.named_parameters() if p.shape[1:] != models[0].get_parameter(name).shape]
+        if unstacked:
+            raise ValueError(f"no replica form for {unstacked[0]} ({type(models[0]).__name__})")
+
+    def load_kernel(self, model: BlockLM) -> None:
+        """Use the delta-rule kernel of ``model``."""
+        for mine, its in zip(self.layers, model.layers, strict=True):
+            if hasattr(its.mixer, "delta_rule"):
+                mine.mixer.delta_rule = its.mixer.delta_rule
+
+    @property
+    def count(self) -> int:
+        """R."""
+        return self.embedding.count
+
+    def from_embeddings(self, x: Tensor) -> Tensor:
+        """Return logits ``[R B, T, W]``; see ``LanguageModel.from_embeddings``."""
+        x = self.hidden(x)
+        return torch.bmm(x.reshape(self.count, -1, x.shape[-1]), self.head_weight.mT).view(*x.shape[:-1], -1)
+
+    def weights_of(self, replica: int) -> dict[str, Tensor]:
+        """Return the state dict of one replica as a model of its own has it (views)."""
+        return {name: tensor[replica] for name, tensor in self.state_dict().items()}
+
+    @torch.no_grad()
+    def load(self, replica: int, weights: dict[str, Tensor]) -> None:
+        """Overwrite one replica's parameters."""
+        for name, parameter in self.named_parameters():
+            parameter[replica].copy_(weights[name])
+
+    @torch.no_grad()
+    def keep(self, replicas: list[int]) -> None:
+        """Drop all other replicas."""
+        for parameter in self.parameters():
+            parameter.data, parameter.grad = parameter.data[replicas].clone(), None
+
+
+def exchange(whole: nn.Module, models: Sequence[nn.Module]) -> None:
+    """Put stacks of ``models``' parts in the place of ``whole``'s own, all the way down."""
+    for name, part in whole.named_children():
+        parts = [getattr(model, name) for model in models]
+        stacked = twin(parts)
+        if stacked is not None:
+            setattr(whole, name, stacked)
+        else:
+            exchange(part, parts)
+    if isinstance(whole, GatedDeltaNet):
+        for name in ("A_log", "dt_bias"):
+            setattr(whole, name, nn.Parameter(torch.stack([getattr(model, name).detach() for model in models])))
+        whole.log_decay = lambda rate: decay_of_rows(whole.A_log, whole.dt_bias, rate)
+
+
+def decay_of_rows(A_log: Tensor, dt_bias: Tensor, rate: Tensor) -> Tensor:
+    """``GatedDeltaNet.log_decay`` for rates ``[R B, T, H]`` and parameters ``[R, H]``."""
+    rate = rows_of(rate, len(A_log))
+    return (-beside(A_log.exp(), 4) * F.softplus(rate + beside(dt_bias, 4))).flatten(0, 1)

@@ -1,0 +1,257 @@
+"""Several runs as one batched model: each is the run it would be alone, and ends in its own way."""
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from seqmix import engine, models, study, train
+from seqmix.__main__ import main
+from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.engine.job import TASKS
+from seqmix.engine.progress import Display
+from seqmix.engine.together import describe, ensembles, run_together
+from seqmix.ensemble import EnsembleStep, train_together
+from seqmix.paths import Paths
+from seqmix.record import RunFolder
+from seqmix.replicas import Replicas
+from seqmix.step import TrainStep
+from test_plan_cli import project  # noqa: F401 (a fixture)
+
+SHAPES = {
+    "A": {"pattern": "AA", "conv": "A"},
+    "D": {"pattern": "DD", "conv": "D"},
+    "G": {"pattern": "GG", "conv": "G", "tie_embeddings": False},
+    "mixed": {"pattern": "DAG", "rope": "AD", "norm": "post"},
+}
+CLOSE = 1e-5
+"""Largest relative difference after 20 steps in float32: sums are taken in another order."""
+
+
+def config(shape: str = "A", seed: int = 0, lr: float = 4e-3, **train_fields) -> RunConfig:
+    model = ModelConfig(d_model=16, n_heads=2, vocab_size=29, max_length=24, **SHAPES[shape])
+    fields = {"steps": 20, "batch_size": 3, "eval_sequences": 8, "eval_points": 3, "lr_width": 16} | train_fields
+    data = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
+    return RunConfig(model=model, data=data, train=TrainConfig(lr=lr, **fields), seed=seed, data_seed=seed)
+
+
+def grid(shape: str = "A", scale: float = 1.0, **fields) -> list[RunConfig]:
+    return [config(shape, seed, scale * lr, **fields) for seed, lr in ((0, 1e-3), (1, 1e-3), (1, 3e-3))]
+
+
+def tokens(count: int, steps: int = 20):
+    random = torch.Generator().manual_seed(5)
+    return torch.randint(29, (steps, count, 3, 24), generator=random)
+
+
+def side_by_side(configs: list[RunConfig], dtype: torch.dtype):
+    """Yield (loss sums, norms) of the ensemble and of the runs trained alone, after each of 20 steps; then weights."""
+    alone = [TrainStep(models.build(c.model, c.seed).to(dtype), c.train, "cpu") for c in configs]
+    replicas = Replicas([models.build(c.model, c.seed).to(dtype) for c in configs])
+    step = EnsembleStep(replicas, configs, torch.device("cpu"))
+    for now, batch in enumerate(tokens(len(configs))):
+        targets = batch.masked_fill(batch % 5 == 0, -100)
+        scale = train.lr_scale(now, configs[0].train)
+        got = step(batch, targets, scale)
+        wanted = [one(batch[r], targets[r], scale) for r, one in enumerate(alone)]
+        yield torch.stack(got), torch.stack([torch.stack(pair) for pair in wanted], 1)
+    for r, one in enumerate(alone):
+        for name, weights in replicas.weights_of(r).items():
+            yield weights, one.model.state_dict()[name]
+
+
+@pytest.mark.parametrize("shape", ["A", "D", "G"])
+def test_after_twenty_steps_every_replica_is_the_run_it_would_be_alone(shape):
+    for n, (got, wanted) in enumerate(side_by_side(grid(shape), torch.float32)):
+        if n < 20:
+            torch.testing.assert_close(got[0], wanted[0], rtol=CLOSE, atol=0)
+            torch.testing.assert_close(got[1], wanted[1], rtol=50 * CLOSE, atol=0)
+            last = got[0].tolist()
+    assert last[0] != pytest.approx(last[1], rel=1e-3)  # they are different runs
+    assert last[1] != pytest.approx(last[2], rel=1e-3)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_in_double_precision_nothing_differs(shape, monkeypatch):
+    """With high learning rates, which amplify rounding: whatever is left would be another computation."""
+    monkeypatch.setattr(torch.Tensor, "float", lambda self: self)
+    for got, wanted in side_by_side(grid(shape, scale=4.0), torch.float64):
+        assert (got - wanted).norm() <= 1e-9 * wanted.norm()
+
+
+def test_clipping_is_a_matter_of_each_replica():
+    """A replica with a gradient a thousand times larger leaves the others alone."""
+    configs = grid(clip=0.5)[:2]
+    built = [models.build(c.model, c.seed) for c in configs]
+    with torch.no_grad():
+        built[1].embedding.weight.mul_(50)
+    step = EnsembleStep(Replicas(built), configs, torch.device("cpu"))
+    alone = TrainStep(models.build(configs[0].model, 0), configs[0].train, "cpu")
+    for batch in tokens(2, 3):
+        targets = batch.roll(1, -1)
+        sums, norms = step(batch, targets, 1.0)
+        loss, norm = alone(batch[0], targets[0], 1.0)
+        assert norms[1] > 20 * norms[0]
+        assert (sums[0].item(), norms[0].item()) == pytest.approx((loss.item(), norm.item()), rel=CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [({"pattern": "AL"}, "sequence kernel"), ({"learned_positions": True}, "learned positions")]
+)
+def test_what_has_no_replica_form_is_refused(change, says):
+    model = ModelConfig(**{"pattern": "AA", "d_model": 16, "n_heads": 2, "max_length": 24} | change)
+    with pytest.raises(ValueError, match=says):
+        Replicas([models.build(model, seed) for seed in (0, 1)])
+
+
+def folders(place, configs: list[RunConfig]) -> list[RunFolder]:
+    return [RunFolder(place / c.run_id) for c in configs]
+
+
+def assert_same(one: RunFolder, two: RunFolder) -> None:
+    """Both records are complete and equal up to rounding and time."""
+    assert one.status() == two.status() == "finished"
+    assert not two.problem(deep=True)
+    assert one.config() == two.config()
+    assert set(one.metrics()) == set(two.metrics())
+    assert [row["step"] for row in one.curve()] == [row["step"] for row in two.curve()]
+    for a, b in zip(one.curve(), two.curve(), strict=True):
+        assert a.keys() == b.keys()
+        for name in ("loss", "loss_se", "train_loss", "lr", "tokens"):
+            assert b[name] == pytest.approx(a[name], rel=5 * CLOSE)
+    assert {k: len(v) for k, v in one.tables().items()} == {k: len(v) for k, v in two.tables().items()}
+
+
+def test_records_are_those_of_runs_trained_alone(tmp_path):
+    configs = [c.model_copy(update={"evaluate": ("recall",)}) for c in grid("D")]
+    apart, together = folders(tmp_path / "apart", configs), folders(tmp_path / "together", configs)
+    for c, folder in zip(configs, apart, strict=True):
+        train.train(c, folder, device="cpu")
+    seen = []
+    train_together(configs, together, lambda run_id, row: seen.append((run_id, row["step"])), device="cpu")
+    assert seen.count((configs[0].run_id, 20)) == 1
+    for one, two in zip(apart, together, strict=True):
+        assert_same(one, two)
+        assert two.provenance()["replicas"] == 3
+
+
+def test_a_stopped_ensemble_goes_on_together_or_alone(tmp_path):
+    configs = grid()
+    whole, parts = folders(tmp_path / "whole", configs), folders(tmp_path / "parts", configs)
+    train_together(configs, whole, device="cpu")
+    with pytest.raises(train.Interrupted):
+        train_together(configs, parts, lambda run_id, row: row["step"] == 7, device="cpu")
+    assert {folder.status() for folder in parts} == {"interrupted"}
+    train.train(configs[2], parts[2], device="cpu")
+    train_together(configs[:2], parts[:2], device="cpu")
+    for one, two in zip(whole, parts, strict=True):
+        assert_same(one, two)
+
+
+def test_a_run_started_alone_joins_only_those_at_its_step(tmp_path):
+    configs = grid()[:2]
+    places = folders(tmp_path, configs)
+    for c, folder, until in zip(configs, places, (5, 5), strict=True):
+        with pytest.raises(train.Interrupted):
+            train.train(c, folder, lambda row, until=until: row["step"] == until, device="cpu")
+    train_together(configs, places, device="cpu")
+    assert [folder.status() for folder in places] == ["finished", "finished"]
+    third = grid()[2]
+    with pytest.raises(train.Interrupted):
+        train.train(third, RunFolder(tmp_path / third.run_id), lambda row: row["step"] == 3, device="cpu")
+    fourth = config(seed=9)
+    with pytest.raises(ValueError, match="different steps"):
+        train_together([third, fourth], folders(tmp_path, [third, fourth]), device="cpu")
+
+
+def test_each_run_ends_in_its_own_way(tmp_path, monkeypatch):
+    """One diverges at its step, one reaches its target, the third goes on and is what it would be alone."""
+    configs = grid(target_loss=1e-6)
+    apart, together = folders(tmp_path / "apart", configs), folders(tmp_path / "together", configs)
+    train.train(configs[0], apart[0], device="cpu")
+    ordinary = EnsembleStep.__call__
+
+    def step(self, inputs, targets, scale):
+        sums, norms = ordinary(self, inputs, targets, scale)
+        if self.steps == 4:
+            sums[1] = float("nan")
+        if self.steps == 6:
+            sums[1] = 1e-30  # the third run is the second one now
+        return sums, norms
+
+    monkeypatch.setattr(EnsembleStep, "__call__", step)
+    monkeypatch.setattr(train, "SMOOTHING", 0.0)
+    train_together(configs, together, device="cpu")
+    monkeypatch.undo()
+    assert [folder.status() for folder in together] == ["finished", "diverged", "finished"]
+    assert "step 4" in together[1].outcome()["reason"]
+    assert together[2].metrics()["reached_target_at_step"] == 6
+    assert together[0].curve()[-1]["loss"] == pytest.approx(apart[0].curve()[-1]["loss"], rel=5 * CLOSE)
+
+
+def test_runs_are_grouped_by_shape_and_by_memory():
+    lstm = RunConfig(model=ModelConfig(pattern="LL", d_model=16), train=TrainConfig(lr=1e-3))
+    plan = [*grid("A"), config("A", steps=21), *grid("D")[:2], lstm, lstm.model_copy(update={"seed": 1})]
+    assert [[c.model.pattern for c in group] for group in ensembles(plan)] == [["AA"] * 3, ["DD"] * 2]
+    assert describe(plan).startswith("5 of 8 runs train in 2 ensembles of 2 to 3")
+    many = [config("A", seed) for seed in range(10)]
+    room = engine.resources.run_memory(many[0]) * 4 / 0.6 * 1.01
+    assert [len(group) for group in ensembles(many, int(room))] == [4, 4, 2]
+    assert ensembles(many, 10) == []
+
+
+def test_the_engine_trains_together_only_when_asked_and_does_the_rest_alone(tmp_path, monkeypatch):
+    monkeypatch.delenv("SEQMIX_RUNS", raising=False)
+    lstm = config().model_copy(update={"model": ModelConfig(pattern="L", d_model=8, vocab_size=29, max_length=24)})
+    plan = [*grid("A", steps=4), lstm.model_copy(update={"train": config(steps=4).train})]
+    paths = Paths(tmp_path)
+    held = RunFolder(paths.runs / plan[2].run_id)
+    with held.lock():  # another process trains this one, and dies at the end of the block
+        results, fatal = run_together(plan, paths.runs, TASKS, Display(plan, False), float("inf"))
+    assert not fatal
+    assert {run_id: result.status for run_id, result in results.items()} == {c.run_id: "finished" for c in plan[:2]}
+    assert engine.run(plan, 0, progress=False, paths=paths, ensemble=True).finished == 2
+    proven = [RunFolder(paths.runs / c.run_id).provenance() for c in plan]
+    assert [p.get("replicas", 1) for p in proven] == [2, 2, 1, 1]
+    with pytest.raises(engine.EngineError, match="this process only"):
+        engine.run(plan, 0, "slurm", paths=paths, ensemble=True)
+
+
+def test_an_ensemble_that_fails_fails_its_runs_with_the_reason_and_nothing_else(tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    plan, paths = [*grid("A", steps=2), config("D", steps=2)], Paths(tmp_path)
+    monkeypatch.setattr(EnsembleStep, "__call__", refuse)
+    summary = engine.run(plan, 0, progress=False, paths=paths, ensemble=True)
+    assert (summary.failed, summary.finished) == (3, 1)
+    assert "out of memory" in next(iter(summary.problems.values()))
+    monkeypatch.undo()
+    assert engine.run(plan, 0, progress=False, paths=paths).finished == 3
+
+
+STUDY = """
+title: Seeds
+question: One shape?
+tiers:
+  quick:
+    groups:
+      - name: main
+        arms: [transformer, lstm_2]
+        sizes: [d16]
+        seeds: [0, 1]
+        base:
+          data: {source: almanac, seq_len: 32}
+          train: {steps: 3, batch_size: 2, eval_sequences: 4, eval_points: 2}
+        grid:
+          train.lr: [1.0e-3, 2.0e-3]
+"""
+
+
+def test_the_command_leaves_tables_that_do_not_know_the_difference(project):  # noqa: F811
+    (project.studies / "seeds.yaml").write_text(STUDY)
+    done = CliRunner().invoke(main, ["train", "seeds", "--ensemble", "--jobs", "0", "--collect"])
+    assert done.exit_code == 0, done.output
+    assert "4 of 8 runs train in 1 ensembles of 4 to 4" in done.output
+    rows = (project.results / "quick" / "runs.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(study.plan("seeds", "quick", paths=project)) == 9
+    assert sum(",finished," in row for row in rows) == 8
