@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+from dataclasses import replace
 
 import matplotlib
 
@@ -103,6 +104,17 @@ def test_fits_recover_the_planted_exponents_and_predict_the_largest_size():
         assert row["lo"] < synthetic_tables.LAWS[arm][2] < row["hi"]
     held_out = laws.held_out(runs)
     assert ((held_out["measured"] > held_out["lo"]) & (held_out["measured"] < held_out["hi"])).mean() > 0.5
+
+
+def test_a_learning_rate_at_the_edge_of_its_grid_refuses_the_fit():
+    whole = tables("scaling", "whole")
+    assert scaling.edges(whole) == set()
+    cut = whole.runs[(whole.runs["group"] != "lr") | (whole.runs["lr"] <= 4e-3)]
+    cut = replace(whole, runs=cut)
+    assert ("stdlib", "lstm_2") in scaling.edges(cut)
+    table = laws.table(scaling.ladder(cut), edges=scaling.edges(cut)).set_index(["source", "arm"])
+    assert table.loc[("stdlib", "lstm_2"), "verdict"] == "refused"
+    assert "learning rate" in table.loc[("stdlib", "lstm_2"), "why"]
 
 
 def test_fits_of_one_seed_are_refused():

@@ -1,6 +1,7 @@
 """Power-law fits of the runs in a figure, through ``seqmix.analysis``; here only the bookkeeping of rows."""
 
 import functools
+from collections.abc import Set
 
 import numpy as np
 import pandas as pd
@@ -13,28 +14,35 @@ __all__ = ["held_out", "of", "table"]
 
 COLUMNS = ["source", "arm", "predicted", "lo", "hi", "measured", "sizes"]
 
+Edges = Set[tuple[str, str]]
+
 FEWEST = 4
 """Sizes below which no curve with three parameters is tried."""
 
 
-def of(runs: pd.DataFrame, column: str = "params_non_embedding") -> Fit | None:
-    """Return the gated fit of loss against ``column`` for one arm's runs, or None with fewer than four sizes."""
+def of(runs: pd.DataFrame, column: str = "params_non_embedding", edges: Edges = frozenset()) -> Fit | None:
+    """Return the gated fit of loss against ``column`` for one arm's runs, or None with fewer than four sizes.
+
+    ``edges``: (source, arm) whose best learning rate stood at the edge of its grid; their fits are refused.
+    """
     if runs[column].nunique() < FEWEST:
         return None
     rows = runs.sort_values(["run_id"])
-    return _fit(*(tuple(rows[name]) for name in (column, "loss", "seed", "tokens")))
+    edge = (rows["source"].iloc[0], rows["arm"].iloc[0]) in edges
+    return _fit(*(tuple(rows[name]) for name in (column, "loss", "seed", "tokens")), edge)
 
 
 @functools.lru_cache(maxsize=256)
-def _fit(sizes: tuple, losses: tuple, seeds: tuple, tokens: tuple) -> Fit:
-    return fit_power(sizes, losses, seeds=seeds, tokens=tokens, cross_check=False)
+def _fit(sizes: tuple, losses: tuple, seeds: tuple, tokens: tuple, edge: bool) -> Fit:
+    flags = [edge] * len(sizes)
+    return fit_power(sizes, losses, seeds=seeds, tokens=tokens, lr_at_edge=flags, cross_check=False)
 
 
-def table(runs: pd.DataFrame, column: str = "params_non_embedding") -> pd.DataFrame:
+def table(runs: pd.DataFrame, column: str = "params_non_embedding", edges: Edges = frozenset()) -> pd.DataFrame:
     """Return one row a corpus and arm: verdict, exponent with interval, and the failed gates in words."""
     rows = []
     for (source, arm), cell in runs.groupby(["source", "arm"]):
-        fit, sizes = of(cell, column), cell[column].nunique()
+        fit, sizes = of(cell, column, edges), cell[column].nunique()
         row = {"source": source, "arm": arm, "sizes": sizes, "seeds": cell["seed"].nunique()}
         if fit is None:
             reason = f"{sizes} sizes; a law is tried from {FEWEST} on"

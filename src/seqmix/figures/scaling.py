@@ -51,7 +51,7 @@ def loss_against_size(tables: Tables, count: str = "non_embedding") -> Drawn:
     for (source, arm), each in runs.groupby(["source", "arm"]):
         colour, sizes = look(arm).colour, each[column]
         axes[source].scatter(sizes, each["loss"], s=9, color=colour, alpha=0.45, lw=0, zorder=3)
-        fit = laws.of(each, column)
+        fit = laws.of(each, column, edges(tables))
         if fit is not None and fit.status == "ok":
             grid = np.geomspace(sizes.min() / 1.3, sizes.max() * 1.3, 60)
             axes[source].plot(grid, fit.predict(grid), color=colour, ls=":", lw=1.2)
@@ -205,6 +205,16 @@ def held_out_size(tables: Tables) -> Drawn:
     return Drawn(name, figure, data, alt)
 
 
+def edges(tables: Tables) -> set[tuple[str, str]]:
+    """Return (source, arm) whose best learning rate stands at the edge of its grid: tuned too little."""
+    found = set()
+    for cell, runs in tables.sweep.groupby(["source", "arm"]) if len(tables.sweep) else ():
+        means = runs.groupby("lr")["loss"].mean()
+        if len(means) > 1 and means.idxmin() in (means.index.min(), means.index.max()):
+            found.add(cell)
+    return found
+
+
 def learning_rates(tables: Tables) -> Drawn:
     """Final loss against learning rate for every architecture that was swept; a best value at the edge is flagged."""
     name, sweep = f"fig-{tables.study}-rates", tables.sweep
@@ -216,7 +226,7 @@ def learning_rates(tables: Tables) -> Drawn:
     words = []
     for (source, arm), points in data.groupby(["source", "arm"]):
         best = points.loc[points["mean"].idxmin()]
-        edge = best["lr"] in (points["lr"].min(), points["lr"].max())
+        edge = (source, arm) in edges(tables)
         axes[source].plot(best["lr"], best["mean"], "o", ms=11, mfc="none", mec="red" if edge else "0.2")
         words.append(f"{label(arm)} on {source}: {best['lr']:.2g}" + (", the edge of its grid" if edge else ""))
     alt = "Held-out loss against learning rate, best value circled. Best: " + "; ".join(words) + "."

@@ -2,13 +2,16 @@
 
 import numpy as np
 
+from seqmix.analysis.exponents import compare_exponents
+from seqmix.analysis.halving import halving
 from seqmix.figures import laws
 from seqmix.figures.common import Tables, human, listing, seconds
 from seqmix.figures.draw import label, labels
-from seqmix.figures.scaling import COST, crossings, gaps, ladder, largest
+from seqmix.figures.scaling import COST, crossings, edges, gaps, ladder, largest
+from seqmix.figures.style import order
 from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope, slope_over_seeds
 
-__all__ = ["conclusions", "costs", "fits", "gap", "limits", "rates"]
+__all__ = ["conclusions", "costs", "exponents", "fits", "gap", "halvings", "limits", "rates"]
 
 
 def conclusions(tables: Tables) -> list[str]:
@@ -36,13 +39,45 @@ def fits(tables: Tables, column: str = "params_non_embedding") -> list[str]:
     """Say for every architecture what its power law may be used for."""
     words = {"slope_only": "only a slope", "refused": "no law"}
     lines = []
-    for row in laws.table(ladder(tables), column).itertuples():
+    for row in laws.table(ladder(tables), column, edges(tables)).itertuples():
         if row.verdict == "ok":
             said = f"exponent {interval(row.alpha, row.lo, row.hi)} from {row.sizes} sizes"
         else:
             said = f"{words[row.verdict]}: {row.why}"
         lines.append(f"{label(row.arm)} on {row.source}: {said}.")
     return lines
+
+
+def exponents(tables: Tables, reference: str = "transformer") -> list[str]:
+    """Say whether the exponents of two families differ: only where both fits passed their checks."""
+    lines, runs = [], ladder(tables)
+    for source, cell in runs.groupby("source") if len(runs) else ():
+        found = {arm: laws.of(rows, edges=edges(tables)) for arm, rows in cell.groupby("arm")}
+        base = found.pop(reference, None)
+        for arm in order(found):
+            if base is None or found[arm] is None or "ok" not in (base.status, found[arm].status):
+                continue
+            result = compare_exponents(base, found[arm])
+            text = f"On {source}, exponent of {label(reference)} minus that of {label(arm)}"
+            if result["conclusion"] == "not comparable":
+                lines.append(f"{text}: not comparable ({result['reason']}).")
+            else:
+                low, high = result["interval"]
+                said = "not decided" if result["conclusion"] == "inconclusive" else result["conclusion"]
+                lines.append(f"{text}: {interval(result['delta'], low, high)}: {said}.")
+    return lines or ["No two laws passed their checks, so no exponents are compared."]
+
+
+def halvings(tables: Tables) -> list[str]:
+    """Say what halving the loss would take, in the three senses that the phrase has."""
+    lines, runs = [], ladder(tables)
+    for (source, arm), cell in runs.groupby(["source", "arm"]) if len(runs) else ():
+        fit = laws.of(cell, edges=edges(tables))
+        if fit is not None and fit.status == "ok":
+            found = halving(fit, float(cell["params_non_embedding"].max()))
+            said = "; ".join(found[name][3] for name in ("reducible", "per_0p1_nat", "total"))
+            lines.append(f"{label(arm)} on {source}, from the largest size: {said}.")
+    return lines or ["No law passed its checks, so nothing is said about halving a loss."]
 
 
 def gap(tables: Tables) -> list[str]:
@@ -80,13 +115,10 @@ def rates(tables: Tables) -> list[str]:
     sweep = tables.sweep
     if not len(sweep):
         return ["This execution sweeps no learning rate; the study file's rates are used as they are."]
-    edges = []
-    for (source, arm), cell in sweep.groupby(["source", "arm"]):
-        means = cell.groupby("lr")["loss"].mean()
-        if len(means) > 1 and means.idxmin() in (means.index.min(), means.index.max()):
-            edges.append(f"{label(arm)} on {source}")
-    if edges:
-        return [f"The best learning rate stands at the edge of its grid for {listing(edges)}: tuned too little."]
+    tight = sorted(edges(tables))
+    if tight:
+        named = listing(f"{label(arm)} on {source}" for source, arm in tight)
+        return [f"The best learning rate stands at the edge of its grid for {named}: tuned too little."]
     return [f"The best learning rate is inside its grid for {labels(sweep['arm'])}."]
 
 
