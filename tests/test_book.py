@@ -65,34 +65,42 @@ show.answer("It **rises**.")
 """
 
 
+TEST_CHAPTERS = [{"file": "book/executed/zymurgy"}, {"file": "book/executed/scaling"}]
+
+
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"SEQMIX_ROOT": str(folder), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "seqmix", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
 
 
+SMALL = ["-p", "steps", "2", "-p", "seeds", "1", "-p", "arms", "transformer,lstm_2", "-p", "sizes", "d16"]
+"""The scaling chapter, trained for real but only for two steps."""
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
-    """The project's own pages and configuration around one small chapter, executed and built."""
+    """The project's own pages around a chapter that is trained (two steps a run) and a made-up one, end to end."""
     folder = tmp_path_factory.mktemp("study")
     for name in ("_config.yml", "CHANGELOG.md"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "book", folder / "book", ignore=shutil.ignore_patterns("executed"))
     front = folder / "book/index.md"
     front.write_text(re.sub(r"^scaling: .*$", "zymurgy:", front.read_text(), flags=re.MULTILINE))
-    (folder / "studies").mkdir()
+    shutil.copytree(ROOT / "studies", folder / "studies")
     (folder / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks/scaling.md", folder / "notebooks")
     (folder / "notebooks/zymurgy.md").write_text(CHAPTER)
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     for part in toc["parts"]:
         part["chapters"] = [c for c in part["chapters"] if not c["file"].startswith("book/executed/")]
     toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
-    toc["parts"].insert(1, {"caption": "Test", "numbered": True, "chapters": [{"file": "book/executed/zymurgy"}]})
+    toc["parts"].insert(1, {"caption": "Test", "numbered": True, "chapters": TEST_CHAPTERS})
     text = yaml.safe_dump(toc)
-    for gone in re.findall(r"book/executed/(\w+)", (ROOT / "_toc.yml").read_text()):
+    for gone in set(re.findall(r"book/executed/(\w+)", (ROOT / "_toc.yml").read_text())) - {"scaling"}:
         _drop_references(folder / "book", gone)
     (folder / "_toc.yml").write_text(text)
-    done = run(folder, "run", "all")
+    done = run(folder, "run", "all", *SMALL)
     assert done.returncode == 0, done.stderr
     done = run(folder, "book")
     assert done.returncode == 0, done.stderr
@@ -120,6 +128,25 @@ def page(folder: Path, name: str = "book/executed/zymurgy") -> BeautifulSoup:
 
 def test_the_book_is_whole(built):
     assert [str(finding) for finding in everything(Paths(built))] == []
+
+
+def test_the_trained_chapter_is_in_the_book_with_figures_and_their_numbers(built):
+    soup = page(built, "book/executed/scaling")
+    figures = soup.select("figure")
+    assert len(figures) >= 5
+    for figure in figures:
+        assert len(figure.img["alt"]) >= 40
+        assert figure.figcaption
+    tables = [pd.read_csv(built / "_build/html/book/executed" / a["href"]) for a in soup.select(".figure-tools a")]
+    assert len(tables) == len(figures)
+    assert any({"arm", "mean"} <= set(table.columns) for table in tables)
+    assert len(list((built / "runs").glob("*/outcome.json"))) >= 2
+
+
+def test_a_second_run_trains_and_executes_nothing(built):
+    done = run(built, "run", "all", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert "0 executed, 2 unchanged" in done.stdout
 
 
 def test_every_figure_has_alt_text_caption_number_and_its_data(built):
