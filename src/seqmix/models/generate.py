@@ -6,7 +6,6 @@ from torch import Tensor
 from seqmix.models.decode import for_decoding
 
 
-@torch.inference_mode()
 def generate(model, tokens: Tensor, new_tokens: int, temperature: float = 1.0, top_k: int = 0, seed: int = 0) -> Tensor:
     """Return ``[B, T + new_tokens]``: the prompt ``tokens [B, T]``, T >= 1, and what the model says next.
 
@@ -17,14 +16,16 @@ def generate(model, tokens: Tensor, new_tokens: int, temperature: float = 1.0, t
         raise ValueError("generate needs a prompt of at least one token, new_tokens >= 0 and temperature >= 0")
     if new_tokens == 0:
         return tokens
-    model = for_decoding(model)
-    generator = torch.Generator(tokens.device).manual_seed(seed)
-    logits, state = model.prefill(tokens, model.initial_state(tokens.shape[0]))
-    out = [tokens, choose(logits[:, -1], temperature, top_k, generator)[:, None]]
-    for _ in range(new_tokens - 1):
-        logits, state = model.step(out[-1][:, 0], state)
-        out.append(choose(logits, temperature, top_k, generator)[:, None])
-    return torch.cat(out, 1)
+    with torch.inference_mode():
+        decoder = for_decoding(model)
+        generator = torch.Generator(tokens.device).manual_seed(seed)
+        logits, state = decoder.prefill(tokens, decoder.initial_state(tokens.shape[0]))
+        new = [choose(logits[:, -1], temperature, top_k, generator)]
+        for _ in range(new_tokens - 1):
+            logits, state = decoder.step(new[-1], state)
+            new.append(choose(logits, temperature, top_k, generator))
+        new = torch.stack(new, 1)
+    return torch.cat([tokens, new], 1)  # outside, so that the text may go into training
 
 
 def choose(logits: Tensor, temperature: float, top_k: int, generator: torch.Generator) -> Tensor:
