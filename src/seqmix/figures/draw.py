@@ -98,22 +98,30 @@ def view(axis: Axes, data: pd.DataFrame, room: float = 1.0) -> None:
 
 
 def references(axis: Axes, runs: pd.DataFrame) -> dict[str, float]:
-    """Draw the chance, unigram, bigram and Bayes lines of the corpus; return those drawn."""
-    drawn = {}
+    """Draw the chance, unigram, bigram and Bayes losses of the corpus: lines, or notes at the frame where far away.
+
+    A line may widen the axis by 60 % of its range; what lies beyond would flatten the curves, and is written with its
+    value and an arrow. Returns the losses by name.
+    """
     low, high = axis.get_ylim()
-    for column, text in LINES.items():
-        value = runs[column].median() if column in runs else np.nan
-        if not np.isfinite(value) or (column == "uniform" and value > 1.4 * high):
-            continue
+    room = 0.6 * (high - low)
+    known = {text: float(runs[name].median()) for name, text in LINES.items() if name in runs}
+    known = {text: value for text, value in known.items() if np.isfinite(value)}
+    near = {text: value for text, value in known.items() if low - room <= value <= high + room}
+    place = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom", "fontsize": 8, "color": "0.35"}
+    for text, value in near.items():
         axis.axhline(value, color="0.45", lw=1, ls=(0, (4, 3)), zorder=0)
-        place = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
-        axis.annotate(text, (0.99, value), fontsize=8, color="0.35", **place)
-        drawn[column] = float(value)
-    values = [low, high, *drawn.values()]
+        axis.annotate(text, (0.99, value), **place)
+    values = [low, high, *near.values()]
     margin = 0.04 * (max(values) - min(values))
     bottom = min(values) - margin if min(values) < low else low
     axis.set_ylim(bottom, max(values) + margin if max(values) > high else high)
-    return drawn
+    for above, arrow, spot in ((True, "↑", 1.01), (False, "↓", 0.01)):
+        far = sorted((value, text) for text, value in known.items() if text not in near and (value > high) == above)
+        note = ", ".join(f"{text} {value:.2f}" for value, text in far)
+        style = {"ha": "right", "va": "bottom", "fontsize": 8, "color": "0.35", "transform": axis.transAxes}
+        axis.text(0.99, spot, f"{note} {arrow}" if far else "", **style)
+    return known
 
 
 def end_labels(axis: Axes, ends: Sequence[tuple[float, float, str]], gap: float = 0.055) -> None:
