@@ -1,0 +1,78 @@
+"""The own roles and directives, where they can be tested without building a book."""
+
+import ast
+
+import pytest
+from docutils import nodes
+
+from seqmix.sphinxext.api import PACKAGE, prose, public, signature
+from seqmix.sphinxext.comparison import comparison
+from seqmix.sphinxext.explorer import explorer_data
+from seqmix.sphinxext.val import lookup
+
+
+@pytest.fixture
+def results(tmp_path):
+    (tmp_path / "laptop").mkdir()
+    rows = ["study,arm,seed,loss,note", "scaling,lstm,0,2.0,x", "scaling,lstm,1,3.0,y", "scaling,transformer,0,1.5,z"]
+    (tmp_path / "laptop/runs.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("laptop/runs:arm=transformer:loss:.2f", "1.50"),
+        ("laptop/runs:arm=lstm,seed=1:loss", "3.0"),
+        ("laptop/runs:arm=lstm,seed=1:note", "y"),
+        ("laptop/runs:arm=lstm:mean(loss):.3f", "2.500"),
+        ("laptop/runs:arm=lstm:max(loss):.1f", "3.0"),
+        ("laptop/runs::count()", "3"),
+        ("laptop/runs:study=scaling:sum(loss):.1f", "6.5"),
+    ],
+)
+def test_val_finds_one_number(results, key, text):
+    assert lookup(results, key)[0] == text
+
+
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [
+        ("laptop/runs:arm=lstm:loss", ValueError),  # two different values
+        ("laptop/runs:arm=gru:loss", ValueError),  # none
+        ("laptop/runs:arm=gru:mean(loss)", ValueError),
+        ("laptop/runs:arm=lstm:perplexity", KeyError),
+        ("laptop/runs:kind=lstm:loss", KeyError),
+        ("gpu/runs:arm=lstm:loss", OSError),
+        ("laptop/runs", ValueError),
+        ("laptop/runs:arm=lstm:median(loss)", ValueError),
+    ],
+)
+def test_val_refuses_what_is_not_one_number(results, key, error):
+    with pytest.raises(error):
+        lookup(results, key)
+
+
+def test_explorer_keeps_points_and_looks():
+    rows = [
+        {"source": "stdlib", "arm": "transformer", "parameters": "1000", "mean": "2.5", "lo": "2.4", "hi": "nan"},
+        {"source": "stdlib", "arm": "lstm_2", "parameters": "1000", "mean": "", "lo": "", "hi": ""},
+    ]
+    data = explorer_data(rows, "parameters", "source")
+    assert data["rows"] == [{"group": "stdlib", "arm": "transformer", "x": 1000.0, "mean": 2.5, "lo": 2.4, "hi": None}]
+    assert data["looks"]["transformer"]["label"] == "Transformer"
+    assert explorer_data([{"note": "nothing"}], "parameters", None) is None
+
+
+def test_api_reads_every_module_without_importing():
+    found = 0
+    for file in PACKAGE.rglob("*.py"):
+        for member in public(ast.parse(file.read_text())):
+            assert signature(member)
+            assert all(isinstance(node, nodes.Node) for node in prose(ast.get_docstring(member)))
+            found += 1
+    assert found > 100
+
+
+def test_comparison_without_published_results_says_what_to_do(tmp_path):
+    assert "seqmix train" in comparison(tmp_path)
