@@ -14,8 +14,6 @@ PACKAGE = Path(seqmix.__file__).parent
 # Modules that may import torch: models and whatever trains, measures or stores tensors.
 TORCH = {
     "accelerate",
-    "ensemble",
-    "replicas",
     "checkpoint",
     "distributed",
     "evaluate",
@@ -38,7 +36,8 @@ LAYERS = [
     {"accounting", "data", "record", "provenance"},
     {"study", "checkpoint"},
     {"models"},
-    {"step", "evaluate", "inside", "demos", "distributed", "export"},
+    {"step"},
+    {"accelerate", "evaluate", "inside", "demos", "distributed", "export"},
     {"train"},
     {"measure"},
 ]

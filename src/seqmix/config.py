@@ -147,6 +147,9 @@ class TrainConfig(Frozen):
     kernel: Literal["torch", "fla"] = Field(
         "torch", description="delta rule: own PyTorch form, or flash-linear-attention"
     )
+    accelerate: Literal["none", "compile", "cuda_graph"] = label(
+        "none", "fewer kernel launches a step, for small models on a GPU (the record's kernel says what ran)"
+    )
     eval_sequences: int = Field(64, ge=1, description="held-out windows for every loss")
     eval_points: int = Field(8, ge=1, description="evaluations during training, log-spaced in tokens, last at the end")
     target_loss: float = Field(0.0, ge=0, description="stop early at this running loss (recall tasks); 0: never")

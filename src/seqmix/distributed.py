@@ -77,6 +77,8 @@ class SharedStep(TrainStep):
     """The optimiser step on this process' rows; loss and gradient are those of the global batch."""
 
     def __init__(self, model: nn.Module, train_config: TrainConfig, team: Team) -> None:
+        if train_config.accelerate != "none":
+            raise ValueError(f"accelerate {train_config.accelerate!r} works on one process: train without torchrun")
         super().__init__(model, train_config, team.place)
         self.team = team
         self.model = DistributedDataParallel(model, device_ids=[team.place] if team.place.type == "cuda" else None)

@@ -154,6 +154,8 @@ def train_together(
     Raises ValueError for runs that cannot share, ``train.Interrupted`` when ``progress`` asks to stop, all saved;
     what ``train.train`` raises besides.
     """
+    if configs[0].train.accelerate != "none":
+        raise ValueError("an ensemble is not compiled or recorded as a graph: use accelerate 'none' with it")
     torch.set_flush_denormal(True)
     place = train.choose_device(device)
     members = [Member(config, folder, place) for config, folder in zip(configs, folders, strict=True)]

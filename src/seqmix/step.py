@@ -59,6 +59,10 @@ class TrainStep:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * lr_scale
+        return self.compute(inputs, targets)
+
+    def compute(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Do the step at the learning rates that the optimiser holds."""
         with self.autocast():
             logits = self.model(inputs)
         loss_sum = F.cross_entropy(

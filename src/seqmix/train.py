@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from seqmix import checkpoint, data, distributed, evaluate, models, provenance
+from seqmix.accelerate import kernel_name, make_step
 from seqmix.config import RunConfig, TrainConfig
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
@@ -65,7 +66,7 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
     place = team.place if team else choose_device(device)
     source = data.open_source(config.data)
     model = models.build(config.model, seed=config.seed, kernel=config.train.kernel).to(place)
-    step = distributed.SharedStep(model, config.train, team) if team else TrainStep(model, config.train, place)
+    step = distributed.SharedStep(model, config.train, team) if team else make_step(model, config.train, place)
     state = _restore(folder, model, step, team)
     folder.write_config(config)
     folder.write_provenance(_provenance(config, place, source))
@@ -143,7 +144,7 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
 
 
 def _provenance(config: RunConfig, place: torch.device, source: Any) -> dict:
-    kernel, precision = config.train.kernel, config.train.precision
+    kernel, precision = kernel_name(config.train), config.train.precision
     return provenance.collect(str(place), kernel, precision, corpus_sha256=source.fingerprint)
 
 

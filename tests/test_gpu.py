@@ -1,0 +1,254 @@
+"""What only a GPU runs: its logic on the CPU with stand-ins, and the thing itself where there is a GPU."""
+
+import importlib
+import sys
+import types
+
+import pytest
+import torch
+
+from seqmix import models, train
+from seqmix.accelerate import CompiledStep, GraphStep, kernel_name, make_step
+from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.ensemble import EnsembleStep, train_together
+from seqmix.models.delta_rule import delta_rule
+from seqmix.record import RunFolder
+from seqmix.replicas import Replicas
+from seqmix.step import TrainStep
+
+CUDA = torch.cuda.is_available()
+gpu = [pytest.mark.gpu, pytest.mark.skipif(not CUDA, reason="needs a CUDA device")]
+MODEL = ModelConfig(pattern="AD", conv="D", d_model=16, n_heads=2, vocab_size=29, max_length=24)
+
+
+def settings(**fields) -> TrainConfig:
+    return TrainConfig(**{"steps": 12, "batch_size": 3, "lr": 1e-3, "lr_width": 16} | fields)
+
+
+def batches(count: int, device: str = "cpu"):
+    random = torch.Generator().manual_seed(3)
+    return torch.randint(29, (count, 3, 25), generator=random).to(device)
+
+
+def losses(step: TrainStep, count: int = 6, device: str = "cpu") -> list[float]:
+    out = []
+    for now, batch in enumerate(batches(count, device)):
+        loss, norm = step(batch[:, :-1].contiguous(), batch[:, 1:].contiguous(), (now + 1) / count)
+        out += [loss.item(), norm.item()]
+    return out
+
+
+class Tape:
+    """Stands in for a CUDA graph: recording runs nothing, a replay runs the recorded function."""
+
+    def warm_up(self, work) -> None:
+        for _ in range(3):
+            work()
+
+    def record(self, work) -> None:
+        self.work = work
+
+    def replay(self):
+        return self.work()
+
+
+def graph_step(config: TrainConfig) -> GraphStep:
+    return GraphStep(models.build(MODEL, 0), config, torch.device("cpu"), Tape())
+
+
+def test_a_recorded_step_is_the_ordinary_step():
+    config = settings()
+    plain, recorded = TrainStep(models.build(MODEL, 0), config, "cpu"), graph_step(config)
+    assert losses(recorded) == pytest.approx(losses(plain), rel=1e-6)
+    with pytest.raises(ValueError, match="recorded for batches"):
+        recorded(torch.zeros(2, 24, dtype=torch.long), torch.zeros(2, 24, dtype=torch.long), 1.0)
+
+
+def test_recorded_and_ordinary_steps_continue_each_other():
+    config = settings()
+    first, second = (slice(0, 6), slice(6, None))
+    whole = losses(TrainStep(models.build(MODEL, 0), config, "cpu"))
+    for one, two in (("plain", "graph"), ("graph", "plain")):
+        make = {"plain": lambda: TrainStep(models.build(MODEL, 0), config, "cpu"), "graph": lambda: graph_step(config)}
+        steps = [make[one](), make[two]()]
+        got = []
+        for n, batch in enumerate(batches(6)):
+            if n == 3:
+                steps[1].model.load_state_dict(steps[0].model.state_dict())
+                steps[1].optimizer.load_state_dict(steps[0].optimizer.state_dict())
+            loss, norm = steps[n >= 3](batch[:, :-1].contiguous(), batch[:, 1:].contiguous(), (n + 1) / 6)
+            got += [loss.item(), norm.item()]
+        assert got[first] == pytest.approx(whole[first], rel=1e-6)
+        assert got[second] == pytest.approx(whole[second], rel=1e-5)
+
+
+def test_a_compiled_step_is_the_ordinary_step_and_keeps_the_names():
+    config, built = settings(), models.build(MODEL, 0)
+    compiled = CompiledStep(built, config, torch.device("cpu"), backend="eager")
+    assert losses(compiled, 3) == pytest.approx(losses(TrainStep(models.build(MODEL, 0), config, "cpu"), 3), rel=1e-5)
+    assert set(built.state_dict()) == set(models.build(MODEL, 0).state_dict())
+
+
+def test_what_was_asked_for_runs_or_is_refused():
+    asked = settings(accelerate="cuda_graph")
+    with pytest.raises(ValueError, match="needs a CUDA device"):
+        make_step(models.build(MODEL, 0), asked, torch.device("cpu"))
+    assert type(make_step(models.build(MODEL, 0), settings(), torch.device("cpu"))) is TrainStep
+    assert [kernel_name(c) for c in (settings(), asked)] == ["torch", "torch+cuda_graph"]
+    assert kernel_name(settings(kernel="fla", accelerate="compile")) == "fla+compile"
+    run = RunConfig(model=MODEL, train=settings())
+    assert run.run_id == RunConfig(model=MODEL, train=asked).run_id  # the same science
+
+
+def test_a_refused_run_is_a_failed_run_with_the_reason(tmp_path):
+    from seqmix import engine
+    from seqmix.paths import Paths
+
+    data = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
+    run = RunConfig(model=MODEL, data=data, train=settings(accelerate="cuda_graph"))
+    if CUDA:
+        pytest.skip("there is a CUDA device")
+    summary = engine.run([run], 0, progress=False, paths=Paths(tmp_path))
+    assert summary.failed == 1
+    assert "needs a CUDA device" in summary.problems[run.run_id]
+    with pytest.raises(ValueError, match="not compiled"):
+        train_together([run, run], [RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b")], device="cpu")
+
+
+@pytest.fixture
+def fake_fla(monkeypatch):
+    """The four kernels as flash-linear-attention 0.4 declares them, computed by our own form; notes each call.
+
+    q, k [B, T, H, K], v [B, T, H, V], beta, g [B, T, H], state [B, H, K, V]; scale multiplies q.
+    """
+    calls = []
+
+    def kernel(name: str, gated: bool, form: str):
+        def run(q, k, v, *, beta, scale=None, initial_state=None, output_final_state=False, g=None, **unknown):
+            assert not unknown
+            assert (g is not None) == gated
+            assert q.dtype == k.dtype == v.dtype == torch.bfloat16
+            calls.append((name, beta.dtype))
+            wide = [x.float() for x in (q * (q.shape[-1] ** -0.5 if scale is None else scale), k, v, beta)]
+            out, state = delta_rule(*wide, g, initial_state, form)
+            return out.to(v.dtype), state if output_final_state else None
+
+        return run
+
+    ops = {
+        "fla.ops.delta_rule": ("chunk_delta_rule", "fused_recurrent_delta_rule"),
+        "fla.ops.gated_delta_rule": ("chunk_gated_delta_rule", "fused_recurrent_gated_delta_rule"),
+    }
+    for package in ("fla", "fla.ops"):
+        monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
+    for module, (chunk, recurrent) in ops.items():
+        made = types.ModuleType(module)
+        setattr(made, chunk, kernel(chunk, "gated" in module, "chunked"))
+        setattr(made, recurrent, kernel(recurrent, "gated" in module, "recurrent"))
+        monkeypatch.setitem(sys.modules, module, made)
+    monkeypatch.delitem(sys.modules, "seqmix.models.fla", raising=False)
+    adapter = importlib.import_module("seqmix.models.fla")
+    yield adapter, calls
+    sys.modules.pop("seqmix.models.fla", None)
+
+
+def problem(gated: bool, device: str = "cpu"):
+    random = torch.Generator().manual_seed(1)
+    q, k = (torch.nn.functional.normalize(torch.randn(2, 70, 2, 64, generator=random), dim=-1) for _ in range(2))
+    v, beta = torch.randn(2, 70, 2, 64, generator=random), torch.rand(2, 70, 2, generator=random)
+    decay = -torch.rand(2, 70, 2, generator=random) * 0.1 if gated else None
+    state = torch.randn(2, 2, 64, 64, generator=random) * 0.1
+    return [None if x is None else x.to(device) for x in (q * 64**-0.5, k, v, beta, decay, state)]
+
+
+def relative(got, wanted) -> float:
+    return ((got - wanted).float().norm() / wanted.float().norm()).item()
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("form", ["chunked", "recurrent"])
+def test_every_argument_reaches_the_right_kernel_of_fla(fake_fla, monkeypatch, gated, form):
+    adapter, calls = fake_fla
+    monkeypatch.setattr(torch.Tensor, "is_cuda", property(lambda self: True))
+    parts = problem(gated)
+    out, state = adapter.delta_rule(*parts, form)
+    monkeypatch.undo()
+    wanted, last = delta_rule(*parts, form)
+    assert (out.dtype, state.dtype) == (torch.float32, torch.float32)
+    assert relative(out, wanted) < 1e-2  # q, k and v were rounded to bfloat16
+    assert relative(state, last) < 1e-2
+    ((name, beta),) = calls
+    assert ("gated" in name, "chunk" in name) == (gated, form == "chunked")
+    assert beta == (torch.float32 if gated else torch.bfloat16)
+
+
+def test_fla_is_refused_where_it_cannot_work(fake_fla):
+    adapter, _ = fake_fla
+    with pytest.raises(ValueError, match="CUDA devices only"):
+        adapter.delta_rule(*problem(False))
+
+
+def test_without_the_package_the_reason_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fla", None)
+    monkeypatch.delitem(sys.modules, "seqmix.models.fla", raising=False)
+    with pytest.raises(ImportError, match="flash-linear-attention"):
+        models.build(MODEL, 0, kernel="fla")
+
+
+class TestOnGpu:
+    """Run where there is a CUDA device."""
+
+    pytestmark = gpu
+
+    @pytest.mark.parametrize("gated", [False, True])
+    @pytest.mark.parametrize("form", ["chunked", "recurrent"])
+    def test_fla_equals_our_own_form(self, gated, form):
+        pytest.importorskip("fla")
+        from seqmix.models.fla import delta_rule as fla_rule
+
+        parts = [None if x is None else x.requires_grad_() for x in problem(gated, "cuda")]
+        given = [x for x in parts if x is not None]
+        results = []
+        for rule in (fla_rule, delta_rule):
+            out, state = rule(*parts, form)
+            gradients = torch.autograd.grad(out.square().sum(), given) if form == "chunked" else []
+            results.append([out, state, *gradients])
+        for got, wanted in zip(*results, strict=True):
+            assert relative(got, wanted) < 2e-2  # bfloat16 has eight bits
+
+    @pytest.mark.parametrize("pattern", ["AA", "DD", "GG", "LL"])
+    def test_the_same_losses_as_on_the_cpu(self, pattern):
+        model = MODEL.model_copy(update={"pattern": pattern})
+        config = settings()
+        here = losses(TrainStep(models.build(model, 0), config, "cpu"))
+        there = losses(TrainStep(models.build(model, 0).cuda(), config, "cuda"), device="cuda")
+        assert there == pytest.approx(here, rel=2e-3)
+
+    @pytest.mark.parametrize("pattern", ["AA", "DD", "GG", "LL"])
+    @pytest.mark.parametrize("how", ["compile", "cuda_graph"])
+    def test_accelerated_steps_are_the_ordinary_steps(self, pattern, how):
+        model = MODEL.model_copy(update={"pattern": pattern})
+        place = torch.device("cuda")
+        plain = losses(TrainStep(models.build(model, 0).cuda(), settings(), place), device="cuda")
+        step = make_step(models.build(model, 0).cuda(), settings(accelerate=how), place)
+        assert losses(step, device="cuda") == pytest.approx(plain, rel=2e-3)
+
+    def test_an_ensemble_is_the_runs_it_holds(self):
+        config = RunConfig(model=MODEL, train=settings())
+        replicas = Replicas([models.build(MODEL, seed).cuda() for seed in range(4)])
+        step = EnsembleStep(replicas, [config] * 4, torch.device("cuda"))
+        alone = [TrainStep(models.build(MODEL, seed).cuda(), config.train, "cuda") for seed in range(4)]
+        for now, batch in enumerate(batches(6, "cuda")):
+            inputs, targets = batch[:, :-1].contiguous(), batch[:, 1:].contiguous()
+            sums, _ = step(inputs.expand(4, -1, -1), targets.expand(4, -1, -1), train.lr_scale(now, config.train))
+            for r, one in enumerate(alone):
+                loss, _ = one(inputs, targets, train.lr_scale(now, config.train))
+                assert sums[r].item() == pytest.approx(loss.item(), rel=1e-4)
+
+    def test_a_run_in_bfloat16_leaves_a_complete_record(self, tmp_path):
+        data = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
+        config = RunConfig(model=MODEL, data=data, train=settings(precision="bfloat16", eval_sequences=8))
+        folder = RunFolder(tmp_path / config.run_id)
+        train.train(config, folder)
+        assert folder.status() == "finished"
+        assert (folder.provenance()["device"], folder.provenance()["precision"]) == ("cuda", "bfloat16")
