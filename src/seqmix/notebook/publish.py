@@ -167,7 +167,8 @@ def _apart(cell, picture) -> list:
 
 
 def _figure_tools(name: str, made_by: str) -> str:
-    return f":::{{div}} figure-tools\n{{download}}`numbers as CSV <figures/{name}.csv>` · made by `{made_by}`\n:::"
+    files = f"{{download}}`numbers as CSV <figures/{name}.csv>` · {{download}}`figure as SVG <figures/{name}.svg>`"
+    return f":::{{div}} figure-tools\n{files} · made by `{made_by}`\n:::"
 
 
 def _parameter_table(chapter: Chapter, values: dict, train: bool) -> str:
