@@ -191,6 +191,13 @@ def test_a_run_published_by_another_study_is_found_under_the_plans_labels(paths)
     assert set(tables["context"].study) == {"scaling"}
 
 
+def test_a_reason_names_the_file_but_not_the_folders_of_a_machine(paths):
+    folder = record(paths.runs, config(0), status="failed")
+    folder.finish("failed", "CorpusError: nothing in /home/someone/texts/train (text.py:7 open); use loss/token")
+    write(paths, [config(0)])
+    assert table(paths)[0]["reason"] == "CorpusError: nothing in .../train (text.py:7 open); use loss/token"
+
+
 def test_speed_measurements_have_their_table(paths):
     c = speed_record(paths.runs)
     write(paths, [c])

@@ -112,5 +112,5 @@ def test_a_truncated_checkpoint_costs_time_but_no_accuracy(tmp_path):
     (torn.path / "progress.jsonl").write_text("")
     result = carry_out(c, tmp_path / "torn", lambda row: False)
     assert result.status == "finished"
-    assert str(torn.checkpoint) in result.notes[0]
+    assert f"{c.run_id}/checkpoint.pt" in result.notes[0]
     compare(whole, torn)

@@ -96,7 +96,7 @@ def repair(folder: RunFolder) -> None:
         except CheckpointError as error:
             os.replace(path, path.with_suffix(".damaged"))
             start = "its previous checkpoint" if path == newest and previous.exists() else "the beginning"
-            found = str(error).split(";")[0]
+            found = str(error).split(";")[0].replace(str(path), f"{folder.run_id}/{path.name}")
             folder.note(f"{found}; it was set aside as {path.stem}.damaged and the run goes on from {start}")
             continue
         if path == previous:

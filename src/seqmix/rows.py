@@ -1,6 +1,7 @@
 """One ended run -> its rows of the result tables, every cell as it stands in the file. No torch."""
 
 import math
+import re
 from pathlib import Path
 
 from seqmix import accounting, columns
@@ -11,6 +12,10 @@ __all__ = ["CollectError", "Rows", "run_rows"]
 
 Rows = dict[str, list[dict[str, str]]]
 """Table name -> rows; every cell as it stands in the file."""
+
+
+PLACE = re.compile(r"(?<![\w.])(/[\w.~+-]+)+(?=/)|[A-Z]:\\\S+(?=\\)")
+"""The folders of an absolute path: whose machine it was is nobody's business in a published table."""
 
 
 class CollectError(ValueError):
@@ -59,7 +64,7 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     shared = ("skeleton", "pattern", "conv", "n_layers", "d_model", "n_heads", "forget_bias", "forget_init")
     row = {name: getattr(model, name) for name in shared}
     row |= {"study": config.study, "tier": config.tier, "group": config.group, "arm": config.arm}
-    row |= {"run_id": config.run_id, "status": outcome["status"], "reason": outcome["reason"]}
+    row |= {"run_id": config.run_id, "status": outcome["status"], "reason": PLACE.sub("...", outcome["reason"])}
     row |= {"source": config.data.source, "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
     row["train_tokens"] = config.data.train_tokens
     row |= {"corpus_sha256": proven.get("corpus_sha256", config.data.fingerprint)}

@@ -127,7 +127,7 @@ def _split(
         done = status in ("finished", "diverged") and not (status == "finished" and unmeasured(config, folder))
         if status == "corrupt":
             summary.add(Result(config.run_id, "corrupt", folder.problem()))
-        elif done or (status in ("new", "interrupted") and config.run_id in elsewhere.get(config.tier, ())):
+        elif done or (status in ("new", "interrupted", "failed") and config.run_id in elsewhere.get(config.tier, ())):
             summary.skipped += 1
         else:
             todo.append(config)

@@ -46,9 +46,8 @@ class Display:
         self.every = 0.2 if sys.stderr.isatty() else 30.0
         layout = "{desc} |{bar}| {percentage:3.0f}%{postfix}"
         # all drawing happens in refresh: tqdm only knows how wide the terminal is and how to overwrite a line
-        self.bar = tqdm(
-            total=max(1, sum(self.work.values())), bar_format=layout, dynamic_ncols=True, leave=False, mininterval=0
-        )
+        total = max(1, sum(self.work.values()))
+        self.bar = tqdm(total=total, bar_format=layout, dynamic_ncols=True, leave=False, mininterval=0, delay=1e-9)
 
     def start(self, run_id: str) -> None:
         self.running.add(run_id)
