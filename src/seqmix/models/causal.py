@@ -42,7 +42,7 @@ class CausalAttention(torch.autograd.Function):
             scores = torch.bmm(q[some, rows], k[some, :end].mT)
             scores[:, :, start:] += future[: end - start, : end - start]
             share = scores.softmax(-1).to(half)
-            torch.bmm(share, v[some, :end], out=out[some, rows])
+            out[some, rows] = torch.bmm(share, v[some, :end])  # not out=: into a slice bmm goes matrix by matrix
             shares.append(share)
         ctx.save_for_backward(qk.to(half), v, table, *shares)
         ctx.heads = heads
@@ -60,7 +60,7 @@ class CausalAttention(torch.autograd.Function):
             end, row_out = rows.stop, d_out[some, rows]
             d_share = torch.bmm(row_out, v[some, :end].mT)
             d_scores = torch._softmax_backward_data(d_share, share, -1, share.dtype)
-            torch.bmm(d_scores, k[some, :end], out=d_q[some, rows])
+            d_q[some, rows] = torch.bmm(d_scores, k[some, :end])
             d_k[some, :end] += torch.bmm(d_scores.mT, q[some, rows])
             d_v[some, :end] += torch.bmm(share.mT, row_out)
         d_q *= width**-0.5

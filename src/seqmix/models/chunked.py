@@ -111,20 +111,22 @@ class ChunkedDeltaRule(torch.autograd.Function):
     def backward(ctx, d_out, d_last):
         k, v, beta, left, left_now, k_onto, mask, since, onto, right, solver, fresh, states = ctx.saved_tensors
         size, chunks = ctx.size, k.shape[0]
-        back = v.new_empty(*left.shape[:3], v.shape[-1])  # Z
-        d_out, lower = to_chunks(d_out, size), back[:, :, size:]
-        back[:, :, :size] = d_out
+        d_out = to_chunks(d_out, size)
         d_fresh = right[:, :, :size].mT @ d_out
+        d_right_side = torch.empty_like(v)  # Y
         d_states = torch.empty_like(states)
         d_states[-1] = d_last.flatten(0, 1)
+        d_states[:-1] = left_now[:, :, :size].mT @ d_out
         d_state = d_states[-1]
         shrink = [None] * chunks if since is None else since[:, :, size - 1 : size].unbind()
-        parts = (d_fresh, k_onto, lower, solver.mT, left_now.mT, back, d_states[:-1])
+        parts = (d_fresh, k_onto, solver.mT, d_right_side, left_now[:, :, size:].mT, d_states[:-1])
         rows = list(zip(*(part.unbind() for part in parts), shrink, strict=True))
-        for d_new, onto_n, low, solve, left_n, both, before, t in reversed(rows):
+        for d_new, onto_n, solve, y, lower, before, t in reversed(rows):
             torch.baddbmm(d_new, onto_n, d_state, out=d_new)
-            torch.baddbmm(low, solve, d_new, beta=0, alpha=-1, out=low)
-            d_state = torch.baddbmm(d_state if t is None else d_state * t, left_n, both, out=before)
+            torch.bmm(solve, d_new, out=y)
+            before += d_state if t is None else d_state * t
+            d_state = torch.baddbmm(before, lower, y, alpha=-1, out=before)
+        back = torch.cat([d_out, -d_right_side], 2)  # Z
         d_left = back @ states[:-1].mT
         d_k = fresh @ d_states[1:].mT
         d_right = back @ fresh.mT
@@ -139,8 +141,8 @@ class ChunkedDeltaRule(torch.autograd.Function):
         add_product(d_k, d_right.mT, left)
         d_q, d_weighted = d_left.split(size, 2)
         d_k.addcmul_(d_weighted, beta[..., None])
-        d_beta = (d_weighted * k).sum(-1) - (lower * v).sum(-1)
-        d_v = lower * -beta[..., None]
+        d_beta = (d_weighted * k).sum(-1) + (d_right_side * v).sum(-1)
+        d_v = d_right_side * beta[..., None]
         q_shape = (*ctx.shape[:3], k.shape[-1])
         d_q, d_k = from_chunks(d_q, q_shape), from_chunks(d_k, q_shape)
         d_v, d_beta = from_chunks(d_v, ctx.shape), from_chunks(d_beta, ctx.shape)
