@@ -21,6 +21,7 @@ __all__ = [
     "over_runs_and_blocks",
     "over_seeds",
     "seconds",
+    "several",
     "span",
 ]
 
@@ -138,6 +139,11 @@ def human(value: float) -> str:
         if abs(value) >= limit * 0.9995:
             return f"{value / limit:.3g}{unit}"
     return f"{value:.3g}"
+
+
+def several(count: int, word: str) -> str:
+    """Return "1 seed" or "3 seeds"."""
+    return f"{int(count)} {word}{'' if count == 1 else 's'}"
 
 
 def span(values) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from seqmix.figures.common import Tables, listing, over_seeds
+from seqmix.figures.common import Tables, listing, over_seeds, several
 from seqmix.figures.draw import label, labels
 from seqmix.figures.style import order
 
@@ -92,7 +92,9 @@ def lowest(runs: pd.DataFrame, where: str, value: str = "loss", what: str = "hel
     if above:
         text += f" Above it, with an interval that excludes zero: {listing(above)}."
     if level:
-        why = f"only {n} paired seeds" if n < FEWEST_SEEDS else "the interval of the difference includes zero"
+        why = (
+            f"only {several(n, 'paired seed')}" if n < FEWEST_SEEDS else "the interval of the difference includes zero"
+        )
         text += f" Not decided ({why}): {labels(level)}."
     return [text]
 

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from seqmix.analysis.shape import two_lines
-from seqmix.figures.common import Tables, human, listing, over_seeds, span
+from seqmix.figures.common import Tables, human, listing, over_seeds, several, span
 from seqmix.figures.draw import label, labels
 from seqmix.figures.hybrids import LADDERS, PLACES, separable, stacks
 from seqmix.words.common import FEWEST_SEEDS, beats_unigram, compare, interval, scope
@@ -26,7 +26,7 @@ def conclusions(tables: Tables) -> list[str]:
         inside = tested["set"]
         counts = sorted(cell.loc[cell["arm"].isin(inside), "attention"].unique())
         seeds = min(tested["seeds"].values())
-        why = f"{seeds} seeds a stack at the least; paired t-tests, Holm's correction"
+        why = f"{several(seeds, 'seed')} a stack at the least; paired t-tests, Holm's correction"
         lines.append(
             f"On {source}: the lowest mean is that of {label(tested['best'])}; {len(inside)} of "
             f"{len(tested['means'])} stacks are not separable from the best ({why}): they have {listing(counts)} "
@@ -96,7 +96,7 @@ def _difference(runs: pd.DataFrame, first: str, second: str, text: str) -> str:
     if not d["n"]:
         return f"{text}: no seed in common."
     if d["n"] < FEWEST_SEEDS:
-        end = f"{d['n']} paired seeds: not decided"
+        end = f"{several(d['n'], 'paired seed')}: not decided"
     else:
         end = ("lower" if d["mean"] < 0 else "higher") if d["decided"] else "not decided: the interval includes zero"
     return f"{text}: {interval(d['mean'], d['lo'], d['hi'])} nats ({end})."
@@ -115,7 +115,7 @@ def places(tables: Tables) -> list[str]:
             for arm in arms
             if arm != base
         ]
-        lines.append(f"{count} attention layers on {source}, compared with {label(base)}: {' '.join(parts)}")
+        lines.append(f"{several(count, 'attention layer')} on {source}, compared with {label(base)}: {' '.join(parts)}")
     return lines or ["Every count has one placement here: nothing is said about where attention belongs."]
 
 
@@ -165,7 +165,7 @@ def limits(tables: Tables) -> list[str]:
         lines.append(
             f"{source}: {cell['arm'].nunique()} stacks of {int(cell['n_layers'].max())} layers, "
             f"{span(cell['params_non_embedding'])} parameters, {span(cell['tokens'])} tokens, "
-            f"{cell.groupby('arm')['seed'].nunique().min()} seeds at the least."
+            f"{several(cell.groupby('arm')['seed'].nunique().min(), 'seed')} at the least."
         )
     swept = tables.sweep["arm"].unique() if len(tables.sweep) else []
     lines.append(

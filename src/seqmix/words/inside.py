@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from seqmix.figures.common import Tables, over_seeds, span
+from seqmix.figures.common import Tables, over_seeds, several, span
 from seqmix.figures.draw import label
 from seqmix.figures.inside import METHODS, contrast, scores
 from seqmix.figures.style import order
@@ -16,7 +16,7 @@ def _difference(values: pd.Series, text: str) -> str:
         return ""
     row = over_seeds(values.rename("d").reset_index().assign(all=0), ["all"], "d").iloc[0]
     if row["n"] < FEWEST_SEEDS:
-        end = f"{int(row['n'])} seeds: not decided"
+        end = f"{several(row['n'], 'seed')}: not decided"
     else:
         end = "more" if row["lo"] > 0 else "less" if row["hi"] < 0 else "not decided"
     return f"{text}: {interval(row['mean'], row['lo'], row['hi'], 2)} ({end})."

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from seqmix.figures.common import Tables, human, listing
+from seqmix.figures.common import Tables, human, listing, several
 from seqmix.figures.draw import label, labels
 from seqmix.figures.recall import SOLVED, at_best_rate, outcomes, task
 from seqmix.figures.style import order
@@ -111,13 +111,14 @@ def lookup(tables: Tables) -> list[str]:
             with_, without = (both[both["arm"] == a]["accuracy"].mean() for a in (arm, bare))
             name = label(arm if arm.endswith("conv") else bare).split(",")[0].split(" +")[0]
             seeds = both.groupby("arm")["seed"].nunique().min()
-            end = "" if seeds >= FEWEST_SEEDS else f" ({seeds} seeds: not decided)"
+            end = "" if seeds >= FEWEST_SEEDS else f" ({several(seeds, 'seed')}: not decided)"
             lines.append(f"{name} with the short convolution {with_:.2f}, without {without:.2f} on average{end}.")
     return lines
 
 
 def _share(cell: pd.DataFrame) -> str:
-    return f"{cell['accuracy'].mean():.2f} ({int(cell['solved'].sum())} of {len(cell)} seeds with {SOLVED:.0%} right)"
+    seeds = f"{int(cell['solved'].sum())} of {several(len(cell), 'seed')}"
+    return f"{cell['accuracy'].mean():.2f} ({seeds} with {SOLVED:.0%} right)"
 
 
 def limits(tables: Tables) -> list[str]:
@@ -128,7 +129,7 @@ def limits(tables: Tables) -> list[str]:
         what = "delays" if name == "first_token" else "pairs"
         values = listing(str(v) for v in sorted(cell["distance"].unique()))
         trials = cell.groupby("arm")["lr"].nunique()
-        tried = f"{trials.min()} learning rate{'s' if trials.min() > 1 else ''} an architecture"
+        tried = f"{several(trials.min(), 'learning rate')} an architecture"
         if trials.min() < trials.max():
             tried = f"{trials.min()} to {trials.max()} learning rates an architecture (which favours those with more)"
         lines.append(

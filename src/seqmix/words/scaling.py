@@ -5,7 +5,7 @@ import numpy as np
 from seqmix.analysis.exponents import compare_exponents
 from seqmix.analysis.halving import halving
 from seqmix.figures import laws
-from seqmix.figures.common import Tables, human, listing, seconds
+from seqmix.figures.common import Tables, human, listing, seconds, several
 from seqmix.figures.draw import label, labels
 from seqmix.figures.scaling import COST, crossings, edges, gaps, ladder, largest
 from seqmix.figures.style import order
@@ -87,7 +87,7 @@ def gap(tables: Tables) -> list[str]:
     for row in slope_over_seeds(each, "parameters", "gap", ["source", "arm"]).itertuples():
         change = interval(row.mean, row.lo, row.hi)
         if row.n < FEWEST_SEEDS:
-            said = f"{row.n} seeds: not decided"
+            said = f"{several(row.n, 'seed')}: not decided"
         else:
             said = "rises" if row.lo > 0 else "falls" if row.hi < 0 else "no trend is decided"
         lines.append(f"{label(row.arm)} on {row.source}: {change} nats a decade of size: {said}.")
