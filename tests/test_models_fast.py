@@ -159,3 +159,15 @@ def test_the_benchmarks_row_loop_computes_the_delta_rule():
     wanted, _ = bench.delta_rule(q, k, v, beta)
     got = bench.row_loop(*(x.transpose(1, 2) for x in (q, k, v, beta))).transpose(1, 2)
     assert torch.allclose(got, wanted, atol=1e-6)
+
+
+@torch.no_grad()
+def test_attention_weights_are_those_the_mixer_uses():
+    model = models.build(ModelConfig(pattern="A", d_model=16, n_heads=2, vocab_size=31, max_length=24)).double()
+    mixer, x = model.layers[0].mixer, torch.randn(3, 20, 16, dtype=torch.float64)
+    weights = mixer.weights(x)
+    assert torch.allclose(weights.sum(-1), torch.ones(3, 2, 20, dtype=torch.float64))
+    assert (weights.triu(1) == 0).all()
+    _, _, v, _ = mixer.project(x)
+    out = mixer.out((weights @ v).transpose(1, 2).flatten(2))
+    assert torch.allclose(out, mixer(x)[0], atol=1e-12)
