@@ -24,7 +24,8 @@ MIXERS = {"A": "block", "D": "block", "G": "block", "L": "classic"}
 
 
 def grid() -> list[RunConfig]:
-    train = TrainConfig(steps=int(os.environ.get("SEQMIX_BENCH_STEPS", "40")), batch_size=16, eval_sequences=32)
+    steps = int(os.environ.get("SEQMIX_BENCH_STEPS", "40"))
+    train = TrainConfig(steps=steps, batch_size=16, eval_sequences=32, eval_points=2)
     data = DataConfig(source="almanac", seq_len=128)
     runs = []
     for letter, skeleton in MIXERS.items():

@@ -32,6 +32,12 @@ RUN_SECONDS = 0.3
 FORWARD = 1 / 3
 """Cost of a forward pass over that of a training step, a token."""
 
+CPU_RATE, GPU_RATE = 2e10, 2e13
+"""FLOP/s of one core and of a GPU on small models, where no training step of the plan was timed."""
+
+WARM_UP = 3
+"""Calls before a speed measurement counts."""
+
 WINDOWS = {"index": 16, "truncate": 32, "shuffle": 48, "inside": 16}
 """Windows a measurement reads, over ``eval_sequences`` (see evaluate.py)."""
 
@@ -158,7 +164,8 @@ def costs(
             seconds = _run_seconds(config, timed.get(config.run_id, math.nan))
             found[config.run_id] = Cost(config.tokens, flops, run_memory(config), disk, seconds)
         else:
-            found[config.run_id] = _speed_cost(config, training, timed)
+            rate = math.nan if not measure else GPU_RATE if place.gpus else CPU_RATE
+            found[config.run_id] = _speed_cost(config, training, timed, rate)
     return found
 
 
@@ -168,17 +175,17 @@ def _run_seconds(config: RunConfig, step: float) -> float:
     return RUN_SECONDS + step * config.train.steps + FORWARD * per_sequence * read
 
 
-def _speed_cost(config: SpeedConfig, training: list[RunConfig], timed: dict[str, float]) -> Cost:
-    """Estimate a speed measurement from the FLOP/s of the timed training steps (5 GFLOP/s where there are none)."""
+def _speed_cost(config: SpeedConfig, training: list[RunConfig], timed: dict[str, float], rate: float) -> Cost:
+    """Estimate a speed measurement from the FLOP/s of the timed training steps (``rate`` where there are none)."""
     rates = sorted(_step_flops(c) / timed[c.run_id] for c in training if timed.get(c.run_id, 0) > 0)
-    rate = rates[len(rates) // 2] if rates else 5e9
+    rate = rates[len(rates) // 2] if rates else rate
     flops, tokens = 0.0, 0
     for model in models_of(config):
         for length in config.lengths:
             batch = max(1, config.tokens_per_call // length) if config.tokens_per_call else config.batch_size
-            a_call = batch * accounting.train_flops_per_token(model, length)
-            a_call *= {"train": length, "prefill": length / 3}.get(config.mode, 1)
-            flops += a_call * (config.repeats + 3)
+            forward = batch * FORWARD * accounting.train_flops_per_token(model, length)
+            a_call = forward * {"train": 3 * length, "prefill": length}.get(config.mode, 1)
+            flops += a_call * (config.repeats + WARM_UP) + (forward * length if config.mode == "decode" else 0)
             tokens += batch * length * config.repeats
     seconds = flops / rate + 1e-3 * config.repeats * len(config.models) * len(config.lengths)
     return Cost(tokens, flops, run_memory(config), 0, seconds)

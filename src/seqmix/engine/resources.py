@@ -9,7 +9,7 @@ import os
 import shutil
 from dataclasses import dataclass
 
-from seqmix import memory
+from seqmix import accounting, memory
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig
 from seqmix.provenance import cores
 
@@ -38,29 +38,41 @@ def models_of(config: RunConfig | SpeedConfig) -> list[ModelConfig]:
 
 def parameter_count(model: ModelConfig) -> int:
     """Return the number of parameters of a model."""
-    from seqmix import accounting
-
     return int(accounting.parameters(model)["total"])
 
 
 def run_memory(config: RunConfig | SpeedConfig) -> int:
-    """Return a generous estimate of the bytes a training run needs beyond its process.
+    """Return a generous estimate of the bytes a run needs beyond its process.
 
-    Weights, gradients and two moments of Adam (16 bytes a parameter), activations kept for the backward pass
-    (about 20 D + 3 F values a token and layer, the scores of attention H T), and the logits with their gradient.
+    Training: weights, gradients and two moments of Adam (16 bytes a parameter), the activations kept for the backward
+    pass (about 20 D + 3 F values a token and layer; attention keeps no scores), the logits with their gradient.
+    Without a backward pass: weights, one layer's activations, logits, and the state of every sequence.
     """
+    if isinstance(config, RunConfig):
+        return _training_memory(config.model, config.train.batch_size * config.data.seq_len)
     worst = 0
     for model in models_of(config):
-        if isinstance(config, RunConfig):
-            batch, length = config.train.batch_size, config.data.seq_len
-        else:
-            length = max(config.lengths)
-            batch = max(config.batch_size, config.tokens_per_call // length)
-        width = 20 * model.d_model + 3 * model.mlp_hidden
-        width += model.n_heads * length * model.pattern.count("A") / model.n_layers
-        values = batch * length * (model.n_layers * width + 4 * model.vocab_size)
-        worst = max(worst, 16 * parameter_count(model) + int(4 * values))
-    return worst
+        for length in config.lengths:
+            batch = max(1, config.tokens_per_call // length) if config.tokens_per_call else config.batch_size
+            tokens = batch * length
+            if config.mode == "train":
+                worst = max(worst, _training_memory(model, tokens))
+            else:
+                values = tokens * (_kept(model) + 2 * model.vocab_size)
+                state = accounting.state_bytes(model, length, batch)
+                worst = max(worst, 4 * parameter_count(model) + 4 * values + 2 * state)
+    # the models of a measurement are interleaved: all of their weights are there at once
+    return worst + sum(16 * parameter_count(model) for model in models_of(config))
+
+
+def _kept(model: ModelConfig) -> int:
+    """Return the values that one layer keeps a token for the backward pass."""
+    return 20 * model.d_model + 3 * model.mlp_hidden
+
+
+def _training_memory(model: ModelConfig, tokens: int) -> int:
+    values = tokens * (model.n_layers * _kept(model) + 4 * model.vocab_size)
+    return 16 * parameter_count(model) + 4 * values
 
 
 def visible_gpus() -> list[str]:
