@@ -1,6 +1,7 @@
 """The whole book in one file: PDF through headless Chromium, EPUB through Sphinx."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -36,6 +37,7 @@ def build_pdf(paths: Paths) -> Path:
         # The root document is book/index, but its links are written as from the top: print a copy that stands there.
         page = single / "all.html"
         text = (single / "book" / "index.html").read_text(encoding="utf-8")
+        text = re.sub(r"<details(?! open)", "<details open", text)  # nothing can be unfolded on paper
         page.write_text(text.replace('data-mode=""', 'data-mode="light"'), encoding="utf-8")
         command = [browser, *FLAGS, f"--user-data-dir={folder}/profile", "--virtual-time-budget=20000"]
         command += ["--no-pdf-header-footer", f"--print-to-pdf={target}", page.as_uri()]
