@@ -112,14 +112,16 @@ def _prefill_call(model, model_config, config: SpeedConfig, batch: int, length: 
 
 
 def _decode_call(model, model_config, config: SpeedConfig, batch: int, length: int, place):
-    """One new token a sequence after ``length`` tokens of context (KV cache or recurrent state)."""
+    """One new token a sequence after ``length`` tokens of context and those of the calls before (cache or state)."""
+    decoder = models.for_decoding(model)
     with torch.no_grad():
-        _, state = model.prefill(_tokens(model_config, batch, length, place), model.initial_state(batch))
+        _, state = decoder.prefill(_tokens(model_config, batch, length, place), decoder.initial_state(batch))
     token = torch.zeros(batch, dtype=torch.long, device=place)
 
     @torch.no_grad()
     def call():
-        return model.step(token, state)
+        nonlocal state  # going on from the newest state: a second continuation of an old one would copy its cache
+        _, state = decoder.step(token, state)
 
     return call, batch, 0
 
