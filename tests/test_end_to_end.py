@@ -1,0 +1,120 @@
+"""The main job, for real: every chapter trained and executed at the quick tier, the book built strictly, then again.
+
+This is the one long test (a few minutes of two cores). It runs in a copy of the checkout, with runs of its own.
+"""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqmix import study
+from seqmix.config import RunConfig
+from seqmix.paths import Paths
+from seqmix.record import run_folders
+
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", "_build", "runs", ".cache", "executed", "node_modules", "__pycache__", ".pytest_cache", "classroom"
+)
+LANGUAGE_TASKS = {"first_token", "mqar"}
+"""Sources that are recall tasks: there is no text whose token frequencies a model could beat."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """Return a copy of the checkout in which the main job has been done."""
+    source = Paths(Path(__file__).parents[1]).root
+    copy = tmp_path_factory.mktemp("end-to-end") / "study"
+    shutil.copytree(source, copy, ignore=lambda folder, names: _left_out(source, folder, names))
+    (copy / "book" / "executed").mkdir(exist_ok=True)
+    for command in (["run", "all"], ["book"]):
+        done = seqmix(copy, *command)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return copy
+
+
+def _left_out(source: Path, folder: str, names: list[str]) -> set[str]:
+    """The ignore patterns, except that the package has a folder ``classroom`` of its own."""
+    dropped = LEFT_OUT(folder, names)
+    return dropped if Path(folder) == source or Path(folder).name == "book" else dropped - {"classroom", "runs"}
+
+
+def seqmix(root: Path, *words: str) -> subprocess.CompletedProcess:
+    """Run the command in a project of its own."""
+    own = {"SEQMIX_ROOT": str(root), "PYTHONPATH": str(root / "src"), "SEQMIX_RUNS": str(root / "runs")}
+    shared = {name: value for name, value in os.environ.items() if name not in ("SEQMIX_CACHE", "SEQMIX_JOBS")}
+    return subprocess.run(
+        [sys.executable, "-m", "seqmix", *words],
+        cwd=root,
+        env=shared | own,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def records(root: Path):
+    return [folder for folder in run_folders(root / "runs") if isinstance(folder.config(), RunConfig)]
+
+
+def test_the_book_holds_its_chapters_without_errors(project):
+    site = project / "_build" / "html"
+    assert (site / "index.html").is_file()
+    executed = sorted((project / "book" / "executed").glob("*.ipynb"))
+    assert {"scaling", "context", "recall", "hybrids", "speed"} <= {file.stem for file in executed}
+    for file in executed:
+        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        kinds = {output["output_type"] for cell in cells for output in cell.get("outputs", [])}
+        assert "error" not in kinds, file.name
+        assert any("image/png" in output.get("data", {}) or "image/svg+xml" in output.get("data", {})
+                   for cell in cells for output in cell.get("outputs", [])), f"{file.name} shows no figure"  # fmt: skip
+        assert (site / "book" / "executed" / f"{file.stem}.html").is_file()
+
+
+def test_the_built_pages_pass_their_checks(project):
+    done = seqmix(project, "check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_model_beats_token_frequencies_and_says_where_it_ran(project):
+    found = records(project)
+    assert len(found) > 40
+    for folder in found:
+        assert folder.status() == "finished", folder.path
+        kept, config, metrics = folder.provenance(), folder.config(), folder.metrics()
+        assert {"corpus_sha256", "code_commit", "device", "kernel"} <= set(kept)
+        assert kept["corpus_sha256"]
+        if config.data.source not in LANGUAGE_TASKS:
+            assert metrics["loss"] < metrics["reference_unigram"], f"{folder.path} learnt less than token frequencies"
+        assert math.isfinite(metrics["loss"])
+
+
+def test_the_quick_tier_is_bounded_by_its_work(project):
+    """Tokens x FLOPs, not a clock: about 4 minutes of two quiet cores at 10 GFLOP a core-second."""
+    from seqmix import accounting
+
+    spent = 0.0
+    for folder in records(project):
+        config = folder.config()
+        spent += config.tokens * accounting.train_flops_per_token(config.model, config.data.seq_len)
+    assert spent < 2 * 240 * 10e9
+
+
+def test_a_second_run_trains_nothing_and_executes_nothing(project):
+    before = {folder.run_id: folder.outcome()["finished_at"] for folder in run_folders(project / "runs")}
+    done = seqmix(project, "run", "all")
+    assert done.returncode == 0
+    assert "0 executed" in done.stdout + done.stderr
+    after = {folder.run_id: folder.outcome()["finished_at"] for folder in run_folders(project / "runs")}
+    assert before == after
+
+
+def test_one_changed_parameter_trains_only_what_it_changes(project):
+    had = {folder.run_id for folder in run_folders(project / "runs")}
+    asked = {config.run_id for config in study.plan("budget", "quick", seeds=3, paths=Paths(project))}
+    assert len(asked - had) == len(asked) / 3
