@@ -11,7 +11,18 @@ from seqmix import accounting
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig
 from seqmix.engine.together import shape_of
 
-__all__ = ["Assumptions", "LargeRun", "gpu_seconds", "large_markdown", "large_runs", "large_table", "replicas"]
+__all__ = [
+    "Assumptions",
+    "LargeRun",
+    "assumptions",
+    "gpu_seconds",
+    "large_markdown",
+    "large_runs",
+    "large_table",
+    "replicas",
+    "tier_markdown",
+    "tier_seconds",
+]
 
 
 @dataclass(frozen=True)
@@ -172,6 +183,11 @@ def _micro_batch(model: ModelConfig, parameters: int, assumed: Assumptions) -> t
     return 0, 16 * parameters
 
 
+def two(value: float) -> str:
+    """Return two significant digits: assumptions give no more."""
+    return f"{float(f'{value:.1e}'):g}"
+
+
 def large_table(runs: Iterable[LargeRun]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the table: one line a size and arm, a column of hours for every number of GPUs."""
     lines: dict[tuple[str, str], list[LargeRun]] = {}
@@ -191,9 +207,9 @@ def large_table(runs: Iterable[LargeRun]) -> tuple[list[str], list[list[str]]]:
     table = []
     for (size, arm), row in lines.items():
         one = row[0]
-        cells = [size, arm, f"{one.parameters / 1e6:.0f} M", f"{one.tokens / 1e9:.1f} G", f"{one.flops:.1e}"]
-        cells += [str(one.sequences or "none fits"), f"{one.memory / 1e9:.0f}"]
-        table.append(cells + [f"{run.hours:.1f}" for run in sorted(row, key=lambda r: r.gpus)])
+        cells = [f"`{size}`", arm, f"{two(one.parameters / 1e6)} M", f"{two(one.tokens / 1e9)} G", f"{one.flops:.1e}"]
+        cells += [str(one.sequences or "none fits"), two(one.memory / 1e9)]
+        table.append(cells + [two(run.hours) for run in sorted(row, key=lambda r: r.gpus)])
     return head, table
 
 
@@ -202,3 +218,44 @@ def large_markdown(runs: Iterable[LargeRun]) -> str:
     head, rows = large_table(runs)
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * 2 + "---:|" * (len(head) - 2)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def assumptions(assumed: Assumptions = ASSUMED) -> str:
+    """Return in words what the table of long runs takes for granted."""
+    scaling = ", ".join(f"{share:.0%} on {gpus}" for gpus, share in assumed.parallel if gpus > 1)
+    said = (
+        f"Assumed, not measured: {assumed.dense_peak / 1e12:.0f} TFLOP/s of bf16 matrix products a GPU,",
+        f"of which attention models reach {assumed.utilisation:.0%} and models with DeltaNet layers (kernel fla)",
+        f"{assumed.utilisation_delta:.0%}; efficiency of several GPUs: {scaling};",
+        f"`{assumed.memory / 1e9:.0f}` GB a GPU; {TOKENS_PER_PARAMETER} tokens a parameter in windows of {LENGTH},",
+        f"vocabulary `{VOCABULARY}`; every GPU holds all weights and moments (data parallel), activations are not",
+        "recomputed.",
+    )
+    return " ".join(said)
+
+
+def tier_seconds(plans: dict[str, list[RunConfig | SpeedConfig]], assumed: Assumptions = ASSUMED):
+    """Return (study, group) -> (runs, FLOPs, assumed seconds on one GPU); a run counts where it is first mentioned."""
+    runs = [config for plan in plans.values() for config in plan]
+    share = replicas(config for config in runs if isinstance(config, RunConfig))
+    found: dict[tuple[str, str], tuple[int, float, float]] = {}
+    seen: set[str] = set()
+    for config in runs:
+        if config.run_id in seen:
+            continue
+        seen.add(config.run_id)
+        count, flops, seconds = found.get((config.study, config.group), (0, 0.0, 0.0))
+        if isinstance(config, RunConfig):
+            flops += accounting.train_flops_per_token(config.model, config.data.seq_len) * config.tokens
+        seconds += gpu_seconds(config, share.get(config.run_id, 1), assumed)
+        found[config.study, config.group] = (count + 1, flops, seconds)
+    return found
+
+
+def tier_markdown(found: dict[tuple[str, str], tuple[int, float, float]]) -> str:
+    """Return the table of a tier, with its sum."""
+    lines = ["| study | group | runs | training FLOP | minutes |", "|---|---|---:|---:|---:|"]
+    for (study, group), (runs, flops, seconds) in found.items():
+        lines.append(f"| {study} | {group} | {runs} | {f'{flops:.1e}' if flops else ''} | {two(seconds / 60)} |")
+    runs, flops, seconds = (sum(column) for column in zip(*found.values(), strict=True))
+    return "\n".join([*lines, f"| all | | `{runs}` | {flops:.1e} | {two(seconds / 60)} |"]) + "\n"

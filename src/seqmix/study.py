@@ -248,4 +248,6 @@ def _fingerprinted(config):
 
 @functools.lru_cache
 def _vocabulary(config) -> int:
-    return 256 if config.tokenizer == "bytes" and config.source in TEXT_SOURCES else data.open_source(config).vocab_size
+    if config.tokenizer != "bytes":
+        return int(config.tokenizer.removeprefix("bpe-"))  # trained to that size, or the corpus is refused
+    return 256 if config.source in TEXT_SOURCES else data.open_source(config).vocab_size
