@@ -28,6 +28,7 @@ TORCH = {
     "ensemble",
     "replicas",
     "downstream",
+    "utilisation",
 }
 
 # Layers from the bottom up; a module may import only from its own layer and those below.

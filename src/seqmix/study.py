@@ -17,7 +17,7 @@ from seqmix import accounting, data, provenance
 from seqmix.config import Frozen, ModelConfig, RunConfig, SpeedConfig
 from seqmix.paths import Paths
 
-__all__ = ["Study", "StudyError", "load", "names", "plan"]
+__all__ = ["Study", "StudyError", "load", "model_of", "names", "plan"]
 
 TEXT_SOURCES = {"stdlib", "folder", "prose", "wikitext-103", "pg19", "tinystories", "fineweb-edu"}
 """Sources that ``source=`` and ``path=`` replace; synthetic sources and tasks stay what the study says."""
@@ -216,6 +216,17 @@ def _speed_runs(group: Group, library: Library, labels: dict, request: dict) -> 
         except (ValidationError, ValueError) as error:
             raise StudyError(f"study {labels['study']}, group {group.name}, size {size}: {error}") from error
     return runs
+
+
+def model_of(arm: str, size: str, vocab_size: int, length: int, paths: Paths | None = None) -> ModelConfig:
+    """Return the model of an arm at a size, matched as in every study; StudyError for an unknown name."""
+    library = _library((paths or Paths()).studies / "arms.yaml")
+    try:
+        return _model(library, arm, size, {}, vocab_size, length)
+    except StudyError:
+        raise
+    except ValueError as error:
+        raise StudyError(f"arm {arm}, size {size}: {error}") from error
 
 
 def _product(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
