@@ -74,6 +74,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
 
 
+CRAWL_TOOLS = Path(os.environ.get("SEQMIX_CRAWL_TOOLS", ROOT / ".cache" / "crawl"))
 SMALL = ["-p", "steps", "2", "-p", "seeds", "1", "-p", "arms", "transformer,lstm_2", "-p", "sizes", "d16"]
 """The scaling chapter, trained for real but only for two steps."""
 
@@ -265,6 +266,27 @@ def test_a_page_over_the_weight_budget_is_found(copy):
     path = copy / "_build/html/book/glossary.html"
     path.write_text(path.read_text().replace("</main>", '<img src="../_static/big.png" alt="noise"></main>'))
     assert any("weighs" in str(f) for f in check_pages(Paths(copy)))
+
+
+@pytest.mark.skipif(
+    find_chromium() is None or shutil.which("node") is None or not (CRAWL_TOOLS / "node_modules/axe-core").is_dir(),
+    reason="no browser, or its tools were not installed by make crawl",
+)
+def test_a_browser_finds_nothing_and_sees_what_is_broken(copy):
+    crawl = [sys.executable, str(ROOT / "tools/crawl.py"), str(copy / "_build/html")]
+    pages = ["--page", "book/index.html", "--page", "book/executed/zymurgy.html"]
+    environment = os.environ | {"SEQMIX_CRAWL_TOOLS": str(CRAWL_TOOLS)}
+    done = subprocess.run([*crawl, *pages], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    path = copy / "_build/html/book/glossary.html"
+    broken = '<div style="width:3000px">x</div><img src="https://example.org/x.png"><script>throw Error("odd")</script>'
+    path.write_text(path.read_text().replace("<article", broken + "<article", 1))
+    done = subprocess.run(
+        [*crawl, "--page", "book/glossary.html"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    for problem in ("wider than the screen", "outside request https://example.org/x.png", "odd", "axe image-alt"):
+        assert problem in done.stdout
 
 
 def test_sphinx_warnings_stop_the_build(copy):

@@ -23,6 +23,7 @@ HARMLESS = "Got invalid theme mode"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("site", nargs="?", type=Path, default=ROOT / "_build" / "html")
+    parser.add_argument("--page", action="append", help="only this page, e.g. book/index.html (repeatable)")
     parser.add_argument("--pictures", default="-", help="folder for a screenshot of every page and view")
     arguments = parser.parse_args()
     chromium = os.environ.get("SEQMIX_CHROMIUM") or next(
@@ -39,7 +40,7 @@ def main() -> int:
             return 3
     skip = {"_static", "_sources", "_downloads", "_images", "genindex.html", "index.html"}
     pages = [p.relative_to(arguments.site) for p in sorted(arguments.site.rglob("*.html"))]
-    pages = [str(p) for p in pages if p.parts[0] not in skip]
+    pages = arguments.page or [str(p) for p in pages if p.parts[0] not in skip]
     environment = os.environ | {"NODE_PATH": str(tools / "node_modules"), "SEQMIX_CHROMIUM": chromium}
     command = ["node", str(ROOT / "tools" / "crawl.js"), str(arguments.site), arguments.pictures, *pages]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -25,6 +25,9 @@ def check_chapters(paths: Paths) -> list[Finding]:
         if source.stem not in listed:
             message = f"the chapter is not in _toc.yml; add 'file: book/executed/{source.stem}'"
             findings.append(Finding(source.relative_to(paths.root), 1, message))
+    for page in sorted(paths.book.glob("*.md")):
+        if not any(f"book/{page.stem}" == row.split(":")[-1].strip() for row in toc):
+            findings.append(Finding(page.relative_to(paths.root), 1, "the page is not in _toc.yml"))
     for name in listed:
         line = next((i for i, row in enumerate(toc, start=1) if f"book/executed/{name}" in row), 1)
         findings += _chapter(name, line, paths)
