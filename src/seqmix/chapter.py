@@ -18,7 +18,7 @@ import pandas as pd
 from seqmix import collect, engine, samples, study
 from seqmix.figures import style
 from seqmix.figures.common import Drawn, Tables, human, listing, seconds, span
-from seqmix.figures.draw import label, labels
+from seqmix.figures.draw import FEWEST_SEEDS, label, labels
 
 __all__ = ["Chapter", "gather", "open"]
 
@@ -66,7 +66,7 @@ class Chapter:
         )
         if not rows:
             _markdown("* No sample: the weights of this tier are not on this machine, and none were published.")
-        display(HTML("\n".join(_sample(row) for row in rows)))
+        display(HTML("\n".join(_sample(row, i == 0) for i, row in enumerate(rows))))
 
     def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
         """Display a table of computed numbers."""
@@ -148,11 +148,11 @@ def _clear_progress() -> None:
         clear_output()
 
 
-def _sample(row: dict) -> str:
+def _sample(row: dict, unfolded: bool) -> str:
     said = {name: html.escape(str(row[name])) for name in ("prompt", "written", "truth")}
     title = html.escape(f"{label(row['arm'])} on {row['source']} ({row['run_id']}, temperature {row['temperature']:g})")
     return (
-        f"<details><summary>{title}</summary><p>Given:</p><pre>{said['prompt']}</pre>"
+        f"<details{' open' if unfolded else ''}><summary>{title}</summary><p>Given:</p><pre>{said['prompt']}</pre>"
         f"<p>Written by the model:</p><pre>{said['written']}</pre>"
         f"<p>What stood there:</p><pre>{said['truth']}</pre></details>"
     )
@@ -204,7 +204,7 @@ def footer(tier: str, data: pd.DataFrame) -> str:
     if "n" in data and len(data):
         low, high = int(data["n"].min()), int(data["n"].max())
         count = f"{low}" if low == high else f"{low} to {high}"
-        said = "no interval" if high == 1 else "95 % intervals"
+        said = "no interval" if high == 1 else "95 % intervals" if high >= FEWEST_SEEDS else "too few to draw intervals"
         parts.append(f"{count} seed{'' if high == 1 else 's'} a point, {said}")
     return "  |  ".join(parts)
 

@@ -27,6 +27,9 @@ __all__ = [
     "trend",
 ]
 
+FEWEST_SEEDS = 3
+"""Seeds from which on an interval is drawn."""
+
 LINES = {"uniform": "guessing", "unigram": "unigram", "bigram": "bigram", "bayes": "Bayes"}
 """Reference lines of a loss plot: column of runs.csv -> its label."""
 
@@ -61,7 +64,7 @@ def log_axis(axis: Axes, which: str = "x", name: str = "", values: Iterable[floa
     if not ticks or len(ticks) > 9:
         decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
         span = np.log10(high / low)
-        steps = (1,) if span > 4 else (1, 3) if span > 1.6 else (1, 2, 5)
+        steps = (1,) if span > 4 else (1, 3) if span > 1.6 else (1, 2, 5) if span > 0.8 else (1, 1.5, 2, 3, 4, 6, 8)
         ticks = [step * 10.0**decade for decade in decades for step in steps]
     target.set_major_locator(FixedLocator(ticks))
     target.set_minor_locator(NullLocator())
@@ -76,7 +79,7 @@ def line(axis: Axes, data: pd.DataFrame, x: str, arm: str, text: str = "") -> No
     shape, data = look(arm), data.sort_values(x)
     style = {"color": shape.colour, "ls": shape.line, "marker": shape.marker}
     axis.plot(data[x], data["mean"], label=text or shape.label, **style)
-    known = data.dropna(subset=["lo", "hi"])
+    known = enough(data)
     if len(known) > 1:
         axis.fill_between(known[x], known["lo"], known["hi"], color=shape.colour, alpha=0.18, lw=0)
     elif len(known):
@@ -84,15 +87,21 @@ def line(axis: Axes, data: pd.DataFrame, x: str, arm: str, text: str = "") -> No
         axis.errorbar(known[x], known["mean"], ends, color=shape.colour, capsize=3, lw=1.2)
 
 
+def enough(data: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose interval is drawn: known, and from three seeds on (two say next to nothing)."""
+    known = data.dropna(subset=["lo", "hi"])
+    return known[known["n"] >= FEWEST_SEEDS] if "n" in known else known
+
+
 def view(axis: Axes, data: pd.DataFrame, room: float = 1.0) -> None:
     """Set the y limits to the means, and to their intervals as far as these stay within ``room`` of the range.
 
-    Two seeds give intervals many times as wide as what is to be seen; they are then cut at the frame.
+    Wider ones are cut at the frame.
     """
     low, high = data["mean"].min(), data["mean"].max()
-    wide = room * max(high - low, 0.02 * abs(high), 1e-9)
-    bottom = np.nanmin([low, max(data["lo"].min(), low - wide)])
-    top = np.nanmax([high, min(data["hi"].max(), high + wide)])
+    wide, drawn = room * max(high - low, 0.02 * abs(high), 1e-9), enough(data)
+    bottom = np.nanmin([low, max(drawn["lo"].min(), low - wide)])
+    top = np.nanmax([high, min(drawn["hi"].max(), high + wide)])
     margin = 0.06 * (top - bottom) or 0.01
     axis.set_ylim(bottom - margin, top + margin)
 
@@ -111,7 +120,7 @@ def references(axis: Axes, runs: pd.DataFrame) -> dict[str, float]:
     place = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom", "fontsize": 8, "color": "0.35"}
     for text, value in near.items():
         axis.axhline(value, color="0.45", lw=1, ls=(0, (4, 3)), zorder=0)
-        axis.annotate(text, (0.99, value), **place)
+        axis.annotate(text, (0.99, value), **place | {"va": "top" if value > high - 0.05 * (high - low) else "bottom"})
     values = [low, high, *near.values()]
     margin = 0.04 * (max(values) - min(values))
     bottom = min(values) - margin if min(values) < low else low
@@ -203,7 +212,8 @@ def rows_by_arm(
         figure, (axis,) = panels(1, 8.6, max(2.2, 0.36 * len(data) + 1.0))
     for height, row in enumerate(data.itertuples()):
         shape = look(row.arm)
-        axis.plot([row.lo, row.hi], [height, height], color=shape.colour, lw=2.2, alpha=0.6)
+        if getattr(row, "n", FEWEST_SEEDS) >= FEWEST_SEEDS:
+            axis.plot([row.lo, row.hi], [height, height], color=shape.colour, lw=2.2, alpha=0.6)
         axis.plot(row.mean, height, marker=shape.marker, color=shape.colour, ls="")
     axis.set_yticks(range(len(data)), data[names])
     axis.set_ylim(len(data) - 0.4, -0.6)

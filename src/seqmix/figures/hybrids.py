@@ -10,6 +10,7 @@ import pandas as pd
 from seqmix.analysis import compare
 from seqmix.figures.common import Drawn, Tables, human, over_runs_and_blocks, over_seeds
 from seqmix.figures.draw import (
+    FEWEST_SEEDS,
     end_labels,
     label,
     lines_by_source,
@@ -75,7 +76,8 @@ def _counts(runs: pd.DataFrame, data: pd.DataFrame, name: str, ylabel: str) -> D
             if len(cell):
                 errors = [cell["mean"] - cell["lo"], cell["hi"] - cell["mean"]]
                 style = {"marker": "o", "color": colours[place], "capsize": 2, "elinewidth": 1}
-                axis.errorbar(cell["attention"], cell["mean"], np.nan_to_num(errors), label=text, **style)
+                errors = np.nan_to_num(errors) * (cell["n"] >= FEWEST_SEEDS).to_numpy()
+                axis.errorbar(cell["attention"], cell["mean"], errors, label=text, **style)
                 said = ", ".join(
                     f"{row.attention}: {human(row.mean) if row.mean > 99 else format(row.mean, '.3f')}"
                     for row in cell.itertuples()
@@ -83,7 +85,7 @@ def _counts(runs: pd.DataFrame, data: pd.DataFrame, name: str, ylabel: str) -> D
                 words.append(f"On {source}, {text}, by count: {said}.")
         for arm in (arm for arm in CONTROLS if arm in set(here["arm"])):
             row = here[here["arm"] == arm].iloc[0]
-            error = np.nan_to_num([[row["mean"] - row["lo"]], [row["hi"] - row["mean"]]])
+            error = np.nan_to_num([[row["mean"] - row["lo"]], [row["hi"] - row["mean"]]]) * (row["n"] >= FEWEST_SEEDS)
             marks = {"fmt": look(arm).marker, "color": look(arm).colour, "mfc": "white", "ms": 8, "capsize": 2}
             axis.errorbar(row["attention"], row["mean"], error, **marks)
             ends.append((row["attention"], row["mean"], arm))

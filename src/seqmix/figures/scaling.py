@@ -9,6 +9,7 @@ import pandas as pd
 from seqmix.figures import laws
 from seqmix.figures.common import Drawn, Tables, human, over_seeds, seconds
 from seqmix.figures.draw import (
+    FEWEST_SEEDS,
     label,
     labels,
     lines_by_source,
@@ -168,7 +169,8 @@ def to_target(tables: Tables) -> Drawn:
         data[["mean", "lo", "hi"]] = np.exp(data[["mean", "lo", "hi"]])
         for row in data.itertuples():
             height, colour = rows.index((row.source, row.arm)), look(row.arm).colour
-            axis.plot([row.lo, row.hi], [height, height], color=colour, lw=2)
+            if row.n >= FEWEST_SEEDS:
+                axis.plot([row.lo, row.hi], [height, height], color=colour, lw=2)
             axis.plot(row.mean, height, look(row.arm).marker, color=colour)
         log_axis(axis, "x", text)
         axis.set_yticks(range(len(rows)), [f"{label(arm)}, {source}" for source, arm in rows] if not parts else [])

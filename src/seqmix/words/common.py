@@ -6,13 +6,10 @@ import numpy as np
 import pandas as pd
 
 from seqmix.figures.common import Tables, listing, over_seeds, several
-from seqmix.figures.draw import label, labels
+from seqmix.figures.draw import FEWEST_SEEDS, label, labels
 from seqmix.figures.style import order
 
 __all__ = ["FEWEST_SEEDS", "beats_unigram", "compare", "interval", "lowest", "scope", "slope_over_seeds"]
-
-FEWEST_SEEDS = 3
-"""Seeds below which a comparison is described and never called a difference."""
 
 
 def scope(tables: Tables) -> list[str]:
