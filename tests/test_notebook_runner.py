@@ -69,6 +69,7 @@ class TestParameters:
         assert (known["seeds"].low, known["seeds"].high, known["seeds"].meaning) == (1, 20, "seeds per point")
         assert known["lr"].open_low
         assert known["corpus"].legal == "text"
+        assert parameters.parse_cell("n: int = 0  # steps [0..1000000]")["n"].legal == "0..1000000"
 
     @pytest.mark.parametrize(
         ("name", "value", "expected"),

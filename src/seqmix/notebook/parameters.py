@@ -60,16 +60,21 @@ class Parameter:
         if math.isinf(self.low) and math.isinf(self.high):
             return {"str": "text", "int": "whole number", "float": "number"}[self.kind]
         if math.isinf(self.high):
-            return f"{'>' if self.open_low else '>='} {self.low:g}"
+            return f"{'>' if self.open_low else '>='} {plain(self.low)}"
         if math.isinf(self.low):
-            return f"{'<' if self.open_high else '<='} {self.high:g}"
-        return f"{self.low:g}..{self.high:g}"
+            return f"{'<' if self.open_high else '<='} {plain(self.high)}"
+        return f"{plain(self.low)}..{plain(self.high)}"
 
     def accepts(self, number: float) -> bool:
         """Say whether a number lies inside the declared range."""
         above = number > self.low if self.open_low else number >= self.low
         below = number < self.high if self.open_high else number <= self.high
         return above and below
+
+
+def plain(number: float) -> str:
+    """Return a limit as it would be typed: 1000000, not 1e+06."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def parse_cell(source: str) -> dict[str, Parameter]:
