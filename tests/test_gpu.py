@@ -89,6 +89,15 @@ def test_a_compiled_step_is_the_ordinary_step_and_keeps_the_names():
     assert set(built.state_dict()) == set(models.build(MODEL, 0).state_dict())
 
 
+def test_a_compiler_that_loses_a_gradient_ends_the_run():
+    built = models.build(MODEL, 0)
+    step = CompiledStep(built, settings(), torch.device("cpu"), backend="eager")
+    step.model = lambda tokens: built(tokens).detach() + 0.5 * (built(tokens) - built(tokens).detach())
+    batch = next(iter(batches(1)))
+    with pytest.raises(RuntimeError, match="another gradient for"):
+        step(batch[:, :-1].contiguous(), batch[:, 1:].contiguous(), 1.0)
+
+
 def test_what_was_asked_for_runs_or_is_refused():
     asked = settings(accelerate="cuda_graph")
     with pytest.raises(ValueError, match="needs a CUDA device"):

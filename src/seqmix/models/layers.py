@@ -19,7 +19,8 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.is_grad_enabled():
+        # torch.compile makes its own backward pass, and PyTorch 2.11's lost the gradient of this one's.
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
             return Normalise.apply(x, self.weight, self.eps)
         return F.rms_norm(x.to(self.weight.dtype), self.weight.shape, self.weight, self.eps).to(x.dtype)
 
@@ -59,7 +60,7 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         packed = self.up(x)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
             return self.down(GatedSiLU.apply(packed))
         gate, up = packed.chunk(2, -1)
         return self.down(F.silu(gate) * up)
