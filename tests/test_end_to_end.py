@@ -71,6 +71,8 @@ def test_the_book_holds_its_chapters_without_errors(project):
         cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
         kinds = {output["output_type"] for cell in cells for output in cell.get("outputs", [])}
         assert "error" not in kinds, file.name
+        if file.stem.startswith("appendix"):  # tables
+            continue
         assert any("image/png" in output.get("data", {}) or "image/svg+xml" in output.get("data", {})
                    for cell in cells for output in cell.get("outputs", [])), f"{file.name} shows no figure"  # fmt: skip
         assert (site / "book" / "executed" / f"{file.stem}.html").is_file()
