@@ -155,6 +155,18 @@ def test_a_failed_chapter_keeps_its_published_version_and_others_go_on(tmp_path)
     assert "3\\n" in (tmp_path / "book/executed/b.ipynb").read_text()
 
 
+def test_chapters_that_only_read_are_executed_side_by_side(tmp_path):
+    say = "import os\nprint('no training' if os.environ.get('SEQMIX_NO_TRAIN') else 'training', os.getcwd())\n"
+    project(tmp_path, a=cell(say), b=cell(say), c=cell("raise ValueError('on purpose')\n"))
+    done = seqmix(tmp_path, "run", "all", "--no-train")
+    assert done.returncode == 1
+    assert "2 executed, 0 unchanged, 1 failed c" in done.stdout
+    for name in "ab":
+        text = (tmp_path / f"book/executed/{name}.ipynb").read_text()
+        assert f"no training {tmp_path}" in text
+        assert (tmp_path / f"book/executed/{name}.run.json").is_file()
+
+
 def test_a_dead_kernel_is_a_failure(tmp_path):
     done = seqmix(project(tmp_path, a=cell("import os\nos._exit(9)\n")), "run", "a")
     assert done.returncode == 1

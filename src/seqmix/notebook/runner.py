@@ -4,7 +4,9 @@ import json
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 from seqmix.notebook import parameters
 from seqmix.notebook.execute import ChapterFailed, execute, read_executed
@@ -13,6 +15,9 @@ from seqmix.notebook.sources import Chapter, chapters_in_toc, load
 from seqmix.paths import Paths
 
 __all__ = ["Request", "prepare", "run"]
+
+MOST_AT_A_TIME = 6
+"""Chapters executed at once when nothing is trained; each takes about half a gigabyte."""
 
 
 @dataclass
@@ -54,28 +59,55 @@ def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None) -
 
 
 def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool, train: bool) -> bool:
-    """Execute the chapters one after the other (training uses all cores); return whether all succeeded."""
-    failed, done, skipped = [], [], []
-    for request in requests:
-        name = request.chapter.name
-        if not force and _current(request, paths, train):
-            print(f"{name}: unchanged")
-            skipped.append(name)
-            continue
-        print(f"{name}: executing", flush=True)
-        try:
-            record = execute(request.chapter, request.passed, paths, jobs=jobs, train=train)
-        except ChapterFailed as error:
-            print(f"{name}: FAILED (the published chapter is untouched)\n{error}", file=sys.stderr, flush=True)
-            failed.append(name)
-            continue
-        for place in record["noisy"]:
+    """Execute the chapters and return whether all succeeded.
+
+    One after the other if they train, which uses all cores; a few at a time if they only read tables.
+    """
+    outcomes = {"executed": [], "unchanged": [], "failed": []}
+
+    def told(name: str, outcome: str, text: str) -> None:
+        outcomes[outcome].append(name)
+        print(f"{name}: {text}", file=sys.stderr if outcome == "failed" else sys.stdout, flush=True)
+
+    def stale(request: Request) -> bool:
+        if force or not _current(request, paths, train):
+            print(f"{request.chapter.name}: executing", flush=True)
+            return True
+        told(request.chapter.name, "unchanged", "unchanged")
+        return False
+
+    def take(name: str, result: dict | str) -> None:
+        if isinstance(result, str):
+            told(name, "failed", f"FAILED (the published chapter is untouched)\n{result}")
+            return
+        for place in result["noisy"]:
             print(f"{place}: wrote to its error stream; the strict build will refuse this chapter", file=sys.stderr)
-        _note(record, paths)
-        print(f"{name}: done in {record['seconds']} s", flush=True)
-        done.append(name)
-    print(f"chapters: {len(done)} executed, {len(skipped)} unchanged, {len(failed)} failed {' '.join(failed)}".rstrip())
-    return not failed
+        _note(result, paths)
+        told(name, "executed", f"done in {result['seconds']} s")
+
+    if train or len(requests) == 1:
+        for request in requests:
+            if stale(request):  # asked when its turn comes: an earlier chapter may have changed the tables
+                take(request.chapter.name, _one(request, paths, jobs, train))
+    else:
+        todo = [request for request in requests if stale(request)]
+        workers = max(1, min(len(todo), os.cpu_count() or 1, MOST_AT_A_TIME))
+        # A process each: papermill changes the working directory of the whole process.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            futures = {pool.submit(_one, request, paths, jobs, train): request.chapter.name for request in todo}
+            for future in as_completed(futures):
+                take(futures[future], future.result())
+    counts = ", ".join(f"{len(names)} {outcome}" for outcome, names in outcomes.items())
+    print(f"chapters: {counts} {' '.join(outcomes['failed'])}".rstrip())
+    return not outcomes["failed"]
+
+
+def _one(request: Request, paths: Paths, jobs: int | None, train: bool) -> dict | str:
+    """Execute one chapter; return its record, or the message of its failure."""
+    try:
+        return execute(request.chapter, request.passed, paths, jobs=jobs, train=train)
+    except ChapterFailed as error:
+        return str(error)
 
 
 def _current(request: Request, paths: Paths, train: bool) -> bool:
