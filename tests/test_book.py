@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 import zipfile
 from pathlib import Path
 
@@ -17,9 +16,7 @@ from bs4 import BeautifulSoup
 
 from seqmix.book.check import before_build, everything
 from seqmix.book.check_pages import check_pages
-from seqmix.book.check_sources import typed_numbers
 from seqmix.book.formats import build_epub, build_pdf, find_chromium
-from seqmix.notebook.sources import chapters_in_toc, toc_entries
 from seqmix.paths import Paths
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -317,51 +314,3 @@ def test_epub_holds_all_pages(built, tmp_path):
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium on this machine")
 def test_pdf_holds_all_pages(copy):
     assert build_pdf(Paths(copy)).read_bytes().startswith(b"%PDF")
-
-
-class TestTypedNumbers:
-    @pytest.mark.parametrize(
-        "text",
-        ["in 2024", "256 tokens and 1024 more", "95 percent of 300 steps", "`0.12345`", "$0.12345$", "{said}`4.055`",
-         "[x](a-1.234.html)", "Python 3.11", "from 2026-11-20", "```\n1.2345\n```", "step 5,000"],
-    )  # fmt: skip
-    def test_free(self, text):
-        assert typed_numbers(text) == []
-
-    @pytest.mark.parametrize("number", ["3.14", "0.125", "12,345", "1.23e-4", "-2.75"])
-    def test_found_with_the_line(self, number):
-        assert typed_numbers(f"one\n\nloss of {number} nats\n") == [(3, number)]
-
-
-class TestOwnFiles:
-    """The project's own configuration and table of contents."""
-
-    def test_configuration_is_valid(self):
-        from jupyter_book.config import validate_yaml
-
-        validate_yaml(yaml.safe_load((ROOT / "_config.yml").read_text()), raise_on_errors=True, print_func=print)
-
-    def test_configuration_has_only_known_keys(self):
-        known = {"title", "author", "copyright", "only_build_toc_files", "exclude_patterns", "execute", "parse", "html",
-                 "repository", "launch_buttons", "bibtex_bibfiles", "sphinx", "logo"}  # fmt: skip
-        assert set(yaml.safe_load((ROOT / "_config.yml").read_text())) <= known
-
-    def test_table_of_contents_lists_files_that_exist(self):
-        entries = toc_entries(yaml.safe_load((ROOT / "_toc.yml").read_text()))
-        assert len(entries) > 5
-        for entry in entries:
-            if not entry.startswith("book/executed/"):
-                assert (ROOT / f"{entry}.md").is_file(), entry
-
-    def test_every_chapter_has_its_place_and_every_place_its_chapter(self):
-        sources = {path.stem for path in (ROOT / "notebooks").glob("*.md")}
-        assert sources == set(chapters_in_toc(Paths(ROOT)))
-
-    def test_pages_hold_no_typed_number(self):
-        from seqmix.book.check_sources import check_sources
-
-        assert [str(finding) for finding in check_sources(Paths(ROOT))] == []
-
-    def test_styles_load_nothing_from_outside(self):
-        for sheet in (ROOT / "book/static").glob("*"):
-            assert not re.search(r"url\(\s*[\"']?https?:|@import", sheet.read_text()), textwrap.shorten(str(sheet), 60)
