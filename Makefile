@@ -35,12 +35,12 @@ published: setup ## rebuild the book from the committed results: trains nothing
 	$(BIN)/seqmix book
 
 test: setup ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup ## style, tests, and the checks of the built book
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	if test -d _build/html; then $(BIN)/seqmix check; fi
 
 classroom: setup ## notebooks and slides of the lessons, for students and for teachers

@@ -3,7 +3,7 @@
 On the almanac the truth is known: a value stated before rests on its last statement, and on nothing else. Every
 method scores all earlier positions of a query; it is right when its first choice is the key or the value of that
 last statement (``recall_at_1``; ``chance`` is 2 / positions). Faithfulness: the loss rises by ``deletion`` nats when
-the highlighted statement is replaced by random tokens of the same class, against ``deletion_random`` at random positions.
+the highlighted statement is replaced by random tokens of the same class, by ``deletion_random`` at random positions.
 
 Methods: gradient x input, integrated gradients (Sundararajan et al. 2017), occlusion; for attention layers also raw
 weights (the best head, chosen on other queries) and rollout (Abnar & Zuidema 2020). ``untrained`` repeats gradient x
