@@ -1,7 +1,7 @@
 """Take a model along: a run's weights as a folder with ``config.json`` and ``model.safetensors``.
 
 A Transformer of this package (pattern all A, pre-norm, RoPE, no convolution) is a Llama without biases: its folder
-loads with ``transformers.AutoModelForCausalLM.from_pretrained`` and gives the same logits. Any other architecture has no
+loads with ``transformers.AutoModelForCausalLM.from_pretrained`` and gives the same logits. Any other has no
 counterpart there and is written with this package's own names; both kinds load with ``seqmix.export.load``.
 """
 
