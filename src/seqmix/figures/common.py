@@ -53,9 +53,9 @@ class Tables:
 
     @property
     def main(self) -> pd.DataFrame:
-        """Finished runs that are not part of a learning-rate sweep."""
+        """Finished runs that are compared: no learning-rate sweep, and not the longer runs that only write samples."""
         done = self.finished
-        return done[~is_sweep(done)] if len(done) else done
+        return done[~is_sweep(done) & (done["group"] != "samples")] if len(done) else done
 
     @property
     def sweep(self) -> pd.DataFrame:
