@@ -69,18 +69,27 @@ def test_scanner_finds_files():
     assert len(FILES) > 20
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def free_of_torch(file: Path) -> bool:
+    """Whether a file must not import torch; checks of exercises are loaded one by one, inside a student's kernel."""
+    return unit(file) not in TORCH and "classroom/checks/" not in file.as_posix()
+
+
+@pytest.mark.parametrize("file", filter(free_of_torch, FILES), ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_only_training_modules_import_torch_at_the_top(file):
-    checks_of_exercises = "classroom/checks/" in file.as_posix()  # loaded one by one, inside a student's kernel
-    if unit(file) not in TORCH and not checks_of_exercises:
-        assert not {name for name in imports(file, True) if name.split(".")[0] == "torch"}
+    assert not {name for name in imports(file, True) if name.split(".")[0] == "torch"}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def layer_of(file: Path) -> int | None:
+    """Index of the layer a file belongs to; None above the layers."""
+    return next((n for n, layer in enumerate(LAYERS) if unit(file) in layer), None)
+
+
+LAYERED = [file for file in FILES if layer_of(file) is not None]
+
+
+@pytest.mark.parametrize("file", LAYERED, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_layers_import_downwards_only(file):
-    level = next((n for n, layer in enumerate(LAYERS) if unit(file) in layer), None)
-    if level is None:
-        pytest.skip("not in a layer")
+    level = layer_of(file)
     allowed = set().union(*LAYERS[: level + 1])
     own = {name.split(".")[1] for name in imports(file, True) if name.startswith("seqmix.")}
     assert own <= allowed, f"{unit(file)} reaches upwards: {sorted(own - allowed)}"
