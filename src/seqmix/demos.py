@@ -93,12 +93,7 @@ def _pair(mode: str, lengths: tuple[int, ...], batch: int, modules: dict[str, tu
 def _call(module: nn.Module, inputs: torch.Tensor, mask: torch.Tensor | None) -> Callable[[], Any]:
     @torch.no_grad()
     def call():
-        return (
-            module(inputs)
-            if mask is None
-            else module(inputs, src_mask=mask, is_causal=True)
-            if isinstance(module, nn.TransformerEncoderLayer)
-            else module(inputs, mask=mask, is_causal=True)
-        )
+        # the mask is the second argument of a layer (src_mask) and of a stack (mask) alike
+        return module(inputs) if mask is None else module(inputs, mask, is_causal=True)
 
     return call
