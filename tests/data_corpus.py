@@ -24,3 +24,8 @@ def write_corpus(folder: Path) -> Path:
 
 def at(folder: Path, **fields) -> DataConfig:
     return DataConfig(source="folder", path=str(folder), seq_len=fields.pop("seq_len", 32), **fields)
+
+
+def windows(source, split="valid"):
+    """Return the inputs of the first five held-out windows, [5, T]."""
+    return source.evaluation(5, split).inputs

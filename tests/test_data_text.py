@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_corpus import at, document, write_corpus
+from data_corpus import at, document, windows, write_corpus
 from seqmix import data
 from seqmix.config import DataConfig
 from seqmix.data import files
@@ -23,10 +23,6 @@ def corpus(tmp_path: Path) -> Path:
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
-
-
-def windows(source, split="valid"):
-    return source.evaluation(5, split).inputs
 
 
 def test_folder_becomes_tokens(corpus, cache):
