@@ -23,7 +23,7 @@ from test_figures import STUDIES, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.md"))
-LONGEST = 130
+LONGEST = 150
 WORDS = [(study, name) for study in STUDIES for name in importlib.import_module(f"seqmix.words.{study}").__all__]
 DECIDED = re.compile(r"interval that excludes zero|\bof the others is one of initialisation|\((lower|higher|decided)\)")
 

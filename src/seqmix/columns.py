@@ -101,7 +101,7 @@ CURVES = _columns(
 CONTEXT = _columns(
     "study | text | | study",
     "run_id | text | | run",
-    "measure | text | | index, truncate, shuffle, swap or age",
+    "measure | text | | index, longer, truncate, shuffle, swap or age",
     "kind | text | | kind of token: all, or a kind that a synthetic source names",
     "lo | int | tokens | lo <= token index (from 1), visible tokens or age",
     "hi | int | tokens | ... < hi",

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from seqmix import data
 from seqmix.config import RunConfig
 from seqmix.data.swaps import swaps
 from seqmix.inside import inside
@@ -24,6 +25,9 @@ BLOCKS = 32
 
 CONTEXT_WINDOWS = 16
 """Windows of the context measurements for each window of the ordinary loss: a bin needs thousands of tokens."""
+
+LONGER = 8
+"""Windows of the measure ``longer`` are so many times as long as those of training."""
 
 TOKENS_PER_CALL = 32_768
 
@@ -131,24 +135,37 @@ def _block_rows(
     return rows
 
 
-def by_index(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
-    """Loss by token index, and, where the source knows them, by kind of token and by age of the last mention."""
-    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences)
-    each = losses(model, windows.inputs, windows.targets, place)
+def _index_rows(measure: str, windows: Any, each: np.ndarray) -> list[dict]:
+    """Loss by token index, half an octave a bin, over all tokens and over each kind that the source knows."""
     index = np.broadcast_to(np.arange(1, each.shape[1] + 1), each.shape)
     masks = {"all": windows.targets != IGNORE}
     if windows.kind is not None:
         masks |= {name: windows.kind == code for code, name in enumerate(windows.kinds)}
     rows: list[dict] = []
-    edges = octave_edges(each.shape[1])
     for kind, mask in masks.items():
-        for lo, hi in pairwise(edges):
-            rows += _block_rows("index", kind, lo, hi, each, mask & (index >= lo) & (index < hi), windows.bayes)
+        for lo, hi in pairwise(octave_edges(each.shape[1])):
+            rows += _block_rows(measure, kind, lo, hi, each, mask & (index >= lo) & (index < hi), windows.bayes)
+    return rows
+
+
+def by_index(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+    """Loss by token index, and, where the source knows them, by kind of token and by age of the last mention."""
+    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences)
+    each = losses(model, windows.inputs, windows.targets, place)
+    rows = _index_rows("index", windows, each)
     if windows.age is not None:
-        edges = octave_edges(each.shape[1], per_octave=1)
-        for lo, hi in pairwise(edges):
+        for lo, hi in pairwise(octave_edges(each.shape[1], per_octave=1)):
             rows += _block_rows("age", "value", lo, hi, each, (windows.age >= lo) & (windows.age < hi), windows.bayes)
     return {"context": rows}
+
+
+def by_lengthening(
+    model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device
+) -> dict[str, list[dict]]:
+    """Loss by token index in windows ``LONGER`` times as long as those of training: does what was learned carry on?"""
+    longer = data.open_source(config.data.model_copy(update={"seq_len": LONGER * config.data.seq_len}))
+    windows = longer.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences // LONGER)
+    return {"context": _index_rows("longer", windows, losses(model, windows.inputs, windows.targets, place))}
 
 
 def by_truncation(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
@@ -219,6 +236,7 @@ def by_swapping(model: torch.nn.Module, source: Any, config: RunConfig, place: t
 
 MEASURES = {
     "index": by_index,
+    "longer": by_lengthening,
     "truncate": by_truncation,
     "shuffle": by_shuffling,
     "swap": by_swapping,

@@ -16,7 +16,7 @@ from seqmix.analysis.forms import PARAMETERS, information
 from seqmix.analysis.huber import Problem
 from seqmix.analysis.ladder import checked
 from seqmix.analysis.surface_bootstrap import bootstrap_surface, in_units, optimal_exponent
-from seqmix.analysis.surface_gates import surface_gates, surface_status
+from seqmix.analysis.surface_gates import ran_away, surface_gates, surface_status
 
 __all__ = ["fit_surface", "grid_starts"]
 
@@ -83,8 +83,11 @@ def fit_surface(
             if bare[2] <= objective * (1 + 1e-7):
                 fit.form, (problem, best, objective, reached) = "C4", bare
                 fit.notes.append("the irreducible loss comes out as zero: the law without a constant fits as well")
-        fit.estimates = in_units(problem, best[None], n, d)[0]
         fit.objective = objective
+        fit.estimates = in_units(problem, best[None], n, d)[0]
+        if gate := ran_away(fit.estimates):
+            fit.estimates, fit.gates, fit.slope = {}, [gate], {}
+            return fit
         residual = loss - fit.predict(n, d)
         fit.sigma = float(np.sqrt(residual @ residual / fit.df))
         fit.points["fitted"] = (loss - residual).tolist()

@@ -14,9 +14,10 @@ from seqmix.analysis.fit import Fit, Gate
 from seqmix.analysis.forms import PARAMETERS
 from seqmix.analysis.varpro import BOUNDS
 
-__all__ = ["surface_gates", "surface_status"]
+__all__ = ["ran_away", "surface_gates", "surface_status"]
 
 MIN_LEVELS, MIN_DECADES, MAX_CORRELATION = 4, 1.0, 0.97
+RUNAWAY = 10 * BOUNDS[1]
 
 
 def surface_status(fit: Fit) -> str:
@@ -28,6 +29,15 @@ def surface_status(fit: Fit) -> str:
         return "ok"
     ends = [fit.slope.get(f"per_efold_{name}_interval", (0, 1))[1] for name in "nd"]
     return "slope_only" if max(ends) < 0 else "refused"
+
+
+def ran_away(estimates: dict[str, float]) -> Gate | None:
+    """Return the gate that refuses a fit without an optimum: on losses without a law an exponent grows for ever."""
+    largest = max(abs(estimates["alpha"]), abs(estimates["beta"]))
+    if largest < RUNAWAY and np.isfinite(list(estimates.values())).all():
+        return None
+    reason = f"no optimum: an exponent grows without end ({largest:.3g}), so these losses follow no such law"
+    return Gate("S4 optimum", False, largest, RUNAWAY, reason)
 
 
 def surface_gates(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray, n_boot: int) -> list[Gate]:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from seqmix.analysis import context as analysis
-from seqmix.figures.common import Drawn, Tables, human, listing, over_runs_and_blocks, over_seeds
+from seqmix.figures.common import Drawn, Tables, human, listing, over_runs_and_blocks
 from seqmix.figures.draw import label, labels, lines_by_source, log_axis, nothing, panels, rows_by_arm
 from seqmix.figures.style import look
 
-__all__ = ["by_age", "by_index", "by_training_length", "late_slopes", "plateau_index", "shuffled", "truncated"]
+__all__ = ["by_age", "by_index", "late_slopes", "plateau_index", "shuffled", "truncated"]
 
 ABOUT = ["source", "arm", "seed", "params_non_embedding", "seq_len"]
 SAME_SIZE = 0.06
@@ -214,19 +214,3 @@ def plateau_index(tables: Tables) -> Drawn:
         f"arrow where no plateau is certified before the last octave. {said}."
     )
     return Drawn(name, figure, data, alt)
-
-
-def by_training_length(tables: Tables) -> Drawn:
-    """Held-out loss against the window that a model was trained and evaluated on."""
-    name, runs = "fig-context-window", tables.main.drop_duplicates("run_id")
-    if len(runs):
-        size = rung(runs["params_non_embedding"])
-        spread = runs.groupby(["source", size.rename("size")])["seq_len"].transform("nunique")
-        runs = runs[spread > 1]
-    if not len(runs):
-        return nothing(name, "all models of this execution were trained on one window length")
-    data = over_seeds(runs, ["source", "arm", "seq_len"], "loss")
-    data = data[data.groupby(["source", "arm"])["seq_len"].transform("nunique") > 1]
-    text, ticks = "window T (tokens)", data["seq_len"].unique()
-    figure, _, words = lines_by_source(data, "seq_len", text, "held-out loss (nats a token)", ticks=ticks)
-    return Drawn(name, figure, data, f"Held-out loss against the window of training and evaluation. {words}")

@@ -14,6 +14,7 @@ from seqmix.figures.style import look, order
 
 __all__ = [
     "end_labels",
+    "end_texts",
     "label",
     "labels",
     "line",
@@ -133,25 +134,33 @@ def references(axis: Axes, runs: pd.DataFrame) -> dict[str, float]:
     return known
 
 
-def end_labels(axis: Axes, ends: Sequence[tuple[float, float, str]], gap: float = 0.055) -> None:
-    """Write the arms' names at the right ends of their lines, moved apart so that none covers another."""
+def end_labels(axis: Axes, ends: Sequence[tuple[float, float, str]]) -> None:
+    """Write the arms' names at the right ends of their lines; ``ends``: (x, y, arm)."""
+    end_texts(axis, [(x, y, label(arm), look(arm).colour) for x, y, arm in ends])
+
+
+def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], gap: float = 0.055) -> None:
+    """Write (x, y, text, colour) at the right ends of lines, moved apart so that none covers another."""
     if not ends:
         return
     to_axes = axis.transAxes.inverted()
-    at = sorted((float(to_axes.transform(axis.transData.transform((x, y)))[1]), arm) for x, y, arm in ends)
-    wanted = np.array([height for height, _ in at])
+    at = sorted(
+        ((float(to_axes.transform(axis.transData.transform((x, y)))[1]), text, colour) for x, y, text, colour in ends),
+        key=lambda end: end[:2],
+    )
+    wanted = np.array([height for height, *_ in at])
     places = wanted.copy()
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + gap)
     places -= max(0.0, min((places - wanted).mean(), places[0]))
-    for place, (_, arm) in zip(places, at, strict=True):
+    for place, (_, text, colour) in zip(places, at, strict=True):
         axis.annotate(
-            label(arm),
+            text,
             (1.01, place),
             xycoords="axes fraction",
             va="center",
             fontsize=9,
-            color=look(arm).colour,
+            color=colour,
             annotation_clip=False,
         )
 

@@ -78,7 +78,7 @@ def deletion(tables: Tables, asked: str = "right") -> Drawn:
 
 def swaps(tables: Tables) -> Drawn:
     """Rise of the new value's log probability when an earlier fact is changed, by its distance."""
-    name, rows = "fig-inside-swap", measured(tables, "swap", "value", comparable(tables))
+    name, rows = f"fig-{tables.study}-swap", measured(tables, "swap", "value", comparable(tables))
     if not len(rows):
         return nothing(name, "no fact was swapped in this execution")
     data = over_runs_and_blocks(rows, ["source", "arm", "middle"], "loss")

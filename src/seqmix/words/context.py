@@ -4,13 +4,14 @@ import numpy as np
 
 from seqmix.analysis import context as analysis
 from seqmix.analysis.context import IMPROVES, TOLERANCE
-from seqmix.figures.common import Tables, human, listing, over_runs_and_blocks
+from seqmix.figures.common import Tables, human, listing, over_runs_and_blocks, over_seeds
 from seqmix.figures.context import comparable, curves, increase, measured, plateaus, slopes
 from seqmix.figures.draw import label
 from seqmix.figures.style import order
-from seqmix.words.common import beats_unigram, interval, lowest, scope
+from seqmix.figures.windows import carried_on, gaps
+from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope
 
-__all__ = ["conclusions", "effective_length", "late", "limits", "plateau", "shuffling", "utilisation"]
+__all__ = ["conclusions", "effective_length", "late", "limits", "plateau", "shuffling", "utilisation", "windows"]
 
 
 def conclusions(tables: Tables) -> list[str]:
@@ -99,6 +100,27 @@ def shuffling(tables: Tables) -> list[str]:
             parts.append(f"{label(arm)} {f'beyond {int(used.max())} tokens' if len(used) else 'nowhere'}")
         lines.append(f"On {source}, shuffling raises the loss, with an interval above zero, for: {listing(parts)}.")
     return lines
+
+
+def windows(tables: Tables) -> list[str]:
+    """Say how the gap to the Transformer changes with the training window, and who goes on beyond it."""
+    lines, each = [], gaps(tables)
+    for (source, arm), cell in each.groupby(["source", "arm"]):
+        rows = over_seeds(cell, ["seq_len"], "gap").itertuples()
+        parts = [f"{interval(row.mean, row.lo, row.hi)} at T = {row.seq_len}" for row in rows]
+        lines.append(
+            f"On {source}, {label(arm)} minus {label('transformer')}, trained and evaluated on the same window, in "
+            f"nats: {listing(parts)}."
+        )
+    changes = over_seeds(carried_on(tables), ["source", "arm", "seq_len", "read"], "change")
+    for row in changes.itertuples():
+        clear = row.n >= FEWEST_SEEDS and (row.hi < 0 or row.lo > 0)
+        said = ("lower" if row.mean < 0 else "higher") if clear else "not decided"
+        lines.append(
+            f"On {row.source}, {label(row.arm)} trained at T = {row.seq_len} and read on to {row.read} tokens: beyond "
+            f"its window minus its last octave {interval(row.mean, row.lo, row.hi)} nats ({said})."
+        )
+    return lines or ["All models of this execution were trained on one window length."]
 
 
 def limits(tables: Tables) -> list[str]:

@@ -4,14 +4,14 @@ import numpy as np
 
 from seqmix.analysis.exponents import compare_exponents
 from seqmix.analysis.halving import halving
-from seqmix.figures import laws
+from seqmix.figures import laws, lengths
 from seqmix.figures.common import Tables, human, listing, seconds, several
 from seqmix.figures.draw import label, labels
 from seqmix.figures.scaling import COST, crossings, edges, gaps, ladder, largest
 from seqmix.figures.style import order
 from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope, slope_over_seeds
 
-__all__ = ["conclusions", "costs", "exponents", "fits", "gap", "halvings", "limits", "rates"]
+__all__ = ["conclusions", "costs", "exponents", "fits", "gap", "halvings", "limits", "rates", "surface"]
 
 
 def conclusions(tables: Tables) -> list[str]:
@@ -78,6 +78,27 @@ def halvings(tables: Tables) -> list[str]:
             said = "; ".join(found[name][3] for name in ("reducible", "per_0p1_nat", "total"))
             lines.append(f"{label(arm)} on {source}, from the largest size: {said}.")
     return lines or ["No law passed its checks, so nothing is said about halving a loss."]
+
+
+def surface(tables: Tables) -> list[str]:
+    """Say for every architecture whether loss follows one law of size and training length, and with which exponents."""
+    lines = []
+    for (source, arm), law in lengths.fits(tables).items():
+        points = f"{len(law.points['N'])} pairs of size and length"
+        if law.status != "ok":
+            said = "; ".join(law.reasons)
+            lines.append(f"{label(arm)} on {source}, {points}: no surface is quoted ({said}).")
+            continue
+        found = {name: interval(law.estimates[name], *law.intervals[name], 2) for name in ("alpha", "beta", "E")}
+        share = law.bootstrap["optimal_exponent"]
+        lines.append(
+            f"{label(arm)} on {source}, {points}: exponent of size {found['alpha']}, of tokens {found['beta']}, floor "
+            f"{found['E']} nats. Of more compute C, the best size takes C to the power of "
+            f"{interval(share['estimate'], *share['interval'], 2)}."
+        )
+    return lines or [
+        "Every architecture was trained at one length only: nothing is said about size and length together."
+    ]
 
 
 def gap(tables: Tables) -> list[str]:
