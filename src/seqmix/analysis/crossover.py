@@ -79,9 +79,9 @@ def crossover(
         return _unresolved(x, mean, half, ends, signs, unit, names)
     leader = names[0] if signs[0] < 0 else names[1]
     if signs[0] == signs[1]:
-        back = [f"{v:.3g}" for v, d, h in zip(x, mean, half, strict=True) if (d - h if signs[0] < 0 else -d - h) > 0]
+        back = [f"{v:g}" for v, d, h in zip(x, mean, half, strict=True) if (d - h if signs[0] < 0 else -d - h) > 0]
         inner = f", though not at {', '.join(back)}{unit}" if back else ""
-        text = f"none in range: {leader} is lower at both ends, {x[0]:.3g} to {x[-1]:.3g}{unit}{inner}"
+        text = f"none in range: {leader} is lower at both ends, {x[0]:g} to {x[-1]:g}{unit}{inner}"
         nothing = float("nan")
         return Crossover("none in range", nothing, nothing, nothing, "", ends, text)
     value = _zero(log_x, mean[None], signs[0])[0]
@@ -113,16 +113,16 @@ def _unresolved(
     """One end or both are too close to call: say how far the known sign reaches."""
     nothing = float("nan")
     if signs == [0, 0]:
-        text = f"not resolved: the difference is too close to call at both ends, {x[0]:.3g} and {x[-1]:.3g}{unit}"
+        text = f"not resolved: the difference is too close to call at both ends, {x[0]:g} and {x[-1]:g}{unit}"
         return Crossover("not resolved", nothing, nothing, nothing, "", ends, text)
     sign = signs[0] or signs[1]
     sure = (mean * sign - half) > 0
     leader = names[0] if sign < 0 else names[1]
     if signs[0]:
         reach = x[: int(np.argmin(sure)) if not sure.all() else len(x)][-1]
-        text = f"not resolved: {leader} is lower up to {reach:.3g}{unit}, too close to call at {x[-1]:.3g}"
+        text = f"not resolved: {leader} is lower up to {reach:g}{unit}, too close to call at {x[-1]:g}"
         return Crossover("not resolved", nothing, float(reach), float("inf"), "", ends, text)
     from_end = sure[::-1]
     reach = x[::-1][: int(np.argmin(from_end)) if not from_end.all() else len(x)][-1]
-    text = f"not resolved: {leader} is lower from {reach:.3g}{unit} on, too close to call at {x[0]:.3g}"
+    text = f"not resolved: {leader} is lower from {reach:g}{unit} on, too close to call at {x[0]:g}"
     return Crossover("not resolved", nothing, 0.0, float(reach), "", ends, text)

@@ -73,21 +73,24 @@ def loss_against_compute(tables: Tables) -> Drawn:
     return Drawn(name, figure, data, f"Held-out loss against training FLOPs as counted, a line a model. {words}")
 
 
-def gaps(tables: Tables, reference: str = "transformer") -> pd.DataFrame:
-    """Return loss of every arm minus the reference's at the same size, paired by seed (interpolated in ln N)."""
-    rows = []
+def gaps(tables: Tables, reference: str = "transformer", at: str = "params_non_embedding") -> pd.DataFrame:
+    """Return loss of every arm minus the reference's at the same size, paired by seed (interpolated in ln N).
+
+    ``at="train_flops"`` compares at equal training FLOPs instead; column ``parameters`` (or ``flops``) says where.
+    """
+    rows, where = [], "flops" if at == "train_flops" else "parameters"
     for (source, seed), cell in ladder(tables).groupby(["source", "seed"]):
-        base = cell[cell["arm"] == reference].groupby("params_non_embedding")["loss"].mean()
+        base = cell[cell["arm"] == reference].groupby(at)["loss"].mean()
         if len(base) < 2:
             continue
-        at = np.log(base.index.to_numpy(float))
-        for run in cell[cell["arm"] != reference].itertuples():
-            n = np.log(run.params_non_embedding)
-            if at[0] - 0.05 <= n <= at[-1] + 0.05:
-                gap = run.loss - float(np.interp(n, at, base.to_numpy()))
-                size = int(base.index[np.argmin(np.abs(at - n))])
-                rows.append({"source": source, "arm": run.arm, "seed": seed, "parameters": size, "gap": gap})
-    return pd.DataFrame(rows, columns=["source", "arm", "seed", "parameters", "gap"])
+        known = np.log(base.index.to_numpy(float))
+        for run in cell[cell["arm"] != reference].to_dict("records"):
+            x = np.log(run[at])
+            if known[0] - 0.05 <= x <= known[-1] + 0.05:
+                gap = run["loss"] - float(np.interp(x, known, base.to_numpy()))
+                spot = run[at] if at == "train_flops" else int(base.index[np.argmin(np.abs(known - x))])
+                rows.append({"source": source, "arm": run["arm"], "seed": seed, where: spot, "gap": gap})
+    return pd.DataFrame(rows, columns=["source", "arm", "seed", where, "gap"])
 
 
 def gap_against_size(tables: Tables, reference: str = "transformer") -> Drawn:

@@ -5,7 +5,7 @@ import numpy as np
 from seqmix.analysis.exponents import compare_exponents
 from seqmix.analysis.halving import halving
 from seqmix.figures import laws, lengths
-from seqmix.figures.common import Tables, human, listing, seconds, several
+from seqmix.figures.common import Tables, human, listing, over_seeds, seconds, several
 from seqmix.figures.draw import label, labels
 from seqmix.figures.scaling import COST, crossings, edges, gaps, ladder, largest
 from seqmix.figures.style import order
@@ -112,6 +112,13 @@ def gap(tables: Tables) -> list[str]:
         else:
             said = "rises" if row.lo > 0 else "falls" if row.hi < 0 else "no trend is decided"
         lines.append(f"{label(row.arm)} on {row.source}: {change} nats a decade of size: {said}.")
+    equal = gaps(tables, at="train_flops")
+    for (source, arm), cell in equal.groupby(["source", "arm"]):
+        most = over_seeds(cell, ["flops"], "gap").iloc[-1]
+        lines.append(
+            f"{label(arm)} on {source}, at equal training FLOPs, {human(most['flops'])} being the most that both have: "
+            f"{interval(most['mean'], most['lo'], most['hi'])} nats from {label('transformer')}."
+        )
     return lines
 
 
