@@ -6,16 +6,13 @@ A chapter calls ``write`` in a process of its own, so that its kernel never load
 """
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-from seqmix import data, study
+from seqmix import aside, data, study
 from seqmix.config import RunConfig
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
-from seqmix.record import RunFolder
 
 __all__ = ["available", "published", "write"]
 
@@ -36,8 +33,7 @@ def available(tier: str, name: str = "scaling", paths: Paths | None = None, **re
     for config in study.plan(name, tier, paths=paths, **request):
         if config.kind != "train" or config.seed or config.data.tokenizer != "bytes" or config.data.source not in TEXT:
             continue
-        folder = RunFolder(paths.runs / config.run_id)
-        if folder.status_unlocked() != "finished" or not folder.weights.exists():
+        if not aside.has_weights(paths.runs, config.run_id):
             continue
         size = config.model.d_model * config.model.n_layers * config.model.d_model
         key = (config.data.source, config.arm)
@@ -54,20 +50,7 @@ def published(tier: str, paths: Paths | None = None) -> list[dict]:
 
 def write(configs: list[RunConfig], paths: Paths | None = None) -> list[dict]:
     """Sample from every run in a process of its own; one dict a run and prompt: run_id, arm, source, prompt, ..."""
-    if not configs:
-        return []
-    request = {"runs": str((paths or Paths()).runs), "configs": [config.model_dump(mode="json") for config in configs]}
-    ended = subprocess.run(
-        [sys.executable, "-m", "seqmix.samples", "-"],
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},  # so few tokens are quicker, and repeatable, on the CPU
-    )
-    if ended.returncode:
-        raise RuntimeError(f"sampling text failed:\n{ended.stderr[-2000:]}")
-    return json.loads(ended.stdout)
+    return aside.ask("seqmix.samples", configs, (paths or Paths()).runs) if configs else []
 
 
 def _readable(tokens) -> str:
@@ -80,18 +63,12 @@ def _sample(config: RunConfig, runs: Path) -> list[dict]:
     """Let one model go on with held-out beginnings; the same ones, and the same random numbers, for every model."""
     import torch
 
-    from seqmix import checkpoint, models
-
-    torch.set_num_threads(1)
     source = data.open_source(config.data)
     windows = source.evaluation(max(PROMPTS, config.train.eval_sequences)).inputs
     length = min(PROMPT_TOKENS, windows.shape[1] // 2)
     at = [i * (len(windows) // PROMPTS) for i in range(PROMPTS)]
-    model = models.build(config.model, seed=config.seed)
-    model.load_state_dict(checkpoint.load_weights(RunFolder(runs / config.run_id).weights))
-    model.eval()
     beginnings = torch.from_numpy(windows[at, :length])
-    text = model.generate(beginnings, NEW_TOKENS, temperature=TEMPERATURE, seed=0)
+    text = aside.model_of(config, runs).generate(beginnings, NEW_TOKENS, temperature=TEMPERATURE, seed=0)
     return [
         {
             "run_id": config.run_id,
@@ -109,9 +86,8 @@ def _sample(config: RunConfig, runs: Path) -> list[dict]:
 def main(argument: str) -> None:
     """Answer a request on standard input (``-``), or write the samples of a tier into ``results/``."""
     if argument == "-":
-        request = json.loads(sys.stdin.read())
-        found = [row for plain in request["configs"] for row in _sample(RunConfig(**plain), Path(request["runs"]))]
-        print(json.dumps(found))
+        configs, runs = aside.request()
+        print(json.dumps([row for config in configs for row in _sample(config, runs)]))
         return
     paths = Paths()
     found = write(available(argument, paths=paths), paths)
