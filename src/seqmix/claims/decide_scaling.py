@@ -138,7 +138,8 @@ def guard_learning_rate(
         rows = evidence.runs(study, [loser], source, sweep=True)
     except NotTested:
         return verdict, ""
-    for (size, _), sweep in with_sizes(rows).groupby(["size", "tokens"]):
+    longest = rows[rows["tokens"] == rows["tokens"].max()]  # of trials of two lengths the longer count
+    for size, sweep in with_sizes(longest).groupby("size"):
         means = sweep.groupby("lr")["loss"].mean()
         if len(means) >= 3 and means.idxmin() in (means.index.min(), means.index.max()):
             edge = "smallest" if means.idxmin() == means.index.min() else "largest"

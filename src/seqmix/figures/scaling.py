@@ -8,6 +8,7 @@ import pandas as pd
 
 from seqmix.figures import laws
 from seqmix.figures.common import Drawn, Tables, human, over_seeds, seconds
+from seqmix.figures.context import rung
 from seqmix.figures.draw import (
     FEWEST_SEEDS,
     label,
@@ -210,29 +211,41 @@ def held_out_size(tables: Tables) -> Drawn:
     return Drawn(name, figure, data, alt)
 
 
+def trials(tables: Tables) -> pd.DataFrame:
+    """Return the learning-rate trials that count: an architecture's longest on a corpus; ``panel``: corpus and size."""
+    sweep = tables.sweep
+    if not len(sweep):
+        return sweep.assign(panel=[])
+    sweep = sweep[sweep["tokens"] == sweep.groupby(["source", "arm"])["tokens"].transform("max")]
+    sizes = rung(sweep["params_non_embedding"]).map(human)
+    return sweep.assign(panel=sweep["source"] + ", " + sizes + " parameters, " + sweep["tokens"].map(human) + " tokens")
+
+
 def edges(tables: Tables) -> set[tuple[str, str]]:
-    """Return (source, arm) whose best learning rate stands at the edge of its grid: tuned too little."""
+    """Return (source, arm) whose best learning rate stands at the edge of a grid: tuned too little."""
     found = set()
-    for cell, runs in tables.sweep.groupby(["source", "arm"]) if len(tables.sweep) else ():
+    for (source, arm, _), runs in trials(tables).groupby(["source", "arm", "panel"]):
         means = runs.groupby("lr")["loss"].mean()
         if len(means) > 1 and means.idxmin() in (means.index.min(), means.index.max()):
-            found.add(cell)
+            found.add((source, arm))
     return found
 
 
 def learning_rates(tables: Tables) -> Drawn:
     """Final loss against learning rate for every architecture that was swept; a best value at the edge is flagged."""
-    name, sweep = f"fig-{tables.study}-rates", tables.sweep
+    name, sweep = f"fig-{tables.study}-rates", trials(tables).sort_values(["source", "params_non_embedding"])
     if not len(sweep):
         return nothing(name, "no learning rate is swept: those of the study file are used")
-    data = over_seeds(sweep, ["source", "arm", "lr"], "loss")
+    data = over_seeds(sweep, ["source", "panel", "arm", "lr"], "loss")
+    data["panel"] = pd.Categorical(data["panel"], sweep["panel"].unique())
+    data = data.sort_values(["panel", "arm", "lr"]).astype({"panel": str})
     text = "peak learning rate at the reference width"
-    figure, axes, _ = lines_by_source(data, "lr", text, LOSS, ticks=data["lr"].unique())
+    figure, axes, _ = lines_by_source(data, "lr", text, LOSS, ticks=data["lr"].unique(), panel="panel")
     words = []
-    for (source, arm), points in data.groupby(["source", "arm"]):
+    for (panel, arm), points in data.groupby(["panel", "arm"], sort=False):
         best = points.loc[points["mean"].idxmin()]
-        edge = (source, arm) in edges(tables)
-        axes[source].plot(best["lr"], best["mean"], "o", ms=11, mfc="none", mec="red" if edge else "0.2")
-        words.append(f"{label(arm)} on {source}: {best['lr']:.2g}" + (", the edge of its grid" if edge else ""))
+        edge = best["lr"] in (points["lr"].min(), points["lr"].max())
+        axes[panel].plot(best["lr"], best["mean"], "o", ms=11, mfc="none", mec="red" if edge else "0.2")
+        words.append(f"{label(arm)} on {panel}: {best['lr']:.2g}" + (", the edge of its grid" if edge else ""))
     alt = "Held-out loss against learning rate, best value circled. Best: " + "; ".join(words) + "."
     return Drawn(name, figure, data, alt)
