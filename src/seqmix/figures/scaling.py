@@ -231,6 +231,23 @@ def edges(tables: Tables) -> set[tuple[str, str]]:
     return found
 
 
+def regrets(tables: Tables) -> pd.DataFrame:
+    """Return what the rate of the compared runs costs against the best trial, a row a corpus, architecture and size.
+
+    ``regret``: loss of the trials at the used rate (interpolated in its logarithm) minus the lowest, nats; trials are
+    shorter than the compared runs and mostly single, so this says where tuning is coarse and corrects nothing.
+    """
+    swept, runs, rows = trials(tables), tables.main, []
+    for (source, arm, panel), cell in swept.groupby(["source", "arm", "panel"]):
+        used = runs[(runs["source"] == source) & (runs["arm"] == arm)]["lr"] if len(runs) else ()
+        means = cell.groupby("lr")["loss"].mean()
+        if len(used) and means.index.min() <= used.iloc[0] <= means.index.max():
+            at = float(np.interp(np.log(used.iloc[0]), np.log(means.index.to_numpy()), means.to_numpy()))
+            row = {"source": source, "arm": arm, "panel": panel, "size": int(cell["params_non_embedding"].median())}
+            rows.append(row | {"best": means.idxmin(), "used": used.iloc[0], "regret": at - means.min()})
+    return pd.DataFrame(rows, columns=["source", "arm", "panel", "size", "best", "used", "regret"])
+
+
 def learning_rates(tables: Tables) -> Drawn:
     """Final loss against learning rate for every architecture that was swept; a best value at the edge is flagged."""
     name, sweep = f"fig-{tables.study}-rates", trials(tables).sort_values(["source", "params_non_embedding"])

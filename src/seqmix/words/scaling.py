@@ -7,7 +7,7 @@ from seqmix.analysis.halving import halving
 from seqmix.figures import laws, lengths
 from seqmix.figures.common import Tables, human, listing, over_seeds, seconds, several
 from seqmix.figures.draw import label, labels
-from seqmix.figures.scaling import COST, crossings, edges, gaps, ladder, largest
+from seqmix.figures.scaling import COST, crossings, edges, gaps, ladder, largest, regrets
 from seqmix.figures.style import order
 from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope, slope_over_seeds
 
@@ -146,8 +146,17 @@ def rates(tables: Tables) -> list[str]:
     tight = sorted(edges(tables))
     if tight:
         named = listing(f"{label(arm)} on {source}" for source, arm in tight)
-        return [f"The best learning rate stands at the edge of its grid for {named}: tuned too little."]
-    return [f"The best learning rate is inside its grid for {labels(sweep['arm'])}."]
+        lines = [f"The best learning rate stands at the edge of its grid for {named}: tuned too little."]
+    else:
+        lines = [f"The best learning rate is inside its grid for {labels(sweep['arm'])}."]
+    for (source, arm), cell in regrets(tables).sort_values("size").groupby(["source", "arm"]):
+        if cell["size"].nunique() > 1:
+            parts = [f"{row.best:.2g} at {human(row.size)} parameters ({row.regret:.3f})" for row in cell.itertuples()]
+            lines.append(
+                f"{label(arm)} on {source} was trained at the rate {cell['used'].iloc[0]:.2g} at every size; best of "
+                f"its trials, with what the used rate costs there in nats: {listing(parts)}."
+            )
+    return lines
 
 
 def limits(tables: Tables) -> list[str]:
