@@ -114,12 +114,12 @@ def test_every_gradient_method_finds_the_source_in_a_model_that_uses_it():
     queries = inside.draw_queries(source.evaluation(256), 64, CPU)
     random_like = inside.class_sampler(sorted(source.almanac.offsets.values()), source.vocab_size)
     found = {
-        "gradient": inside._hits(inside.gradient_x_input(model, queries), queries),
-        "occlusion": inside._hits(inside.occlusion(model, queries, random_like), queries),
+        "gradient": inside.hits(inside.gradient_x_input(model, queries), queries),
+        "occlusion": inside.hits(inside.occlusion(model, queries, random_like), queries),
     }
     for name, hits in found.items():
         assert hits.float().mean() > 0.8, name
-    assert inside._hits(torch.rand(64, 32), queries).float().mean() < 0.3
+    assert inside.hits(torch.rand(64, 32), queries).float().mean() < 0.3
 
 
 def test_integrated_gradients_are_complete():
