@@ -19,6 +19,7 @@ TORCH = {
     "evaluate",
     "export",
     "inside",
+    "traces",
     "measure",
     "demos",
     "step",
@@ -38,7 +39,7 @@ LAYERS = [
     {"study", "checkpoint"},
     {"models"},
     {"step"},
-    {"accelerate", "evaluate", "inside", "demos", "distributed", "export"},
+    {"accelerate", "evaluate", "inside", "traces", "demos", "distributed", "export"},
     {"train"},
     {"measure"},
 ]

@@ -30,6 +30,7 @@ __all__ = [
     "Queries",
     "attention_maps",
     "attention_rollout",
+    "best_head",
     "class_sampler",
     "draw_queries",
     "gradient_x_input",
@@ -180,7 +181,7 @@ def right_heads(heads: Tensor, queries: Queries) -> Tensor:
     return torch.stack([hits(heads[:, h], queries) for h in range(heads.shape[1])], 1).float()
 
 
-def _best_head(maps: list[Tensor], queries: Queries) -> Tensor:
+def best_head(maps: list[Tensor], queries: Queries) -> Tensor:
     """Return the row [n, T] of the head that is right most often on the *other* half of the queries."""
     heads = head_rows(maps, queries)
     rows = torch.arange(len(queries), device=heads.device)
@@ -239,7 +240,7 @@ def inside(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
         rows = torch.arange(len(queries), device=place)
         mean = torch.stack([weights.mean(1) for weights in maps]).mean(0)
         scores |= {
-            "attention_best_head": _best_head(maps, queries),
+            "attention_best_head": best_head(maps, queries),
             "attention_mean": mean[rows, queries.position],
             "rollout": attention_rollout(maps)[rows, queries.position],
         }
