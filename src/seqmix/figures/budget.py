@@ -13,17 +13,27 @@ from seqmix.figures.scaling import LOSS
 
 __all__ = ["after_the_best", "by_text", "loss_against_seconds", "loss_by_repetition"]
 
+TEXT = "training text (tokens, at most)"
+
 
 def amounts(tables: Tables) -> pd.DataFrame:
-    """Return the finished runs with ``text``, the distinct training tokens they saw, and their best held-out loss."""
+    """Return the finished runs with ``text``, an upper bound of the distinct tokens they saw, and their best loss.
+
+    ``text`` is what was offered, or the tokens read where these are fewer.
+    """
     runs = tables.main.drop_duplicates("run_id")
     if not len(runs):
         return runs.assign(text=[], best=[], lost=[])
     given = runs["train_tokens"] if "train_tokens" in runs else pd.Series(0.0, runs.index)
     text = given.fillna(0).where(given.fillna(0) > 0, np.inf)
-    best = tables.curves.groupby("run_id")["loss"].min()
-    runs = runs.assign(text=np.minimum(text, runs["tokens"]), best=runs["run_id"].map(best).fillna(runs["loss"]))
+    best = runs["run_id"].map(tables.curves.groupby("run_id")["loss"].min()).fillna(runs["loss"])
+    runs = runs.assign(text=np.minimum(text, runs["tokens"]), best=np.minimum(best, runs["loss"]))
     return runs.assign(lost=runs["loss"] - runs["best"], epochs=runs["tokens"] / runs["text"])
+
+
+def by_seed(rows: pd.DataFrame, value: str, x: str = "text") -> pd.DataFrame:
+    """Return the mean of ``value`` of every source, architecture, ``x`` and seed: a row a seed, for intervals."""
+    return rows.groupby(["source", "arm", x, "seed"])[value].mean().reset_index()
 
 
 def by_text(tables: Tables) -> Drawn:
@@ -31,10 +41,10 @@ def by_text(tables: Tables) -> Drawn:
     name, runs = "fig-budget-text", amounts(tables)
     if not len(runs):
         return nothing(name, "no finished run")
-    data = over_seeds(runs, ["source", "arm", "text"], "best")
-    ticks = data["text"].unique()
-    figure, _, words = lines_by_source(data, "text", "distinct training tokens", f"best {LOSS}", runs, ticks=ticks)
-    return Drawn(name, figure, data, f"Best held-out loss along training against distinct training tokens. {words}")
+    data = over_seeds(by_seed(runs, "best"), ["source", "arm", "text"], "best")
+    ticks, most = data["text"].unique(), runs[runs["text"] == runs.groupby("source")["text"].transform("max")]
+    figure, _, words = lines_by_source(data, "text", TEXT, f"best {LOSS}", most, ticks=ticks)
+    return Drawn(name, figure, data, f"Best held-out loss along training against {TEXT}. {words}")
 
 
 def after_the_best(tables: Tables) -> Drawn:
@@ -42,12 +52,12 @@ def after_the_best(tables: Tables) -> Drawn:
     name, runs = "fig-budget-overfit", amounts(tables)
     if not len(runs):
         return nothing(name, "no finished run")
-    data = over_seeds(runs, ["source", "arm", "text"], "lost")
-    text, ticks = "distinct training tokens", data["text"].unique()
-    figure, axes, words = lines_by_source(data, "text", text, "final minus best loss (nats)", ticks=ticks, digits=3)
+    data = over_seeds(by_seed(runs, "lost"), ["source", "arm", "text"], "lost")
+    ticks = data["text"].unique()
+    figure, axes, words = lines_by_source(data, "text", TEXT, "final minus best loss (nats)", ticks=ticks, digits=3)
     for axis in axes.values():
         axis.axhline(0, color="0.3", lw=1)
-    return Drawn(name, figure, data, f"Final minus best held-out loss against distinct training tokens. {words}")
+    return Drawn(name, figure, data, f"Final minus best held-out loss against {TEXT}. {words}")
 
 
 def loss_by_repetition(tables: Tables) -> Drawn:
@@ -59,8 +69,9 @@ def loss_by_repetition(tables: Tables) -> Drawn:
     parts = []
     for source, cell in curves.groupby("source"):
         for amount in sorted({cell["text"].min(), cell["text"].max()}):
-            some = over_seeds(cell[cell["text"] == amount], ["source", "arm", "tokens"], "loss")
-            parts.append(some.assign(panel=f"{source}: {human(amount)} distinct tokens"))
+            some = by_seed(cell[cell["text"] == amount], "loss", "tokens")
+            some = over_seeds(some, ["source", "arm", "tokens"], "loss")
+            parts.append(some.assign(panel=f"{source}: {human(amount)} tokens of text"))
     data = pd.concat(parts)
     figure, axes, words = lines_by_source(data, "tokens", "training tokens seen", LOSS, panel="panel")
     low, high = min(axis.get_ylim()[0] for axis in axes.values()), max(axis.get_ylim()[1] for axis in axes.values())
@@ -78,8 +89,9 @@ def loss_against_seconds(tables: Tables, cost: str = "seconds") -> Drawn:
     if not len(curves):
         return nothing(name, "no loss curve was recorded")
     keys = ["source", "arm", "step"]
-    data = over_seeds(curves, keys, "loss").merge(curves.groupby(keys)[cost].mean().reset_index(), on=keys)
-    text = {"seconds": "seconds of training, beside other work", "flops": "training FLOPs"}[cost]
+    each = curves.groupby([*keys, "seed"])["loss"].mean().reset_index()
+    data = over_seeds(each, keys, "loss").merge(curves.groupby(keys)[cost].mean().reset_index(), on=keys)
+    text = {"seconds": "seconds of training", "flops": "training FLOPs"}[cost]
     figure, _, _ = lines_by_source(data, cost, text, LOSS, runs)
     groups = data.groupby(["source", "arm"])
     words = "; ".join(f"on {source}, {trend(cell, cost, arm)}" for (source, arm), cell in groups)

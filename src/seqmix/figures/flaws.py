@@ -173,7 +173,7 @@ def chance(arms: int = 13, noise: float = 0.1) -> Drawn:
     data = pd.DataFrame({"spread": spread, "best_over_second": second, "best_over_last": last})
     alt = (
         f"Expected lead of the best of {arms} equal architectures against the spread between seeds: at {noise:g} nats "
-        f"the second is {(expected[1] - expected[0]) * noise:.3f} behind and the last "
-        f"{(expected[-1] - expected[0]) * noise:.3f}; the printed lead is {lead:.3f}."
+        f"the second is {(expected[1] - expected[0]) * noise:.3g} behind and the last "
+        f"{(expected[-1] - expected[0]) * noise:.3g}; the printed lead is {lead:.3f}."
     )
     return Drawn("fig-flaws-chance", figure, data, alt)

@@ -127,7 +127,7 @@ def controls(tables: Tables) -> Drawn:
     """The pure stacks with and without short convolution beside the best hybrid."""
     name, runs = "fig-hybrids-convolution", stacks(tables)
     if not len(runs) or not set(CONTROLS) & set(runs["arm"]):
-        return nothing(name, "no stack was trained with and without the short convolution")
+        return nothing(name, "no pure stack had the short convolution added or taken away")
     means = over_seeds(runs, ["source", "arm", "attention"], "value")
     mixed = means[(means["attention"] > 0) & (means["attention"] < runs["n_layers"].max())]
     best = mixed.loc[mixed.groupby("source")["mean"].idxmin(), ["source", "arm"]]
@@ -137,12 +137,20 @@ def controls(tables: Tables) -> Drawn:
     data = data.assign(name=data["arm"].map(label) + ", " + data["source"])
     figure = rows_by_arm(data, what(runs))
     said = "; ".join(f"{row.name}: {row.mean:.3f}" for row in data.itertuples(index=False))
-    return Drawn(name, figure, data, f"Pure stacks with and without short convolution, and the best hybrid. {said}.")
+    mixed = ", and of the hybrid of lowest mean" if len(best) else ""
+    return Drawn(name, figure, data, f"Loss of the pure stacks with or without short convolution{mixed}. {said}.")
 
 
 def separable(runs: pd.DataFrame, value: str = "value") -> dict:
-    """Return ``analysis.compare.best_set`` of one corpus: which stacks no other one is shown to be below."""
-    return compare.best_set({arm: cell.set_index("seed")[value].to_dict() for arm, cell in runs.groupby("arm")})
+    """Return ``analysis.compare.best_set`` of one corpus: which stacks no other one is shown to be below.
+
+    A stack with fewer than three seeds is neither shown to be below another one nor shown to be above.
+    """
+    each = {arm: cell.set_index("seed")[value].to_dict() for arm, cell in runs.groupby("arm")}
+    found = compare.best_set(each)
+    tested = {arm: values for arm, values in each.items() if len(values) >= FEWEST_SEEDS}
+    leaves = dict.fromkeys(each, 1.0) | (compare.best_set(tested)["p_leaves"] if len(tested) > 1 else {})
+    return found | {"set": [arm for arm in found["means"] if leaves[arm] > 0.05], "p_leaves": leaves}
 
 
 def best_set(tables: Tables) -> Drawn:
@@ -186,7 +194,7 @@ def recall_by_count(tables: Tables) -> Drawn:
 
 def speed_by_count(tables: Tables) -> Drawn:
     """Training tokens a second by number of attention layers, as it happened (other runs ran beside)."""
-    return by_count(tables, "tokens_per_second", "fig-hybrids-speed", "training tokens a second, beside other work")
+    return by_count(tables, "tokens_per_second", "fig-hybrids-speed", "training tokens a second as they happened")
 
 
 def by_length(tables: Tables) -> Drawn:
@@ -196,7 +204,7 @@ def by_length(tables: Tables) -> Drawn:
         lengths = runs.groupby(["source", "arm"])["tokens"].transform("nunique")
         runs = runs[lengths > 1]
     if not len(runs):
-        return nothing(name, "every stack was trained for one length only")
+        return nothing(name, "no stack was trained for several lengths")
     data = over_seeds(runs, ["source", "arm", "tokens"], "value")
     figure, _, _ = lines_by_source(data, "tokens", "training tokens of the run", what(runs), digits=3)
     groups = data.groupby(["source", "arm"])

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from seqmix.figures.common import Drawn, Tables, human, listing, over_seeds
+from seqmix.figures.common import Drawn, Tables, human, listing, over_seeds, several
 from seqmix.figures.draw import end_labels, label, labels, lines_by_source, log_axis, nothing, panels, trend
 from seqmix.figures.style import GREY, look, order
 
@@ -71,7 +71,7 @@ def rate(solved: int, n: int, z: float = 1.96) -> tuple[float, float]:
     share, wide = solved / n, z * z / n
     middle = (share + wide / 2) / (1 + wide)
     half = z / (1 + wide) * np.sqrt(share * (1 - share) / n + wide / n / 4)
-    return middle - half, middle + half
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def success(tables: Tables) -> Drawn:
@@ -81,7 +81,7 @@ def success(tables: Tables) -> Drawn:
         return nothing(name, "the first-token task was not trained")
     data = rows.groupby(["arm", "distance"])["solved"].agg(["mean", "sum", "count"]).reset_index()
     ends = [rate(s, n) for s, n in zip(data["sum"], data["count"], strict=True)]
-    data = data.assign(lo=[e[0] for e in ends], hi=[e[1] for e in ends]).rename(columns={"count": "n"})
+    data = data.assign(lo=[e[0] for e in ends], hi=[e[1] for e in ends]).rename(columns={"count": "seeds"})
     figure, (axis,) = panels(1)
     last = []
     for i, arm in enumerate(order(data["arm"])):
@@ -95,9 +95,10 @@ def success(tables: Tables) -> Drawn:
     axis.set_ylabel(f"share of seeds with {SOLVED:.0%} right")
     end_labels(axis, last)
     said = "; ".join(trend(data[data["arm"] == arm], "distance", arm) for arm in order(data["arm"]))
-    return Drawn(
-        name, figure, data.drop(columns="sum"), f"Share of seeds that solve first-token recall, by delay. {said}."
-    )
+    few, most = data["seeds"].min(), data["seeds"].max()
+    count = several(most, "seed") if few == most else f"{few} to {most} seeds"
+    alt = f"Share of seeds that solve first-token recall, by delay; {count} a point. {said}."
+    return Drawn(name, figure, data.drop(columns="sum"), alt)
 
 
 def steps_to_solve(tables: Tables) -> Drawn:
@@ -133,7 +134,7 @@ def repairs(tables: Tables) -> Drawn:
     rows = rows[(rows["source"] == "first_token") & rows["arm"].str.startswith("lstm")] if len(rows) else rows
     if not len(rows):
         return nothing(name, "no LSTM was trained on the first-token task")
-    rows = rows[rows["distance"] == rows["distance"].max()]
+    rows = rows[rows["distance"] == rows["distance"].max()].drop_duplicates("run_id")
     rows = rows.assign(
         what=rows["arm"].map(label) + rows["lr"].map(", rate {:.2g}, ".format) + rows["steps"].map("{} steps".format)
     )
@@ -151,8 +152,9 @@ def repairs(tables: Tables) -> Drawn:
     axis.set_xlabel(f"accuracy at a delay of {int(rows['distance'].max())} tokens (dashed: guessing)")
     data = over_seeds(rows, ["source", "what"], "accuracy")
     said = "; ".join(f"{r.what}: {r.mean:.2f} on average" for r in data.itertuples())
+    delay = int(rows["distance"].max())
     return Drawn(
-        name, figure, data, f"Accuracy of LSTMs at the longest delay, by initialisation and learning rate. {said}."
+        name, figure, data, f"Accuracy of LSTMs at a delay of {delay} tokens, a row a way of training. {said}."
     )
 
 

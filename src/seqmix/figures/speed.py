@@ -106,6 +106,17 @@ def paired_ratios(tables: Tables, mode: str, reference: str = REFERENCE) -> pd.D
     return ratio.stack().rename("ratio").reset_index()[["arm", "length", "repeat", "ratio"]]
 
 
+def control(tables: Tables, mode: str) -> pd.DataFrame:
+    """Return seconds of the model that was timed twice over its own in the same round (columns as paired_ratios)."""
+    rows = timed(tables, mode, control=True)
+    twice = sorted(rows.loc[rows["arm"].str.endswith(AGAIN), "arm"].unique()) if len(rows) else []
+    found = []
+    for arm in twice:
+        each = paired_ratios(tables, mode, arm.removesuffix(AGAIN))
+        found.append(each[each["arm"] == arm])
+    return pd.concat(found) if found else pd.DataFrame(columns=["arm", "length", "repeat", "ratio"])
+
+
 def by_round(tables: Tables, mode: str, arm: str) -> pd.DataFrame:
     """Return seconds of one arm, [lengths, rounds], of the rounds that are complete."""
     rows = timed(tables, mode)
@@ -131,7 +142,7 @@ def ratios(tables: Tables) -> Drawn:
         if len(each):
             parts.append(medians(each, "ratio", ["arm", "length"]).assign(panel=text, mode=mode))
     if not parts:
-        return nothing(name, f"{label(REFERENCE)} was not timed beside another architecture")
+        return nothing(name, f"{label(REFERENCE)} was not timed here, so nothing is divided by its time")
     data = pd.concat(parts, ignore_index=True)
     figure, axes, words = lines_by_source(
         data, "length", "length (tokens)", f"time / {label(REFERENCE)}'s time", panel="panel"
@@ -142,9 +153,11 @@ def ratios(tables: Tables) -> Drawn:
         log_axis(axis, "y")
         axis.axhline(1, color="0.3", lw=1)
         relabel(axis, here, "length")
+    again = REFERENCE + AGAIN
+    twice = f"{label(again)} is the same model timed twice. " if again in set(data["arm"]) else ""
     alt = (
         f"Time of each architecture divided by that of {label(REFERENCE)} against length; above one is slower. "
-        f"{label(REFERENCE + AGAIN)} is the same model timed twice. {words}"
+        f"{twice}{words}"
     )
     return Drawn(name, figure, data, alt)
 

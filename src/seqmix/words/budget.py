@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from seqmix.figures.budget import amounts, gap_by_text
-from seqmix.figures.common import Tables, human, listing, over_seeds, span
+from seqmix.figures.budget import amounts, by_seed, gap_by_text
+from seqmix.figures.common import Tables, human, listing, over_seeds, several, span
 from seqmix.figures.draw import label
 from seqmix.figures.style import order
 from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, scope
@@ -23,7 +23,8 @@ def conclusions(tables: Tables) -> list[str]:
             for row in cell.sort_values("text").itertuples():
                 decided = row.n >= FEWEST_SEEDS and (row.lo > 0 or row.hi < 0)
                 signs += [np.sign(row.mean)] if decided else []
-                end = ("above" if row.mean > 0 else "below") if decided else "not decided"
+                few = f"{several(row.n, 'seed')}: " if row.n < FEWEST_SEEDS else ""
+                end = ("above" if row.mean > 0 else "below") if decided else f"{few}not decided"
                 parts.append(f"{human(row.text)}: {interval(row.mean, row.lo, row.hi)} ({end})")
             turn = ""
             if len(cell) > 1:
@@ -31,9 +32,11 @@ def conclusions(tables: Tables) -> list[str]:
                     " The order turns along the axis." if len(set(signs)) == 2 else " No turn of the order is decided."
                 )
             lines.append(
-                f"{label(arm)} minus {label(REFERENCE)}, best loss on {source} by distinct tokens: "
+                f"{label(arm)} minus {label(REFERENCE)}, best loss on {source} by tokens of training text: "
                 f"{'; '.join(parts)}.{turn}"
             )
+    if len(runs) and not any(" minus " in line for line in lines):
+        lines.append(f"{label(REFERENCE)} and another architecture were not both trained: no difference is formed.")
     return lines
 
 
@@ -41,22 +44,22 @@ def overfitting(tables: Tables) -> list[str]:
     """Say how often the text was repeated and what training past the best point cost."""
     lines, runs = [], amounts(tables)
     for (source, text), cell in runs.groupby(["source", "text"]) if len(runs) else ():
-        means = cell.groupby("arm")["lost"].mean()
-        parts = [f"{label(arm)} {means[arm]:.3f}" for arm in order(means.index)]
+        rows = over_seeds(by_seed(cell, "lost"), ["arm"], "lost").set_index("arm")
+        parts = [f"{label(arm)} {interval(*rows.loc[arm, ['mean', 'lo', 'hi']])} nats" for arm in order(rows.index)]
         lines.append(
-            f"{human(text)} distinct tokens of {source}, seen {cell['epochs'].mean():.1f} times: final above best "
-            f"loss by {listing(parts)} nats."
+            f"At most {human(text)} distinct tokens of {source}, each seen {cell['epochs'].mean():.1f} times or more "
+            f"on average: final minus best loss is {listing(parts)}."
         )
-    return lines
+    return lines or ["There is no finished run, so nothing is said about repetition."]
 
 
 def limits(tables: Tables) -> list[str]:
     """Say at which size, text and machine this was measured."""
     runs = amounts(tables)
     if not len(runs):
-        return []
+        return ["There is no finished run to speak of."]
     return [
-        f"{span(runs['params_non_embedding'])} parameters, {span(runs['text'])} distinct tokens, "
-        f"{span(runs['tokens'])} tokens seen; no dropout and no other regularisation than weight decay.",
-        f"Seconds are those of {listing(sorted(runs['hardware'].dropna().unique()))}, with other runs beside them.",
+        f"{span(runs['params_non_embedding'])} parameters, at most {span(runs['text'])} distinct tokens, "
+        f"{span(runs['tokens'])} tokens read; no dropout and no other regularisation than weight decay.",
+        f"Seconds are those of {listing(sorted(runs['hardware'].dropna().unique()))}; other runs may have run beside.",
     ]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from seqmix.figures.common import Tables, human, listing, span
+from seqmix.figures.common import Tables, human, listing, several, span
 from seqmix.figures.draw import label
 from seqmix.figures.style import order
 
@@ -19,7 +19,7 @@ CORPORA = {
     "optimal loss is known exactly at every token, so that a fit, a plateau and a floor can be checked.",
     "almanac-context": "The almanac with more values and a flatter choice of keys: what a document states is worth "
     "remembering through the whole window.",
-    "almanac-12": "A small almanac for stacks of twelve layers.",
+    "almanac-12": "A small almanac, for stacks of twelve layers and for looking inside.",
     "almanac-gpu": "A large almanac for the GPU tier.",
     "markov": "A mixture of Markov chains, one chain a document: after a few dozen tokens nothing is left to gain, and "
     "every model must be flat. The negative control of the context chapter.",
@@ -61,7 +61,7 @@ def corpus_text(tables: Tables) -> list[str]:
     """Say where each corpus of these runs comes from."""
     names = sorted(tables.runs["source"].unique()) if len(tables.runs) else []
     other = "a named public set, loaded through the library datasets."
-    return [f"**{name}**: {CORPORA.get(name, other)}" for name in names]
+    return [f"**{name}**: {CORPORA.get(name, other)}" for name in names] or ["No corpus was read at this tier."]
 
 
 def check(tables: Tables) -> list[str]:
@@ -71,11 +71,13 @@ def check(tables: Tables) -> list[str]:
         return ["No corpus of these runs knows its optimal loss."]
     below = runs[runs["excess"] < -3 * runs["loss_se"]]
     low = runs.loc[runs["excess"].idxmin()]
-    verdict = "none does" if not len(below) else f"{len(below)} do, which must not happen: {listing(below['run_id'])}"
+    found = f"found, and must not happen: {several(len(below), 'run')}, {listing(below['run_id'])}"
+    verdict = found if len(below) else "none does"
+    side = "above" if low["excess"] >= 0 else "below"
     return [
-        f"{len(runs)} runs on sources whose optimal loss is known; a model below it by more than three standard errors "
-        f"would show a broken source: {verdict}. The closest is {label(low['arm'])} on {low['source']}, "
-        f"{low['excess']:.4f} nats above it."
+        f"{several(len(runs), 'run')} on sources whose optimal loss is known; one that ends below it by more than "
+        f"three standard errors shows a broken source: {verdict}. The lowest of all is {label(low['arm'])} on "
+        f"{low['source']}, {abs(low['excess']):.4f} nats {side} it."
     ]
 
 
@@ -106,12 +108,14 @@ def model_text(tables: Tables) -> list[str]:
     """Say what the families of these runs are, and what they are for."""
     from seqmix.figures.style import look
 
-    families = dict.fromkeys(look(arm).family for arm in order(tables.runs["arm"].unique())) if len(tables.runs) else {}
+    if not len(tables.runs):
+        return ["No model of this tier is on this machine or in the committed tables."]
+    families = dict.fromkeys(look(arm).family for arm in order(tables.runs["arm"].unique()))
     lines = [FAMILIES[family] for family in families if family in FAMILIES]
     return [
         *lines,
-        "All were trained for this comparison only: too small and too short for any other use, on code, old books or "
-        "synthetic text, and never checked for what they might say.",
+        "All were trained for this comparison only: too small and too short for any other use, each on one of "
+        f"{listing(sorted(tables.runs['source'].unique()))}, and never checked for what they might say.",
     ]
 
 
@@ -120,7 +124,9 @@ def failures(tables: Tables) -> list[str]:
     runs = tables.runs.drop_duplicates("run_id")
     lost = runs[runs["status"] != "finished"] if len(runs) else runs
     lines = [f"{row.run_id}: {row.status} ({row.reason or 'no reason recorded'})." for row in lost.itertuples()]
-    return lines or [f"All {len(runs)} runs finished."]
+    if not len(runs):
+        return ["There is no run, so none failed."]
+    return lines or [f"Runs that finished: {len(runs)} of {len(runs)}."]
 
 
 def machines(tables: Tables) -> pd.DataFrame:
@@ -140,4 +146,5 @@ def totals(tables: Tables) -> list[str]:
     if not len(runs):
         return ["There is no run of this tier on this machine or in the committed tables."]
     spent = f"{human(runs['tokens'].sum())} tokens, {human(runs['train_flops'].sum())} training FLOPs"
-    return [f"{len(runs)} runs, {spent}, {runs['seconds'].sum() / 3600:.2f} hours of training summed over runs."]
+    hours = f"{runs['seconds'].sum() / 3600:.2f} hours of training"
+    return [f"{several(len(runs), 'run')}, {spent}, {hours} summed over runs."]

@@ -16,16 +16,24 @@ def scope(tables: Tables) -> list[str]:
     """Return what this execution cannot decide, whatever its numbers are."""
     lines = []
     if tables.tier == "quick":
+        what = "timings" if len(tables.speed) and not len(tables.runs) else "runs"
         lines.append(
-            "**This is the quick tier.** The runs are real and far too short: what follows describes them and says "
+            f"**This is the quick tier.** The {what} are real and far too short: what follows describes them and says "
             "nothing about the architectures."
+        )
+    single = tables.runs.drop_duplicates("run_id") if len(tables.runs) else tables.runs
+    if failed := int((single["status"] != "finished").sum()) if len(single) else 0:
+        lines.append(
+            f"{failed} of {several(len(single), 'run')} did not finish (diverged or failed): in the tables, in no mean."
         )
     runs = tables.main
     if not len(runs):
-        return [*lines, "There is no finished training run."] if not len(tables.speed) else lines
-    if failed := int((tables.runs["status"] != "finished").sum()):
-        lines.append(f"{failed} runs did not finish (diverged or failed); they are in the tables and in no mean.")
-    seeds = runs.groupby(["source", "arm"])["seed"].nunique()
+        if len(tables.finished):
+            lines.append("No finished run is compared here: there are only learning-rate trials or runs for samples.")
+        elif not len(tables.speed):
+            lines.append("There is no finished training run.")
+        return lines
+    seeds = runs.groupby(["source", "arm", "group"])["seed"].nunique()
     if seeds.min() < FEWEST_SEEDS:
         few = seeds[seeds < FEWEST_SEEDS]
         lines.append(
@@ -41,12 +49,11 @@ def beats_unigram(tables: Tables) -> list[str]:
     if not len(runs):
         return []
     worse = runs[runs["loss"] >= runs["unigram"]]
+    text = f"Finished runs that predict held-out tokens better than token frequencies do: {len(runs) - len(worse)} of "
     if not len(worse):
-        return [f"All {len(runs)} finished runs predict held-out text better than token frequencies do."]
-    return [
-        f"{len(worse)} of {len(runs)} finished runs are no better than token frequencies "
-        f"({labels(worse['arm'])}): they learned nothing that counts."
-    ]
+        return [f"{text}{len(runs)}."]
+    which = ", ".join(f"{label(arm)} ({several((worse['arm'] == arm).sum(), 'run')})" for arm in order(worse["arm"]))
+    return [f"{text}{len(runs)}; nothing that counts was learned by {which}."]
 
 
 def interval(mean: float, lo: float, hi: float, digits: int = 3, unit: str = "") -> str:
@@ -75,24 +82,27 @@ def compare(runs: pd.DataFrame, first: str, second: str, value: str = "loss") ->
 def lowest(runs: pd.DataFrame, where: str, value: str = "loss", what: str = "held-out loss") -> list[str]:
     """Say which arm has the lowest mean, which arms are decided to be above it, and which are not."""
     means = over_seeds(runs, ["arm"], value).sort_values("mean")
-    if len(means) < 2:
+    if not len(means):
         return []
     best = means.iloc[0]
+    if len(means) == 1:
+        said = interval(best["mean"], best["lo"], best["hi"])
+        return [f"{where}: {label(best['arm'])} stands alone, mean {what} {said} nats; nothing is compared."]
     against = {arm: compare(runs, arm, best["arm"], value) for arm in order(means["arm"][1:])}
     above = [f"{label(arm)} (by {interval(c['mean'], c['lo'], c['hi'])})" for arm, c in against.items() if c["decided"]]
-    level = [arm for arm, c in against.items() if not c["decided"]]
-    n = min((c["n"] for c in against.values()), default=0)
+    open_: dict[str, list[str]] = {}
+    for arm, c in against.items():
+        if not c["decided"]:
+            few = f"only {several(c['n'], 'paired seed')}" if c["n"] else "no seed in common"
+            why = few if c["n"] < FEWEST_SEEDS else "the interval of the difference includes zero"
+            open_.setdefault(why, []).append(arm)
     text = (
         f"{where}: the lowest mean {what} is that of {label(best['arm'])}, "
         f"{interval(best['mean'], best['lo'], best['hi'])} nats."
     )
     if above:
         text += f" Above it, with an interval that excludes zero: {listing(above)}."
-    if level:
-        why = (
-            f"only {several(n, 'paired seed')}" if n < FEWEST_SEEDS else "the interval of the difference includes zero"
-        )
-        text += f" Not decided ({why}): {labels(level)}."
+    text += "".join(f" Not decided ({why}): {labels(arms)}." for why, arms in open_.items())
     return [text]
 
 

@@ -74,8 +74,8 @@ def chance_of_a_lead(arms: int, noise: float) -> list[str]:
     first, span = (expected[1] - expected[0]) * noise, (expected[-1] - expected[0]) * noise
     words = "more" if first > lead else "less"
     return [
-        f"{arms} equal architectures, one run each, spread {noise:g} nats: the best leads the second by "
-        f"{first:.3f} nats "
-        f"and the last by {span:.3f} on average.",
-        f"That is {words} than the printed lead of {lead:.3f} nats. Which spread is true, nobody measured.",
+        f"{arms} equal architectures, one run each, spread {noise:g} nats: on average the best leads the second by "
+        f"{first:.3g} nats and the last by {span:.3g}.",
+        f"The lead over the second is {words} than the printed one of {lead:.3f} nats. The document does not say "
+        "which spread is true.",
     ]

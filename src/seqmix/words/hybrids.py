@@ -21,21 +21,26 @@ def conclusions(tables: Tables) -> list[str]:
     lines, runs = [*scope(tables), *beats_unigram(tables)], stacks(tables)
     for source, cell in runs.groupby("source") if len(runs) else ():
         if cell["arm"].nunique() < 2:
+            lines.append(f"On {source}: {label(cell['arm'].iloc[0])} is the only stack, so nothing is compared.")
             continue
         tested = separable(cell)
-        inside = tested["set"]
+        inside, means = tested["set"], tested["means"]
         counts = sorted(cell.loc[cell["arm"].isin(inside), "attention"].unique())
+        text = f"On {source}, the lowest mean of {len(means)} stacks is that of {label(tested['best'])}"
         seeds = min(tested["seeds"].values())
-        why = f"{several(seeds, 'seed')} a stack at the least; paired t-tests, Holm's correction"
-        lines.append(
-            f"On {source}: the lowest mean is that of {label(tested['best'])}; {len(inside)} of "
-            f"{len(tested['means'])} stacks are not separable from the best ({why}): they have {listing(counts)} "
-            "attention layers."
-        )
-        order_ = cell.groupby("arm")["value"].mean().sort_values().index.tolist()
-        for arm in ("hybrid_12", "hybrid_0"):
-            if arm in order_:
-                lines.append(f"{label(arm)} on {source} ranks {order_.index(arm) + 1} of {len(order_)} by mean.")
+        why = f"{several(seeds, 'seed')} a stack at the least"
+        if max(tested["seeds"].values()) < FEWEST_SEEDS:
+            lines.append(f"{text} ({why}: no stack is told apart from another).")
+        elif len(inside) == 1:
+            lines.append(f"{text}; every other one is separable from it ({why}; paired t-tests, Holm's correction).")
+        else:
+            lines.append(
+                f"{text}; {len(inside)} stacks, itself included, are not separable from the best ({why}; paired "
+                f"t-tests, Holm's correction). Their counts of attention layers: {listing(counts)}."
+            )
+        ends = [arm for arm in ("hybrid_12", "hybrid_0") if arm in means]
+        ranks = listing(f"{label(arm)} {1 + sum(m < means[arm] for m in means.values())}" for arm in ends)
+        lines += [f"Rank by mean on {source}, of {len(means)}, which is no test: {ranks}."] if ends else []
     return lines
 
 
@@ -44,27 +49,25 @@ def sweet_spot(tables: Tables) -> list[str]:
     runs, lines = stacks(tables), []
     for source, cell in runs.groupby("source") if len(runs) else ():
         ladder = cell[cell["place"] == "as"]
-        few = ladder[ladder["attention"].isin(FEW)]
-        if not len(few):
-            continue
+        few, most = ladder[ladder["attention"].isin(FEW)], int(cell["n_layers"].max())
         middle = few.groupby("seed")["value"].mean().rename("value").reset_index().assign(arm="few")
         counts = listing(sorted(few["attention"].unique()))
-        for end in (0, int(ladder["n_layers"].max())):
+        for end in (0, most):
             pure = ladder[ladder["attention"] == end]
-            if len(pure):
+            if len(few) and len(pure):
                 both = pd.concat([middle, pure[["seed", "value"]].assign(arm="pure")])
                 lines.append(_difference(both, "few", "pure", f"On {source}, {counts} attention layers minus {end}"))
         lines += _shape(source, ladder)
-        most = int(ladder["n_layers"].max())
         high = ladder[(ladder["attention"] >= 5) & (ladder["attention"] < most)]
         slope = _slope(high)
         if slope is not None:
             said = "not decided" if slope["n"] < FEWEST_SEEDS or slope["lo"] <= 0 <= slope["hi"] else "decided"
+            first, last = high["attention"].min(), high["attention"].max()
             lines.append(
-                f"On {source}, from 5 attention layers on the loss changes by "
+                f"On {source}, from {first} to {last} attention layers the loss changes by "
                 f"{interval(slope['mean'], slope['lo'], slope['hi'])} nats a further layer ({said})."
             )
-    return lines
+    return lines or ["No sweet spot is looked for: that takes 2 to 4 attention layers and a pure end on one corpus."]
 
 
 def _shape(source: str, ladder: pd.DataFrame) -> list[str]:
@@ -72,14 +75,17 @@ def _shape(source: str, ladder: pd.DataFrame) -> list[str]:
     wide = ladder.pivot_table(index="attention", columns="seed", values="value").dropna(axis=1)
     if len(wide) < 4 or not wide.shape[1]:
         return []
+    text = f"On {source}, two-lines test over {len(wide)} counts"
+    if wide.shape[1] < FEWEST_SEEDS:
+        return [f"{text}: not made with {several(wide.shape[1], 'seed')} that all counts share."]
     found = two_lines(wide.index.to_numpy(float), wide.to_numpy())
     said = {
         "U": "a U: a significant fall and a significant rise",
-        "falls": "a fall, no U",
-        "rises": "a rise, no U",
-        "not shown": f"no shape is shown ({found.get('reason', 'one of the two lines is not significant')})",
+        "falls": "a fall; no U is shown",
+        "rises": "a rise; no U is shown",
+        "not shown": "no shape is shown (not both lines are significant)",
     }[found["conclusion"]]
-    return [f"On {source}, two-lines test over {len(wide)} counts with the break at {found['break']:.0f}: {said}."]
+    return [f"{text} with the break at {found['break']:.0f}: {said}."]
 
 
 def _slope(rows: pd.DataFrame) -> pd.Series | None:
@@ -116,7 +122,7 @@ def places(tables: Tables) -> list[str]:
             if arm != base
         ]
         lines.append(f"{several(count, 'attention layer')} on {source}, compared with {label(base)}: {' '.join(parts)}")
-    return lines or ["Every count has one placement here: nothing is said about where attention belongs."]
+    return lines or ["No count has two placements here: nothing is said about where attention belongs."]
 
 
 def convolution(tables: Tables) -> list[str]:
@@ -128,15 +134,20 @@ def convolution(tables: Tables) -> list[str]:
                 text = f"On {source}, {label(with_)} minus {label(without)}"
                 lines.append(_difference(cell, with_, without, text))
         if {"hybrid_12_conv", "hybrid_12", "hybrid_0"} <= set(cell["arm"]):
-            means = cell.groupby("arm")["value"].mean()
-            distance = means["hybrid_12"] - means["hybrid_0"]
-            closed = means["hybrid_12"] - means["hybrid_12_conv"]
-            if distance > 0:
-                share = f"the convolution alone closes {closed / distance:.0%} of the distance to DeltaNet (means)"
-            else:
-                share = "attention without convolution is not behind DeltaNet, so there is no distance to close"
-            lines.append(f"On {source}: {share}.")
-    return lines or ["No stack was trained with and without the short convolution."]
+            lines.append(f"On {source}: {_share(cell)}.")
+    return lines or ["No pure stack was trained both with and without the short convolution."]
+
+
+def _share(cell: pd.DataFrame) -> str:
+    """Say which part of attention's distance to DeltaNet the convolution closes: only of a distance that is there."""
+    behind = compare(cell, "hybrid_12", "hybrid_0", "value")
+    if not behind["decided"] or behind["mean"] <= 0:
+        return "attention without convolution is not shown to be behind DeltaNet, so no share of a distance is given"
+    gained = compare(cell, "hybrid_12", "hybrid_12_conv", "value")
+    if not gained["decided"] or gained["mean"] <= 0:
+        return "attention without convolution is behind DeltaNet, and no gain by the convolution is shown"
+    share = gained["mean"] / behind["mean"]
+    return f"by mean, the convolution gains {share:.0%} of the distance of attention without it to DeltaNet"
 
 
 def length(tables: Tables) -> list[str]:
@@ -150,12 +161,14 @@ def length(tables: Tables) -> list[str]:
             continue
         first, last = wide.columns[0], wide.columns[-1]
         tau = stats.kendalltau(wide[first], wide[last]).statistic
+        order_ = f"{tau:.2f} (1 is the same order)" if np.isfinite(tau) else "not defined (ties)"
         leaders = [label(wide[at].idxmin()) for at in (first, last)]
         lines.append(
-            f"On {source}, {len(wide)} stacks at {human(first)} and {human(last)} tokens: Kendall's tau of their order "
-            f"is {tau:.2f} (1 is the same order); lowest first {leaders[0]}, then {leaders[1]}."
+            f"On {source}, {len(wide)} stacks at {human(first)} and {human(last)} tokens: Kendall's tau of the order "
+            f"of their means is {order_}; the lowest mean is that of {leaders[0]} after the shorter training and of "
+            f"{leaders[1]} after the longer."
         )
-    return lines or ["Every stack was trained for one length here: nothing is said about longer training."]
+    return lines or ["Fewer than three stacks were trained for two lengths: nothing is said about longer training."]
 
 
 def limits(tables: Tables) -> list[str]:
@@ -163,14 +176,14 @@ def limits(tables: Tables) -> list[str]:
     runs, lines = stacks(tables, steps="all"), []
     for source, cell in runs.groupby("source") if len(runs) else ():
         lines.append(
-            f"{source}: {cell['arm'].nunique()} stacks of {int(cell['n_layers'].max())} layers, "
+            f"{source}: {several(cell['arm'].nunique(), 'stack')} of {int(cell['n_layers'].max())} layers, "
             f"{span(cell['params_non_embedding'])} parameters, {span(cell['tokens'])} tokens, "
-            f"{several(cell.groupby('arm')['seed'].nunique().min(), 'seed')} at the least."
+            f"{several(cell.groupby('arm')['seed'].nunique().min(), 'seed')} a stack at the least."
         )
     swept = tables.sweep["arm"].unique() if len(tables.sweep) else []
     lines.append(
-        f"The learning rate was tried out for {labels(swept)}; the others use what the study file says."
+        f"The learning rate was tried out for {labels(swept)}; all other runs use the rates of the study file."
         if len(swept)
-        else "No learning rate was tried out in this execution; all are those of the study file."
+        else "No learning rate was tried out in this execution; the rates are those of the study file."
     )
     return lines

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from seqmix.figures.common import Tables, human, listing, several
+from seqmix.figures.common import Tables, human, listing, several, span
 from seqmix.figures.draw import label, labels
 from seqmix.figures.recall import SOLVED, at_best_rate, outcomes, task
 from seqmix.figures.style import order
-from seqmix.words.common import FEWEST_SEEDS, scope
+from seqmix.words.common import FEWEST_SEEDS, compare, interval, scope
 
 __all__ = ["cause", "conclusions", "limits", "lookup", "speed"]
 
@@ -17,17 +17,10 @@ def conclusions(tables: Tables) -> list[str]:
     lines, rows = scope(tables), at_best_rate(task(tables, "first_token"))
     for arm in order(rows["arm"]) if len(rows) else ():
         cell = rows[rows["arm"] == arm].groupby("distance")["solved"].agg(["sum", "count"])
-        all_ = [f"{d}" for d, r in cell.iterrows() if r["sum"] == r["count"]]
-        none = [f"{d}" for d, r in cell.iterrows() if r["sum"] == 0]
-        some = [f"{d} ({int(r['sum'])} of {int(r['count'])})" for d, r in cell.iterrows() if 0 < r["sum"] < r["count"]]
-        parts = [
-            f"{text} {listing(where)}"
-            for where, text in ((all_, "all seeds solve delays of"), (some, "some seeds"), (none, "none solves"))
-            if where
-        ]
-        steps = int(rows.loc[rows["arm"] == arm, "steps"].max())
-        lines.append(f"{label(arm)}, within {steps} steps: {'; '.join(parts)}.")
-    return lines
+        said = listing(f"{int(r['sum'])} of {several(r['count'], 'seed')} at {d}" for d, r in cell.iterrows())
+        steps = several(rows.loc[rows["arm"] == arm, "steps"].max(), "step")
+        lines.append(f"{label(arm)}, trained for at most {steps}; the task is solved, by delay in tokens, by {said}.")
+    return lines if len(rows) else [*lines, "The first-token task was not trained in this execution."]
 
 
 def speed(tables: Tables) -> list[str]:
@@ -37,13 +30,13 @@ def speed(tables: Tables) -> list[str]:
     for arm in order(rows["arm"]) if len(rows) else ():
         cell = rows[(rows["arm"] == arm) & rows["solved_at"].notna()]
         if len(cell):
-            least, most = cell["solved_at"].min(), cell["solved_at"].max()
-            middle = cell["solved_at"].median()
+            all_ = (rows["arm"] == arm).sum()
             lines.append(
-                f"{label(arm)}: the runs that solve the task need {human(least)} to {human(most)} steps "
-                f"(median {human(middle)}); evaluations are log-spaced, so this is an upper bound."
+                f"{label(arm)}: steps until the task is solved, in {len(cell)} of {several(all_, 'run')}: "
+                f"{span(cell['solved_at'])} (median {human(cell['solved_at'].median())}); evaluations are far apart, "
+                "so these are upper bounds."
             )
-    return lines
+    return lines or ["No run of this execution solves the first-token task, so there are no steps to count."]
 
 
 def cause(tables: Tables) -> list[str]:
@@ -52,29 +45,40 @@ def cause(tables: Tables) -> list[str]:
     rows = rows[(rows["source"] == "first_token") & rows["arm"].str.startswith("lstm")] if len(rows) else rows
     if not len(rows):
         return ["No LSTM was trained on the first-token task, so nothing is said about causes."]
-    delay = rows["distance"].max()
+    delay, rows = rows["distance"].max(), rows.drop_duplicates("run_id")
     trials = (
         rows[rows["distance"] == delay].groupby(["arm", "lr", "steps"])["solved"].agg(["sum", "count"]).reset_index()
     )
     won = trials[trials["sum"] > 0]
     said = [
-        f"{label(t.arm)} at rate {t.lr:.2g}, {int(t.sum)} of {t.count} seeds"
+        f"{label(t.arm)} at rate {t.lr:.2g}, {int(t.sum)} of {several(t.count, 'seed')}"
         for t in won.itertuples(index=False, name="T")
     ]
+    ways = several(len(trials), "way")
     if not len(won):
         lines = [
-            f"No LSTM solved a delay of {delay} tokens: {len(trials)} ways of training it, up to "
-            f"{int(trials['steps'].max())} steps. That these failed does not show that it cannot."
+            f"No LSTM solved a delay of {delay} tokens ({ways} of training it, up to "
+            f"{several(trials['steps'].max(), 'step')}). That does not show that it cannot."
         ]
     else:
-        lines = [f"At a delay of {delay} tokens, solved by: {listing(said)}."]
-        complete = won[(won["sum"] == won["count"]) & (won["count"] >= FEWEST_SEEDS)]
-        if len(complete):
-            lines.append(
-                f"{labels(complete['arm'])}: every seed of some way of training solves it. At this length the failure "
-                "of the others is one of initialisation or learning rate, not of the architecture."
-            )
+        lines = [f"At a delay of {delay} tokens, of {ways} of training an LSTM, solved by: {listing(said)}."]
+        lines += _repaired(trials)
     return lines + _gradients(tables, delay)
+
+
+def _repaired(trials: pd.DataFrame) -> list[str]:
+    """Name the LSTMs of one shape that always solve the task when trained one way, and never when trained another."""
+    lines = []
+    trials = trials[trials["count"] >= FEWEST_SEEDS]
+    for _, same in trials.groupby(trials["arm"].str.extract(r"^(lstm_(?:\d+|block))", expand=False).fillna("")):
+        solved, failed = same[same["sum"] == same["count"]], same[same["sum"] == 0]
+        if len(solved) and len(failed):
+            lines.append(
+                f"{labels(solved['arm'])}: every seed of some way of training solves it, and no seed of another way "
+                f"({labels(failed['arm'])}). The failure of the others is one of initialisation, learning rate or "
+                "length of training: the same architecture can."
+            )
+    return lines
 
 
 def _gradients(tables: Tables, delay: int) -> list[str]:
@@ -89,10 +93,10 @@ def _gradients(tables: Tables, delay: int) -> list[str]:
     for arm in order(rows["arm"]):
         cell = ends.loc[ends.index.isin(rows.loc[rows["arm"] == arm, "run_id"])]
         if len(cell):
-            parts.append(f"{label(arm)} {cell['first'].median():.1e} to {cell['last'].median():.1e}")
+            parts.append(f"{label(arm)} {cell['first'].median():.1e} and {cell['last'].median():.1e}")
     return [
-        f"Gradient at the first token over that at the last, delay {delay}, median of the runs, first to last "
-        f"evaluation: {listing(parts)}."
+        f"Gradient at the first token over that at the last, delay {delay}, median over runs at the first evaluation "
+        f"and at the last: {listing(parts)}."
     ]
 
 
@@ -101,24 +105,28 @@ def lookup(tables: Tables) -> list[str]:
     rows = at_best_rate(task(tables, "mqar"))
     lines = []
     for pairs, cell in rows.groupby("distance") if len(rows) else ():
-        width = cell["d_model"].max()
         top = cell[cell["d_model"] >= cell.groupby("arm")["d_model"].transform("max")]
         parts = [f"{label(a)} {_share(top[top['arm'] == a])}" for a in order(top["arm"])]
-        lines.append(f"{pairs} pairs, widths up to {width}: accuracy of {listing(parts)}.")
+        lines.append(f"{several(pairs, 'pair')}, accuracy of the widest model of each: {listing(parts)}.")
     for arm, bare in (("transformer_conv", "transformer"), ("deltanet", "deltanet_noconv")):
         both = rows[rows["arm"].isin([arm, bare])] if len(rows) else rows
         if len(both) and both["arm"].nunique() == 2:
             with_, without = (both[both["arm"] == a]["accuracy"].mean() for a in (arm, bare))
             name = label(arm if arm.endswith("conv") else bare).split(",")[0].split(" +")[0]
-            seeds = both.groupby("arm")["seed"].nunique().min()
-            end = "" if seeds >= FEWEST_SEEDS else f" ({several(seeds, 'seed')}: not decided)"
-            lines.append(f"{name} with the short convolution {with_:.2f}, without {without:.2f} on average{end}.")
-    return lines
+            gain = compare(both, arm, bare, "accuracy")
+            said = interval(gain["mean"], gain["lo"], gain["hi"], 2) if gain["n"] else "no seed in common"
+            sign = "higher" if gain["mean"] > 0 else "lower"
+            end = sign if gain["decided"] else f"{several(gain['n'], 'paired seed')}: not decided"
+            lines.append(
+                f"{name}, accuracy on average over pairs with the short convolution {with_:.2f}, without "
+                f"{without:.2f}; difference {said} ({end})."
+            )
+    return lines or ["Associative recall was not trained in this execution."]
 
 
 def _share(cell: pd.DataFrame) -> str:
-    seeds = f"{int(cell['solved'].sum())} of {several(len(cell), 'seed')}"
-    return f"{cell['accuracy'].mean():.2f} ({seeds} with {SOLVED:.0%} right)"
+    runs = f"{int(cell['solved'].sum())} of {several(len(cell), 'run')}"
+    return f"{cell['accuracy'].mean():.2f} (D = {cell['d_model'].max()}; {runs} with {SOLVED:.0%} right)"
 
 
 def limits(tables: Tables) -> list[str]:
@@ -133,7 +141,16 @@ def limits(tables: Tables) -> list[str]:
         if trials.min() < trials.max():
             tried = f"{trials.min()} to {trials.max()} learning rates an architecture (which favours those with more)"
         lines.append(
-            f"{name}: {what} of {values}; at most {int(cell['steps'].max())} steps; {tried}; "
-            f"guessing is right {np.median(cell['chance']):.3f} of the time."
+            f"{name}: {what} of {values}; at most {several(cell['steps'].max(), 'step')}; {tried}; "
+            f"{_seeds(cell)}; guessing is right {np.median(cell['chance']):.3f} of the time."
         )
-    return lines
+        if name == "first_token":
+            gates = sorted(label(arm) for arm in set(cell["arm"]) if arm.startswith("lstm"))
+            lines.append(f"first_token: ways to start the forget gate: {listing(gates) or 'none, there is no LSTM'}.")
+    return lines or ["Nothing was trained on a recall task."]
+
+
+def _seeds(cell: pd.DataFrame) -> str:
+    seeds = cell.groupby(["arm", "group"])["seed"].nunique()
+    few, most = seeds.min(), seeds.max()
+    return f"{several(most, 'seed') if few == most else f'{few} to {most} seeds'} a point"

@@ -9,6 +9,7 @@ from seqmix.claims import decision as d
 from seqmix.claims.judge import Verdict, summary, verdicts
 from seqmix.claims.ledger import load
 from seqmix.claims.report import MARKS, spoken, value
+from seqmix.figures.common import several
 from seqmix.paths import Paths
 
 __all__ = ["answer", "contradictions", "counts", "details", "judged", "rules", "scorecard"]
@@ -33,11 +34,12 @@ def counts(found: Sequence[Verdict]) -> list[str]:
         lines.append("The quick tier is a code check and never evidence: no claim that needs a measurement is judged.")
     runs = {run for v in found for run in (*v.decision.runs, *(v.instead.runs if v.instead else ()))}
     if runs:
-        lines.append(f"{decided} are decided one way or the other; the verdicts rest on {len(runs)} runs.")
+        lines.append(f"Decided one way or the other: {decided}. The verdicts rest on {several(len(runs), 'run')}.")
     open_ = [v for v in found if v.verdict == d.UNTESTED and v.claim.empirical]
     if open_ and tier != "quick":
         lines.append(
-            f"{len(open_)} testable claims lack runs or a fit that may be quoted; each entry says what is missing."
+            f"{several(len(open_), 'testable claim')} without runs, or without a fit that may be quoted; each entry "
+            "says what is missing."
         )
     return lines
 
@@ -46,11 +48,11 @@ def answer(found: Sequence[Verdict]) -> str:
     """Return the chapter's answer in two sentences."""
     number = summary(list(found))
     sizes = (
-        f"Of {len(found)} claims in five documents {number[d.SUPPORTED]} are supported and {number[d.REFUTED]} refuted "
-        f"by this study, {number[d.CLOSE]} are too close to call, and {number[d.UNTESTED]} could not be tested at the "
-        f"{found[0].tier} tier."
+        f"Of {len(found)} claims in five documents this study supports {number[d.SUPPORTED]}, refutes "
+        f"{number[d.REFUTED]}, finds {number[d.CLOSE]} too close to call, and could not test {number[d.UNTESTED]} at "
+        f"the {found[0].tier} tier."
     )
-    return f"{sizes} {number[d.ILL]} fall to their own arithmetic."
+    return f"{sizes} Claims that fall to their own arithmetic: {number[d.ILL]}."
 
 
 def target(link: str, paths: Paths) -> str:
