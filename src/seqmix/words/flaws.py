@@ -76,6 +76,6 @@ def chance_of_a_lead(arms: int, noise: float) -> list[str]:
     return [
         f"{arms} equal architectures, one run each, spread {noise:g} nats: on average the best leads the second by "
         f"{first:.3g} nats and the last by {span:.3g}.",
-        f"The lead over the second is {words} than the printed one of {lead:.3f} nats. The document does not say "
-        "which spread is true.",
+        f"Over the second, that is {words} than the printed lead of {lead:.3f} nats. The document does not say which "
+        "spread is true.",
     ]

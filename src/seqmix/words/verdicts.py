@@ -48,11 +48,15 @@ def answer(found: Sequence[Verdict]) -> str:
     """Return the chapter's answer in two sentences."""
     number = summary(list(found))
     sizes = (
-        f"Of {len(found)} claims in five documents this study supports {number[d.SUPPORTED]}, refutes "
-        f"{number[d.REFUTED]}, finds {number[d.CLOSE]} too close to call, and could not test {number[d.UNTESTED]} at "
-        f"the {found[0].tier} tier."
+        f"Of {len(found)} claims in five documents {are(number[d.SUPPORTED])} supported and {are(number[d.REFUTED])} "
+        f"refuted by this study, {are(number[d.CLOSE])} too close to call, and {number[d.UNTESTED]} could not be "
+        f"tested at the {found[0].tier} tier."
     )
-    return f"{sizes} Claims that fall to their own arithmetic: {number[d.ILL]}."
+    return f"{sizes} By their own arithmetic, {are(number[d.ILL])} ill-posed."
+
+
+def are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
 
 
 def target(link: str, paths: Paths) -> str:
