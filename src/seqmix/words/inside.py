@@ -11,7 +11,8 @@ from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, scope
 __all__ = ["conclusions", "faithful", "limits"]
 
 
-def _difference(values: pd.Series, text: str) -> str:
+def difference(values: pd.Series, text: str) -> str:
+    """Return a mean difference over seeds with its interval and what it decides ("" for no values)."""
     if not len(values):
         return ""
     row = over_seeds(values.rename("d").reset_index().assign(all=0), ["all"], "d").iloc[0]
@@ -33,12 +34,12 @@ def conclusions(tables: Tables) -> list[str]:
             f"{label(arm)}: {METHODS[best]} finds the source most often, {means[best]:.2f} of the queries that were "
             f"answered rightly (chance {chance:.2f})."
         )
-        said = _difference(
+        said = difference(
             contrast(each, arm, best, "untrained"), f"{label(arm)}, {METHODS[best]} minus untrained weights"
         )
         lines += [said] if said else []
         text = f"{label(arm)}, best attention head minus occlusion"
-        said = _difference(contrast(each, arm, "attention_best_head", "occlusion"), text)
+        said = difference(contrast(each, arm, "attention_best_head", "occlusion"), text)
         lines += [said] if said else []
     return lines
 
@@ -51,7 +52,7 @@ def faithful(tables: Tables) -> list[str]:
             cell = each[(each["arm"] == arm) & (each["method"] == method)].set_index("seed")
             if len(cell):
                 values = cell["deletion"] - cell["deletion_random"]
-                lines.append(_difference(values, f"{label(arm)}, {text}, rise in nats over random tokens"))
+                lines.append(difference(values, f"{label(arm)}, {text}, rise in nats over random tokens"))
     return lines or ["Nothing was deleted in this execution."]
 
 
@@ -73,6 +74,9 @@ def limits(tables: Tables) -> list[str]:
             )
     return [
         *lines,
+        "Only the last statement of a fact counts as its source here. A fact that was stated several times has several "
+        "sources, and a highlight of an earlier one, though true, counts as wrong: these shares are lower bounds. The "
+        "questions for facts stated once are free of this.",
         "The queries are those of one synthetic source, where the reason of an answer is known; on other text nothing "
         "of this is known.",
     ]
