@@ -198,7 +198,8 @@ def test_samples_come_from_the_weights_and_are_the_same_again(tmp_path, monkeypa
 
 def test_gather_reads_every_study_and_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(chapter.study, "names", lambda: ["scaling", "speed"])
-    monkeypatch.setattr(chapter.study, "plan", lambda name, tier: ["run"])
+    run = RunConfig(model=ModelConfig(pattern="A"))
+    monkeypatch.setattr(chapter.study, "plan", lambda name, tier: [run])
 
     def load(name, tier, plan=None):
         frames = {table: getattr(tables(name, "whole"), table).copy() for table in ("runs", "speed")}
@@ -209,6 +210,7 @@ def test_gather_reads_every_study_and_says_what_is_missing(monkeypatch):
     here = chapter.gather("quick")
     assert len(here.tables.runs) == len(tables("scaling", "whole").runs)
     assert len(here.tables.speed) == len(tables("speed", "whole").speed)
+    assert here.configurations[run.run_id] == run.scientific()
     assert here.notes == ["Study scaling: 2 runs of its plan are neither here nor in the tables."]
 
 

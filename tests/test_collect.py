@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from fake_records import config, record, speed_record
-from seqmix import collect, columns
+from seqmix import collect, columns, configurations
 from seqmix.collect import CollectError
+from seqmix.config import parse_run
 from seqmix.paths import Paths
 from seqmix.record import RecordError
 
@@ -223,3 +224,24 @@ def test_the_data_dictionary_describes_every_column(paths):
 def test_reading_tables_needs_neither_torch_nor_pandas_at_import():
     code = "import sys, seqmix.collect; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_published_run_can_be_built_again_from_its_configuration(paths):
+    plan = [config(0), config(1), speed_record(paths.runs)]
+    for c in plan[:2]:
+        record(paths.runs, c)
+    write(paths, plan)
+    found = configurations.read("laptop", paths)
+    assert {parse_run(fields).run_id for fields in found.values()} == {c.run_id for c in plan}
+    (paths.runs / plan[0].run_id / "outcome.json").unlink()  # trained elsewhere: its line stays
+    write(paths, plan)
+    assert configurations.read("laptop", paths) == found
+
+
+def test_a_configuration_of_another_run_is_refused_by_name(paths):
+    record(paths.runs, config(1))
+    write(paths, [config(1)])
+    file = paths.results / "laptop" / configurations.NAME
+    file.write_text(file.read_text().replace('"seed": 1', '"seed": 5'))
+    with pytest.raises(ValueError, match="those of another run"):
+        configurations.read("laptop", paths)

@@ -5,10 +5,12 @@ import ast
 import pytest
 from docutils import nodes
 
-from seqmix.sphinxext.api import PACKAGE, prose, public, signature
+from seqmix.sphinxext.api import prose, public, signature
+from seqmix.sphinxext.code import PACKAGE, address, modules
 from seqmix.sphinxext.comparison import comparison
 from seqmix.sphinxext.explorer import explorer_data
 from seqmix.sphinxext.val import lookup
+from seqmix.words import runs
 
 
 @pytest.fixture
@@ -72,6 +74,18 @@ def test_api_reads_every_module_without_importing():
             assert all(isinstance(node, nodes.Node) for node in prose(ast.get_docstring(member)))
             found += 1
     assert found > 100
+
+
+def test_every_module_that_a_run_consists_of_has_a_page_of_code():
+    known = modules()
+    run = {"model": {"pattern": "ADGL"}, "data": {"source": "almanac-12"}}
+    classic = {"model": {"pattern": "L", "skeleton": "classic"}}
+    recall = {"model": {"pattern": "A"}, "data": {"source": "mqar"}}
+    for fields in (run, classic, recall, {"kind": "speed"}, {"kind": "speed", "mode": "document_3"}):
+        named = set(runs.code(fields).values())
+        assert {f"seqmix.{module}" for module in named} <= set(known)
+        for module in named:
+            assert runs.page(module) == "../../" + address(f"seqmix.{module}")
 
 
 def test_comparison_without_published_results_says_what_to_do(tmp_path):

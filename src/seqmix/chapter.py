@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from seqmix import collect, engine, samples, study
+from seqmix import collect, configurations, engine, samples, study
 from seqmix.figures import style
 from seqmix.figures.common import Drawn, Tables, human, listing, seconds, span
 from seqmix.figures.draw import FEWEST_SEEDS, label, labels
@@ -36,6 +36,7 @@ class Chapter:
     question: str = ""
     notes: list[str] = field(default_factory=list)
     untrained: bool = False
+    configurations: dict[str, dict] = field(default_factory=dict)
 
     def about(self) -> None:
         """Display what this execution rests on, computed from its tables."""
@@ -110,11 +111,12 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
     """Load the tables of all studies at a tier, training nothing: the runs on this machine, else the committed ones."""
     style.use()
     parts: dict[str, list[pd.DataFrame]] = {}
-    notes = []
+    notes, known = [], configurations.read(tier)
     for name in study.names():
         try:
             wanted = None if not train or os.environ.get("SEQMIX_NO_TRAIN") else study.plan(name, tier)
             frames = collect.load(name, tier, plan=wanted)
+            known |= {config.run_id: configurations.of(config) for config in wanted or ()}
         except ValueError as error:  # a study without this tier, or a corpus that is not on this machine
             frames = collect.load(name, tier)
             notes.append(f"Study {name} was read from the committed tables only: {str(error).splitlines()[0]}")
@@ -125,7 +127,7 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
             parts.setdefault(table, []).append(frame)
     filled = {table: [frame for frame in frames if len(frame)] or frames[:1] for table, frames in parts.items()}
     tables = {table: pd.concat(frames, ignore_index=True) for table, frames in filled.items()}
-    return Chapter("runs", tier, Tables.of("runs", tier, tables), notes=notes)
+    return Chapter("runs", tier, Tables.of("runs", tier, tables), notes=notes, configurations=known)
 
 
 def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dict[str, pd.DataFrame], list[str]]:

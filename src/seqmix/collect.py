@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from seqmix import columns
+from seqmix import columns, configurations
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.files import atomic_write, disk_error
 from seqmix.paths import Paths
@@ -177,6 +177,8 @@ def collect(
             if (rows or path.exists()) and not (path.exists() and path.read_text("utf-8") == text):
                 atomic_write(path, text)
             counts[name] = len(rows)
+        published = {row["run_id"] for name in ("runs", "speed") for row in merged[name]}
+        configurations.write(tier, (config for config, _ in ended), published, paths)
         guide = paths.results / "README.md"
         if not guide.exists() or guide.read_text("utf-8") != columns.dictionary():
             atomic_write(guide, columns.dictionary())

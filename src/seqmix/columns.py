@@ -102,7 +102,7 @@ CONTEXT = _columns(
     "study | text | | study",
     "run_id | text | | run",
     "measure | text | | index, longer, truncate, shuffle, swap or age",
-    "kind | text | | kind of token: all, or a kind that a synthetic source names",
+    "kind | text | | all, or value: tokens that state a fact of a synthetic source (other kinds stay in the records)",
     "lo | int | tokens | lo <= token index (from 1), visible tokens or age",
     "hi | int | tokens | ... < hi",
     "block | int | | group of evaluation windows, the same windows for every run: the bootstrap resamples blocks",
@@ -178,6 +178,9 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 """Columns that a table is sorted by; together they name a row."""
 
+KINDS = ("all", "value")
+"""Kinds of token whose losses are published: those that a chapter reads (the others are half of all rows)."""
+
 ABOUT = {
     "runs": "One row a run and place in a study: a run that two studies or groups ask for has two rows that differ "
     "only in study, group and arm.",
@@ -187,6 +190,17 @@ ABOUT = {
     "speed": "One row a timed call; medians, ratios and their intervals are made by the analysis.",
     "inside": "What was found inside the models.",
 }
+
+
+OTHERS = """\
+## Beside the tables
+
+* `configurations.json`: run_id -> the fields of the run that are not at their default. `seqmix.config.parse_run` gives
+  the run back; its run_id is the hash of these fields.
+* `samples.json`: what the largest byte-level models write (`python -m seqmix.samples TIER`).
+* `traces.json`: what went on inside the models of the study `inside` while they read one document (attention, gates,
+  highlights), and over many (gates by class of token, sources of facts stated once): `python -m seqmix.looking TIER`.
+"""
 
 
 def dictionary() -> str:
@@ -203,4 +217,5 @@ def dictionary() -> str:
         lines = ["| column | kind | unit | meaning |", "|---|---|---|---|"]
         lines += [f"| {c.name} | {c.kind} | {c.unit or '–'} | {c.meaning} |" for c in columns]
         parts.append("\n".join(lines) + "\n")
+    parts.append(OTHERS)
     return "\n".join(parts)

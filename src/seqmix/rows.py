@@ -100,5 +100,6 @@ def run_rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:
         if target not in columns.TABLES or target == "runs":
             raise CollectError(f"{origin} belongs to no result table; known: {', '.join(columns.TABLES)}")
         arm = {"arm": config.arm} if target == "inside" else {}
-        rows.setdefault(target, []).extend(_written(target, arm | row | labels, origin) for row in table)
+        kept = (row for row in table if row.get("kind", "all") in columns.KINDS)
+        rows.setdefault(target, []).extend(_written(target, arm | row | labels, origin) for row in kept)
     return rows

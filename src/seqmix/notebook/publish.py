@@ -81,7 +81,7 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
                 found.figures[f"{record['name']}.csv"] = record["csv"]
                 found.figures[f"{record['name']}.svg"] = output["data"]["image/svg+xml"]
                 found.descriptions.append([record["name"], cell.metadata["mystnb"]["image"]["alt"]])
-                text = _figure_tools(record["name"], command(chapter, values, train))
+                text = _figure_tools(record["name"], command(chapter, values, train), chapter.studies)
                 cells.append(_markdown(f"{record['name']}-tools", text))
                 cells += _apart(cell, output)
     if note := TIER_NOTE.get(values.get("tier", "")):
@@ -166,9 +166,12 @@ def _apart(cell, picture) -> list:
     return [more]
 
 
-def _figure_tools(name: str, made_by: str) -> str:
+def _figure_tools(name: str, made_by: str, studies: tuple[str, ...]) -> str:
+    """The line below a figure: its numbers, itself, the runs behind it (with configuration and code), its command."""
     files = f"{{download}}`numbers as CSV <figures/{name}.csv>` · {{download}}`figure as SVG <figures/{name}.svg>`"
-    return f":::{{div}} figure-tools\n{files} · made by `{made_by}`\n:::"
+    where = f"#runs-{studies[0]}" if len(studies) == 1 and studies[0] != "all" else "#every-run"
+    runs = f'<a href="appendix_runs.html{where}">the runs behind it</a> · ' if studies else ""
+    return f":::{{div}} figure-tools\n{files} · {runs}made by `{made_by}`\n:::"
 
 
 def _parameter_table(chapter: Chapter, values: dict, train: bool) -> str:

@@ -4,17 +4,19 @@
 ``said``     a number that a cited source states, marked as such
 ``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
 ``api``      the package's public functions and classes, from their docstrings
+``code``     the source of every module as a page
 ``comparison`` the runs of this machine against the published ones
 ``explorer`` a published figure that the reader can turn
 ``pages``    directives that show the executed chapters on the front page and the status page
 """
 
-from seqmix.sphinxext import api, comparison, explorer, mathjax, pages, val
+from seqmix.sphinxext import api, code, comparison, explorer, mathjax, pages, val
 
 
 def setup(app):
     """Register everything with Sphinx."""
     api.setup(app)
+    code.setup(app)
     comparison.setup(app)
     explorer.setup(app)
     val.setup(app)

@@ -6,17 +6,15 @@ it is written (its formulas and shapes are laid out by hand), so that no docstri
 
 import ast
 import re
-from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from seqmix.sphinxext.code import address, modules
+
 __all__ = ["ApiReference", "public", "setup"]
 
 LITERAL = re.compile(r"``([^`]+)``")
-SKIP = {"cli", "checks"}
-"""Subpackages that are no interface: the command line explains itself, the checks belong to single exercises."""
-PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def public(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
@@ -48,10 +46,9 @@ class ApiReference(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()
         sections = []
-        for file in sorted(PACKAGE.rglob("*.py")):
-            module = ".".join(("seqmix", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+        for module, file in modules().items():
             tree = ast.parse(file.read_text(encoding="utf-8"))
-            if (members := public(tree)) and not file.name.startswith("_") and not SKIP & set(module.split(".")):
+            if members := public(tree):
                 sections.append(self.section(module, tree, members))
         return sections
 
@@ -60,10 +57,18 @@ class ApiReference(SphinxDirective):
         section += prose(ast.get_docstring(tree))
         entries = nodes.definition_list(classes=["api"])
         for member in members:
-            term = nodes.term("", "", nodes.literal(text=signature(member)))
+            term = nodes.term("", "", nodes.literal(text=signature(member)), *self.source(module, member.lineno))
             entries += nodes.definition_list_item("", term, nodes.definition("", *prose(ast.get_docstring(member))))
         section += entries
         return section
+
+    def source(self, module: str, line: int) -> list[nodes.Node]:
+        """Return a link to the code, where the book has pages of code."""
+        if self.env.app.builder.name != "html":
+            return []
+        up = "../" * self.env.docname.count("/")
+        link = nodes.reference("", "code", refuri=up + address(module, line), internal=True, classes=["code-link"])
+        return [nodes.Text(" "), link]
 
 
 def prose(docstring: str | None) -> list[nodes.Node]:

@@ -1,0 +1,51 @@
+"""``results/<tier>/configurations.json``: what every published run was, one run a line.
+
+A line holds the scientific fields that are not at their default: what ``run_id`` is the hash of. ``parse_run`` of it
+gives the run back, so that anybody can train it again or change one field of it.
+"""
+
+import json
+from collections.abc import Iterable
+
+from seqmix.config import RunConfig, SpeedConfig, parse_run
+from seqmix.files import atomic_write
+from seqmix.paths import Paths
+
+__all__ = ["NAME", "of", "read", "write"]
+
+NAME = "configurations.json"
+
+
+def of(config: RunConfig | SpeedConfig) -> dict:
+    """Return the fields that make the run what it is, as plain data; ``parse_run`` gives the same run back."""
+    needed = {"kind": config.kind, "models": {}} if config.kind == "speed" else {}
+    return needed | config.scientific()
+
+
+def read(tier: str, paths: Paths | None = None) -> dict[str, dict]:
+    """Return run_id -> fields of a tier's published runs ({} if there are none).
+
+    Raises ValueError naming the file for one that is torn, or whose fields are not those of its run_id.
+    """
+    path = (paths or Paths()).results / tier / NAME
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is torn ({error}); restore it (git checkout) and collect again") from error
+    wrong = [run_id for run_id, fields in found.items() if parse_run(fields).run_id != run_id]
+    if wrong:
+        raise ValueError(f"{path}: the fields of {wrong[0]} are those of another run; restore it (git checkout)")
+    return found
+
+
+def write(tier: str, configs: Iterable[RunConfig | SpeedConfig], published: set[str], paths: Paths) -> None:
+    """Add ``configs`` to the file and keep exactly the runs that the tables name (``published``)."""
+    found = {run_id: fields for run_id, fields in read(tier, paths).items() if run_id in published}
+    found |= {config.run_id: of(config) for config in configs if config.run_id in published}
+    path = paths.results / tier / NAME
+    lines = [f"{json.dumps(run_id)}: {json.dumps(found[run_id], sort_keys=True)}" for run_id in sorted(found)]
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    if (found or path.exists()) and not (path.exists() and path.read_text(encoding="utf-8") == text):
+        atomic_write(path, text)
