@@ -19,6 +19,9 @@ __all__ = ["changed", "fingerprint"]
 PUBLISHING = ("cli", "notebook", "book", "sphinxext")
 """Parts of the package that execute and publish chapters without changing what is in them."""
 
+BESIDE = {"traces.json": "inside", "samples.json": "scaling"}
+"""Published files beside the tables -> the study whose chapters show them."""
+
 VERSIONS = ("torch", "numpy", "scipy", "pandas", "matplotlib", "seaborn")
 
 
@@ -39,7 +42,7 @@ def package_digest(paths: Paths) -> str:
 
 
 def results_digest(paths: Paths, studies: tuple[str, ...]) -> str:
-    """Hash the rows of the committed and local tables that belong to the studies ('all' takes every row)."""
+    """Hash what the committed and local tables, and the files beside them, hold of the studies ('all': every row)."""
     parts = []
     for table in sorted(paths.results.glob("*/*.csv")):
         with table.open(encoding="utf-8", newline="") as handle:
@@ -49,6 +52,9 @@ def results_digest(paths: Paths, studies: tuple[str, ...]) -> str:
             rows = [row for row in reader if column is None or (len(row) > column and row[column] in studies)]
         if rows:
             parts += [str(table.relative_to(paths.results)).encode(), json.dumps([header, rows]).encode()]
+    for file in sorted(paths.results.glob("*/*.json")):
+        if BESIDE.get(file.name) in studies:
+            parts += [str(file.relative_to(paths.results)).encode(), file.read_bytes()]
     return _digest(*parts)
 
 

@@ -1,0 +1,240 @@
+"""Traces of trained models: gates and attention are what the models compute, and pictures come from plain data."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import jupytext
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from seqmix import checkpoint, data, inside, looking, models, traces
+from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.figures import gates
+from seqmix.figures import looking as pictures
+from seqmix.figures.looking import MISSING
+from seqmix.models.lstm import LSTMLayer
+from seqmix.paths import Paths
+from seqmix.words import looking as words
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = [pictures.found_once, pictures.heads, pictures.highlights, pictures.maps, gates.gate_classes,
+           gates.gate_traces]  # fmt: skip
+NEEDS = dict.fromkeys([pictures.heads, pictures.maps], "attention")
+NEEDS |= dict.fromkeys([gates.gate_classes, gates.gate_traces], "gates")
+ARMS = {"transformer": "AA", "gated_deltanet": "GD", "lstm_1": "L"}
+SOURCE = DataConfig(source="almanac-12", seq_len=32)
+
+
+def config(arm: str, seed: int = 0) -> RunConfig:
+    pattern = ARMS[arm]
+    classic = {"skeleton": "classic"} if arm == "lstm_1" else {}
+    shape = ModelConfig(pattern=pattern, d_model=16, n_heads=2, max_length=32, vocab_size=56, **classic)
+    return RunConfig(arm=arm, model=shape, data=SOURCE, seed=seed, train=TrainConfig(eval_sequences=4))
+
+
+def model(arm: str, seed: int = 0) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return models.build(config(arm).model, seed=seed).eval()
+
+
+@pytest.fixture(scope="module")
+def source():
+    return data.open_source(SOURCE)
+
+
+@pytest.fixture(scope="module")
+def found(source) -> dict:
+    """Traces of untrained models: three seeds an architecture."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(traces, "QUESTIONS", 12)
+        runs = [
+            traces.trace(model(arm, seed), source, config(arm, seed), whole=seed == 0)
+            for arm in ARMS
+            for seed in range(3)
+        ]
+    for run in runs:  # untrained models answer by luck: say that all did, so that every picture has something to show
+        run["once"]["found"] = run["once"]["found"] or dict.fromkeys(["occlusion", "untrained"], 0.5)
+    asked = traces.described(traces.question(source), source.almanac, source.name)
+    return {"question": asked, "documents": traces.DOCUMENTS, "runs": runs}
+
+
+def of_arms(found: dict, *arms: str) -> dict:
+    return {**found, "runs": [run for run in found["runs"] if run["arm"] in arms]}
+
+
+def test_lstm_gates_equal_a_recomputation_token_by_token():
+    torch.manual_seed(0)
+    layer = LSTMLayer(3, 5)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(2, 7, 3)
+    opened, kept = traces.lstm_gates(layer, x)
+    state = layer.initial_state(2)
+    for t in range(7):
+        drive = x[:, t] @ layer.input_weight.T + layer.bias + state.hidden @ layer.recurrent_weight.T
+        assert torch.allclose(opened[:, t], torch.sigmoid(drive[:, :5]), atol=1e-5)
+        assert torch.allclose(kept[:, t], torch.sigmoid(drive[:, 5:10]), atol=1e-5)
+        _, state = layer.step(x[:, t], state)
+
+
+@pytest.mark.parametrize("arm", ["lstm_1", "gated_deltanet"])
+def test_gates_lie_between_shut_and_open(arm):
+    net = model(arm)
+    found = traces.gates(net, torch.randint(0, 56, (3, 32)))
+    assert {gate.name for gate in found} == ({"input", "forget"} if arm == "lstm_1" else {"write", "decay"})
+    for gate in found:
+        assert gate.open.shape[:2] == (3, 32)
+        assert gate.open.min() >= 0
+        assert gate.open.max() <= net.config.beta_scale
+
+
+def test_a_model_without_gates_has_none():
+    assert traces.gates(model("transformer"), torch.zeros(1, 8, dtype=torch.long)) == []
+
+
+def test_the_mean_by_class_is_that_of_its_tokens():
+    opened = torch.tensor([[[0.0, 1.0], [1.0, 1.0], [0.2, 0.2]]])
+    rows = traces.by_class([traces.Gate(1, "input", "cell", opened)], np.array([[0, 1, 0]]))
+    assert {row["class"]: row["mean"] for row in rows} == pytest.approx({"key": 0.35, "value": 1.0})
+    assert {row["class"]: row["tokens"] for row in rows} == {"key": 2, "value": 1}
+
+
+def test_the_question_has_one_source_stated_long_before(source):
+    asked = traces.question(source)
+    tokens, at, stated = asked.inputs[0], int(asked.position), int(asked.source)
+    assert (tokens[:at] == tokens[at]).sum() == 1
+    assert tokens[stated - 1] == tokens[at]
+    assert tokens[stated] == asked.answer[0]
+    assert 4 <= at - stated + 1 <= 16
+    many = traces.questions(source)
+    for n in range(len(many)):
+        before = many.inputs[n, : many.position[n]]
+        assert (before == many.inputs[n, many.position[n]]).sum() == 1
+        assert before[many.source[n]] == many.answer[n]
+
+
+def test_attention_rows_sum_to_one_and_never_look_ahead(found):
+    run = next(run for run in found["runs"] if run["arm"] == "transformer" and "map" in run)
+    end = found["question"]["position"]
+    assert len(run["heads"]) == 4
+    for head in run["heads"]:
+        assert len(head["row"]) == end + 1
+        assert sum(head["row"]) == pytest.approx(1, abs=0.02)
+    for triangle in (run["map"], run["rollout"]):
+        assert [len(row) for row in triangle] == list(range(1, end + 2))
+        assert all(sum(row) == pytest.approx(1, abs=0.02) for row in triangle)
+    best = run["heads"][run["best"]]
+    assert run["map"][end] == best["row"]
+    assert best["right"] == max(head["right"] for head in run["heads"])
+
+
+def test_traces_come_from_the_weights_and_survive_their_file(tmp_path, monkeypatch, source):
+    monkeypatch.setenv("SEQMIX_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(looking.aside, "has_weights", lambda runs, run_id: (runs / run_id / "weights.pt").exists())
+    one = config("lstm_1")
+    folder = looking.RunFolder(tmp_path / "runs" / one.run_id)
+    folder.path.mkdir(parents=True)
+    (folder.path / "config.json").write_text(json.dumps(one.model_dump(mode="json")))
+    checkpoint.save_weights(folder.weights, model("lstm_1").state_dict())
+    here = Paths(tmp_path)
+    monkeypatch.setattr(looking.RunFolder, "config", lambda self: one)
+    fresh = looking.of([one.run_id, "another"], "laptop", paths=here)
+    assert [run["run_id"] for run in fresh["runs"]] == [one.run_id]
+    assert fresh["question"]["stated"] == int(traces.question(source).source)
+    path = here.results / "laptop" / "traces.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(looking.text(fresh), encoding="utf-8")
+    assert looking.published("laptop", here) == fresh
+    assert looking.of([one.run_id], "laptop", fresh=False, paths=here) == fresh
+    assert looking.of(["another"], "laptop", fresh=False, paths=here) == {}
+    assert looking.of([one.run_id], "quick", fresh=False, paths=here) == {}
+
+
+def test_runs_of_different_sources_are_refused(tmp_path):
+    other = config("lstm_1").model_copy(update={"data": DataConfig(source="almanac", seq_len=32)})
+    with pytest.raises(ValueError, match="different sources"):
+        looking._traces([config("lstm_1"), other], tmp_path)
+
+
+@pytest.mark.parametrize("draw", FIGURES, ids=lambda draw: draw.__name__)
+def test_every_picture_is_described_and_names_its_architectures(draw, found):
+    drawn = draw(found)
+    plt.close(drawn.figure)
+    assert drawn.name.startswith("fig-inside-")
+    assert len(drawn.alt) >= 40
+    assert "nan" not in re.findall(r"[a-z]+", drawn.alt)
+    assert len(drawn.data)
+    if draw not in (pictures.found_once, gates.gate_classes):
+        assert f"asked for at position {found['question']['position']}" in drawn.alt
+
+
+@pytest.mark.parametrize("draw", FIGURES, ids=lambda draw: draw.__name__)
+def test_without_traces_there_is_a_reason_and_no_picture(draw, found):
+    drawn = draw({})
+    plt.close(drawn.figure)
+    assert drawn.alt == f"No picture in this execution: {MISSING}"
+    if draw in NEEDS:
+        drawn = draw(of_arms(found, "lstm_1" if NEEDS[draw] == "attention" else "transformer"))
+        plt.close(drawn.figure)
+        assert f"no architecture with {NEEDS[draw]}" in drawn.alt
+
+
+@pytest.mark.parametrize("name", words.__all__)
+def test_words_are_sentences_whatever_is_missing(name, found):
+    first = of_arms(found, "lstm_1")
+    single = {**first, "runs": first["runs"][:1]}
+    for given in ({}, found, single, *(of_arms(found, arm) for arm in ARMS)):
+        lines = getattr(words, name)(given)
+        assert lines
+        assert all(line.endswith((".", ").")) and "nan" not in re.findall(r"[a-z]+", line) for line in lines)
+    assert not re.search(r"\((more|less)\)", " ".join(getattr(words, name)(single)))
+
+
+def test_a_gate_that_opens_at_values_in_all_seeds_is_said_to():
+    def run(seed: int) -> dict:
+        means = {"key": 0.3 + 0.1 * (-1) ** seed, "value": 0.9 + 0.01 * seed, "filler": 0.3}
+        rows = [{"layer": 1, "gate": "input", "class": name, "mean": mean, "tokens": 9} for name, mean in means.items()]
+        return {"run_id": str(seed), "arm": "lstm_1", "seed": seed, "classes": rows}
+
+    text = " ".join(words.gates({"documents": 8, "runs": [run(seed) for seed in range(3)]}))
+    assert re.search(r"at a value minus at filler: 0\.61 \(.*\) \(more\)", text)
+    assert re.search(r"at a key minus at filler: .* \(not decided\)", text)
+
+
+def test_the_notebook_shows_every_picture_under_its_name(found):
+    shown = {}
+    for cell in jupytext.read(ROOT / "notebooks" / "inside.md", fmt="md:myst").cells:
+        if call := re.search(r"study\.show\((pictures|gates)\.(\w+)\(traces\)\)$", cell.source.strip()):
+            shown[call[2]] = cell.metadata["mystnb"]
+    assert set(shown) == {draw.__name__ for draw in FIGURES}
+    for draw in FIGURES:
+        drawn = draw(found)
+        plt.close(drawn.figure)
+        assert drawn.name == shown[draw.__name__]["figure"]["name"]
+        heat = draw in (pictures.heads, pictures.maps, pictures.highlights)
+        assert shown[draw.__name__]["image"]["classes"] == ("heat" if heat else "mpl dark-light")
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_captum_equals_the_sums_written_out(arm, source, monkeypatch):
+    pytest.importorskip("captum")
+    net, asked = model(arm).train(), traces.questions(source).take(torch.arange(6))
+    methods = (inside.gradient_x_input, inside.integrated_gradients)
+    with_captum = [method(net, asked) for method in methods]
+    monkeypatch.setattr(inside, "captum_methods", lambda: None)
+    for one, two in zip(with_captum, [method(net, asked) for method in methods], strict=True):
+        assert (one - two).abs().max() <= 1e-6 * two.abs().max()
+
+
+def test_published_traces_belong_to_published_runs():
+    frames = importlib.import_module("seqmix.collect").load("inside", "laptop")
+    published = looking.published("laptop", Paths(ROOT))
+    assert (ROOT / "results" / "laptop" / "traces.json").stat().st_size < 400_000
+    assert set(frames["runs"]["run_id"]) <= {run["run_id"] for run in published["runs"]}
