@@ -20,6 +20,7 @@ from seqmix.figures import gates
 from seqmix.figures import looking as pictures
 from seqmix.figures.looking import MISSING
 from seqmix.models.lstm import LSTMLayer
+from seqmix.notebook.fingerprint import results_digest
 from seqmix.paths import Paths
 from seqmix.words import looking as words
 
@@ -238,3 +239,17 @@ def test_published_traces_belong_to_published_runs():
     published = looking.published("laptop", Paths(ROOT))
     assert (ROOT / "results" / "laptop" / "traces.json").stat().st_size < 400_000
     assert set(frames["runs"]["run_id"]) <= {run["run_id"] for run in published["runs"]}
+
+
+def test_new_traces_make_the_chapter_stale_and_no_other(tmp_path):
+    def digests() -> list[str]:
+        return [results_digest(Paths(tmp_path), (study,)) for study in ("inside", "scaling")]
+
+    file = tmp_path / "results" / "laptop" / "traces.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    before = digests()
+    file.write_text('{"runs":[]}')
+    after = digests()
+    assert before[0] != after[0]
+    assert before[1] == after[1]

@@ -37,7 +37,7 @@ def picture(traces: dict) -> list[str]:
         same = [r for r in others if _points(r, question) == found]
         if others:
             lines.append(
-                f"{label(run['arm'])}: of {several(len(others), 'more model')} that differ only in the seed, "
+                f"{label(run['arm'])}: of {several(len(others), 'more model')} with another seed, "
                 f"{len(same)} would give the same list for the same question."
             )
     return lines
