@@ -71,7 +71,7 @@ def loss_by_repetition(tables: Tables) -> Drawn:
         for amount in sorted({cell["text"].min(), cell["text"].max()}):
             some = by_seed(cell[cell["text"] == amount], "loss", "tokens")
             some = over_seeds(some, ["source", "arm", "tokens"], "loss")
-            parts.append(some.assign(panel=f"{source}: {human(amount)} tokens of text"))
+            parts.append(some.assign(panel=f"{source}: text of at most {human(amount)} tokens"))
     data = pd.concat(parts)
     figure, axes, words = lines_by_source(data, "tokens", "training tokens seen", LOSS, panel="panel")
     low, high = min(axis.get_ylim()[0] for axis in axes.values()), max(axis.get_ylim()[1] for axis in axes.values())

@@ -108,7 +108,7 @@ def placement(tables: Tables) -> Drawn:
     name, runs = "fig-hybrids-placement", stacks(tables)
     counts = runs[runs["place"].isin(PLACES)]["attention"].unique() if len(runs) else []
     if not len(counts):
-        return nothing(name, "one placement a count: nothing to compare")
+        return nothing(name, "no count of attention layers has two placements to compare")
     runs = runs[runs["attention"].isin(counts) & ~runs["arm"].isin(CONTROLS)]
     data = over_seeds(runs, ["source", "attention", "arm", "pattern"], "value").sort_values(
         ["source", "attention", "mean"]

@@ -32,7 +32,7 @@ def conclusions(tables: Tables) -> list[str]:
                     " The order turns along the axis." if len(set(signs)) == 2 else " No turn of the order is decided."
                 )
             lines.append(
-                f"{label(arm)} minus {label(REFERENCE)}, best loss on {source} by tokens of training text: "
+                f"{label(arm)} minus {label(REFERENCE)}, best loss on {source} by training text (tokens, at most): "
                 f"{'; '.join(parts)}.{turn}"
             )
     if len(runs) and not any(" minus " in line for line in lines):

@@ -15,7 +15,7 @@ __all__ = ["FEWEST_SEEDS", "beats_unigram", "compare", "interval", "lowest", "sc
 def scope(tables: Tables) -> list[str]:
     """Return what this execution cannot decide, whatever its numbers are."""
     lines = []
-    if tables.tier == "quick":
+    if tables.tier == "quick" and (len(tables.runs) or len(tables.speed)):
         what = "timings" if len(tables.speed) and not len(tables.runs) else "runs"
         lines.append(
             f"**This is the quick tier.** The {what} are real and far too short: what follows describes them and says "

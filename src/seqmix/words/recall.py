@@ -93,7 +93,7 @@ def _gradients(tables: Tables, delay: int) -> list[str]:
     for arm in order(rows["arm"]):
         cell = ends.loc[ends.index.isin(rows.loc[rows["arm"] == arm, "run_id"])]
         if len(cell):
-            parts.append(f"{label(arm)} {cell['first'].median():.1e} and {cell['last'].median():.1e}")
+            parts.append(f"{label(arm)} {cell['first'].median():.1e}, then {cell['last'].median():.1e}")
     return [
         f"Gradient at the first token over that at the last, delay {delay}, median over runs at the first evaluation "
         f"and at the last: {listing(parts)}."
