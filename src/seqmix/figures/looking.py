@@ -176,7 +176,7 @@ def highlights(traces: dict) -> Drawn:
     for axis, run, start, end in zip(axes, found, starts, ends, strict=True):
         _heat(axis, np.array(grid[start:end]), names[start:end], question, axis is axes[0])
         tops = [int(np.argmax(row)) for row in grid[start:end]]
-        axis.plot(tops, range(len(tops)), "o", ms=7, mfc="none", mec=INK, mew=1.1)
+        axis.plot(tops, range(len(tops)), "o", ms=6, mfc="#ffd24d", mec=INK, mew=1.1, zorder=7)
         answered = "answered rightly" if run["right"] else "answered wrongly"
         axis.set_title(f"{label(run['arm'])} ({answered})", fontsize=10.5)
     axes[-1].set_xlabel("position in the document (circle: the first highlight)")
