@@ -37,10 +37,7 @@ def pages(app) -> Iterator[tuple[str, dict, str]]:
         source = file.read_text(encoding="utf-8")
         shown = app.builder.highlighter.highlight_block(source, "python", lineanchors="L", location=module)
         title = html.escape(module)
-        body = (
-            f'<h1>{title}</h1><p>Module by module: <a href="../book/api.html#api-{module.replace(".", "-")}">the '
-            f"package</a>.</p>{shown}"
-        )
+        body = f'<h1>{title}</h1><p>Module by module: <a href="../book/api.html">the package</a>.</p>{shown}'
         yield address(module).removesuffix(".html"), {"title": title, "body": body, "parents": []}, "page.html"
 
 

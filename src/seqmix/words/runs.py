@@ -9,7 +9,7 @@ import pandas as pd
 from seqmix.figures.common import Tables, human, listing, several
 from seqmix.figures.draw import label, labels
 
-__all__ = ["code", "listed", "page", "studies"]
+__all__ = ["code", "listed", "page"]
 
 MIXERS = {"A": "models.attention", "D": "models.deltanet", "G": "models.deltanet", "L": "models.lstm"}
 """Letter of a pattern -> module."""
@@ -46,13 +46,6 @@ def code(fields: dict) -> dict[str, str]:
         "one step": "step",
         "measurements": "evaluate",
     }
-
-
-def studies(tables: Tables) -> list[str]:
-    """Return the studies that have runs or timings in these tables, in alphabetical order."""
-    return sorted(
-        {str(name) for frame in (tables.runs, tables.speed) if len(frame) for name in frame["study"].unique()}
-    )
 
 
 def listed(tables: Tables, known: dict[str, dict], study: str) -> str:
