@@ -159,3 +159,15 @@ def test_first_token_gradient_is_measured_on_its_task_only():
     norms = evaluate.first_token_gradient(model, source.evaluation(32), c, CPU)
     assert norms["grad_last"] > 0
     assert np.isfinite(norms["grad_first"])
+
+
+def test_every_earlier_statement_of_the_asked_fact_is_a_source():
+    #        key 7 is stated twice (7 3, 7 3), then asked for at position 6; the statement after the question is none
+    inputs = torch.tensor([[7, 3, 5, 4, 7, 3, 7, 3, 7]])
+    queries = inside.Queries(inputs, torch.tensor([6]), torch.tensor([3]), torch.tensor([5]))
+    assert inside.sources(queries)[0].nonzero().flatten().tolist() == [0, 1, 4, 5]
+    for at, right in ((0, True), (1, True), (3, False), (5, True)):
+        scores = torch.zeros(1, 9).index_fill_(1, torch.tensor([at]), 1.0)
+        assert bool(inside.hits(scores, queries)) == right
+    beyond = torch.zeros(1, 9).index_fill_(1, torch.tensor([2]), 0.5).index_fill_(1, torch.tensor([7]), 1.0)
+    assert not bool(inside.hits(beyond, queries))

@@ -1,9 +1,10 @@
 """Looking inside: which earlier tokens does a prediction rest on, and is what a method highlights true?
 
-On the almanac the truth is known: a value stated before rests on its last statement, and on nothing else. Every
-method scores all earlier positions of a query; it is right when its first choice is the key or the value of that
-last statement (``recall_at_1``; ``chance`` is 2 / positions). Faithfulness: the loss rises by ``deletion`` nats when
-the highlighted statement is replaced by random tokens of the same class, by ``deletion_random`` at random positions.
+On the almanac the truth is known: a value stated before rests on its earlier statements, and on nothing else. Every
+method scores all earlier positions of a query; it is right when its first choice is the key or the value of one of
+those statements (``recall_at_1``; ``chance`` is their share of the positions). Faithfulness: the loss rises by
+``deletion`` nats when the highlighted tokens are replaced by random ones of the same class, by ``deletion_random`` at
+random positions.
 
 Methods: gradient x input, integrated gradients (Sundararajan et al. 2017), occlusion; for attention layers also raw
 weights (the best head, chosen on other queries) and rollout (Abnar & Zuidema 2020). ``untrained`` repeats gradient x
@@ -40,6 +41,7 @@ __all__ = [
     "integrated_gradients",
     "occlusion",
     "right_heads",
+    "sources",
 ]
 
 QUERIES = 192
@@ -190,11 +192,21 @@ def best_head(maps: list[Tensor], queries: Queries) -> Tensor:
     return heads[rows, best]
 
 
+def sources(queries: Queries) -> Tensor:
+    """Return where the key and the value of every earlier statement of the asked fact stand, bool [n, T].
+
+    A fact does not change within a document, so that each of its statements is a true source of the answer.
+    """
+    before = torch.arange(queries.inputs.shape[1], device=queries.inputs.device) < queries.position[:, None]
+    keys = (queries.inputs == queries.inputs.gather(1, queries.position[:, None])) & before
+    return keys | (F.pad(keys, (1, 0))[:, :-1] & before)
+
+
 def hits(scores: Tensor, queries: Queries) -> Tensor:
-    """Whether the highest score before the query lies on the key or the value of the last statement, bool [n]."""
+    """Whether the highest score before the query lies on one of its ``sources``, bool [n]."""
     positions = torch.arange(scores.shape[1], device=scores.device)
-    first = scores.masked_fill(positions >= queries.position[:, None], -torch.inf).argmax(1)
-    return (first == queries.source) | (first == queries.source - 1)
+    first = scores.masked_fill(positions >= queries.position[:, None], -torch.inf).argmax(1, keepdim=True)
+    return sources(queries).gather(1, first)[:, 0]
 
 
 def _top_two(scores: Tensor, queries: Queries) -> Tensor:
@@ -258,7 +270,7 @@ def inside(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
         for name, asked in (("all", torch.ones_like(right)), ("right", right)):
             if asked.any():
                 values = {"recall_at_1": found, "deletion": gain, "deletion_random": blind}
-                values["chance"] = 2 / queries.position.double()
+                values["chance"] = sources(queries).double().sum(1) / queries.position
                 table += [
                     {"method": method, "score": f"{key}_{name}", "value": float(value[asked].mean()),
                      "se": float(value[asked].std() / asked.sum() ** 0.5) if asked.sum() > 1 else 0.0,

@@ -74,9 +74,8 @@ def limits(tables: Tables) -> list[str]:
             )
     return [
         *lines,
-        "Only the last statement of a fact counts as its source here. A fact that was stated several times has several "
-        "sources, and a highlight of an earlier one, though true, counts as wrong: these shares are lower bounds. The "
-        "questions for facts stated once are free of this.",
+        "A fact that was stated several times has several sources, and each of them counts; replacing one of them "
+        "leaves the others to the model. The questions for facts stated once are free of this.",
         "The queries are those of one synthetic source, where the reason of an answer is known; on other text nothing "
         "of this is known.",
     ]
