@@ -40,7 +40,8 @@ def main() -> int:
             return 3
     skip = {"_static", "_sources", "_downloads", "_images", "genindex.html", "index.html"}
     pages = [p.relative_to(arguments.site) for p in sorted(arguments.site.rglob("*.html"))]
-    pages = arguments.page or [str(p) for p in pages if p.parts[0] not in skip]
+    alike = [page for page in pages if page.parts[0] == "code"][3:]  # pages of code differ in their text only
+    pages = arguments.page or [str(p) for p in pages if p.parts[0] not in skip and p not in alike]
     environment = os.environ | {"NODE_PATH": str(tools / "node_modules"), "SEQMIX_CHROMIUM": chromium}
     command = ["node", str(ROOT / "tools" / "crawl.js"), str(arguments.site), arguments.pictures, *pages]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
