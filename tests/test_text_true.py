@@ -69,9 +69,10 @@ def subset(study: str, number: int) -> Tables:
     return Tables.of(study, ("quick", "laptop")[number % 2], frames)
 
 
-def sentences(study: str, tables: Tables) -> dict[str, list[str]]:
+@functools.cache
+def sentences(study: str, number: int) -> dict[str, list[str]]:
     module = importlib.import_module(f"seqmix.words.{study}")
-    return {name: getattr(module, name)(tables) for name in module.__all__}
+    return {name: getattr(module, name)(subset(study, number)) for name in module.__all__}
 
 
 CASES = pytest.mark.parametrize(("study", "number"), [(s, n) for s in CHAPTERS for n in range(VARIANTS)])
@@ -79,7 +80,7 @@ CASES = pytest.mark.parametrize(("study", "number"), [(s, n) for s in CHAPTERS f
 
 @CASES
 def test_every_part_says_something_in_whole_sentences(study, number):
-    for name, lines in sentences(study, subset(study, number)).items():
+    for name, lines in sentences(study, number).items():
         assert lines, f"{name} has nothing to say, and the page would call the tables empty"
         for line in lines:
             assert line.endswith(".")
@@ -92,7 +93,7 @@ def test_no_absent_architecture_is_named_unless_it_is_called_missing(study, numb
     arms = {arm for frame in (tables.runs, tables.speed) for arm in (frame["arm"] if len(frame) else ())}
     present = sorted((label(arm) for arm in arms), key=len, reverse=True)
     absent = [label(arm) for arm in KNOWN if not any(text.startswith(label(arm)) for text in present)]
-    for name, lines in sentences(study, tables).items():
+    for name, lines in sentences(study, number).items():
         for line in lines:
             if name == "demos" or MISSING.search(line):
                 continue
@@ -106,7 +107,7 @@ def test_fewer_than_three_seeds_decide_nothing(study, number):
     tables = subset(study, number)
     if study == "speed" or tables.runs["seed"].nunique() >= common.FEWEST_SEEDS:
         return
-    said = [line for lines in sentences(study, tables).values() for line in lines]
+    said = [line for lines in sentences(study, number).values() for line in lines]
     assert not [line for line in said if DECIDED.search(line)]
 
 
