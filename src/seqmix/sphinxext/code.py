@@ -4,6 +4,7 @@ A reader gets from a run's configuration to the code that it ran without leaving
 """
 
 import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ __all__ = ["PACKAGE", "address", "modules", "pages", "setup"]
 PACKAGE = Path(__file__).resolve().parents[1]
 SKIP = {"cli", "checks"}
 """Subpackages that no run consists of: the command line, and the checks of single exercises."""
+EMPTY_LINK = re.compile(r'<a id="(L-\d+)"[^>]*></a>')
+"""What pygments puts before every line: a link without words, that a screen reader would read out."""
 
 
 def modules() -> dict[str, Path]:
@@ -36,6 +39,7 @@ def pages(app) -> Iterator[tuple[str, dict, str]]:
     for module, file in modules().items():
         source = file.read_text(encoding="utf-8")
         shown = app.builder.highlighter.highlight_block(source, "python", lineanchors="L", location=module)
+        shown = EMPTY_LINK.sub(r'<span id="\1"></span>', shown)
         title = html.escape(module)
         body = f'<h1>{title}</h1><p>Module by module: <a href="../book/api.html">the package</a>.</p>{shown}'
         yield address(module).removesuffix(".html"), {"title": title, "body": body, "parents": []}, "page.html"

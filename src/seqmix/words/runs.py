@@ -59,7 +59,7 @@ def listed(tables: Tables, known: dict[str, dict], study: str) -> str:
     timings = tables.speed[tables.speed["study"] == study] if len(tables.speed) else tables.speed
     if len(timings):
         parts.append(_timings(timings, known, study))
-    return head + ("".join(parts) or "<p>No run of this study is in these tables.</p>")
+    return head + ("".join(parts) or _table(f"{study}: no run in these tables", COLUMNS.values(), ""))
 
 
 def _table(caption: str, names: Iterable[str], body: str) -> str:
