@@ -10,13 +10,17 @@ from types import SimpleNamespace
 
 import jupytext
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
+from nbformat import NotebookNode
 
 from seqmix import chapter, samples
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.figures import archive
 from seqmix.figures.common import Drawn
+from seqmix.figures.draw import nothing
 from seqmix.notebook.parameters import parse_cell
+from seqmix.notebook.publish import _describe_figure
 from seqmix.paths import Paths
 from seqmix.words import cards
 from test_figures import STUDIES, tables
@@ -131,6 +135,43 @@ def test_a_figure_shows_its_tier_and_seeds(monkeypatch):
     assert chapter.STAMPS["quick"] in texts
     assert any("1 seed a point, no interval" in text for text in texts)
     assert shown[0].alt.endswith("no claims.)")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        ((1,), "1 seed a point, no interval"),
+        ((2, 2), "2 seeds a point, too few to draw intervals"),
+        ((1, 3), "1 to 3 seeds a point, 95 % intervals from three seeds on"),
+        ((3, 5), "3 to 5 seeds a point, 95 % intervals"),
+    ],
+)
+def test_the_line_beneath_a_figure_says_which_points_have_intervals(seeds, said):
+    assert chapter.footer("laptop", pd.DataFrame({"n": seeds})).endswith(said)
+
+
+def test_facts_of_one_run_are_in_the_singular():
+    one = replace(tables("scaling", "poor"), runs=tables("scaling", "poor").runs.iloc[:1])
+    text = " ".join(chapter.facts(one))
+    assert "1 training run: 1 finished; seed 0." in text
+    assert ": 1 run, " in text
+
+
+def test_a_page_without_results_says_so(monkeypatch):
+    empty = {"runs": tables("scaling", "empty").runs}
+    monkeypatch.setattr(chapter.collect, "load", lambda name, tier: empty)
+    assert chapter.open("scaling", train=False).notes[0].endswith("hold no run of this study at this tier.")
+    with pytest.raises(chapter.study.StudyError, match=r"lstm_9.*known: transformer"):
+        chapter.open("scaling", train=False, arms="transformer,lstm_9")
+
+
+def test_the_caption_of_a_figure_that_is_not_drawn_says_why():
+    cell = NotebookNode(metadata=NotebookNode(mystnb=NotebookNode(figure=NotebookNode(caption="Bands and dots."))))
+    _describe_figure(cell, {"name": "fig-a", "alt": "Two lines."})
+    assert cell.metadata["mystnb"]["figure"]["caption"] == "Bands and dots."
+    _describe_figure(cell, {"name": "fig-a", "alt": nothing("fig-a", "no run").alt})
+    assert cell.metadata["mystnb"]["figure"]["caption"] == "No picture in this execution: no run."
+    plt.close("all")
 
 
 def test_open_passes_the_request_on_and_trains_only_when_asked(monkeypatch):

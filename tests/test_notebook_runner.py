@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from seqmix.notebook import parameters
+from seqmix.notebook.runner import prepare
 from seqmix.notebook.sources import ChapterError, load
 from seqmix.paths import Paths
 
@@ -134,6 +136,44 @@ def test_a_wrong_request_exits_2_before_anything_starts(tmp_path, name, value):
         assert "1..20" in done.stderr
     assert time.monotonic() - started < 10
     assert not (tmp_path / "started").exists()
+
+
+STUDY_CELL = """arms: str = ""  # architectures to keep
+sizes: str = ""  # sizes to keep
+"""
+
+
+def with_studies(folder: Path) -> Path:
+    """A project with two chapters that ask the project's own studies, and one that uses the word for a number."""
+    project(folder, scaling="", recall="", other="")
+    for name in ("scaling", "recall"):
+        chapter = folder / f"notebooks/{name}.md"
+        chapter.write_text(HEAD.replace("tier: str", f"{STUDY_CELL}tier: str"))
+    other = folder / "notebooks/other.md"
+    other.write_text(HEAD.replace("tier: str", "arms: int = 13  # how many\ntier: str"))
+    shutil.copytree(Paths().studies, folder / "studies", dirs_exist_ok=True)
+    return folder
+
+
+@pytest.mark.parametrize(("part", "value"), [("arms", "transformer,lstm_9"), ("sizes", "d16,d17")])
+def test_an_architecture_or_a_size_that_no_study_has_exits_2_before_anything_starts(tmp_path, part, value):
+    done = seqmix(with_studies(tmp_path), "run", "scaling", "-p", part, value)
+    assert done.returncode == 2
+    assert repr(value.split(",")[1]) in done.stderr
+    assert "known: transformer, lstm_2" in done.stderr or "known: d16, d24" in done.stderr
+
+
+def test_names_go_to_the_chapters_that_know_them(tmp_path):
+    paths = Paths(with_studies(tmp_path))
+    (tmp_path / "_toc.yml").write_text(
+        (tmp_path / "_toc.yml").read_text().replace("  - file: book/executed/other\n", "")
+    )
+    passed = {"arms": "transformer, lstm_2,lstm_1"}
+    found = {request.chapter.name: request.passed["arms"] for request in prepare("all", passed, paths)}
+    assert found == {"scaling": "transformer,lstm_2", "recall": "transformer,lstm_1"}
+    assert prepare("other", {"arms": "3"}, paths)[0].passed == {"arms": 3}
+    with pytest.raises(parameters.ParameterError, match=r"lstm_9.*known: transformer"):
+        prepare("all", {"arms": "lstm_9"}, paths)
 
 
 def test_unknown_chapter_exits_2_and_names_the_known_ones(tmp_path):

@@ -59,7 +59,9 @@ def test_a_smaller_grid_is_a_subset():
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({"overrides": {"sizes": ["d17"]}}, "nothing of study"),
+        ({"overrides": {"sizes": ["d17"]}}, "no size named 'd17' at tier quick; known: d16"),
+        ({"overrides": {"arms": ["transformer", "lstm_9"]}}, "no arm named 'lstm_9' at tier quick; known: transformer"),
+        ({"overrides": {"groups": ["samples"], "sizes": ["d16"]}}, "nothing of study"),
         ({"overrides": {"train.stepps": 3}}, "stepps"),
         ({"overrides": {"steps": 3}}, "not a field of a run"),
         ({"overrides": {"train.lr": -1}}, "lr"),

@@ -17,7 +17,7 @@ import pandas as pd
 
 from seqmix import collect, configurations, engine, samples, study
 from seqmix.figures import style
-from seqmix.figures.common import Drawn, Tables, human, listing, seconds, span
+from seqmix.figures.common import Drawn, Tables, human, listing, seconds, several, span
 from seqmix.figures.draw import FEWEST_SEEDS, label, labels
 
 __all__ = ["Chapter", "gather", "open"]
@@ -56,7 +56,7 @@ class Chapter:
     def say(self, *sentences: str | Iterable[str]) -> None:
         """Display computed sentences as one list."""
         flat = [line for part in sentences for line in ([part] if isinstance(part, str) else part)]
-        _markdown("\n".join(f"* {line}" for line in flat or ["Nothing to say: the tables are empty."]))
+        _markdown("\n".join(f"* {line}" for line in flat or ["Nothing of this was measured in this execution."]))
 
     def samples(self) -> None:
         """Display what the largest models of the study write, beside what stood in the text."""
@@ -101,6 +101,7 @@ def open(
     jobs = jobs or int(os.environ.get("SEQMIX_JOBS") or 0)
     request = dict(overrides or {})
     request |= {part: _names(text) for part, text in (("arms", arms), ("sizes", sizes)) if text.strip()}
+    study.check_names(name, tier, request.get("arms", ()), request.get("sizes", ()))
     request |= {"train.steps": steps} if steps else {}
     frames, notes = _results(name, tier, seeds, source, path, jobs, train, request)
     still = not train or bool(os.environ.get("SEQMIX_NO_TRAIN"))
@@ -132,7 +133,12 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
 
 def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dict[str, pd.DataFrame], list[str]]:
     if not train or os.environ.get("SEQMIX_NO_TRAIN"):
-        return collect.load(name, tier), ["Nothing was trained for this page: it was drawn from the committed tables."]
+        frames, said = (
+            collect.load(name, tier),
+            "Nothing was trained for this page: it was drawn from the committed tables",
+        )
+        there = any(len(frame) for frame in frames.values())
+        return frames, [said + ("." if there else ", which hold no run of this study at this tier.")]
     plan = study.plan(name, tier, seeds=seeds, source=source, path=path, overrides=request)
     summary = engine.run(plan, jobs=jobs or None)
     summary.check()
@@ -171,8 +177,10 @@ def facts(tables: Tables) -> list[str]:
     if len(runs):
         single = runs.drop_duplicates("run_id")
         counts = single["status"].value_counts()
+        drawn = sorted(single["seed"].unique())
+        seeds = f"seed{'' if len(drawn) == 1 else 's'} {listing(drawn)}"
         ends = listing(f"{counts[status]} {status}" for status in counts.index)
-        lines.append(f"{len(single)} training runs: {ends}; seeds {listing(sorted(single['seed'].unique()))}.")
+        lines.append(f"{several(len(single), 'training run')}: {ends}; {seeds}.")
         lines += [_corpus(source, cell) for source, cell in single.groupby("source")]
         lines.append(
             f"{span(single['tokens'])} training tokens a run, {human(single['tokens'].sum())} in all; "
@@ -180,7 +188,9 @@ def facts(tables: Tables) -> list[str]:
         )
         lines.append(f"Architectures: {labels(single['arm'])}.")
     if len(timings):
-        lines.append(f"{len(timings)} timed calls on {listing(sorted(timings['hardware'].dropna().unique()))}.")
+        lines.append(
+            f"{several(len(timings), 'timed call')} on {listing(sorted(timings['hardware'].dropna().unique()))}."
+        )
     for frame in (runs, timings):
         if len(frame) and "device" in frame:
             names = [name for name in ("device", "hardware", "torch", "kernel", "precision") if name in frame]
@@ -195,7 +205,8 @@ def _places(row: dict) -> str:
 
 def _corpus(source: str, runs: pd.DataFrame) -> str:
     hashes = listing(sorted(f"`{str(h)[:12]}`" for h in runs["corpus_sha256"].unique()))
-    return f"Corpus `{source}` (sha256 {hashes}): {len(runs)} runs, {span(runs['params_non_embedding'])} parameters."
+    count, sizes = several(len(runs), "run"), span(runs["params_non_embedding"])
+    return f"Corpus `{source}` (sha256 {hashes}): {count}, {sizes} parameters."
 
 
 def footer(tier: str, data: pd.DataFrame) -> str:
@@ -206,7 +217,9 @@ def footer(tier: str, data: pd.DataFrame) -> str:
     if "n" in data and len(data):
         low, high = int(data["n"].min()), int(data["n"].max())
         count = f"{low}" if low == high else f"{low} to {high}"
-        said = "no interval" if high == 1 else "95 % intervals" if high >= FEWEST_SEEDS else "too few to draw intervals"
+        said = "95 % intervals" + ("" if low >= FEWEST_SEEDS else " from three seeds on")
+        if high < FEWEST_SEEDS:
+            said = "no interval" if high == 1 else "too few to draw intervals"
         parts.append(f"{count} seed{'' if high == 1 else 's'} a point, {said}")
     return "  |  ".join(parts)
 

@@ -7,6 +7,7 @@ parameters (within 3 %, or planning fails).
 
 import functools
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from seqmix import accounting, data, provenance
 from seqmix.config import Frozen, ModelConfig, RunConfig, SpeedConfig
 from seqmix.paths import Paths
 
-__all__ = ["Study", "StudyError", "load", "model_of", "names", "plan"]
+__all__ = ["Study", "StudyError", "check_names", "known_names", "load", "model_of", "names", "plan"]
 
 TEXT_SOURCES = {"stdlib", "folder", "prose", "wikitext-103", "pg19", "tinystories", "fineweb-edu"}
 """Sources that ``source=`` and ``path=`` replace; synthetic sources and tasks stay what the study says."""
@@ -129,6 +130,7 @@ def plan(
         raise StudyError(f"study {name!r} has no tier {tier!r}; it has: {', '.join(study.tiers)}")
     request = dict(overrides or {})
     keep = {part: request.pop(part, None) for part in ("groups", "arms", "sizes")}
+    check_names(name, tier, keep["arms"] or (), keep["sizes"] or (), paths)
     groups = [_narrow(group, keep, name) for group in study.tiers[tier].groups]
     groups = [group for group in groups if _filled(group) and _wanted(group.name, keep["groups"])]
     if not groups:
@@ -148,6 +150,32 @@ def plan(
             cells = _train_runs(group, library, labels, request, corpus)
             order += [(seed, rank, config.model_copy(update={"seed": seed, "data_seed": seed})) for config in cells]
     return [config for _, _, config in sorted(order, key=lambda item: item[:2])]
+
+
+def check_names(
+    name: str, tier: str, arms: Iterable[str] = (), sizes: Iterable[str] = (), paths: Paths | None = None
+) -> None:
+    """Raise StudyError for an arm or a size that no group of the study's tier has; it lists those that are known.
+
+    A tier that the study does not have knows no names, and is not refused here.
+    """
+    known = known_names(name, tier, paths)
+    for part, asked in (("arms", arms), ("sizes", sizes)):
+        if known[part] and (unknown := [each for each in asked if each not in known[part]]):
+            raise StudyError(
+                f"study {name!r} has no {part.removesuffix('s')} named {', '.join(map(repr, unknown))} at tier {tier}; "
+                f"known: {', '.join(known[part])}"
+            )
+
+
+def known_names(name: str, tier: str, paths: Paths | None = None) -> dict[str, list[str]]:
+    """Return the ``arms`` and ``sizes`` of all groups of a study's tier, in order; empty for a tier it lacks."""
+    tiers = load(name, paths).tiers
+    groups = tiers[tier].groups if tier in tiers else ()
+    return {
+        "arms": list(dict.fromkeys(arm for group in groups for arm in group.arms)),
+        "sizes": list(dict.fromkeys(size for group in groups for size in group.sizes)),
+    }
 
 
 def _wanted(name: str, chosen: list[str] | None) -> bool:

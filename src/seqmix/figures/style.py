@@ -55,11 +55,17 @@ PLACES = {"even": ("o", "spread evenly"), "front": ("<", "in front"), "middle": 
 HYBRID = re.compile(r"^hybrid_(\d+)(?:_(\w+))?$")
 HYBRID_LAYERS = 12
 
+AGAIN = "_again"
+"""Ending of the name of an arm that is measured a second time, to see the noise of the clock."""
+
 
 def look(arm: str) -> Look:
     """Return the look of an arm; an unknown arm gets its family's colour and its own name as label."""
     if arm in LOOKS:
         return LOOKS[arm]
+    if arm.endswith(AGAIN):
+        base = look(arm.removesuffix(AGAIN))
+        return replace(base, label=f"{base.label} again", line=(0, (3, 1)))
     if match := HYBRID.match(arm):
         return _hybrid(int(match[1]), match[2] or "")
     for start, family in (("transformer", "transformer"), ("gated", "gated_deltanet"), ("delta", "deltanet"),

@@ -33,9 +33,12 @@ if importlib.util.find_spec("seqmix") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-project[book]"], check=True)
     os.chdir("seqmix-project")
     sys.path.insert(0, "src")"""
+NOTHING = "No picture in this execution"
+"""How the description of a figure begins that has nothing to show (``figures.draw.nothing``)."""
+
 TIER_NOTE = {
     "quick": ":::{admonition} Quick tier: a check of the machinery, never evidence\n:class: important\n"
-    "Everything below was trained and measured for real, but so briefly that it decides nothing.\n:::",
+    "What was trained and measured for this page was so for real, but so briefly that it decides nothing.\n:::",
 }
 
 
@@ -149,7 +152,10 @@ def _describe_figure(cell, record: dict) -> None:
     image = settings.setdefault("image", {})
     image["alt"] = " ".join(record["alt"].split())
     image.setdefault("classes", "mpl dark-light")
-    settings.setdefault("figure", {}).setdefault("name", record["name"])
+    figure = settings.setdefault("figure", {})
+    figure.setdefault("name", record["name"])
+    if image["alt"].startswith(NOTHING):  # the caption describes what is not drawn
+        figure["caption"] = image["alt"] if image["alt"].endswith((".", ")")) else f"{image['alt']}."
 
 
 def _apart(cell, picture) -> list:

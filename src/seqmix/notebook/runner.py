@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from seqmix.notebook import parameters
 from seqmix.notebook.execute import ChapterFailed, execute, read_executed
 from seqmix.notebook.fingerprint import changed, fingerprint
+from seqmix.notebook.names import narrow
 from seqmix.notebook.sources import Chapter, chapters_in_toc, load
 from seqmix.paths import Paths
 
@@ -31,8 +32,8 @@ class Request:
 def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None) -> list[Request]:
     """Load the chapter, or all of them, and check every value; raises ChapterError or ParameterError.
 
-    With ``all`` a parameter must be known to at least one chapter and goes to those that know it. ``jobs`` is handed
-    to chapters that have a parameter of that name.
+    With ``all`` a parameter must be known to at least one chapter and goes to those that know it; so do the names of
+    architectures and sizes. ``jobs`` is handed to chapters that have a parameter of that name.
     """
     names = chapters_in_toc(paths) if name == "all" else [name]
     chapters = [load(each, paths) for each in names]
@@ -45,17 +46,17 @@ def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None) -
                 raise parameters.ParameterError(
                     f"{name}: {error}\nknown parameters:\n{parameters.describe(known)}"
                 ) from error
-    requests = []
+    values = []
     for chapter in chapters:
         own = {k: v for k, v in passed.items() if k in chapter.parameters}
         if jobs and "jobs" in chapter.parameters:
             own.setdefault("jobs", jobs)
         try:
-            requests.append(Request(chapter, parameters.check(chapter.parameters, own)))
+            values.append(parameters.check(chapter.parameters, own))
         except parameters.ParameterError as error:
             known = parameters.describe(chapter.parameters)
             raise parameters.ParameterError(f"{chapter.name}: {error}\nknown parameters:\n{known}") from error
-    return requests
+    return [Request(*pair) for pair in zip(chapters, narrow(chapters, values, paths), strict=True)]
 
 
 def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool, train: bool) -> bool:
