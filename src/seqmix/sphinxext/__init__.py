@@ -22,6 +22,7 @@ def setup(app):
     val.setup(app)
     mathjax.setup(app)
     pages.setup(app)
+    app.add_js_file("figures.js", loading_method="defer")
     app.connect("builder-inited", _share_handlers)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
