@@ -18,7 +18,7 @@ from seqmix.figures.style import LOOKS
 from seqmix.words import cards, common, speed
 from test_figures import FIGURES, STUDIES
 
-CHAPTERS = ("recall", "hybrids", "speed", "budget")
+CHAPTERS = ("recall", "hybrids", "speed", "budget", "context", "inside")
 VARIANTS = 12
 DRAWN = 1
 """Subsets for which every figure is drawn (slow); the sentences are read for all."""
@@ -31,6 +31,7 @@ ODD = re.compile(
 DECIDED = re.compile(
     r"excludes zero\b|\((above|below|lower|higher|more|less|decided)\)|of the others is one of|t-tests"
     r"|order turns along|a fall|a rise|a U:|gains \d"
+    r"|still falls|is flat|95 % confidence|interval above zero"
 )
 FASTER = re.compile(r"faster at|slower at|overtakes")
 MISSING = re.compile(r"\b(no|not|nothing|none|fewer)\b", re.IGNORECASE)

@@ -100,7 +100,7 @@ def over_seeds(frame: pd.DataFrame, by: Sequence[str], value: str, level: float 
 def over_runs_and_blocks(
     frame: pd.DataFrame, by: Sequence[str], value: str, level: float = 0.95, draws: int = 1000
 ) -> pd.DataFrame:
-    """Return mean, lo, hi, n (runs) of a context measure: errors between seeds and between blocks of windows.
+    """Return mean, lo, hi, n (seeds) of a context measure: errors between seeds and between blocks of windows.
 
     Seeds: Student with the seeds' spread (one seed adds none); blocks: bootstrap, the same blocks for every cell
     (they hold the same sequences), weighted by tokens. As in ``analysis.context``, bin by bin.
@@ -124,7 +124,7 @@ def over_runs_and_blocks(
             rng = np.random.default_rng(1)
             out = out + rng.standard_t(len(each) - 1, draws) * each.std(ddof=1) / np.sqrt(len(each))
         lo, hi = np.quantile(out, [(1 - level) / 2, (1 + level) / 2])
-        row = {"mean": each.mean(), "lo": lo, "hi": hi, "n": len(each)}
+        row = {"mean": each.mean(), "lo": lo, "hi": hi, "n": cell["seed" if "seed" in cell else "run_id"].nunique()}
         rows.append({**dict(zip(by, key, strict=True)), **row})
     return pd.DataFrame(rows)
 

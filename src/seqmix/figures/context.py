@@ -9,7 +9,7 @@ import pandas as pd
 
 from seqmix.analysis import context as analysis
 from seqmix.figures.common import Drawn, Tables, human, listing, over_runs_and_blocks
-from seqmix.figures.draw import label, labels, lines_by_source, log_axis, nothing, panels, rows_by_arm
+from seqmix.figures.draw import FEWEST_SEEDS, label, labels, lines_by_source, log_axis, nothing, panels, rows_by_arm
 from seqmix.figures.style import look
 
 __all__ = ["by_age", "by_index", "late_slopes", "plateau_index", "shuffled", "truncated"]
@@ -49,11 +49,16 @@ def measured(tables: Tables, measure: str, kind: str = "all", runs: pd.DataFrame
 
 
 def with_bayes(rows: pd.DataFrame, summary: pd.DataFrame, x: str) -> pd.DataFrame:
-    """Add the optimal predictor's loss on the same tokens as one more line, where it is known."""
+    """Add the optimal predictor's loss on the same tokens as one more line, where it is known.
+
+    It is the same beside every model, a property of the windows: its interval is over blocks only.
+    """
     known = rows.dropna(subset=["bayes"])
     if not len(known):
         return summary
-    best = over_runs_and_blocks(known.assign(arm="Bayes"), ["source", "arm", x], "bayes")
+    seeds = known.groupby(["source", x])["seed"].nunique().rename("n").reset_index()
+    one = known.drop_duplicates(["source", x, "block"]).assign(arm="Bayes", run_id="Bayes")
+    best = over_runs_and_blocks(one, ["source", "arm", x], "bayes").drop(columns="n").merge(seeds, on=["source", x])
     return pd.concat([summary, best], ignore_index=True)
 
 
@@ -167,17 +172,21 @@ def late_slopes(tables: Tables, kind: str = "all") -> Drawn:
     data = named(data)
     figure = rows_by_arm(data, "change of the loss over the last octave of the window (nats)")
     figure.axes[0].axvline(0, color="0.3", lw=1)
-    improving = data[data["hi"] < analysis.IMPROVES]
+    models = data[(data["arm"] != "Bayes") & (data["n"] >= FEWEST_SEEDS)]
+    improving = models[models["hi"] < analysis.IMPROVES]
     alt = (
         f"Change of the loss from the second quarter to the second half of the window for {labels(data['arm'])}; "
-        f"negative means still improving. The interval lies below {analysis.IMPROVES} in {len(improving)} of "
-        f"{len(data)} rows."
+        "negative means still improving. Models with intervals over seeds whose interval lies below "
+        f"{analysis.IMPROVES}: {len(improving)} of {len(models)}."
     )
     return Drawn(name, figure, data, alt)
 
 
 def plateaus(tables: Tables, kind: str = "all") -> pd.DataFrame:
-    """Return from which index on each model's loss is flat: certified, estimated (nan: not within the window)."""
+    """Return from which index on each model's loss falls no further: certified, estimated (nan: not in the window).
+
+    That is, where it is at most the tolerance above its mean over the last octave; fewer than three seeds certify none.
+    """
     rows = []
     for (source, window, arm, size), curve in curves(tables, "index", kind).items():
         try:
@@ -185,13 +194,14 @@ def plateaus(tables: Tables, kind: str = "all") -> pd.DataFrame:
         except ValueError:
             continue  # a window so short that no bin lies before its last octave
         row = {"source": source, "seq_len": window, "arm": arm, "size": size, "n": len(curve.seeds)}
-        rows.append(row | {name: found[name] or np.nan for name in ("index", "estimate")})
+        sure = found["index"] if len(curve.seeds) >= FEWEST_SEEDS else None
+        rows.append(row | {"index": sure or np.nan, "estimate": found["estimate"] or np.nan})
     columns = ["source", "seq_len", "arm", "size", "n", "index", "estimate"]
     return pd.DataFrame(rows, columns=columns).astype({"index": float, "estimate": float})
 
 
 def plateau_index(tables: Tables) -> Drawn:
-    """The token index from which the loss is flat within the tolerance: estimate and what can be certified."""
+    """The token index from which the loss is within the tolerance above its end: estimate and what can be certified."""
     name, data = "fig-context-plateau", plateaus(tables)
     if not len(data):
         return nothing(name, "loss by index was not measured, or the windows are too short for a plateau")
@@ -206,11 +216,12 @@ def plateau_index(tables: Tables) -> Drawn:
             axis.plot(end, height, marker=">", color=shape.colour, ls="")
     axis.set_yticks(range(len(data)), data["name"])
     axis.set_ylim(len(data) - 0.4, -0.6)
-    log_axis(axis, "x", f"index from which the loss is flat within {analysis.TOLERANCE} nats")
+    log_axis(axis, "x", f"index from which the loss is at most {analysis.TOLERANCE} nats above its last octave")
     found = [f"{row.name} at {row.index:.0f}" for row in data.itertuples(index=False) if np.isfinite(row.index)]
     said = f"Certified: {listing(found)}" if found else "No plateau is certified"
     alt = (
-        "Token index from which the loss stays flat: filled where it is certified, open where it is only estimated, an "
-        f"arrow where no plateau is certified before the last octave. {said}."
+        f"Token index from which the loss is at most {analysis.TOLERANCE} nats above that of the last octave: filled "
+        "where it is certified (from three seeds on), open where it is only estimated, an arrow where none is "
+        f"certified. {said}."
     )
-    return Drawn(name, figure, data, alt)
+    return Drawn(name, figure, data.rename(columns={"n": "seeds"}), alt)

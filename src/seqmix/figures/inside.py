@@ -1,7 +1,8 @@
 """Figures of the chapter that looks inside: does what a method highlights lie where the answer stands?
 
 The synthetic source knows where the answer to every query was stated, so that highlights can be scored: the share of
-queries whose first highlighted token is the true source, and the rise of the loss when highlighted tokens are replaced.
+queries whose first highlighted token is a true source (key or value of any earlier statement of the asked fact), and
+the rise of the loss when highlighted tokens are replaced.
 """
 
 import pandas as pd
@@ -46,17 +47,18 @@ def _sorted(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def sources_found(tables: Tables, asked: str = "right") -> Drawn:
-    """Share of queries whose first highlight is the true source, by architecture and method."""
+    """Share of queries whose first highlight is a true source, by architecture and method."""
     name, each = f"fig-inside-found-{asked}", scores(tables, asked)
     if not len(each):
         return nothing(name, "no method was scored on the queries of this execution")
     data = _sorted(over_seeds(each, ["source", "arm", "method"], "recall_at_1"))
-    figure = rows_by_arm(data, "share of queries whose first highlight is the true source (dashed: chance)")
+    figure = rows_by_arm(data, "share of queries whose first highlight is a true source (dashed: chance)")
     chance = float(each["chance"].mean())
     figure.axes[0].axvline(chance, color=GREY, lw=1, ls=(0, (4, 3)))
     figure.axes[0].set_xlim(-0.02, 1.02)
     said = "; ".join(f"{row.name} {row.mean:.2f}" for row in data.itertuples(index=False))
-    return Drawn(name, figure, data, f"Share of queries whose first highlight is the true source. {said}.")
+    which = "all queries" if asked == "all" else "the queries answered rightly"
+    return Drawn(name, figure, data, f"Share of {which} whose first highlight is a true source. {said}.")
 
 
 def deletion(tables: Tables, asked: str = "right") -> Drawn:

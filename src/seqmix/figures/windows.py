@@ -6,26 +6,36 @@ import pandas as pd
 
 from seqmix.figures.common import Drawn, Tables, over_runs_and_blocks, over_seeds
 from seqmix.figures.context import measured, rung
-from seqmix.figures.draw import end_texts, label, lines_by_source, log_axis, nothing, panels, trend
+from seqmix.figures.draw import end_texts, enough, label, lines_by_source, log_axis, nothing, panels, trend
 from seqmix.figures.style import order
 
 __all__ = ["by_training_length", "carried_on", "gaps", "trained", "trained_and_read"]
 
+ONE_LENGTH = "no architecture was trained on windows of several lengths of one corpus"
+
 
 def trained(tables: Tables) -> pd.DataFrame:
-    """Return the compared runs of every corpus, architecture and size that was trained on several window lengths."""
+    """Return the compared runs of every architecture that was trained on several windows of a corpus, at one size.
+
+    A corpus' size is that at which most pairs of architecture and window were trained (the largest of several).
+    """
     runs = tables.main.drop_duplicates("run_id")
     if not len(runs):
         return runs
-    sizes = rung(runs["params_non_embedding"]).rename("size")
-    return runs[runs.groupby(["source", "arm", sizes])["seq_len"].transform("nunique") > 1]
+    sizes, kept = rung(runs["params_non_embedding"]).rename("size"), []
+    runs = runs[runs.groupby(["source", "arm", sizes])["seq_len"].transform("nunique") > 1]
+    for _, cell in runs.groupby("source"):
+        cell = cell.assign(size=sizes[cell.index])
+        pairs = cell.drop_duplicates(["arm", "seq_len", "size"])["size"].value_counts()
+        kept.append(cell[cell["size"] == pairs[pairs == pairs.max()].index.max()])
+    return pd.concat(kept) if kept else runs
 
 
 def by_training_length(tables: Tables) -> Drawn:
     """Held-out loss against the window that a model was trained and evaluated on."""
     name, runs = "fig-context-window", trained(tables)
     if not len(runs):
-        return nothing(name, "all models of this execution were trained on one window length")
+        return nothing(name, ONE_LENGTH)
     data = over_seeds(runs, ["source", "arm", "seq_len"], "loss")
     text, ticks = "window T (tokens)", data["seq_len"].unique()
     figure, _, words = lines_by_source(data, "seq_len", text, "held-out loss (nats a token)", ticks=ticks)
@@ -46,23 +56,24 @@ def gaps(tables: Tables, reference: str = "transformer") -> pd.DataFrame:
 
 
 def carried_on(tables: Tables) -> pd.DataFrame:
-    """Return how the loss goes on beyond the training window, a row a run: source, arm, T, seed, change.
+    """Return how the loss goes on beyond the training window, a row a run: source, arm, size, T, seed, change.
 
     ``change``: loss from the training window's end to the end of the longer one, minus the loss over the last octave
     of the training window, on the same windows; negative means that the longer text is still of use.
     """
-    rows = measured(tables, "longer", "all", tables.main.drop_duplicates("run_id"))
-    found = []
-    for (source, arm, window, seed, run), cell in rows.groupby(["source", "arm", "seq_len", "seed", "run_id"]):
+    rows, found = measured(tables, "longer", "all", tables.main.drop_duplicates("run_id")), []
+    if len(rows):
+        rows = rows.assign(size=rung(rows["params_non_embedding"]))
+    by = ["source", "arm", "size", "seq_len", "seed", "run_id"]
+    for (source, arm, size, window, seed, run), cell in rows.groupby(by) if len(rows) else ():
         inside = cell[(cell["lo"] >= window // 2) & (cell["hi"] <= window + 1)]
         beyond = cell[cell["lo"] > window]
         if len(inside) and len(beyond):
             change = np.average(beyond["loss"], weights=beyond["count"])
             change -= np.average(inside["loss"], weights=inside["count"])
             read = int(cell["hi"].max()) - 1
-            row = {"source": source, "arm": arm, "seq_len": window, "read": read, "seed": seed, "run_id": run}
-            found.append(row | {"change": change})
-    return pd.DataFrame(found, columns=["source", "arm", "seq_len", "read", "seed", "run_id", "change"])
+            found.append((*(source, arm, size, window, seed, run), read, change))
+    return pd.DataFrame(found, columns=[*by, "read", "change"])
 
 
 def trained_and_read(tables: Tables) -> Drawn:
@@ -75,7 +86,7 @@ def trained_and_read(tables: Tables) -> Drawn:
             summary = over_runs_and_blocks(rows, ["source", "arm", "seq_len", "middle"], "loss")
             parts.append(summary.assign(measure=measure))
     if not parts:
-        return nothing(name, "all models of this execution were trained on one window length")
+        return nothing(name, ONE_LENGTH)
     data = pd.concat(parts, ignore_index=True)
     cells = [(s, arm) for s in sorted(data["source"].unique()) for arm in order(data.loc[data["source"] == s, "arm"])]
     windows = sorted(data["seq_len"].unique())
@@ -90,6 +101,8 @@ def trained_and_read(tables: Tables) -> Drawn:
             outer = outer[outer["middle"] > inner["middle"].iloc[-1]] if len(inner) else outer
             for part, style in ((inner, "-"), (pd.concat([inner.tail(1), outer]), "--")):
                 axis.plot(part["middle"], part["mean"], style, color=colours[window], lw=1.6)
+                known = enough(part)
+                axis.fill_between(known["middle"], known["lo"], known["hi"], color=colours[window], alpha=0.15, lw=0)
             both = pd.concat([inner, outer])
             ends.append((both["middle"].iloc[-1], both["mean"].iloc[-1], f"T = {window}", colours[window]))
             said.append(trend(both, "middle", arm).replace(label(arm), f"trained at T = {window}"))

@@ -4,9 +4,9 @@ import numpy as np
 
 from seqmix.analysis import context as analysis
 from seqmix.analysis.context import IMPROVES, TOLERANCE
-from seqmix.figures.common import Tables, human, listing, over_runs_and_blocks, over_seeds
+from seqmix.figures.common import Tables, human, listing, over_runs_and_blocks, over_seeds, several
 from seqmix.figures.context import comparable, curves, increase, measured, plateaus, slopes
-from seqmix.figures.draw import label
+from seqmix.figures.draw import label, labels
 from seqmix.figures.style import order
 from seqmix.figures.windows import carried_on, gaps
 from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope
@@ -23,6 +23,11 @@ def conclusions(tables: Tables) -> list[str]:
     return lines
 
 
+def few(seeds: int) -> str:
+    """Return what models too few for an interval over seeds decide ("" for enough of them)."""
+    return "" if seeds >= FEWEST_SEEDS else f"over windows only, {several(seeds, 'seed')}: not decided"
+
+
 def late(tables: Tables, kind: str = "all") -> list[str]:
     """Say for every model whether its loss still falls over the last octave of the window."""
     lines, data = [], slopes(tables, kind)
@@ -30,32 +35,40 @@ def late(tables: Tables, kind: str = "all") -> list[str]:
         falls, flat, open_ = [], [], []
         for arm in order(cell["arm"]):
             for row in cell[cell["arm"] == arm].itertuples():
-                name = f"{label(arm)} at {human(row.size)} ({interval(row.mean, row.lo, row.hi)})"
-                flatness = row.lo > -TOLERANCE and row.hi < TOLERANCE
+                name, flatness = f"{label(arm)} at {human(row.size)}", row.lo > -TOLERANCE and row.hi < TOLERANCE
+                if row.n < FEWEST_SEEDS:
+                    open_.append(f"{name} ({row.mean:.3f}, {several(row.n, 'seed')})")
+                    continue
+                name += f" ({interval(row.mean, row.lo, row.hi)})"
                 (flat if flatness else falls if row.hi < IMPROVES else open_).append(name)
-        text = f"On {source}, T = {window}, from the second quarter to the second half of the window"
-        for names, said in (
+        kinds = (
             (falls, "the loss still falls for"),
             (flat, f"the loss is flat within {TOLERANCE} nats for"),
             (open_, "nothing is decided for"),
-        ):
-            text += f"; {said} {listing(names)}" if names else ""
-        lines.append(f"{text}.")
-    return lines
+        )
+        said = "; ".join(f"{text} {listing(names)}" for names, text in kinds if names)
+        lines.append(f"On {source}, T = {window}, from the second quarter to the second half of the window {said}.")
+    return lines or ["The loss by index was not measured in this execution."]
 
 
 def plateau(tables: Tables) -> list[str]:
-    """Say from which token index on each model's loss is certified to be flat."""
+    """Say from which token index on each model's loss is certified to fall no further."""
     lines, data = [], plateaus(tables)
     for (source, window), cell in data.groupby(["source", "seq_len"]):
-        parts = []
+        sure, open_ = [], []
         for arm in order(cell["arm"]):
             for row in cell[cell["arm"] == arm].itertuples():
-                known = "not before the last octave" if np.isnan(row.index) else f"from {row.index:.0f} on"
-                parts.append(f"{label(arm)} at {human(row.size)} {known}")
-        said = f"flat within {TOLERANCE} nats of the last octave, with 95 % confidence"
-        lines.append(f"On {source}, T = {window}, {said}: {listing(parts)}.")
-    return lines
+                index = row.estimate if row.n < FEWEST_SEEDS else row.index
+                known = "not before the last octave" if np.isnan(index) else f"from {index:.0f} on"
+                name = f"{label(arm)} at {human(row.size)} {known}"
+                if row.n < FEWEST_SEEDS:
+                    open_.append(f"{name} ({several(row.n, 'seed')})")
+                else:
+                    sure.append(name)
+        said = f"On {source}, T = {window}, loss no more than {TOLERANCE} nats above that of the last octave"
+        lines += [f"{said}, with 95 % confidence: {listing(sure)}."] if sure else []
+        lines += [f"{said}, by mean and not decided: {listing(open_)}."] if open_ else []
+    return lines or ["No plateau is looked for: that takes the loss by index in windows that are long enough."]
 
 
 def utilisation(tables: Tables, kind: str = "value") -> list[str]:
@@ -64,7 +77,10 @@ def utilisation(tables: Tables, kind: str = "value") -> list[str]:
     for (source, window, arm, size), curve in curves(tables, "index", kind).items():
         found = analysis.utilisation(curve)
         if found["utilisation"] is None:
-            said = found["text"]
+            known = np.isfinite(curve.floor).all()
+            said = "no fall of the optimal loss is shown there" if known else "the optimal loss is not known"
+        elif open_ := few(len(curve.seeds)):
+            said = f"{found['utilisation']:.2f} ({open_})"
         else:
             said = interval(found["utilisation"], found["low"], found["high"], 2)
         shares.setdefault((source, window), []).append(f"{label(arm)} at {human(size)}: {said}")
@@ -73,32 +89,42 @@ def utilisation(tables: Tables, kind: str = "value") -> list[str]:
         f"{'; '.join(parts)}."
         for (source, window), parts in shares.items()
     ]
-    return lines or ["No corpus of this execution knows its optimal loss, so how much was left to gain is not known."]
+    return lines or [f"How much there was to gain is not known: no loss of {kind} tokens by index was measured here."]
 
 
 def effective_length(tables: Tables) -> list[str]:
     """Say how many visible tokens bring each model within the tolerance of its loss with the whole window."""
     parts: dict[tuple, list[str]] = {}
     for (source, window, arm, size), curve in curves(tables, "truncate").items():
-        found = analysis.effective_context(curve)
-        whole = " (the whole window)" if found["length"] == window else ""
-        parts.setdefault((source, window), []).append(f"{label(arm)} at {human(size)} {found['length']}{whole}")
-    said = f"visible tokens that are certified to lose less than {TOLERANCE} nats against the whole window"
-    return [f"On {source}, T = {window}, {said}: {listing(names)}." for (source, window), names in parts.items()]
+        found, open_ = analysis.effective_context(curve), few(len(curve.seeds))
+        length = found["estimate" if open_ else "length"]
+        whole = " (the whole window)" if length == window else ""
+        parts.setdefault((source, window, open_), []).append(f"{label(arm)} at {human(size)} {length}{whole}")
+    lines = []
+    for (source, window, open_), names in parts.items():
+        said = f"that lose less than {TOLERANCE} nats against the whole window ({open_ or 'with 95 % confidence'})"
+        lines.append(f"On {source}, T = {window}, visible tokens {said}: {listing(names)}.")
+    return lines or ["The loss with fewer visible tokens was not measured in this execution."]
 
 
 def shuffling(tables: Tables) -> list[str]:
     """Say from where on the order of far tokens is of no measurable use."""
-    rows = increase(tables, "shuffle")
+    rows, lines = increase(tables, "shuffle"), []
     if not len(rows):
-        return []
-    lines = []
+        return ["What the order of far tokens is worth was not measured in this execution."]
     for source, cell in over_runs_and_blocks(rows, ["source", "arm", "visible"], "rise").groupby("source"):
-        parts = []
+        parts, open_ = [], {}
         for arm in order(cell["arm"]):
-            used = cell[(cell["arm"] == arm) & (cell["lo"] > 0)]["visible"]
-            parts.append(f"{label(arm)} {f'beyond {int(used.max())} tokens' if len(used) else 'nowhere'}")
-        lines.append(f"On {source}, shuffling raises the loss, with an interval above zero, for: {listing(parts)}.")
+            here = cell[cell["arm"] == arm]
+            used = here[here["lo"] > 0]["visible"]
+            if said := few(here["n"].min()):
+                open_.setdefault(said, []).append(arm)
+            else:
+                parts.append(f"{label(arm)} {f'beyond {int(used.max())} tokens' if len(used) else 'nowhere'}")
+        text = f"On {source}, shuffling raises the loss, with an interval above zero, for: {listing(parts)}."
+        lines += [text] if parts else []
+        said = "whether shuffling raises the loss, measured"
+        lines += [f"On {source}, {said} {why}: {labels(arms)}." for why, arms in open_.items()]
     return lines
 
 
@@ -107,27 +133,40 @@ def windows(tables: Tables) -> list[str]:
     lines, each = [], gaps(tables)
     for (source, arm), cell in each.groupby(["source", "arm"]):
         rows = over_seeds(cell, ["seq_len"], "gap").itertuples()
-        parts = [f"{interval(row.mean, row.lo, row.hi)} at T = {row.seq_len}" for row in rows]
+        parts = [
+            f"{interval(row.mean, row.lo, row.hi)} at T = {row.seq_len} ({sign(row, 'below', 'above')})" for row in rows
+        ]
         lines.append(
             f"On {source}, {label(arm)} minus {label('transformer')}, trained and evaluated on the same window, in "
             f"nats: {listing(parts)}."
         )
-    changes = over_seeds(carried_on(tables), ["source", "arm", "seq_len", "read"], "change")
-    for row in changes.itertuples():
-        clear = row.n >= FEWEST_SEEDS and (row.hi < 0 or row.lo > 0)
-        said = ("lower" if row.mean < 0 else "higher") if clear else "not decided"
+    if not lines:
         lines.append(
-            f"On {row.source}, {label(row.arm)} trained at T = {row.seq_len} and read on to {row.read} tokens: beyond "
-            f"its window minus its last octave {interval(row.mean, row.lo, row.hi)} nats ({said})."
+            f"Nothing is said about gaps on shorter windows: that takes {label('transformer')} and another "
+            "architecture, each trained on windows of several lengths of one corpus."
         )
-    return lines or ["All models of this execution were trained on one window length."]
+    changes = over_seeds(carried_on(tables), ["source", "arm", "size", "seq_len", "read"], "change")
+    for row in changes.itertuples():
+        lines.append(
+            f"On {row.source}, {label(row.arm)} at {human(row.size)}, trained at T = {row.seq_len} and read on to "
+            f"{row.read} tokens: beyond its window minus its last octave {interval(row.mean, row.lo, row.hi)} nats "
+            f"({sign(row, 'lower', 'higher')})."
+        )
+    return lines if len(changes) else [*lines, "No model was read on beyond the window of its training."]
+
+
+def sign(row: tuple, less: str, more: str) -> str:
+    """Return which side of zero an interval (mean, lo, hi, n) lies on: ``less``, ``more`` or that it is not decided."""
+    if row.n < FEWEST_SEEDS:
+        return f"{several(row.n, 'seed')}: not decided"
+    return less if row.hi < 0 else more if row.lo > 0 else "not decided"
 
 
 def limits(tables: Tables) -> list[str]:
     """Say how long the windows of this execution are and how many tokens stand behind a point."""
     runs = tables.main
     if not len(runs):
-        return []
+        return ["No finished run is compared in this execution, so it shows nothing about context."]
     lines = []
     for source, cell in runs.groupby("source"):
         windows = listing(f"{length}" for length in sorted(cell["seq_len"].unique()))

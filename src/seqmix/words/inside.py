@@ -2,13 +2,15 @@
 
 import pandas as pd
 
-from seqmix.figures.common import Tables, over_seeds, several, span
+from seqmix.figures.common import Tables, listing, over_seeds, several, span
 from seqmix.figures.draw import label
 from seqmix.figures.inside import METHODS, contrast, scores
 from seqmix.figures.style import order
 from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, scope
 
 __all__ = ["conclusions", "faithful", "limits"]
+
+NOTHING = "No method was scored on queries that were answered rightly."
 
 
 def difference(values: pd.Series, text: str) -> str:
@@ -23,25 +25,36 @@ def difference(values: pd.Series, text: str) -> str:
     return f"{text}: {interval(row['mean'], row['lo'], row['hi'], 2)} ({end})."
 
 
+def most_often(cell: pd.DataFrame, value: str, asked: str) -> tuple[list[str], str]:
+    """Return the methods (ties included, none at zero) of highest mean ``value`` over seeds, and a sentence of them.
+
+    ``cell``: columns arm, method, seed, chance and ``value``, of one architecture; ``asked``: of what it is a share.
+    """
+    each = cell[cell["method"] != "untrained"]
+    means = each.groupby("method")[value].mean()
+    best = [method for method in METHODS if method in means and means[method] >= max(means.max() - 1e-9, 1e-9)]
+    seeds, name = cell["seed"].nunique(), label(cell["arm"].iloc[0])
+    end = f"(chance {cell['chance'].mean():.2f}; {several(seeds, 'seed')}{': not decided' * (seeds < FEWEST_SEEDS)})."
+    if not best:
+        return best, f"{name}: no method points first at a true source in any of the {asked} {end}"
+    share = f"{means.max():.2f}" if means.max() >= 0.005 else "less than 0.01"
+    verb = "point" if len(best) > 1 else "points"
+    found = listing(METHODS[method] for method in best)
+    return best, f"{name}: by mean, {found} {verb} first at a true source most often, in {share} of the {asked} {end}"
+
+
 def conclusions(tables: Tables) -> list[str]:
-    """Say for every architecture which method finds the true source, and whether it beats untrained weights."""
+    """Say for every architecture which method finds a true source, and whether it beats untrained weights."""
     lines, each = [*scope(tables), *beats_unigram(tables)], scores(tables)
     for arm in order(each["arm"]) if len(each) else ():
-        means = each[each["arm"] == arm].groupby("method")["recall_at_1"].mean().drop("untrained", errors="ignore")
-        best = means.idxmax()
-        chance = each[each["arm"] == arm]["chance"].mean()
-        lines.append(
-            f"{label(arm)}: {METHODS[best]} finds the source most often, {means[best]:.2f} of the queries that were "
-            f"answered rightly (chance {chance:.2f})."
-        )
-        said = difference(
-            contrast(each, arm, best, "untrained"), f"{label(arm)}, {METHODS[best]} minus untrained weights"
-        )
-        lines += [said] if said else []
+        best, said = most_often(each[each["arm"] == arm], "recall_at_1", "queries that were answered rightly")
+        lines.append(said)
+        for method in best:
+            text = f"{label(arm)}, {METHODS[method]} minus untrained weights"
+            lines.append(difference(contrast(each, arm, method, "untrained"), text))
         text = f"{label(arm)}, best attention head minus occlusion"
-        said = difference(contrast(each, arm, "attention_best_head", "occlusion"), text)
-        lines += [said] if said else []
-    return lines
+        lines.append(difference(contrast(each, arm, "attention_best_head", "occlusion"), text))
+    return [line for line in lines if line] + ([] if len(each) else [NOTHING])
 
 
 def faithful(tables: Tables) -> list[str]:
@@ -53,29 +66,26 @@ def faithful(tables: Tables) -> list[str]:
             if len(cell):
                 values = cell["deletion"] - cell["deletion_random"]
                 lines.append(difference(values, f"{label(arm)}, {text}, rise in nats over random tokens"))
-    return lines or ["Nothing was deleted in this execution."]
+    return lines or [NOTHING]
 
 
 def limits(tables: Tables) -> list[str]:
     """Say on how many queries and models this rests, and what a highlight is not."""
-    rows, lines = tables.inside, []
-    if len(rows):
-        right = rows[rows["score"] == "recall_at_1_right"]
-        asked = rows[rows["score"] == "recall_at_1_all"]
-        if len(right) and len(asked):
-            lines.append(
-                f"{span(asked['queries'])} queries a model, of which {span(right['queries'])} were answered rightly."
-            )
-        answered = set(right["run_id"])
-        silent = set(asked["run_id"]) - answered
-        if silent:
-            lines.append(
-                f"{len(silent)} models answered no query rightly; they are missing where only right answers count."
-            )
+    rows = tables.inside
+    asked = rows[rows["score"] == "recall_at_1_all"] if len(rows) else rows
+    if not len(asked):
+        return ["No query was asked in this execution, so nothing is shown about the inside of a model."]
+    right = rows[rows["score"] == "recall_at_1_right"].drop_duplicates("run_id")
+    asked = asked.drop_duplicates("run_id")
+    silent = len(set(asked["run_id"]) - set(right["run_id"]))
+    counts = [*right["queries"], *([0] * (silent > 0))]
+    lines = [f"Queries a model: {span(asked['queries'])}; answered rightly: {span(counts)}."]
+    if silent:
+        lines.append(f"{several(silent, 'model')} answered no query rightly, and count nowhere but over all queries.")
     return [
         *lines,
-        "A fact that was stated several times has several sources, and each of them counts; replacing one of them "
-        "leaves the others to the model. The questions for facts stated once are free of this.",
-        "The queries are those of one synthetic source, where the reason of an answer is known; on other text nothing "
+        "A fact that was stated several times has several true sources, and each of them counts; replacing one leaves "
+        "the others to the model. Only questions for facts stated once are free of this.",
+        "The queries are those of a synthetic source, where the reasons of an answer are known; on other text nothing "
         "of this is known.",
     ]

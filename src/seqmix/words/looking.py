@@ -8,7 +8,7 @@ from seqmix.figures.gates import by_class, gate_name
 from seqmix.figures.inside import METHODS, contrast
 from seqmix.figures.looking import models, once
 from seqmix.figures.style import order
-from seqmix.words.inside import difference
+from seqmix.words.inside import difference, most_often
 
 __all__ = ["gates", "one_picture", "picture", "sources"]
 
@@ -76,19 +76,17 @@ def sources(traces: dict) -> list[str]:
         return [NONE]
     asked = [run["once"] for run in traces["runs"]]
     lines = [
-        f"{span([row['questions'] for row in asked])} questions a model for facts that were stated once, of which "
-        f"{span([row['answered'] for row in asked])} were answered rightly."
+        f"Questions a model for facts that were stated once: {span([row['questions'] for row in asked])}; answered "
+        f"rightly: {span([row['answered'] for row in asked])}."
     ]
     for arm in order(each["arm"]):
         cell = each[each["arm"] == arm]
-        means = cell.groupby("method")["found"].mean().drop("untrained", errors="ignore")
-        lines.append(
-            f"{label(arm)}: {METHODS[means.idxmax()]} finds the source most often, {means.max():.2f} of the answered "
-            f"questions (chance {cell['chance'].mean():.2f})."
-        )
+        lines.append(most_often(cell, "found", "questions that were answered rightly")[1])
         heads = cell[cell["method"] == "attention_best_head"]["found"]
         if len(heads) > 1:
-            lines.append(f"{label(arm)}: the best head finds {heads.min():.2f} to {heads.max():.2f}, by seed.")
+            low, high = f"{heads.min():.2f}", f"{heads.max():.2f}"
+            ends = f"{low} to {high}" if low != high else f"{low} with each of {several(len(heads), 'seed')}"
+            lines.append(f"{label(arm)}, share of them that the best head finds, by seed: {ends}.")
         text = f"{label(arm)}, best attention head minus occlusion"
         lines.append(difference(contrast(each, arm, "attention_best_head", "occlusion", "found"), text))
     return [line for line in lines if line]
