@@ -52,7 +52,7 @@ def test_the_figure_has_a_line_a_size_and_one_length_says_so():
     alone = lengths.surface(planted(0.002, steps=(256,)))
     plt.close(alone.figure)
     assert "No picture" in alone.alt
-    assert "one length" in words.surface(planted(0.002, steps=(256,)))[0]
+    assert "several lengths" in words.surface(planted(0.002, steps=(256,)))[0]
 
 
 def reading(seeds: int = 3, rise: float = 0.2) -> Tables:

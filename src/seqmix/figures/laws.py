@@ -9,6 +9,7 @@ import pandas as pd
 from seqmix.analysis.fit import Fit
 from seqmix.analysis.ladder import Ladder
 from seqmix.analysis.power import fit_power, hold_out
+from seqmix.figures.common import several
 
 __all__ = ["held_out", "of", "table"]
 
@@ -45,7 +46,7 @@ def table(runs: pd.DataFrame, column: str = "params_non_embedding", edges: Edges
         fit, sizes = of(cell, column, edges), cell[column].nunique()
         row = {"source": source, "arm": arm, "sizes": sizes, "seeds": cell["seed"].nunique()}
         if fit is None:
-            reason = f"{sizes} sizes; a law is tried from {FEWEST} on"
+            reason = f"{several(sizes, 'size')}; a law is tried from {FEWEST} on"
             rows.append({**row, "verdict": "refused", "alpha": np.nan, "lo": np.nan, "hi": np.nan, "why": reason})
             continue
         low, high = fit.intervals.get("alpha", (np.nan, np.nan))

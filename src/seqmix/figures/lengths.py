@@ -50,7 +50,7 @@ def surface(tables: Tables) -> Drawn:
     """Final loss against training tokens, a line a size, a panel an architecture; dotted: the fitted surface."""
     name, runs = "fig-scaling-surface", grid(tables)
     if not len(runs):
-        return nothing(name, "every architecture was trained at one length only")
+        return nothing(name, "no architecture was trained at several lengths")
     keys = ["source", "arm", "params_non_embedding", "tokens"]
     data = over_seeds(runs, keys, "loss").rename(columns={"params_non_embedding": "parameters"})
     cells = [(source, arm) for source in sorted(data["source"].unique()) for arm in order(data["arm"])]

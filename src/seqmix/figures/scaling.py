@@ -28,6 +28,9 @@ COUNTS = {
     "total": ("params_total", "all parameters, embeddings included"),
 }
 
+NO_PAIR = "no seed has two sizes that {reference} and another architecture share"
+"""Why nothing is said about a gap and its change with size."""
+
 LOSS = "held-out loss (nats a token)"
 
 COST = {"tokens": "training tokens", "seconds": "seconds of training", "flops": "training FLOPs"}
@@ -98,7 +101,7 @@ def gap_against_size(tables: Tables, reference: str = "transformer") -> Drawn:
     """Loss of each architecture minus the Transformer's at matched parameters: does the gap widen?"""
     name, data = "fig-scaling-gap", gaps(tables, reference)
     if not len(data):
-        return nothing(name, f"no architecture beside {label(reference)} at two sizes or more")
+        return nothing(name, NO_PAIR.format(reference=label(reference)))
     summary = over_seeds(data, ["source", "arm", "parameters"], "gap")
     ylabel = f"loss minus {label(reference)}'s (nats)"
     text = COUNTS["non_embedding"][1]
@@ -110,7 +113,10 @@ def gap_against_size(tables: Tables, reference: str = "transformer") -> Drawn:
 
 
 def largest(tables: Tables) -> pd.DataFrame:
-    """Return the ladder's runs at the largest size that every architecture of a corpus has (within 5 %)."""
+    """Return the ladder's runs at one size a corpus (within 5 %): the least of the architectures' largest sizes.
+
+    Where a request leaves architectures without a size in common, not all of them are there.
+    """
     runs = ladder(tables)
     kept = []
     for _, cell in runs.groupby("source"):
@@ -120,9 +126,9 @@ def largest(tables: Tables) -> pd.DataFrame:
 
 
 def loss_against_tokens(tables: Tables) -> Drawn:
-    """Loss during training against tokens, at the largest size that all architectures share."""
+    """Loss during training against tokens, at the size of ``largest``."""
     name, runs = "fig-scaling-tokens", largest(tables)
-    curves = tables.joined("curves", ["source", "arm", "seed"], runs) if len(runs) else tables.curves
+    curves = tables.joined("curves", ["source", "arm", "seed"], runs)
     if not len(curves):
         return nothing(name, "no loss curve was recorded")
     data = over_seeds(curves, ["source", "arm", "tokens"], "loss")
@@ -134,14 +140,15 @@ def loss_against_tokens(tables: Tables) -> Drawn:
 
 
 def crossings(tables: Tables) -> pd.DataFrame:
-    """Return, for every run at the largest shared size, what it cost to reach the loss that all runs reach.
+    """Return, for every run at the size of ``largest``, what it cost to reach the loss that all these runs reach.
 
     The target is the worst final loss of a corpus (so that nothing is censored); the cost is interpolated in the
-    logarithm between two evaluations. Columns: source, arm, seed, target, tokens, seconds, flops.
+    logarithm between two evaluations. Columns: source, arm, seed, target, tokens, seconds, flops, and ``first``: was
+    it reached at the first evaluation already, so that the cost is an upper bound?
     """
-    runs, rows = largest(tables), []
+    runs, rows, columns = largest(tables), [], ["source", "arm", "seed", "target", *COST, "first"]
     if not len(runs):
-        return pd.DataFrame(columns=["source", "arm", "seed", "target", *COST])
+        return pd.DataFrame(columns=columns)
     curves = tables.joined("curves", ["source", "arm", "seed"], runs)
     for source, cell in curves.groupby("source"):
         target = cell.sort_values("tokens").groupby("run_id")["loss"].last().max()
@@ -155,12 +162,13 @@ def crossings(tables: Tables) -> pd.DataFrame:
                 x = np.log(np.maximum(pair[cost].to_numpy(float), 1e-9))
                 y = pair["loss"].to_numpy(float)
                 costs[cost] = float(np.exp(np.interp(-target, -y, x))) if len(pair) > 1 else float(np.exp(x[0]))
-            rows.append({"source": source, "arm": arm, "seed": seed, "target": target, **costs})
-    return pd.DataFrame(rows, columns=["source", "arm", "seed", "target", *COST])
+            row = {"source": source, "arm": arm, "seed": seed, "target": target, **costs}
+            rows.append(row | {"first": len(pair) < 2})
+    return pd.DataFrame(rows, columns=columns)
 
 
 def to_target(tables: Tables) -> Drawn:
-    """Tokens, seconds and FLOPs to a loss that every run of a corpus reaches, at one size."""
+    """Tokens, seconds and FLOPs to a loss that every run at one size of a corpus reaches."""
     name, each = "fig-scaling-target", crossings(tables)
     if not len(each):
         return nothing(name, "no loss curve was recorded")
@@ -180,13 +188,15 @@ def to_target(tables: Tables) -> Drawn:
         axis.set_yticks(range(len(rows)), [f"{label(arm)}, {source}" for source, arm in rows] if not parts else [])
         parts.append(data.assign(cost=cost))
         say = seconds if cost == "seconds" else human
-        best = data.loc[data.groupby("source")["mean"].idxmin()]
-        words += [f"fewest {text} on {r.source}: {label(r.arm)} with {say(r.mean)}" for r in best.itertuples()]
+        for source, cell in data.groupby("source"):
+            least = cell[np.isclose(cell["mean"], cell["mean"].min(), rtol=1e-6)]
+            which = "fewest" if len(cell) > 1 else "mean"
+            words.append(f"{which} {text} on {source}: {labels(least['arm'])} with {say(cell['mean'].min())}")
     data = pd.concat(parts).merge(each.groupby("source")["target"].first().reset_index(), on="source")
     alt = (
-        f"Cost of reaching a loss that all runs reach, for {labels(each['arm'])}: tokens, seconds and FLOPs, mean and "
-        f"interval over seeds. " + "; ".join(words) + "."
-    )  # fmt: skip
+        f"Cost of reaching a loss that all runs at that size reach, for {labels(each['arm'])}: tokens, seconds and "
+        "FLOPs, geometric means over seeds, with intervals from three seeds on. By mean: " + "; ".join(words) + "."
+    )
     return Drawn(name, figure, data, alt)
 
 
@@ -194,7 +204,7 @@ def held_out_size(tables: Tables) -> Drawn:
     """The largest size predicted from the smaller ones: the test of an extrapolation that can be made."""
     name, data = "fig-scaling-held-out", laws.held_out(ladder(tables))
     if not len(data):
-        return nothing(name, "fewer than five sizes: no law is fitted and nothing is extrapolated")
+        return nothing(name, "no largest size is predicted: that takes four smaller sizes on a falling curve")
     figure, (axis,) = panels(1, height=max(2.6, 0.42 * len(data) + 1))
     for height, row in enumerate(data.itertuples()):
         colour = look(row.arm).colour
@@ -206,7 +216,7 @@ def held_out_size(tables: Tables) -> Drawn:
     inside = data[(data["measured"] >= data["lo"]) & (data["measured"] <= data["hi"])]
     alt = (
         f"For {labels(data['arm'])}: the loss at the largest size as predicted from the smaller sizes, with its 95 % "
-        f"prediction interval, and as measured. {len(inside)} of {len(data)} measurements lie inside their interval."
+        f"prediction interval, and as measured. Measurements inside their interval: {len(inside)} of {len(data)}."
     )
     return Drawn(name, figure, data, alt)
 
@@ -261,8 +271,9 @@ def learning_rates(tables: Tables) -> Drawn:
     words = []
     for (panel, arm), points in data.groupby(["panel", "arm"], sort=False):
         best = points.loc[points["mean"].idxmin()]
-        edge = best["lr"] in (points["lr"].min(), points["lr"].max())
+        edge = len(points) > 1 and best["lr"] in (points["lr"].min(), points["lr"].max())
+        alone = ", the only one tried" if len(points) == 1 else ""
         axes[panel].plot(best["lr"], best["mean"], "o", ms=11, mfc="none", mec="red" if edge else "0.2")
-        words.append(f"{label(arm)} on {panel}: {best['lr']:.2g}" + (", the edge of its grid" if edge else ""))
+        words.append(f"{label(arm)} on {panel}: {best['lr']:.2g}" + (", the edge of its grid" if edge else alone))
     alt = "Held-out loss against learning rate, best value circled. Best: " + "; ".join(words) + "."
     return Drawn(name, figure, data, alt)

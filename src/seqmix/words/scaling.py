@@ -1,17 +1,20 @@
 """The scaling chapter in words, computed from its tables."""
 
 import numpy as np
+import pandas as pd
 
 from seqmix.analysis.exponents import compare_exponents
 from seqmix.analysis.halving import halving
 from seqmix.figures import laws, lengths
-from seqmix.figures.common import Tables, human, listing, over_seeds, seconds, several
+from seqmix.figures.common import Tables, human, listing, over_seeds, seconds, several, span
 from seqmix.figures.draw import label, labels
-from seqmix.figures.scaling import COST, crossings, edges, gaps, ladder, largest, regrets
+from seqmix.figures.scaling import COST, NO_PAIR, crossings, edges, gaps, ladder, largest, regrets, trials
 from seqmix.figures.style import order
 from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope, slope_over_seeds
 
 __all__ = ["conclusions", "costs", "exponents", "fits", "gap", "halvings", "limits", "rates", "surface"]
+
+REFERENCE = "transformer"
 
 
 def conclusions(tables: Tables) -> list[str]:
@@ -21,18 +24,28 @@ def conclusions(tables: Tables) -> list[str]:
     for source, cell in top.groupby("source"):
         size = human(cell["params_non_embedding"].median())
         lines += lowest(cell, f"On {source}, at {size} parameters and {human(cell['tokens'].median())} tokens")
-    rising = []
-    for (source, arm), cell in ladder(tables).groupby(["source", "arm"]):
+    return lines + _along_sizes(ladder(tables))
+
+
+def _along_sizes(runs: pd.DataFrame) -> list[str]:
+    """Say for which architectures the mean loss falls from every size to the next."""
+    if not len(runs):
+        return []
+    falling, rising, alone, few = [], [], [], False
+    for (source, arm), cell in runs.groupby(["source", "arm"]):
         means = cell.groupby("params_non_embedding")["loss"].mean().sort_index()
-        if len(means) > 1 and (np.diff(means) > 0).any():
-            rising.append(f"{label(arm)} on {source}")
-    if len(ladder(tables)):
-        lines.append(
-            f"The mean loss rises somewhere along the sizes for {listing(rising)}."
-            if rising
-            else "The mean loss falls from every size to the next, for every architecture."
-        )
-    return lines
+        falls = (np.diff(means) <= 0).all()
+        (alone if len(means) < 2 else falling if falls else rising).append(f"{label(arm)} on {source}")
+        few |= len(means) > 1 and cell.groupby("params_non_embedding")["seed"].nunique().min() < FEWEST_SEEDS
+    if not falling and not rising:
+        return ["No architecture was trained at two sizes of one corpus: there is no trend with size."]
+    end = f" (means, some of fewer than {FEWEST_SEEDS} seeds: not decided)." if few else "."
+    lines = [f"The mean loss rises somewhere along the sizes for {listing(rising)}{end}"] if rising else []
+    if falling and (rising or alone):
+        lines.append(f"The mean loss falls from every size to the next for {listing(falling)}{end}")
+    elif falling:
+        lines.append(f"The mean loss falls from every size to the next, for every architecture{end}")
+    return lines + ([f"One size shows no trend: {listing(alone)}."] if alone else [])
 
 
 def fits(tables: Tables, column: str = "params_non_embedding") -> list[str]:
@@ -45,7 +58,7 @@ def fits(tables: Tables, column: str = "params_non_embedding") -> list[str]:
         else:
             said = f"{words[row.verdict]}: {row.why}"
         lines.append(f"{label(row.arm)} on {row.source}: {said}.")
-    return lines
+    return lines or ["No finished run of this execution compares sizes, so no law is tried."]
 
 
 def exponents(tables: Tables, reference: str = "transformer") -> list[str]:
@@ -64,8 +77,11 @@ def exponents(tables: Tables, reference: str = "transformer") -> list[str]:
             else:
                 low, high = result["interval"]
                 said = "not decided" if result["conclusion"] == "inconclusive" else result["conclusion"]
-                lines.append(f"{text}: {interval(result['delta'], low, high)}: {said}.")
-    return lines or ["No two laws passed their checks, so no exponents are compared."]
+                ends = (low, high) if np.isfinite([low, high]).all() else (np.nan, np.nan)
+                lines.append(f"{text}: {interval(result['delta'], *ends)}: {said}.")
+    return lines or [
+        f"No law of {label(reference)} and of another architecture passed on one corpus, so no exponents are compared."
+    ]
 
 
 def halvings(tables: Tables) -> list[str]:
@@ -84,7 +100,7 @@ def surface(tables: Tables) -> list[str]:
     """Say for every architecture whether loss follows one law of size and training length, and with which exponents."""
     lines = []
     for (source, arm), law in lengths.fits(tables).items():
-        points = f"{len(law.points['N'])} pairs of size and length"
+        points = f"{several(len(law.points['N']), 'pair')} of size and length"
         if law.status != "ok":
             said = "; ".join(law.reasons)
             lines.append(f"{label(arm)} on {source}, {points}: no surface is quoted ({said}).")
@@ -96,9 +112,7 @@ def surface(tables: Tables) -> list[str]:
             f"{found['E']} nats. Of more compute C, the best size takes C to the power of "
             f"{interval(share['estimate'], *share['interval'], 2)}."
         )
-    return lines or [
-        "Every architecture was trained at one length only: nothing is said about size and length together."
-    ]
+    return lines or ["No architecture was trained at several lengths: nothing is said about size and length together."]
 
 
 def gap(tables: Tables) -> list[str]:
@@ -112,12 +126,20 @@ def gap(tables: Tables) -> list[str]:
         else:
             said = "rises" if row.lo > 0 else "falls" if row.hi < 0 else "no trend is decided"
         lines.append(f"{label(row.arm)} on {row.source}: {change} nats a decade of size: {said}.")
+    if not lines:
+        lines.append(f"N{NO_PAIR.format(reference=label(REFERENCE))[1:]}: no change of a gap is given.")
     equal = gaps(tables, at="train_flops")
     for (source, arm), cell in equal.groupby(["source", "arm"]):
         most = over_seeds(cell, ["flops"], "gap").iloc[-1]
+        if most["n"] < FEWEST_SEEDS:
+            said = f"{several(most['n'], 'seed')}: not decided"
+        else:
+            said = (
+                "above" if most["lo"] > 0 else "below" if most["hi"] < 0 else "not decided: the interval includes zero"
+            )
         lines.append(
-            f"{label(arm)} on {source}, at equal training FLOPs, {human(most['flops'])} being the most that both have: "
-            f"{interval(most['mean'], most['lo'], most['hi'])} nats from {label('transformer')}."
+            f"{label(arm)} minus {label(REFERENCE)} on {source}, at equal training FLOPs, {human(most['flops'])} being "
+            f"the most that both have: {interval(most['mean'], most['lo'], most['hi'])} nats ({said})."
         )
     return lines
 
@@ -126,29 +148,41 @@ def costs(tables: Tables) -> list[str]:
     """Say who reaches the common loss with the least tokens, seconds and FLOPs, and whether these agree."""
     lines = []
     for source, cell in crossings(tables).groupby("source"):
-        first = {}
-        for cost in COST:
-            means = np.exp(np.log(cell[cost].clip(lower=1e-9)).groupby(cell["arm"]).mean())
-            first[cost] = (means.idxmin(), means.min())
+        means = {c: np.exp(np.log(cell[c].clip(lower=1e-9)).groupby(cell["arm"]).mean()) for c in COST}
         say = {"tokens": human, "seconds": seconds, "flops": human}
-        parts = [f"fewest {COST[c]}: {label(arm)} ({say[c](v)})" for c, (arm, v) in first.items()]
-        agree = len({arm for arm, _ in first.values()}) == 1
-        verdict = "The three agree." if agree else "The three do not agree: the answer depends on what is counted."
-        lines.append(f"On {source}, to a loss of {cell['target'].iloc[0]:.3f} nats: {', '.join(parts)}. {verdict}")
-    return lines
+        least = {c: (each.idxmin(), say[c](each.min())) for c, each in means.items()}
+        text = f"On {source}, to a loss of {cell['target'].iloc[0]:.3f} nats"
+        early = cell.loc[cell["first"], "arm"].unique()
+        if cell["arm"].nunique() == 1:
+            parts = [f"{v} {COST[c]}" if c != "seconds" else f"{v} of training" for c, (_, v) in least.items()]
+            lines.append(f"{text}: {labels(cell['arm'])} stands alone, with {listing(parts)}; nothing is compared.")
+        elif len(early) > 1:
+            lines.append(f"{text}: {labels(early)} reach it by their first evaluation, so nothing says who is first.")
+        else:
+            parts = [f"fewest {COST[c]}: {label(arm)} ({v})" for c, (arm, v) in least.items()]
+            agree = len({arm for arm, _ in least.values()}) == 1
+            verdict = "The three agree" if agree else "The three do not agree: the answer depends on what is counted"
+            few = cell.groupby("arm")["seed"].nunique().min() < FEWEST_SEEDS
+            end = f"; means, some of fewer than {FEWEST_SEEDS} seeds: not decided." if few else " (by mean)."
+            lines.append(f"{text}: {', '.join(parts)}. {verdict}{end}")
+    return lines or ["No loss curve of runs that compare sizes was recorded: no costs are compared."]
 
 
 def rates(tables: Tables) -> list[str]:
     """Say where the best learning rate stood at the edge of its grid: not usable as evidence."""
     sweep = tables.sweep
     if not len(sweep):
-        return ["This execution sweeps no learning rate; the study file's rates are used as they are."]
-    tight = sorted(edges(tables))
+        return ["No finished run of this execution tries learning rates: those of the study file are used."]
+    tight, lines = sorted(edges(tables)), []
+    tried = trials(tables).groupby(["source", "arm", "panel"])["lr"].nunique().groupby(["source", "arm"]).max()
     if tight:
         named = listing(f"{label(arm)} on {source}" for source, arm in tight)
-        lines = [f"The best learning rate stands at the edge of its grid for {named}: tuned too little."]
-    else:
-        lines = [f"The best learning rate is inside its grid for {labels(sweep['arm'])}."]
+        lines.append(f"The best learning rate stands at the edge of its grid for {named}: tuned too little.")
+    elif (tried > 1).any():
+        lines.append(f"The best learning rate is inside its grid for {labels(tried[tried > 1].reset_index()['arm'])}.")
+    if (tried == 1).any():
+        named = listing(f"{label(arm)} on {source}" for source, arm in tried[tried == 1].index)
+        lines.append(f"A single learning rate was tried, so none is known to be the best, for {named}.")
     for (source, arm), cell in regrets(tables).sort_values("size").groupby(["source", "arm"]):
         if cell["size"].nunique() > 1:
             parts = [f"{row.best:.2g} at {human(row.size)} parameters ({row.regret:.3f})" for row in cell.itertuples()]
@@ -163,15 +197,15 @@ def limits(tables: Tables) -> list[str]:
     """Say how far sizes, tokens and seeds of this execution reach."""
     runs = ladder(tables)
     if not len(runs):
-        return []
+        return ["No finished run of this execution compares sizes."]
     lines = []
     for source, cell in runs.groupby("source"):
         sizes = cell["params_non_embedding"]
         most = cell.groupby("arm")["params_non_embedding"].nunique().max()
-        decades = np.log10(sizes.max() / sizes.min()) if len(sizes) else 0.0
+        decades = np.log10(sizes.max() / sizes.min())
+        wide = f" ({decades:.1f} decades)" if most > 1 else ""
         lines.append(
-            f"{source}: {most} sizes over {decades:.1f} decades "
-            f"({human(sizes.min())} to {human(sizes.max())} parameters), {human(cell['tokens'].median())} tokens a run"
-            ". Nothing here says what happens beyond that."
+            f"{source}: at most {several(most, 'size')} an architecture, {span(sizes)} parameters{wide}, "
+            f"{human(cell['tokens'].median())} tokens a run. Nothing here says what happens beyond that."
         )
     return lines
