@@ -80,7 +80,8 @@ def exponents(tables: Tables, reference: str = "transformer") -> list[str]:
                 ends = (low, high) if np.isfinite([low, high]).all() else (np.nan, np.nan)
                 lines.append(f"{text}: {interval(result['delta'], *ends)}: {said}.")
     return lines or [
-        f"No law of {label(reference)} and of another architecture passed on one corpus, so no exponents are compared."
+        f"No corpus has a law of {label(reference)} and one of another architecture that both passed their checks: no "
+        "exponents are compared."
     ]
 
 
