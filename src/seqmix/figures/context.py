@@ -173,11 +173,11 @@ def late_slopes(tables: Tables, kind: str = "all") -> Drawn:
     figure = rows_by_arm(data, "change of the loss over the last octave of the window (nats)")
     figure.axes[0].axvline(0, color="0.3", lw=1)
     models = data[(data["arm"] != "Bayes") & (data["n"] >= FEWEST_SEEDS)]
-    improving = models[models["hi"] < analysis.IMPROVES]
+    said = f"Models whose interval lies below {analysis.IMPROVES}: {(models['hi'] < analysis.IMPROVES).sum()} of "
+    said = f"{said}{len(models)}" if len(models) else "No model has the three seeds that an interval takes"
     alt = (
         f"Change of the loss from the second quarter to the second half of the window for {labels(data['arm'])}; "
-        "negative means still improving. Models with intervals over seeds whose interval lies below "
-        f"{analysis.IMPROVES}: {len(improving)} of {len(models)}."
+        f"negative means that it falls. {said}."
     )
     return Drawn(name, figure, data, alt)
 

@@ -25,6 +25,9 @@ METHODS = {
 }
 
 
+UNSCORED = {"right": "no query was answered rightly, so no method was scored", "all": "no query was asked"}
+
+
 def scores(tables: Tables, asked: str = "right") -> pd.DataFrame:
     """Return arm, method, seed and one column a score; ``asked``: queries answered "right", or "all" of them."""
     rows = tables.inside
@@ -50,7 +53,7 @@ def sources_found(tables: Tables, asked: str = "right") -> Drawn:
     """Share of queries whose first highlight is a true source, by architecture and method."""
     name, each = f"fig-inside-found-{asked}", scores(tables, asked)
     if not len(each):
-        return nothing(name, "no method was scored on the queries of this execution")
+        return nothing(name, UNSCORED[asked])
     data = _sorted(over_seeds(each, ["source", "arm", "method"], "recall_at_1"))
     figure = rows_by_arm(data, "share of queries whose first highlight is a true source (dashed: chance)")
     chance = float(each["chance"].mean())
@@ -65,7 +68,7 @@ def deletion(tables: Tables, asked: str = "right") -> Drawn:
     """Rise of the loss when the two highlighted tokens are replaced, beside replacing two tokens anywhere."""
     name, each = "fig-inside-deletion", scores(tables, asked)
     if not len(each):
-        return nothing(name, "no method was scored on the queries of this execution")
+        return nothing(name, UNSCORED[asked])
     keys = ["source", "arm", "method"]
     data = _sorted(over_seeds(each, keys, "deletion"))
     blind = over_seeds(each, keys, "deletion_random")[[*keys, "mean"]].rename(columns={"mean": "anywhere"})

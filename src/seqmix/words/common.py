@@ -58,6 +58,7 @@ def beats_unigram(tables: Tables) -> list[str]:
 
 def interval(mean: float, lo: float, hi: float, digits: int = 3, unit: str = "") -> str:
     """Return "0.123 (0.100 to 0.146)", or without the bracket where there is no interval."""
+    mean, lo, hi = (round(float(value), digits) + 0.0 for value in (mean, lo, hi))  # + 0.0: no "-0.00"
     text = f"{mean:.{digits}f}{unit}"
     return text if not np.isfinite(lo) else f"{text} ({lo:.{digits}f} to {hi:.{digits}f})"
 

@@ -123,8 +123,8 @@ def shuffling(tables: Tables) -> list[str]:
                 parts.append(f"{label(arm)} {f'beyond {int(used.max())} tokens' if len(used) else 'nowhere'}")
         text = f"On {source}, shuffling raises the loss, with an interval above zero, for: {listing(parts)}."
         lines += [text] if parts else []
-        said = "whether shuffling raises the loss, measured"
-        lines += [f"On {source}, {said} {why}: {labels(arms)}." for why, arms in open_.items()]
+        said = f"On {source}, rise of the loss by shuffling"
+        lines += [f"{said} ({why}): {labels(arms)}." for why, arms in open_.items()]
     return lines
 
 
@@ -142,7 +142,7 @@ def windows(tables: Tables) -> list[str]:
         )
     if not lines:
         lines.append(
-            f"Nothing is said about gaps on shorter windows: that takes {label('transformer')} and another "
+            f"Nothing is said about gaps on shorter windows: that takes the {label('transformer')} and another "
             "architecture, each trained on windows of several lengths of one corpus."
         )
     changes = over_seeds(carried_on(tables), ["source", "arm", "size", "seq_len", "read"], "change")
@@ -167,13 +167,13 @@ def limits(tables: Tables) -> list[str]:
     runs = tables.main
     if not len(runs):
         return ["No finished run is compared in this execution, so it shows nothing about context."]
-    lines = []
+    lines, read = [], carried_on(tables).groupby("source")["read"].max().to_dict()
     for source, cell in runs.groupby("source"):
         windows = listing(f"{length}" for length in sorted(cell["seq_len"].unique()))
         tokens = sorted({human(t) for t in cell["tokens"]}, key=len)
         lines.append(
-            f"{source}: windows of {windows} tokens, {listing(tokens)} training tokens; nothing here speaks of longer "
-            "text."
+            f"{source}: trained on windows of {windows} tokens, {listing(tokens)} training tokens a run; nothing here "
+            f"speaks of text longer than {max(cell['seq_len'].max(), read.get(source, 0))} tokens."
         )
     count = measured(tables, "index").groupby(["run_id", "lo"])["count"].sum()
     if len(count):

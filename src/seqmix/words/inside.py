@@ -36,11 +36,12 @@ def most_often(cell: pd.DataFrame, value: str, asked: str) -> tuple[list[str], s
     seeds, name = cell["seed"].nunique(), label(cell["arm"].iloc[0])
     end = f"(chance {cell['chance'].mean():.2f}; {several(seeds, 'seed')}{': not decided' * (seeds < FEWEST_SEEDS)})."
     if not best:
-        return best, f"{name}: no method points first at a true source in any of the {asked} {end}"
+        return best, f"{name}, trained: no method points first at a true source in any of the {asked} {end}"
     share = f"{means.max():.2f}" if means.max() >= 0.005 else "less than 0.01"
     verb = "point" if len(best) > 1 else "points"
     found = listing(METHODS[method] for method in best)
-    return best, f"{name}: by mean, {found} {verb} first at a true source most often, in {share} of the {asked} {end}"
+    said = f"{found} {verb} first at a true source most often, in {share} of the {asked}"
+    return best, f"{name}, trained: by mean, {said} {end}"
 
 
 def conclusions(tables: Tables) -> list[str]:

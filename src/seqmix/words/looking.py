@@ -98,8 +98,8 @@ def one_picture(traces: dict) -> list[str]:
         return [NONE]
     question = traces["question"]
     return [
-        f"A picture shows one model of each architecture, of {len(traces['runs'])} in all, and one question: the first "
-        f"held-out one that asks, at its end, for a fact stated once and long before "
+        f"A picture shows one model of each architecture (of {several(len(traces['runs']), 'model')} in all) and one "
+        f"question: the first held-out one that asks, at its end, for a fact stated once and long before "
         f"({question['position'] - question['stated'] + 1} tokens). The rule depends on no model. A picture is an "
         "illustration and proves nothing: the measurements decide."
     ]
