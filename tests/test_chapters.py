@@ -161,6 +161,9 @@ def test_a_page_without_results_says_so(monkeypatch):
     empty = {"runs": tables("scaling", "empty").runs}
     monkeypatch.setattr(chapter.collect, "load", lambda name, tier: empty)
     assert chapter.open("scaling", train=False).notes[0].endswith("hold no run of this study at this tier.")
+    monkeypatch.setattr(chapter.collect, "load", lambda name, tier: {"runs": tables("scaling", "whole").runs})
+    assert chapter.open("scaling", train=False).notes[0].endswith("from the committed tables.")
+    assert chapter.open("scaling", train=False, steps=3).notes[0].endswith("has no effect on it.")
     with pytest.raises(chapter.study.StudyError, match=r"lstm_9.*known: transformer"):
         chapter.open("scaling", train=False, arms="transformer,lstm_9")
 

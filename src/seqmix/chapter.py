@@ -138,7 +138,9 @@ def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dic
             "Nothing was trained for this page: it was drawn from the committed tables",
         )
         there = any(len(frame) for frame in frames.values())
-        return frames, [said + ("." if there else ", which hold no run of this study at this tier.")]
+        said += "." if there else ", which hold no run of this study at this tier."
+        asked = " What the parameters ask to be trained or measured has no effect on it."
+        return frames, [said + (asked if there and (seeds or source or path or request) else "")]
     plan = study.plan(name, tier, seeds=seeds, source=source, path=path, overrides=request)
     summary = engine.run(plan, jobs=jobs or None)
     summary.check()

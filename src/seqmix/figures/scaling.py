@@ -130,7 +130,7 @@ def loss_against_tokens(tables: Tables) -> Drawn:
     name, runs = "fig-scaling-tokens", largest(tables)
     curves = tables.joined("curves", ["source", "arm", "seed"], runs)
     if not len(curves):
-        return nothing(name, "no loss curve was recorded")
+        return nothing(name, "no loss curve of runs that compare sizes was recorded")
     data = over_seeds(curves, ["source", "arm", "tokens"], "loss")
     figure, axes, words = lines_by_source(data, "tokens", "training tokens", LOSS, runs)
     for source, axis in axes.items():
@@ -171,7 +171,7 @@ def to_target(tables: Tables) -> Drawn:
     """Tokens, seconds and FLOPs to a loss that every run at one size of a corpus reaches."""
     name, each = "fig-scaling-target", crossings(tables)
     if not len(each):
-        return nothing(name, "no loss curve was recorded")
+        return nothing(name, "no loss curve of runs that compare sizes was recorded")
     figure, axes = panels(3, 12.5, max(2.6, 0.42 * each.groupby("source")["arm"].nunique().sum() + 1), columns=3)
     rows = sorted({(row.source, row.arm) for row in each.itertuples()}, reverse=True)
     parts, words = [], []
@@ -190,8 +190,10 @@ def to_target(tables: Tables) -> Drawn:
         say = seconds if cost == "seconds" else human
         for source, cell in data.groupby("source"):
             least = cell[np.isclose(cell["mean"], cell["mean"].min(), rtol=1e-6)]
-            which = "fewest" if len(cell) > 1 else "mean"
-            words.append(f"{which} {text} on {source}: {labels(least['arm'])} with {say(cell['mean'].min())}")
+            which = "fewest " if len(cell) > 1 else ""
+            words.append(f"{which}{text} on {source}: {labels(least['arm'])} with {say(cell['mean'].min())}")
+    if early := labels(each.loc[each["first"], "arm"]):
+        words.append(f"runs of {early} reach it by their first evaluation: what they cost is an upper bound")
     data = pd.concat(parts).merge(each.groupby("source")["target"].first().reset_index(), on="source")
     alt = (
         f"Cost of reaching a loss that all runs at that size reach, for {labels(each['arm'])}: tokens, seconds and "
