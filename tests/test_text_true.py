@@ -18,7 +18,7 @@ from seqmix.figures.style import LOOKS
 from seqmix.words import cards, common, speed
 from test_figures import FIGURES, STUDIES
 
-CHAPTERS = ("recall", "hybrids", "speed", "budget", "context", "inside")
+CHAPTERS = ("recall", "hybrids", "speed", "budget", "context", "inside", "scaling")
 VARIANTS = 12
 DRAWN = 1
 """Subsets for which every figure is drawn (slow); the sentences are read for all."""
