@@ -216,7 +216,7 @@ def plateau_index(tables: Tables) -> Drawn:
             axis.plot(end, height, marker=">", color=shape.colour, ls="")
     axis.set_yticks(range(len(data)), data["name"])
     axis.set_ylim(len(data) - 0.4, -0.6)
-    log_axis(axis, "x", f"index from which the loss is at most {analysis.TOLERANCE} nats above its last octave")
+    log_axis(axis, "x", f"index from which on loss ≤ last octave + {analysis.TOLERANCE} nats")
     found = [f"{row.name} at {row.index:.0f}" for row in data.itertuples(index=False) if np.isfinite(row.index)]
     said = f"Certified: {listing(found)}" if found else "No plateau is certified"
     alt = (

@@ -92,7 +92,7 @@ def trained_and_read(tables: Tables) -> Drawn:
     windows = sorted(data["seq_len"].unique())
     colours = dict(zip(windows, matplotlib.colormaps["viridis"](np.linspace(0, 0.8, len(windows))), strict=True))
     figure, axes = panels(len(cells))
-    words = []
+    words, names = [], []
     for axis, (source, arm) in zip(axes, cells, strict=True):
         here, ends, said = data[(data["source"] == source) & (data["arm"] == arm)], [], []
         for window, lines in here.groupby("seq_len"):
@@ -108,13 +108,14 @@ def trained_and_read(tables: Tables) -> Drawn:
             said.append(trend(both, "middle", arm).replace(label(arm), f"trained at T = {window}"))
         log_axis(axis, "x", "token index in the window")
         axis.set_title(f"{label(arm)}, {source}")
-        end_texts(axis, ends)
+        names.append(ends)
         words.append(f"{label(arm)} on {source}: " + "; ".join(said) + ".")
     for axis in axes[::2]:
         axis.set_ylabel("loss (nats a token)")
     low, high = np.quantile(data["mean"], [0, 1])
-    for axis in axes:
+    for axis, ends in zip(axes, names, strict=True):  # the names at the line ends are placed in the final limits
         axis.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+        end_texts(axis, ends)
     alt = (
         "Held-out loss against token index, a panel an architecture, a line a training window, dashed beyond the "
         "window of training. " + " ".join(words)
