@@ -142,8 +142,8 @@ def _plateau(curves: Curves, arm: str, size: float, bound: int, margin: float) -
     fall = of_seeds_and_blocks(curves.gain(arm, size, bound / 1.2, curves.length / 2).dropna())
     verdict = d.SUPPORTED if certified <= bound else d.REFUTED if fall.lo > margin else d.CLOSE
     text = (
-        f"{arm} (N = {short(size)}): flat within {margin:g} nats from index {d.number(plain, 0)}, certified from "
-        f"{d.number(certified, 0)}; from index {bound} to the last octave the loss falls by "
+        f"{arm} (N = {short(size)}): within {margin:g} nats above the last octave from index {d.number(plain, 0)}, "
+        f"certified from {d.number(certified, 0)}; from index {bound} to the last octave the loss falls by "
         f"{d.interval(fall.estimate, fall.lo, fall.hi, 'nats')}."
     )
     used = curves.used([arm])

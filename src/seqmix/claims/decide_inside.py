@@ -1,4 +1,4 @@
-"""Deciders about looking inside: does a method's first choice lie on the true source of an answer?
+"""Deciders about looking inside: does a method's first choice lie on a true source of an answer?
 
 Scores are shares of queries, one value a run, on answers that were right; the ``untrained`` method repeats gradient x
 input with fresh weights: what it reaches needs no understanding.
