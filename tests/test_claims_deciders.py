@@ -50,6 +50,8 @@ def test_a_loss_difference_on_two_corpora_that_disagree_is_too_close_to_call():
     found = DECIDERS["loss_difference"](made.evidence(one + two), **given)
     assert found.verdict == d.CLOSE
     assert "stdlib: supported" in found.sentence
+    control = made.ladder({"transformer": STEEP, "lstm_2": lambda n: STEEP(n) - 0.2}, sources=("markov",))
+    assert ask("loss_difference", made.evidence(one + control), **given) == d.SUPPORTED  # a control has no vote
 
 
 def test_a_loser_whose_learning_rate_stands_at_the_edge_is_not_judged():

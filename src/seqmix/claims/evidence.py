@@ -25,6 +25,9 @@ NEEDED = {
 SWEEP = r"^lr|[-_]lr$|^sweep"
 """Groups whose name says that they vary the learning rate."""
 
+CONTROLS = ("markov",)
+"""Negative controls: corpora on which far context is of no use by construction. They have no vote on a claim."""
+
 TEXT = ("pattern", "conv", "group", "arm", "source", "device", "hardware", "precision", "kernel", "method", "kind")
 
 ENDS = {
@@ -117,14 +120,15 @@ class Evidence:
         return rows.drop_duplicates("run_id").sort_values("run_id")
 
     def sources(self, study: str, arms: list[str], groups: list[str] | None = None) -> list[str]:
-        """Return the corpora on which every one of ``arms`` has finished runs, in alphabetical order."""
+        """Return the corpora, controls apart, on which each of ``arms`` has finished runs, in alphabetical order."""
         rows = self.table("runs")
         if not len(rows):
             return []
         rows = rows[(rows["study"] == study) & (rows["status"] == "finished")]
         named = rows["group"].fillna("").astype(str)
         rows = rows[named.isin(groups)] if groups else rows[~named.str.contains(SWEEP)]
-        return [s for s in sorted(rows["source"].unique()) if set(arms) <= set(rows[rows["source"] == s]["arm"])]
+        asked = sorted(set(rows["source"]) - set(CONTROLS))
+        return [source for source in asked if set(arms) <= set(rows[rows["source"] == source]["arm"])]
 
     def joined(self, name: str, runs: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         """Return the rows of a table that belong to ``runs`` of the same study, with ``columns`` of their run."""
