@@ -20,6 +20,7 @@ TORCH = {
     "export",
     "inside",
     "traces",
+    "restore",
     "measure",
     "demos",
     "step",
@@ -40,6 +41,7 @@ LAYERS = [
     {"models"},
     {"step"},
     {"accelerate", "evaluate", "inside", "traces", "demos", "distributed", "export"},
+    {"restore"},
     {"train"},
     {"measure"},
 ]

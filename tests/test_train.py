@@ -9,6 +9,7 @@ import torch
 from seqmix import checkpoint, train
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.record import RunFolder
+from seqmix.restore import StaleWeightsError
 
 
 def config(pattern="D", steps=12, **changes) -> RunConfig:
@@ -98,6 +99,17 @@ def test_a_finished_run_can_be_measured_again(tmp_path):
     assert folder.status() == "finished"
     assert folder.metrics()["evaluated"] == ["index"]
     assert "context-index" in folder.tables()
+
+
+def test_weights_that_mean_something_else_now_are_refused(tmp_path):
+    c = config(steps=60)
+    folder = run(tmp_path, c)
+    folder.reopen()
+    weights = checkpoint.load_weights(folder.weights)
+    turned = {name: tensor.roll(1, -1) if tensor.dim() == 2 else tensor for name, tensor in weights.items()}
+    checkpoint.save_weights(folder.weights, turned)  # every shape fits, and nothing is where it was
+    with pytest.raises(StaleWeightsError, match="another version of the model"):
+        train.remeasure(c.model_copy(update={"evaluate": ("index",)}), folder, device="cpu")
 
 
 def test_recall_stops_at_its_target(tmp_path):

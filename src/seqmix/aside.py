@@ -49,9 +49,8 @@ def model_of(config: RunConfig, runs: Path):
     """Return the trained model of a run, for evaluation, on one CPU thread (in the other process: loads torch)."""
     import torch
 
-    from seqmix import checkpoint, models
+    from seqmix import data
+    from seqmix.restore import restore
 
     torch.set_num_threads(1)
-    model = models.build(config.model, seed=config.seed)
-    model.load_state_dict(checkpoint.load_weights(RunFolder(runs / config.run_id).weights))
-    return model.eval()
+    return restore(config, RunFolder(runs / config.run_id), data.open_source(config.data))

@@ -15,6 +15,7 @@ from seqmix import checkpoint, data, distributed, evaluate, models, provenance
 from seqmix.accelerate import kernel_name, make_step
 from seqmix.config import RunConfig, TrainConfig
 from seqmix.record import RunFolder
+from seqmix.restore import restore
 from seqmix.step import TrainStep
 
 __all__ = ["Interrupted", "choose_device", "lr_scale", "remeasure", "train"]
@@ -154,8 +155,7 @@ def remeasure(
     """Repeat the measurements of a finished run from its weights, those that ``config.evaluate`` asks for now."""
     place = choose_device(device)
     source = data.open_source(config.data)
-    model = models.build(config.model, seed=config.seed, kernel=config.train.kernel).to(place)
-    model.load_state_dict(checkpoint.load_weights(folder.weights, str(place)))
+    model = restore(config, folder, source, place)
     metrics = folder.metrics()
     _measure(config, folder, model, source, place)
     folder.write_metrics(metrics | {"evaluated": sorted(config.evaluate)})
