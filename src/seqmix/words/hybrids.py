@@ -8,9 +8,10 @@ from seqmix.analysis.shape import two_lines
 from seqmix.figures.common import Tables, human, listing, over_seeds, several, span
 from seqmix.figures.draw import label, labels
 from seqmix.figures.hybrids import LADDERS, PLACES, separable, stacks
+from seqmix.figures.scaling import regrets
 from seqmix.words.common import FEWEST_SEEDS, beats_unigram, compare, interval, scope
 
-__all__ = ["conclusions", "convolution", "length", "limits", "places", "sweet_spot"]
+__all__ = ["conclusions", "convolution", "length", "limits", "places", "rates", "sweet_spot"]
 
 FEW = (2, 3, 4)
 """Attention layers of twelve that document 2 calls the sweet spot (17 to 33 %)."""
@@ -169,6 +170,15 @@ def length(tables: Tables) -> list[str]:
             f"{leaders[1]} after the longer."
         )
     return lines or ["Fewer than three stacks were trained for two lengths: nothing is said about longer training."]
+
+
+def rates(tables: Tables) -> list[str]:
+    """Say for every stack with trials which learning rate was best, which was used, and what that costs."""
+    return [
+        f"{label(row.arm)} on {row.source}: the best rate of its trials is {row.best:.2g}; {row.used:.2g} was used, which "
+        f"costs {row.regret:.3f} nats there."
+        for row in regrets(tables).itertuples()
+    ] or ["No stack of this execution has trials of its own."]
 
 
 def limits(tables: Tables) -> list[str]:
