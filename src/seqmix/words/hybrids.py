@@ -175,8 +175,8 @@ def length(tables: Tables) -> list[str]:
 def rates(tables: Tables) -> list[str]:
     """Say for every stack with trials which learning rate was best, which was used, and what that costs."""
     return [
-        f"{label(row.arm)} on {row.source}: the best rate of its trials is {row.best:.2g}; {row.used:.2g} was used, which "
-        f"costs {row.regret:.3f} nats there."
+        f"{label(row.arm)} on {row.source}: the best rate of its trials is {row.best:.2g}; {row.used:.2g} was used, "
+        f"which costs {row.regret:.3f} nats there."
         for row in regrets(tables).itertuples()
     ] or ["No stack of this execution has trials of its own."]
 
