@@ -12,6 +12,10 @@ from seqmix.figures.style import order
 __all__ = ["FEWEST_SEEDS", "beats_unigram", "compare", "interval", "lowest", "scope", "slope_over_seeds"]
 
 
+CELL = ("source", "arm", "params_non_embedding", "steps", "seq_len", "pairs", "train_tokens", "lr")
+"""Columns of runs.csv that name a point of a figure: its runs differ by their seeds only."""
+
+
 def scope(tables: Tables) -> list[str]:
     """Return what this execution cannot decide, whatever its numbers are."""
     lines = []
@@ -33,7 +37,8 @@ def scope(tables: Tables) -> list[str]:
         elif not len(tables.speed):
             lines.append("There is no finished training run.")
         return lines
-    seeds = runs.groupby(["source", "arm", "group"])["seed"].nunique()
+    cell = [name for name in CELL if name in runs]
+    seeds = runs.groupby(cell, dropna=False)["seed"].nunique()
     if seeds.min() < FEWEST_SEEDS:
         few = seeds[seeds < FEWEST_SEEDS]
         lines.append(
