@@ -60,7 +60,7 @@ def surface(tables: Tables) -> Drawn:
     for axis, (source, arm) in zip(axes, cells, strict=True):
         here, law = data[(data["source"] == source) & (data["arm"] == arm)], laws[source, arm]
         sizes, ends, said = sorted(here["parameters"].unique()), [], []
-        for colour, size in zip(matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(sizes))), sizes, strict=True):
+        for colour, size in zip(matplotlib.colormaps["viridis"](np.linspace(0, 0.75, len(sizes))), sizes, strict=True):
             points = here[here["parameters"] == size].sort_values("tokens")
             axis.plot(points["tokens"], points["mean"], "o-", color=colour, lw=1.4)
             if law.status == "ok":
