@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from seqmix.figures.show import ANSWER_MIME, FIGURE_MIME
-from seqmix.notebook.sources import Chapter
+from seqmix.notebook.sources import Chapter, chapters_in_toc
 from seqmix.paths import Paths
 
 __all__ = ["Published", "prepare_for_reading", "publish"]
@@ -35,6 +35,9 @@ if importlib.util.find_spec("seqmix") is None:
     sys.path.insert(0, "src")"""
 NOTHING = "No picture in this execution"
 """How the description of a figure begins that has nothing to show (``figures.draw.nothing``)."""
+
+RUNS = "appendix_runs"
+"""The chapter that lists every run with its configuration."""
 
 TIER_NOTE = {
     "quick": ":::{admonition} Quick tier: a check of the machinery, never evidence\n:class: important\n"
@@ -175,9 +178,19 @@ def _apart(cell, picture) -> list:
 def _figure_tools(name: str, made_by: str, studies: tuple[str, ...]) -> str:
     """The line below a figure: its numbers, itself, the runs behind it (with configuration and code), its command."""
     files = f"{{download}}`numbers as CSV <figures/{name}.csv>` · {{download}}`figure as SVG <figures/{name}.svg>`"
-    where = f"#runs-{studies[0]}" if len(studies) == 1 and studies[0] != "all" else "#every-run"
-    runs = f'<a href="appendix_runs.html{where}">the runs behind it</a> · ' if studies else ""
+    runs = f'<a href="{RUNS}.html{_place(studies)}">the runs behind it</a> · ' if studies and _lists_runs() else ""
     return f":::{{div}} figure-tools\n{files} · {runs}made by `{made_by}`\n:::"
+
+
+def _lists_runs() -> bool:
+    """Whether this book has the page that lists all runs."""
+    return (Paths().root / "_toc.yml").is_file() and RUNS in chapters_in_toc(Paths())
+
+
+def _place(studies: tuple[str, ...]) -> str:
+    """Return where on that page the runs of a chapter stand: at its study, or in the whole list."""
+    single = len(studies) == 1 and (Paths().studies / f"{studies[0]}.yaml").is_file()
+    return f"#runs-{studies[0]}" if single else "#every-run"
 
 
 def _parameter_table(chapter: Chapter, values: dict, train: bool) -> str:

@@ -123,7 +123,37 @@ def places(tables: Tables) -> list[str]:
             if arm != base
         ]
         lines.append(f"{several(count, 'attention layer')} on {source}, compared with {label(base)}: {' '.join(parts)}")
-    return lines or ["No count has two placements here: nothing is said about where attention belongs."]
+    lines += [_back(source, cell) for source, cell in runs.groupby("source")] if lines else []
+    return [line for line in lines if line] or [
+        "No count has two placements here: nothing is said about where attention belongs."
+    ]
+
+
+def third(pattern: str) -> str:
+    """Return the third of a stack that holds all of its attention layers: front, middle or back ("" if none does)."""
+    at = {3 * i // len(pattern) for i, letter in enumerate(pattern) if letter == "A"}
+    return ("front", "middle", "back")[at.pop()] if len(at) == 1 else ""
+
+
+def _back(source: str, cell: pd.DataFrame) -> str:
+    """Compare attention at the back with attention before it, over all counts that have both; "" where none has."""
+    cell = cell.assign(third=cell["pattern"].map(third))
+    wide = cell[cell["third"] != ""].pivot_table(index=["seed", "attention"], columns="third", values="value")
+    before = [name for name in ("front", "middle") if name in wide]
+    if "back" not in wide or not before:
+        return ""
+    gap = (wide["back"] - wide[before].mean(axis=1, skipna=False)).dropna()
+    each = gap.groupby("seed").mean().rename("gap").reset_index().assign(all=0)
+    if not len(each):
+        return ""
+    row = over_seeds(each, ["all"], "gap").iloc[0]
+    clear = row["n"] >= FEWEST_SEEDS and (row["lo"] > 0 or row["hi"] < 0)
+    said = ("higher" if row["mean"] > 0 else "lower") if clear else "not decided"
+    counts = listing(str(count) for count in sorted(gap.index.get_level_values("attention").unique()))
+    return (
+        f"All attention in the last third of the stack minus all of it in the {listing(before)} third, on {source}, "
+        f"over counts {counts}: {interval(row['mean'], row['lo'], row['hi'])} nats ({said})."
+    )
 
 
 def convolution(tables: Tables) -> list[str]:
