@@ -133,10 +133,8 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
 
 def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dict[str, pd.DataFrame], list[str]]:
     if not train or os.environ.get("SEQMIX_NO_TRAIN"):
-        frames, said = (
-            collect.load(name, tier),
-            "Nothing was trained for this page: it was drawn from the committed tables",
-        )
+        frames = collect.load(name, tier)
+        said = "Nothing was trained for this page: it was drawn from the committed tables"
         there = any(len(frame) for frame in frames.values())
         said += "." if there else ", which hold no run of this study at this tier."
         asked = " What the parameters ask to be trained or measured has no effect on it."

@@ -204,14 +204,18 @@ def sources(queries: Queries) -> Tensor:
 
 def hits(scores: Tensor, queries: Queries) -> Tensor:
     """Whether the highest score before the query lies on one of its ``sources``, bool [n]."""
-    positions = torch.arange(scores.shape[1], device=scores.device)
-    first = scores.masked_fill(positions >= queries.position[:, None], -torch.inf).argmax(1, keepdim=True)
+    first = _before(scores, queries).argmax(1, keepdim=True)
     return sources(queries).gather(1, first)[:, 0]
 
 
 def _top_two(scores: Tensor, queries: Queries) -> Tensor:
+    return _before(scores, queries).topk(2, 1).indices
+
+
+def _before(scores: Tensor, queries: Queries) -> Tensor:
+    """Return scores [n, T] with those from the query on at minus infinity: they cannot be chosen."""
     positions = torch.arange(scores.shape[1], device=scores.device)
-    return scores.masked_fill(positions >= queries.position[:, None], -torch.inf).topk(2, 1).indices
+    return scores.masked_fill(positions >= queries.position[:, None], -torch.inf)
 
 
 @torch.no_grad()

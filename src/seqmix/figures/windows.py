@@ -48,7 +48,6 @@ def gaps(tables: Tables, reference: str = "transformer") -> pd.DataFrame:
     columns = ["source", "seq_len", "size", "seed", "arm", "gap"]
     if not len(runs) or reference not in set(runs["arm"]):
         return pd.DataFrame(columns=columns)
-    runs = runs.assign(size=rung(runs["params_non_embedding"]))
     keys = columns[:4]
     base = runs[runs["arm"] == reference].groupby(keys)["loss"].mean().rename("base").reset_index()
     both = runs[runs["arm"] != reference].merge(base, on=keys)

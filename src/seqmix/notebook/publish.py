@@ -62,7 +62,7 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    found, cells = Published(), []
+    found, cells, runs = Published(), [], _runs_link(chapter.studies)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
@@ -87,7 +87,7 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
                 found.figures[f"{record['name']}.csv"] = record["csv"]
                 found.figures[f"{record['name']}.svg"] = output["data"]["image/svg+xml"]
                 found.descriptions.append([record["name"], cell.metadata["mystnb"]["image"]["alt"]])
-                text = _figure_tools(record["name"], command(chapter, values, train), chapter.studies)
+                text = _figure_tools(record["name"], command(chapter, values, train), runs)
                 cells.append(_markdown(f"{record['name']}-tools", text))
                 cells += _apart(cell, output)
     if note := TIER_NOTE.get(values.get("tier", "")):
@@ -175,22 +175,19 @@ def _apart(cell, picture) -> list:
     return [more]
 
 
-def _figure_tools(name: str, made_by: str, studies: tuple[str, ...]) -> str:
+def _figure_tools(name: str, made_by: str, runs: str) -> str:
     """The line below a figure: its numbers, itself, the runs behind it (with configuration and code), its command."""
     files = f"{{download}}`numbers as CSV <figures/{name}.csv>` · {{download}}`figure as SVG <figures/{name}.svg>`"
-    runs = f'<a href="{RUNS}.html{_place(studies)}">the runs behind it</a> · ' if studies and _lists_runs() else ""
     return f":::{{div}} figure-tools\n{files} · {runs}made by `{made_by}`\n:::"
 
 
-def _lists_runs() -> bool:
-    """Whether this book has the page that lists all runs."""
-    return (Paths().root / "_toc.yml").is_file() and RUNS in chapters_in_toc(Paths())
-
-
-def _place(studies: tuple[str, ...]) -> str:
-    """Return where on that page the runs of a chapter stand: at its study, or in the whole list."""
-    single = len(studies) == 1 and (Paths().studies / f"{studies[0]}.yaml").is_file()
-    return f"#runs-{studies[0]}" if single else "#every-run"
+def _runs_link(studies: tuple[str, ...]) -> str:
+    """Return the link to the runs of a chapter, at its study or in the whole list; "" without runs or such a page."""
+    paths = Paths()
+    if not studies or not (paths.root / "_toc.yml").is_file() or RUNS not in chapters_in_toc(paths):
+        return ""
+    single = len(studies) == 1 and (paths.studies / f"{studies[0]}.yaml").is_file()
+    return f'<a href="{RUNS}.html#{f"runs-{studies[0]}" if single else "every-run"}">the runs behind it</a> · '
 
 
 def _parameter_table(chapter: Chapter, values: dict, train: bool) -> str:

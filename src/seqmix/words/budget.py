@@ -3,10 +3,10 @@
 import numpy as np
 
 from seqmix.figures.budget import amounts, by_seed, gap_by_text
-from seqmix.figures.common import Tables, human, listing, over_seeds, several, span
+from seqmix.figures.common import Tables, human, listing, over_seeds, span
 from seqmix.figures.draw import label
 from seqmix.figures.style import order
-from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, scope
+from seqmix.words.common import beats_unigram, interval, scope, settled, sign
 
 __all__ = ["conclusions", "limits", "overfitting"]
 
@@ -21,10 +21,8 @@ def conclusions(tables: Tables) -> list[str]:
         for source, cell in over_seeds(each, ["source", "text"], "gap").groupby("source") if len(each) else ():
             parts, signs = [], []
             for row in cell.sort_values("text").itertuples():
-                decided = row.n >= FEWEST_SEEDS and (row.lo > 0 or row.hi < 0)
-                signs += [np.sign(row.mean)] if decided else []
-                few = f"{several(row.n, 'seed')}: " if row.n < FEWEST_SEEDS else ""
-                end = ("above" if row.mean > 0 else "below") if decided else f"{few}not decided"
+                signs += [np.sign(row.mean)] if settled(row) else []
+                end = sign(row, "below", "above")
                 parts.append(f"{human(row.text)}: {interval(row.mean, row.lo, row.hi)} ({end})")
             turn = ""
             if len(cell) > 1:

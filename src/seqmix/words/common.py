@@ -9,7 +9,17 @@ from seqmix.figures.common import Tables, listing, over_seeds, several
 from seqmix.figures.draw import FEWEST_SEEDS, label, labels
 from seqmix.figures.style import order
 
-__all__ = ["FEWEST_SEEDS", "beats_unigram", "compare", "interval", "lowest", "scope", "slope_over_seeds"]
+__all__ = [
+    "FEWEST_SEEDS",
+    "beats_unigram",
+    "compare",
+    "interval",
+    "lowest",
+    "scope",
+    "settled",
+    "sign",
+    "slope_over_seeds",
+]
 
 
 CELL = ("source", "arm", "params_non_embedding", "steps", "seq_len", "pairs", "train_tokens", "lr")
@@ -68,6 +78,18 @@ def interval(mean: float, lo: float, hi: float, digits: int = 3, unit: str = "")
     return text if not np.isfinite(lo) else f"{text} ({lo:.{digits}f} to {hi:.{digits}f})"
 
 
+def settled(row) -> bool:
+    """Whether the interval of a row of ``over_seeds`` excludes zero, with enough seeds to say so."""
+    return bool(row.n >= FEWEST_SEEDS and (row.lo > 0 or row.hi < 0))
+
+
+def sign(row, less: str, more: str, neither: str = "not decided") -> str:
+    """Return which side of zero the interval of a row lies on: ``less``, ``more``, ``neither``, or too few seeds."""
+    if row.n < FEWEST_SEEDS:
+        return f"{several(row.n, 'seed')}: not decided"
+    return less if row.hi < 0 else more if row.lo > 0 else neither
+
+
 def compare(runs: pd.DataFrame, first: str, second: str, value: str = "loss") -> dict:
     """Return the difference first - second paired by seed: mean, lo, hi, n and whether it is decided.
 
@@ -81,8 +103,7 @@ def compare(runs: pd.DataFrame, first: str, second: str, value: str = "loss") ->
     if not len(each):
         return {"mean": np.nan, "lo": np.nan, "hi": np.nan, "n": 0, "decided": False}
     row = over_seeds(each, ["all"], "d").iloc[0]
-    decided = row["n"] >= FEWEST_SEEDS and (row["lo"] > 0 or row["hi"] < 0)
-    return {"mean": row["mean"], "lo": row["lo"], "hi": row["hi"], "n": int(row["n"]), "decided": bool(decided)}
+    return {"mean": row["mean"], "lo": row["lo"], "hi": row["hi"], "n": int(row["n"]), "decided": settled(row)}
 
 
 def lowest(runs: pd.DataFrame, where: str, value: str = "loss", what: str = "held-out loss") -> list[str]:

@@ -9,7 +9,7 @@ from seqmix.figures.context import comparable, curves, increase, measured, plate
 from seqmix.figures.draw import label, labels
 from seqmix.figures.style import order
 from seqmix.figures.windows import carried_on, gaps
-from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope
+from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope, sign
 
 __all__ = ["conclusions", "effective_length", "late", "limits", "plateau", "shuffling", "utilisation", "windows"]
 
@@ -153,13 +153,6 @@ def windows(tables: Tables) -> list[str]:
             f"({sign(row, 'lower', 'higher')})."
         )
     return lines if len(changes) else [*lines, "No model was read on beyond the window of its training."]
-
-
-def sign(row: tuple, less: str, more: str) -> str:
-    """Return which side of zero an interval (mean, lo, hi, n) lies on: ``less``, ``more`` or that it is not decided."""
-    if row.n < FEWEST_SEEDS:
-        return f"{several(row.n, 'seed')}: not decided"
-    return less if row.hi < 0 else more if row.lo > 0 else "not decided"
 
 
 def limits(tables: Tables) -> list[str]:

@@ -9,7 +9,7 @@ from seqmix.figures.common import Tables, human, listing, over_seeds, several, s
 from seqmix.figures.draw import label, labels
 from seqmix.figures.hybrids import LADDERS, PLACES, separable, stacks
 from seqmix.figures.scaling import regrets
-from seqmix.words.common import FEWEST_SEEDS, beats_unigram, compare, interval, scope
+from seqmix.words.common import FEWEST_SEEDS, beats_unigram, compare, interval, scope, settled
 
 __all__ = ["conclusions", "convolution", "length", "limits", "places", "rates", "sweet_spot"]
 
@@ -147,8 +147,7 @@ def _back(source: str, cell: pd.DataFrame) -> str:
     if not len(each):
         return ""
     row = over_seeds(each, ["all"], "gap").iloc[0]
-    clear = row["n"] >= FEWEST_SEEDS and (row["lo"] > 0 or row["hi"] < 0)
-    said = ("higher" if row["mean"] > 0 else "lower") if clear else "not decided"
+    said = ("higher" if row["mean"] > 0 else "lower") if settled(row) else "not decided"
     counts = listing(str(count) for count in sorted(gap.index.get_level_values("attention").unique()))
     return (
         f"All attention in the last third of the stack minus all of it in the {listing(before)} third, on {source}, "

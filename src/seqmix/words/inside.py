@@ -6,7 +6,7 @@ from seqmix.figures.common import Tables, listing, over_seeds, several, span
 from seqmix.figures.draw import label
 from seqmix.figures.inside import METHODS, contrast, scores
 from seqmix.figures.style import order
-from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, scope
+from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, scope, sign
 
 __all__ = ["conclusions", "faithful", "limits"]
 
@@ -18,11 +18,7 @@ def difference(values: pd.Series, text: str) -> str:
     if not len(values):
         return ""
     row = over_seeds(values.rename("d").reset_index().assign(all=0), ["all"], "d").iloc[0]
-    if row["n"] < FEWEST_SEEDS:
-        end = f"{several(row['n'], 'seed')}: not decided"
-    else:
-        end = "more" if row["lo"] > 0 else "less" if row["hi"] < 0 else "not decided"
-    return f"{text}: {interval(row['mean'], row['lo'], row['hi'], 2)} ({end})."
+    return f"{text}: {interval(row['mean'], row['lo'], row['hi'], 2)} ({sign(row, 'less', 'more')})."
 
 
 def most_often(cell: pd.DataFrame, value: str, asked: str) -> tuple[list[str], str]:

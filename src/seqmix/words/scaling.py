@@ -10,7 +10,7 @@ from seqmix.figures.common import Tables, human, listing, over_seeds, seconds, s
 from seqmix.figures.draw import label, labels
 from seqmix.figures.scaling import COST, NO_PAIR, crossings, edges, gaps, ladder, largest, regrets, trials
 from seqmix.figures.style import order
-from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope, slope_over_seeds
+from seqmix.words.common import FEWEST_SEEDS, beats_unigram, interval, lowest, scope, sign, slope_over_seeds
 
 __all__ = ["conclusions", "costs", "exponents", "fits", "gap", "halvings", "limits", "rates", "surface"]
 
@@ -122,22 +122,14 @@ def gap(tables: Tables) -> list[str]:
     each = gaps(tables)
     for row in slope_over_seeds(each, "parameters", "gap", ["source", "arm"]).itertuples():
         change = interval(row.mean, row.lo, row.hi)
-        if row.n < FEWEST_SEEDS:
-            said = f"{several(row.n, 'seed')}: not decided"
-        else:
-            said = "rises" if row.lo > 0 else "falls" if row.hi < 0 else "no trend is decided"
+        said = sign(row, "falls", "rises", "no trend is decided")
         lines.append(f"{label(row.arm)} on {row.source}: {change} nats a decade of size: {said}.")
     if not lines:
         lines.append(f"N{NO_PAIR.format(reference=label(REFERENCE))[1:]}: no change of a gap is given.")
     equal = gaps(tables, at="train_flops")
     for (source, arm), cell in equal.groupby(["source", "arm"]):
         most = over_seeds(cell, ["flops"], "gap").iloc[-1]
-        if most["n"] < FEWEST_SEEDS:
-            said = f"{several(most['n'], 'seed')}: not decided"
-        else:
-            said = (
-                "above" if most["lo"] > 0 else "below" if most["hi"] < 0 else "not decided: the interval includes zero"
-            )
+        said = sign(most, "below", "above", "not decided: the interval includes zero")
         lines.append(
             f"{label(arm)} minus {label(REFERENCE)} on {source}, at equal training FLOPs, {human(most['flops'])} being "
             f"the most that both have: {interval(most['mean'], most['lo'], most['hi'])} nats ({said})."
