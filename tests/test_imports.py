@@ -28,7 +28,7 @@ TORCH = {
     "train",
     "models",
 }
-RUNS = {"bench", "downstream", "ensemble", "export", "replicas", "utilisation"}
+RUNS = {"bench", "downstream", "ensemble", "export", "page_export", "replicas", "utilisation"}
 """The same of ``seqmix_study.runs``."""
 
 # Layers from the bottom up; a module may import only from its own layer and those below.

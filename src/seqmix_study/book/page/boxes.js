@@ -24,7 +24,7 @@ export function dice(seed) {
   };
 }
 
-export function makeScene(words, { keys, swaps, seed }) {
+export function makeScene(words, { keys, swaps, seed, backwards = false }) {
   const roll = dice(seed), every = words.filter((word) => /^k\d+$/.test(word)).length;
   const boxes = words.filter((word) => /^b\d+$/.test(word)).length;
   const bag = [...Array(every).keys()], scene = { keys: [], homes: [], swaps: [] };
@@ -37,12 +37,13 @@ export function makeScene(words, { keys, swaps, seed }) {
     const a = later(boxes - 1);
     scene.swaps.push([a, a + 1 + later(boxes - 1 - a)]);
   }
+  if (backwards) scene.swaps.reverse();
   return scene;
 }
 
 export function playBoxes({ data, state, keep, stage, say, ask }) {
   const { words } = data.models[0], most = { keys: 64, swaps: 48 };
-  const size = () => ({ keys: +(state.keys ?? 4), swaps: +(state.swaps ?? 0), seed: +(state.seed ?? 1) });
+  const size = () => ({ keys: +(state.keys ?? 4), swaps: +(state.swaps ?? 0), seed: +(state.seed ?? 1), backwards: state.backwards === "yes" });
   const change = (name, by) => () => {
     const value = size()[name] + by;
     if (value >= (name === "keys" ? 1 : 0) && value <= (most[name] ?? Infinity)) keep({ [name]: value });
@@ -51,8 +52,9 @@ export function playBoxes({ data, state, keep, stage, say, ask }) {
   const moves = [["One key more", "keys", 1], ["One key less", "keys", -1], ["Twice the keys", "keys", 0], ["One swap more", "swaps", 1],
     ["Eight swaps more", "swaps", 8], ["One swap less", "swaps", -1], ["Another scene", "seed", 1]];
   const twice = () => { keep({ keys: Math.min(most.keys, 2 * size().keys) }); update(); };
+  const turn = () => { keep({ backwards: size().backwards ? "" : "yes" }); update(); };
   const scene = make("p", { className: "live-scene" }), known = make("div");
-  stage.append(make("div", { className: "live-row" }, moves.map(([text, name, by]) => button(text, by ? change(name, by) : twice))), scene, known);
+  stage.append(make("div", { className: "live-row" }, moves.map(([text, name, by]) => button(text, by ? change(name, by) : twice)), button("Swaps in the other order", turn)), scene, known);
 
   async function update() {
     const now = size(), one = makeScene(words, now), truth = whereNow(one);

@@ -10,7 +10,7 @@ export function playContext({ data, state, keep, stage, say, ask }) {
   const list = make("div", { className: "live-sentences", role: "group", aria: { label: "Sentences: press one to take it out or put it back" } });
   const shown = make("div"), numbers = make("div");
   stage.append(labelled("Text", area), list, shown, make("details", {}, make("summary", {}, "Every number"), numbers));
-  let out = new Set((state.out ?? "").split(".").filter(Boolean).map(Number)), timer;
+  let out = new Set((state.out ?? "").split(".").filter(Boolean).map(Number)), timer, turn = 0;
 
   const parts = () => sentences(area.value);
   const left = () => parts().filter((_, n) => !out.has(n));
@@ -26,17 +26,19 @@ export function playContext({ data, state, keep, stage, say, ask }) {
   async function update() {
     keep({ text: area.value === data.text ? "" : area.value, out: [...out].join(".") });
     drawList();
+    const mine = ++turn;
     try {
       const whole = encode(area.value, words), less = encode(left().join(""), words);
       if (less.tokens.length < 2) return say("Leave at least two tokens.");
       const kept = parts().flatMap((part, n) => encode(part, words).pieces.map(() => !out.has(n)));
       const asked = data.models.map(async (model) => {
         const view = await ask(model, { kind: "losses", tokens: less.tokens });
+        if (mine !== turn) return null; // the reader went on meanwhile
         const before = out.size && view ? await ask(model, { kind: "losses", tokens: whole.tokens }) : view;
         return view && before && { now: perPiece(less.pieces, view), before: perPiece(whole.pieces, before).filter((_, n) => !out.size || kept[n]) };
       });
       const found = await Promise.all(asked);
-      if (found.includes(null)) return; // the reader went on meanwhile
+      if (mine !== turn || found.includes(null)) return;
       draw(less.pieces, found);
     } catch (error) {
       say(error.message);

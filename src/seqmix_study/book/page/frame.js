@@ -68,7 +68,7 @@ export function openFrame(box, play) {
   function begin() {
     form.hidden = true;
     stage.hidden = after.hidden = false;
-    guessed.textContent = `Your guess: ${data.guesses[state.guess] ?? "none"}.`;
+    guessed.textContent = `${data.question} Your guess: ${data.guesses[state.guess] ?? "none"}.`;
     play({ data, state, keep, stage, say: (text) => { said.textContent = text; } });
     if (state.found) showFinding();
   }

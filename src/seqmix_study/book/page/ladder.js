@@ -59,14 +59,14 @@ function solve(x, y, alpha, zero = false, weight = x.map(() => 1)) {
   return { c0: my - c1 * mz, c1, mz, spread, rest, sse: sum(rest.map((v, i) => weight[i] * v * v)) };
 }
 
-function profile(logN, y, zero = false, weight) {
+function profile(logN, y, zero = false, weight, fine = true) {
   const centre = mean(logN), x = logN.map((one) => one - centre), at = (alpha) => solve(x, y, alpha, zero, weight);
   const lowest = (alphas) => alphas.reduce((best, alpha) => { const { sse } = at(alpha); return sse < best[1] ? [alpha, sse] : best; }, [0, Infinity])[0];
   const step = ALPHAS[1] - ALPHAS[0];
   const coarse = lowest(ALPHAS.filter((_, i) => i % 10 === 0)); // the profile is smooth: ten at a time, then between
   let alpha = lowest(ALPHAS.filter((one) => Math.abs(one - coarse) < 10.5 * step));
   const onBound = alpha === ALPHAS[0] || alpha === ALPHAS.at(-1);
-  for (let width = step; !onBound && width > 1e-13; width /= 4) alpha = lowest([-4, -3, -2, -1, 0, 1, 2, 3, 4].map((n) => alpha + (n * width) / 4));
+  for (let width = step; fine && !onBound && width > 1e-13; width /= 4) alpha = lowest([-4, -3, -2, -1, 0, 1, 2, 3, 4].map((n) => alpha + (n * width) / 4));
   const { c0, c1, sse, rest } = at(alpha), safe = alpha || 1e-12, scale = Math.exp(alpha * centre);
   const values = zero ? { E: 0, A: c1 * scale, alpha } : { E: c0 + c1 / safe, A: (-c1 / safe) * scale, alpha };
   return { at, centre, x, alpha, minimum: sse, rest, values, df: y.length - (zero ? 2 : 3) };
@@ -108,7 +108,7 @@ function bootstrapShare(logN, y, zero, resamples = 120) {
       weight = y.map(() => 0);
       for (let i = 0; i < y.length; i++) weight[Math.floor(roll() * y.length)] += 1;
     } while (weight.filter(Boolean).length < 4);
-    const { alpha } = profile(logN, y, zero, weight);
+    const { alpha } = profile(logN, y, zero, weight, false);
     inside += alpha > BOUNDS[0] && alpha < BOUNDS[1];
   }
   return inside / resamples;

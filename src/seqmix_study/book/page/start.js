@@ -19,7 +19,7 @@ function openAll() {
   for (const box of document.querySelectorAll("section.live")) {
     const ask = (model, job) => {
       desk ??= seqmixRuntime().startDesk(`"use strict";\n${seqmixRuntime}\nconst take = seqmixRuntime().makeDesk(postMessage);\nonmessage = (event) => take(event.data);`);
-      return desk.ask({ ...job, name: model.name, exported: exported.get(model.name), owner: `${box.id} ${model.name} ${job.tokens.length}` });
+      return desk.ask({ ...job, name: model.name, exported: exported.get(model.name), owner: `${box.id} ${model.name}` });
     };
     openFrame(box, (frame) => {
       frame.data.models = (frame.data.models ?? []).map(modelOf);
@@ -27,5 +27,7 @@ function openAll() {
     });
   }
 }
-if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", openAll);
-else openAll();
+export function start() {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", openAll);
+  else openAll();
+}

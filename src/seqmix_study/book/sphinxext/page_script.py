@@ -1,4 +1,4 @@
-"""Join the modules of this folder to one plain script: pages opened from a disk may not load modules.
+"""Join the modules of ``book/page`` to one plain script: pages opened from a disk may not load modules.
 
 The runtime (models and worker) becomes a function of its own, so that its text can start a worker; the
 demonstrations follow it. A module's ``import`` and ``export`` lines are what the joining replaces: names are unique.
@@ -7,12 +7,15 @@ demonstrations follow it. A module's ``import`` and ``export`` lines are what th
 import re
 from pathlib import Path
 
-__all__ = ["RUNTIME", "script"]
+__all__ = ["DEMONSTRATIONS", "RUNTIME", "script"]
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "page"
 RUNTIME = ("numbers", "attention", "lstm", "delta", "model", "worker")
+DEMONSTRATIONS = ("frame", "text", "ladder", "context", "boxes", "hybrids", "scaling", "speed", "start")
 PUBLIC = ("answers", "buildModel", "losses", "makeDesk", "startDesk")
-DEMONSTRATIONS = ()
+TESTED = ("fitLadder", "encode", "perPiece", "sentences", "makeScene", "sceneTokens", "whereNow", "nearest")
+"""What node's tests call: the page itself sees no names of this script."""
+
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|function|async function)", re.MULTILINE)
 
@@ -24,7 +27,8 @@ def joined(names: tuple[str, ...]) -> str:
 
 
 def script() -> str:
-    """Return the script of the book's pages; in node it exports the runtime instead."""
+    """Return the script of the book's pages; node, which has no page, gets the functions to test instead."""
     runtime = f"function seqmixRuntime() {{\n{joined(RUNTIME)}\nreturn {{ {', '.join(PUBLIC)} }};\n}}\n"
-    start = 'if (typeof module === "object") module.exports = seqmixRuntime();\nelse {\n'
-    return f'"use strict";\n{runtime}{start}{joined(DEMONSTRATIONS)}\n}}\n'
+    node = f"module.exports = {{ ...seqmixRuntime(), {', '.join(TESTED)} }};"
+    start = f'if (typeof module === "object") {node}\nelse start();'
+    return f'"use strict";\n(() => {{\n{runtime}{joined(DEMONSTRATIONS)}\n{start}\n}})();\n'

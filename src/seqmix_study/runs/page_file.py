@@ -19,7 +19,7 @@ import hashlib
 import json
 from pathlib import Path
 
-__all__ = ["LARGEST_PAGE", "PageModelError", "models_folder", "read", "sealed", "write"]
+__all__ = ["LARGEST_PAGE", "PageModelError", "folder", "read", "sealed", "write"]
 
 LARGEST_PAGE = 2_000_000
 """Most bytes that the models of one page may have together."""
@@ -31,7 +31,7 @@ class PageModelError(ValueError):
     """A model's file cannot be used; the text names it and says what to do."""
 
 
-def models_folder(results: Path, tier: str = "laptop") -> Path:
+def folder(results: Path, tier: str = "laptop") -> Path:
     """Where the committed files of a tier lie."""
     return results / tier / "models"
 

@@ -1,4 +1,4 @@
-"""``seqmix export --page``: write a trained model as a file that a page can hold (see ``models``)."""
+"""``seqmix export --page``: write a trained model as a file that a page can hold (see ``page_file``)."""
 
 import base64
 from pathlib import Path
@@ -13,7 +13,7 @@ from seqmix.config import DataConfig, RunConfig
 from seqmix.data.almanac import PRESETS
 from seqmix.models import build
 from seqmix.record import RunFolder
-from seqmix_study.book.page import models
+from seqmix_study.runs import page_file
 
 __all__ = ["FORMATS", "TOLERANCE", "export_page", "packed", "page_model"]
 
@@ -86,9 +86,9 @@ def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = N
         if rounding <= TOLERANCE:
             break
     weights = base64.b64encode(b"".join(content for content, _ in parts.values())).decode()
-    if len(weights) > models.LARGEST_PAGE:
+    if len(weights) > page_file.LARGEST_PAGE:
         raise ValueError(
-            f"the model has {len(weights):,} bytes as {one}, a page takes {models.LARGEST_PAGE:,}; "
+            f"the model has {len(weights):,} bytes as {one}, a page takes {page_file.LARGEST_PAGE:,}; "
             "export it as int8, or export a smaller one"
         )
     check = {"tokens": tokens.tolist(), "losses": losses.tolist(), "logits": logits.tolist(), "rounding": rounding}
@@ -101,7 +101,7 @@ def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = N
         "weights": weights,
         "check": check,
     }
-    return models.sealed(exported)
+    return page_file.sealed(exported)
 
 
 def check_tokens(model: nn.Module, words: list[str] | None) -> Tensor:
@@ -135,7 +135,9 @@ def export_page(run: Path, file: Path, form: str = "auto") -> dict:
     if not isinstance(config, RunConfig):
         raise ValueError(f"{run}: a measurement of speed has no model to export")
     if config.data.tokenizer != "bytes":
-        raise ValueError(f"{run}: reads {config.data.tokenizer}; a page reads bytes or the tokens of a synthetic source")
+        raise ValueError(
+            f"{run}: reads {config.data.tokenizer}; a page reads bytes or the tokens of a synthetic source"
+        )
     model = build(config.model)
     model.load_state_dict(load_weights(folder.weights))
     exported = page_model(
@@ -151,5 +153,5 @@ def export_page(run: Path, file: Path, form: str = "auto") -> dict:
         parameters=sum(weight.numel() for weight in model.parameters()),
         weights_sha256=folder.outcome()["files"]["weights.pt"]["sha256"],
     )
-    models.write(file, exported)
+    page_file.write(file, exported)
     return exported
