@@ -62,8 +62,7 @@ class Measure(Strict):
     by: str = Field("", description="column that orders the rows: last, first, reach")
     at: str = Field("", description="column that the ranges of `between` speak about")
     between: tuple[tuple[float, float], ...] = Field(
-        (),
-        description="mean over [a, b); two ranges: the first minus the second; bounds up to 1 are shares of `length`",
+        (), description="mean over [a, b); two ranges: the first minus the second; bounds up to 1 are shares of `length`"
     )
     weight: str = Field("", description="column of weights for means, e.g. tokens in a bin")
     keep: str = Field("", description="a column that stays a second unit beside the seed, e.g. the evaluation block")
