@@ -22,7 +22,7 @@ DECADE = np.log(10.0)
 def per_corpus(
     evidence: Evidence, study: str, arms: list[str], ask: Callable[[str], Decision], groups: list[str] | None = None
 ) -> Decision:
-    """Ask one question of every corpus that has all ``arms``; their common answer (see ``decision.agree``)."""
+    """Ask one question of every corpus that has all ``arms``; their common answer (see ``finding.agree``)."""
     parts = []
     for source in evidence.sources(study, arms, groups):
         try:
