@@ -35,7 +35,7 @@ TORCH = {
 
 # Layers from the bottom up; a module may import only from its own layer and those below.
 LAYERS = [
-    {"paths", "files", "config"},
+    {"paths", "files", "config", "mixers"},
     {"accounting", "data", "record", "provenance"},
     {"study", "checkpoint"},
     {"models"},

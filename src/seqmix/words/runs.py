@@ -8,11 +8,9 @@ import pandas as pd
 
 from seqmix.figures.common import Tables, human, listing, several
 from seqmix.figures.draw import label, labels
+from seqmix.mixers import mixer
 
 __all__ = ["code", "listed", "page"]
-
-MIXERS = {"A": "models.attention", "D": "models.deltanet", "G": "models.deltanet", "L": "models.lstm"}
-"""Letter of a pattern -> module."""
 
 SOURCES = {"stdlib": "data.files", "folder": "data.files", "prose": "data.files", "markov": "data.markov",
            "first_token": "data.recall", "mqar": "data.recall"}  # fmt: skip
@@ -36,7 +34,8 @@ def code(fields: dict) -> dict[str, str]:
         return {"timing": "demos" if mode.startswith("document") else "measure", "models": "models.lm"}
     model, source = fields["model"], fields.get("data", {}).get("source", "stdlib")
     stack = "models.classic" if model.get("skeleton") == "classic" else "models.lm"
-    mixers = {MIXERS[letter] for letter in model["pattern"]}
+    places = {mixer(letter).module for letter in model["pattern"]}
+    mixers = {place.partition(":")[0].removeprefix("seqmix.") for place in places if isinstance(place, str)}
     return {
         "model": stack,
         **{module.rpartition(".")[2]: module for module in sorted(mixers)},
