@@ -26,7 +26,7 @@ MOST = 64
 """Runs in one ensemble at most."""
 
 SHARE = 0.6
-"""Part of the memory that an ensemble may fill by the generous estimate of ``resources.run_memory``."""
+"""Part of the memory that an ensemble may fill by the generous estimate of ``machine.run_memory``."""
 
 
 def shape_of(config: RunConfig) -> str:
