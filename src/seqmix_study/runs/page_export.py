@@ -1,6 +1,7 @@
 """``seqmix export --page``: write a trained model as a file that a page can hold (see ``page_file``)."""
 
 import base64
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from seqmix.checkpoint import load_weights
 from seqmix.config import DataConfig, RunConfig
 from seqmix.data.almanac import PRESETS
+from seqmix.mixers.recurrence import CELLS
 from seqmix.models import build
 from seqmix.record import RunFolder
 from seqmix_study.runs import page_file
@@ -95,6 +97,7 @@ def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = N
     exported = {
         "about": about,
         "config": model.config.model_dump(mode="json"),
+        "cells": {letter: asdict(CELLS[letter]) for letter in sorted(set(model.config.pattern) & set(CELLS))},
         "words": words,
         "format": one,
         "tensors": [[name, list(numbers.shape)] for name, (_, numbers) in parts.items()],
