@@ -327,7 +327,7 @@ def test_a_demonstration_without_its_parts_fails_the_build(tmp_path, capfd, opti
 
 @pytest.mark.slow
 def test_every_demonstration_works_by_keyboard_without_network(page):
-    """Guess, answer, finding, shared address and axe, from file:// in Chromium, on a desk and on a dark phone."""
+    """Guess, answer, finding, shared address and axe, from file:// in Chromium, on a desk, and on a dark phone without workers."""
     tools = Path(os.environ.get("SEQMIX_CRAWL_TOOLS", ROOT / ".cache" / "crawl")) / "node_modules"
     chromium = find_chromium()
     if not chromium or not (tools / "axe-core").is_dir():
@@ -338,9 +338,8 @@ def test_every_demonstration_works_by_keyboard_without_network(page):
     assert done.returncode == 0, done.stderr
     plain, *seen = map(json.loads, done.stdout.splitlines())
     assert plain == {"static": 5, "seen": 5}  # without JavaScript every finding is there to read
-    assert [one["id"] for one in seen] == 2 * [
-        f"ask-{kind}" for kind in ("context", "hybrids", "boxes", "scaling", "speed")
-    ]
+    kinds = ("context", "hybrids", "boxes", "scaling", "speed")
+    assert [one["id"] for one in seen] == 2 * [f"ask-{kind}" for kind in kinds]
     for one in seen:
         assert one["hidden"], one
         assert one["shown"], one
@@ -348,3 +347,5 @@ def test_every_demonstration_works_by_keyboard_without_network(page):
         assert not one["outside"] + one["errors"] + one["violations"], one
         assert not one["wide"], one
         assert one["shared"].startswith(f"#{one['id']}~guess=1"), one
+    asking = ("context", "hybrids", "boxes")
+    assert [one["workers"] for one in seen] == [1 if kind in asking else 0 for kind in kinds] + [0] * 5
