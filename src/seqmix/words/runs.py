@@ -15,7 +15,8 @@ MIXERS = {"A": "models.attention", "D": "models.deltanet", "G": "models.deltanet
 """Letter of a pattern -> module."""
 
 SOURCES = {"stdlib": "data.files", "folder": "data.files", "prose": "data.files", "markov": "data.markov",
-           "first_token": "data.recall", "mqar": "data.recall"}  # fmt: skip
+           "first_token": "data.recall", "mqar": "data.recall", "boxes": "data.boxes",
+           **dict.fromkeys(("parity", "sum_mod5", "s3", "a5"), "data.tracking")}  # fmt: skip
 
 COLUMNS = {
     **{"arm": "architecture", "source": "corpus", "params_non_embedding": "parameters", "seed": "seed", "lr": "rate"},
