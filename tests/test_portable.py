@@ -56,13 +56,14 @@ def python(root: Path, *words: str, runs: str = "runs") -> subprocess.CompletedP
 
 
 def seqmix(root: Path, *words: str, runs: str = "runs") -> subprocess.CompletedProcess:
-    return python(root, "-m", "seqmix", *words, runs=runs)
+    return python(root, "-m", "seqmix_study", *words, runs=runs)
 
 
 def test_modules_for_gpu_machines_need_no_notebook_package(tmp_path):
     assert "No module named 'pandas'" in python(tmp_path, "-c", "import pandas").stderr
-    wanted = "ensemble, accelerate, downstream, engine.together, bigplan, pack, measure, inside"
-    done = python(tmp_path, "-c", "\n".join(f"import seqmix.{name}" for name in wanted.split(", ")))
+    wanted = [f"seqmix.{name}" for name in ("accelerate", "timing", "interpret")]
+    wanted += [f"seqmix_study.runs.{name}" for name in ("ensemble", "downstream", "together", "bigplan", "archive")]
+    done = python(tmp_path, "-c", "\n".join(f"import {name}" for name in wanted))
     assert done.returncode == 0, done.stderr
 
 

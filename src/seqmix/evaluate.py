@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from seqmix import data, tasks
+from seqmix import data, probes
 from seqmix.config import RunConfig
 from seqmix.data.swaps import swaps
-from seqmix.inside import inside
-from seqmix.tasks import TOKENS_PER_CALL
+from seqmix.interpret import inside
+from seqmix.probes import TOKENS_PER_CALL
 
 __all__ = ["BLOCKS", "MEASURES", "held_out", "losses", "octave_edges"]
 
@@ -66,7 +66,7 @@ def held_out(model: torch.nn.Module, windows: Any, place: torch.device) -> dict[
         out["bayes"] = float(windows.bayes[scored].mean())
         out["excess"] = out["loss"] - out["bayes"]
     if windows.steps is not None:  # a task
-        out["accuracy"] = tasks.accuracy(model, windows, place)
+        out["accuracy"] = probes.accuracy(model, windows, place)
     model.train()
     return out
 
@@ -195,7 +195,7 @@ def recall(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
                 "task": config.data.source,
                 "distance": distance,
                 "step": config.train.steps,
-                "accuracy": tasks.accuracy(model, windows, place),
+                "accuracy": probes.accuracy(model, windows, place),
                 "loss": float(each.sum() / scored.sum()),
                 "chance": source.chance,
                 "count": int(scored.sum()),
@@ -228,8 +228,8 @@ MEASURES = {
     "shuffle": by_shuffling,
     "swap": by_swapping,
     "recall": recall,
-    "tracking": tasks.tracking,
-    "boxes": tasks.boxes,
+    "tracking": probes.tracking,
+    "boxes": probes.boxes,
     "inside": inside,
 }
 """Measurements by the name that ``RunConfig.evaluate`` uses; each returns table name -> rows."""
