@@ -128,6 +128,13 @@ class DataConfig(Frozen):
     train_tokens: int = Field(0, ge=0, description="use only the first so many training tokens; 0: all")
     pairs: int = Field(0, ge=0, description="key-value pairs, for task 'mqar'")
     symbols: int = Field(0, ge=0, description="vocabulary of a recall task; 0: the task's default")
+    keys_most: int = Field(16, ge=1, le=64, description="most keys of a training sequence, for task 'boxes'")
+    swaps_most: int = Field(16, ge=1, description="swaps of a training sequence, for task 'boxes'")
+    swaps_ramp: int = Field(
+        0,
+        ge=0,
+        description="steps in which swaps grow from 1 to swaps_most, for task 'boxes'; 0: all at once",
+    )
 
 
 class TrainConfig(Frozen):
@@ -158,6 +165,10 @@ class TrainConfig(Frozen):
     eval_sequences: int = Field(64, ge=1, description="held-out windows for every loss")
     eval_points: int = Field(8, ge=1, description="evaluations during training, log-spaced in tokens, last at the end")
     target_loss: float = Field(0.0, ge=0, description="stop early at this running loss (recall tasks); 0: never")
+    target_accuracy: float = Field(
+        0.0, ge=0, le=1, description="stop early at this accuracy on fresh sequences (tasks); 0: never"
+    )
+    check_every: int = Field(50, ge=1, description="steps between checks of target_accuracy")
     checkpoint_every: int = label(200, "steps between checkpoints")
 
 
