@@ -8,6 +8,9 @@ const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const address = pathToFileURL(file).href;
 
+const MOVES = { context: ["", "Enter"], boxes: ["One swap more", "Enter"], hybrids: ["1:", "Enter"], scaling: ["Drop the largest", "Enter"],
+  speed: ["range", "ArrowRight"] }; // what a reader does next: the control, and the key pressed on it
+
 async function tabTo(page, id, wanted) {
   for (let n = 0; n < 300; n++) {
     await page.keyboard.press("Tab");
@@ -35,7 +38,12 @@ async function play(context, id) {
   await page.waitForFunction((id) => document.querySelector(`#${id} .live-said`).textContent, id);
   const workers = page.workers().length;
   const seconds = (Date.now() - asked) / 1000;
-  await page.keyboard.press("Tab");
+  const first = await page.locator(`#${id} .live-said`).textContent(), kind = await page.locator(`#${id}`).getAttribute("data-kind");
+  const sentence = kind === "context" ? await page.locator(`#${id} .live-sentences button`).first().textContent() : "";
+  await page.locator(`#${id} .live-stage`).evaluate((stage) => { stage.tabIndex = -1; stage.focus(); });
+  await tabTo(page, id, sentence || MOVES[kind][0]);
+  await page.keyboard.press(MOVES[kind][1]);
+  await page.waitForFunction(([id, first]) => document.querySelector(`#${id} .live-said`).textContent !== first, [id, first]);
   await tabTo(page, id, "Show what the study found");
   await page.keyboard.press("Enter");
   const shown = await page.locator(`#${id} .live-finding`).isVisible(), said = await page.locator(`#${id} .live-said`).textContent();

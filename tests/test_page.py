@@ -183,6 +183,8 @@ def test_losses_fall_to_the_right_letters(script):
     """The loss of a letter of two bytes is the sum of both; the first letter's first byte has none."""
     pieces = call(script, ["encode", "aüb", None])[0]["pieces"]
     assert call(script, ["perPiece", pieces, [1, 2, 4]])[0] == [None, 3, 4]
+    letters = call(script, ["encode", "ab_1 (c)", None])[0]["pieces"]
+    assert call(script, ["wordsOf", letters])[0] == [[0, 1, 2, 3], [4], [5], [6], [7]]
     named = call(script, ["encode", "k1 v0. k0", ["k0", "k1", "v0"]])[0]
     assert named["tokens"] == [1, 2, 0]
     text = "One. Two words? \n\ndef f(x):\n    return x.y\n"

@@ -1,5 +1,5 @@
 // Boxes: keys lie in boxes, boxes swap their contents; who still knows where each key is? The models never hear an answer.
-import { button, make, number, table } from "./frame.js";
+import { bars, button, make, number, table } from "./frame.js";
 
 /** The sentence of a scene in tokens, as in training: each key and its box, ASK, a question, then (swap, question)... */
 export function sceneTokens(words, { keys, homes, swaps }) {
@@ -53,8 +53,8 @@ export function playBoxes({ data, state, keep, stage, say, ask }) {
     ["Eight swaps more", "swaps", 8], ["One swap less", "swaps", -1], ["Another scene", "seed", 1]];
   const twice = () => { keep({ keys: Math.min(most.keys, 2 * size().keys) }); update(); };
   const turn = () => { keep({ backwards: size().backwards ? "" : "yes" }); update(); };
-  const scene = make("p", { className: "live-scene" }), known = make("div");
-  stage.append(make("div", { className: "live-row" }, moves.map(([text, name, by]) => button(text, by ? change(name, by) : twice)), button("Swaps in the other order", turn)), scene, known);
+  const scene = make("p", { className: "live-scene" }), known = make("div"), every = make("div");
+  stage.append(make("div", { className: "live-row" }, moves.map(([text, name, by]) => button(text, by ? change(name, by) : twice)), button("Swaps in the other order", turn)), scene, known, make("details", {}, make("summary", {}, "Every key"), every));
 
   async function update() {
     const now = size(), one = makeScene(words, now), truth = whereNow(one);
@@ -66,10 +66,11 @@ export function playBoxes({ data, state, keep, stage, say, ask }) {
     const found = await Promise.all(data.models.map((model) => ask(model, work)));
     if (found.includes(null)) return;
     const right = (chances, n) => chances.indexOf(Math.max(...chances)) === truth[n];
-    known.replaceChildren(table("Share that each model gives to the right box", ["key, and its box now", ...data.models.map(({ label }) => label)],
+    every.replaceChildren(table("Share that each model gives to the right box", ["key, and its box now", ...data.models.map(({ label }) => label)],
       one.keys.map((key, n) => [`key ${key}, box ${truth[n] + 1}`, ...found.map((rows) => `${right(rows[n], n) ? "✓" : "✗"} ${number(rows[n][truth[n]])}`)])));
-    const score = data.models.map(({ label }, m) => `${label} knows ${found[m].filter(right).length}`).join(", ");
-    say(`${now.keys} keys, ${now.swaps} swaps: ${score} of ${one.keys.length}. Guessing would know one in ${choices.length}.`);
+    const score = found.map((rows) => rows.filter(right).length), n = one.keys.length;
+    known.replaceChildren(bars(data.models.map(({ label }, m) => ({ text: `${label}: ${score[m]} of ${n}`, share: score[m] / n }))));
+    say(`${n} keys, ${now.swaps} swaps: ${data.models.map(({ label }, m) => `${label} knows ${score[m]}`).join(", ")}. Guessing would know one in ${choices.length}.`);
   }
   return update();
 }

@@ -1,6 +1,6 @@
 // Context: the reader's own text, sentence by sentence; what each model pays for each token, with and without a sentence.
 import { button, labelled, make, number, table } from "./frame.js";
-import { encode, perPiece, sentences, shade } from "./text.js";
+import { encode, perPiece, sentences, shade, wordsOf } from "./text.js";
 
 const LONGEST = 1500; // characters; beyond it the answer takes seconds on a phone
 
@@ -47,20 +47,27 @@ export function playContext({ data, state, keep, stage, say, ask }) {
 
   const mean = (losses) => losses.reduce((sum, loss) => sum + (loss ?? 0), 0) / losses.filter((loss) => loss != null).length;
   function draw(pieces, found) {
-    const row = ({ label }, n) => make("div", {}, make("p", { className: "live-name" }, `${label}: ${number(mean(found[n].now))} nats a token`),
+    const tokens = pieces.flatMap((piece) => piece.tokens).length;
+    const beyond = ({ window }) => (tokens > window ? `, beyond the ${window} tokens that it was trained to read` : "");
+    const row = (model, n) => make("div", {},
+      make("p", { className: "live-name" }, `${model.label}: ${number(mean(found[n].now))} nats a token${beyond(model)}`),
       make("p", { className: "live-tokens", aria: { hidden: true } },
         pieces.map((piece, i) => make("span", { title: `${number(found[n].now[i])} nats`, style: { background: shade(found[n].now[i]) } }, piece.text))));
-    shown.replaceChildren(...data.models.map(row));
+    shown.replaceChildren(make("p", { className: "live-key" }, "The darker, the more it surprised the model: from 0 to 6 nats."), ...data.models.map(row));
     numbers.replaceChildren(table("Loss of each token, nats", ["token", ...data.models.map((model) => model.label)],
       pieces.map((piece, i) => [piece.text.replace("\n", "↵"), ...found.map(({ now }) => number(now[i]))])));
     say(data.models.map(({ label }, n) => sentence(label, pieces, found[n])).join(" "));
   }
   function sentence(label, pieces, { now, before }) {
     if (!out.size) return `${label}: ${number(mean(now))} nats a token.`;
-    const rise = now.map((loss, i) => (loss == null || before[i] == null ? -Infinity : loss - before[i]));
-    const most = rise.indexOf(Math.max(...rise));
-    return `${label}: without what you took out the loss of “${pieces[most].text.trim() || "a space"}” rises most, by ${number(rise[most])} nats, ` +
-      `that of the rest from ${number(mean(before))} to ${number(mean(now))} on average.`;
+    const same = before.map((loss, i) => (now[i] == null ? null : loss)); // the first token has no loss
+    const rises = wordsOf(pieces).map((word) => {
+      const rise = word.map((n) => (now[n] == null || before[n] == null ? 0 : now[n] - before[n])).reduce((a, b) => a + b);
+      return { rise, name: word.map((n) => pieces[n].text).join("").trim() || "a space" };
+    });
+    const most = rises.reduce((best, one) => (one.rise > best.rise ? one : best));
+    return `${label}: without what you took out the loss of “${most.name}” rises most, by ${number(most.rise)} nats, ` +
+      `that of the rest from ${number(mean(same))} to ${number(mean(now))} on average.`;
   }
 
   area.addEventListener("input", () => {

@@ -36,6 +36,10 @@ export function table(caption, head, rows) {
     make("tbody", {}, rows.map(line)));
 }
 
+/** A list of bars: rows {text, share (0 to 1), colour}. */
+export const bars = (rows) => make("ul", { className: "live-bars" }, rows.map(({ text, share, colour = "" }) =>
+  make("li", {}, make("span", {}, text), make("span", { className: "live-bar", style: { width: `${100 * share}%`, background: colour } }))));
+
 /** The state of a demonstration in the page's address: #id~key=value&key=value. */
 function readAddress(id) {
   const [name, rest] = location.hash.slice(1).split("~");

@@ -61,7 +61,7 @@ export function playScaling({ data, state, keep, stage, say }) {
     const fit = fitLadder(points.map(([n]) => n), points.map(([, loss]) => loss), SEEDS, +spread.value);
     draw(fit);
     const exponent = fit.status === "ok" ? `, alpha ${number(fit.values.alpha)} (${number(fit.alpha[0])} to ${number(fit.alpha[1])}), floor ${number(fit.values.E)} nats` : "";
-    say(`${WORDS[fit.status]}${exponent}.${fit.reasons.length ? ` Why: ${fit.reasons.join("; ")}.` : ""}`);
+    say(`${points.length} sizes. ${WORDS[fit.status]}${exponent}.${fit.reasons.length ? ` Why: ${fit.reasons.join("; ")}.` : ""}`);
   }
   picture.addEventListener("click", (event) => {
     const box = picture.getBoundingClientRect(), at = ((event.clientX - box.left) / box.width) * WIDTH;

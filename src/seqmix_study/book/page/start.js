@@ -14,7 +14,7 @@ function openAll() {
   function modelOf({ name, label }) {
     if (!exported.has(name)) exported.set(name, JSON.parse(document.getElementById(`model-${name}`).textContent));
     const { config, words, about } = exported.get(name);
-    return { name, label, words, pattern: config.pattern, loss: about.loss };
+    return { name, label, words, pattern: config.pattern, loss: about.loss, window: about.seq_len };
   }
   for (const box of document.querySelectorAll("section.live")) {
     const ask = (model, job) => {

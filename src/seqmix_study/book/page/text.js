@@ -23,6 +23,13 @@ export function perPiece(pieces, losses) {
   });
 }
 
+/** Indices of the pieces of each word: letters, digits and underscores that stand together; anything else is alone. */
+export function wordsOf(pieces) {
+  const found = [], inWord = pieces.map(({ text }) => /^[\p{L}\p{N}_]$/u.test(text));
+  pieces.forEach((_, n) => (inWord[n] && inWord[n - 1] ? found.at(-1).push(n) : found.push([n])));
+  return found;
+}
+
 /** A text cut after each sentence or line; joined again they are the text. */
 export const sentences = (text) => text.match(/[^]*?(?:[.!?](?=\s)\s*|\n+|$)/g).filter((part) => part);
 
