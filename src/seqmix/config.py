@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["DataConfig", "ModelConfig", "RunConfig", "SpeedConfig", "TrainConfig", "parse_run"]
+__all__ = ["ROLES", "DataConfig", "ModelConfig", "Rate", "RunConfig", "SpeedConfig", "TrainConfig", "parse_run"]
 
 MIXERS = "ADGL"
 """Letters of a pattern: A softmax attention, D DeltaNet, G Gated DeltaNet, L LSTM."""
@@ -43,9 +43,9 @@ class Frozen(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def label(default, description: str):
-    """Declare a field that names or tunes the execution and never changes the numbers."""
-    return Field(default, description=description, json_schema_extra={"label": True})
+def label(default, description: str, **limits):
+    """Declare a field that names or tunes the execution and never changes what is trained."""
+    return Field(default, description=description, json_schema_extra={"label": True}, **limits)
 
 
 class ModelConfig(Frozen):
@@ -130,7 +130,9 @@ class TrainConfig(Frozen):
 
     steps: int = Field(100, ge=1, description="optimiser steps")
     batch_size: int = Field(16, ge=1, description="sequences a step")
-    lr: float = Field(3e-3, gt=0, lt=1, description="peak learning rate of hidden matrices at width lr_width")
+    lr: float = Field(
+        3e-3, ge=0, lt=1, description="peak learning rate of hidden matrices at width lr_width; 0: to be tuned first"
+    )
     lr_width: int = Field(
         64,
         ge=0,
@@ -143,17 +145,44 @@ class TrainConfig(Frozen):
     beta2: float = Field(0.95, ge=0, lt=1)
     weight_decay: float = Field(0.1, ge=0, description="on matrices only")
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="autocast dtype; weights are float32")
+    precision: Literal["float32", "bfloat16", "checked"] = Field(
+        "float32",
+        description="autocast dtype; weights are float32. checked: bfloat16 if the published check of this kind of "
+        "model allows it, decided before training",
+    )
     kernel: Literal["torch", "fla"] = Field(
         "torch", description="delta rule: own PyTorch form, or flash-linear-attention"
     )
     accelerate: Literal["none", "compile", "cuda_graph"] = label(
         "none", "fewer kernel launches a step, for small models on a GPU (the record's kernel says what ran)"
     )
-    eval_sequences: int = Field(64, ge=1, description="held-out windows for every loss")
-    eval_points: int = Field(8, ge=1, description="evaluations during training, log-spaced in tokens, last at the end")
+    eval_sequences: int = label(64, "windows of 'valid' for every loss of the curve", ge=1)
+    eval_points: int = label(8, "evaluations during training, log-spaced in tokens, last at the end", ge=1)
+    test_sequences: int = label(256, "windows of 'test' for the loss that is published, at the end", ge=1)
     target_loss: float = Field(0.0, ge=0, description="stop early at this running loss (recall tasks); 0: never")
     checkpoint_every: int = label(200, "steps between checkpoints")
+
+
+class Rate(Frozen):
+    """Where a learning rate came from: the sweep, its optimum, and what the rate that was used costs (``regret``).
+
+    Losses are means on the validation split, nats; ``curvature`` in nats per squared octave of the rate.
+    """
+
+    sweep: str = Field(description="name of the sweep, or of the rate law and the sweeps that it was fitted to")
+    optimum: float = Field(0.0, ge=0, description="rate at the lowest point of the parabola or of the law")
+    where: Literal["interior", "edge", "law", "none"] = Field(
+        "none", description="interior: the best rate has worse neighbours on both sides; law: predicted, checked"
+    )
+    curvature: float = Field(0.0, description="second coefficient of the parabola in log2(rate)")
+    regret: float = Field(0.0, ge=0, description="loss at the rate used minus the lowest, nats")
+    regret_hi: float = Field(0.0, ge=0, description="its upper bound with 90 % confidence, nats")
+    trials: int = Field(0, ge=0, description="runs spent on tuning the arm in this study")
+    trial_flops: float = Field(0.0, ge=0, description="their training FLOPs")
+
+
+ROLES = ("evidence", "sweep", "choice", "check")
+"""What a run is for: evidence is published; sweep finds a rate; choice loses to a sibling; check tests a rule."""
 
 
 class RunConfig(Frozen):
@@ -164,6 +193,12 @@ class RunConfig(Frozen):
     tier: str = label("", "quick, laptop or gpu")
     arm: str = label("", "name of the architecture in the study")
     group: str = label("", "the part of the study that the run belongs to, e.g. 'main' or 'lr'")
+    size: str = label("", "name of the size in the study")
+    role: Literal["", "evidence", "sweep", "choice", "check"] = label("", "what the run is for")
+    family: str = label("", "the family whose best member on 'valid' this run is; else the arm")
+    place: str = label("", "where the attention layers stand: none, front, middle, back, even, all, ...")
+    control: str = label("", "what the arm is a control for, e.g. 'convolution'")
+    rate: Rate | None = label(None, "where the learning rate came from")
     model: ModelConfig
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()

@@ -20,10 +20,13 @@ from seqmix.paths import Paths
 
 __all__ = ["Study", "StudyError", "check_names", "known_names", "load", "model_of", "names", "plan"]
 
-TEXT_SOURCES = {"stdlib", "folder", "prose", "wikitext-103", "pg19", "tinystories", "fineweb-edu"}
+TEXT_SOURCES = {"stdlib", "python", "books", "folder", "prose", "wikitext-103", "pg19", "tinystories", "fineweb-edu"}
 """Sources that ``source=`` and ``path=`` replace; synthetic sources and tasks stay what the study says."""
 
 TIERS = ("quick", "laptop", "gpu")
+
+TUNED = "tuned"
+"""The rate that a study asks for: found by sweeps before the runs that are published (see runs/tune.py)."""
 
 
 class StudyError(ValueError):
@@ -43,7 +46,21 @@ class Arm(Frozen):
 
     pattern: str
     layers: int = Field(0, ge=0, description="0: the rung's depth")
+    place: str = Field("", description="where the attention layers stand, for stacks that are compared by place")
+    control: str = Field("", description="what the arm is a control for, e.g. 'convolution'")
     model: dict[str, Any] = Field(default_factory=dict, description="further ModelConfig fields")
+
+
+class Tune(Frozen):
+    """How the learning rates of a group are found, where it asks for ``lr: tuned``."""
+
+    margin: float = Field(0.02, gt=0, description="difference that the group wants to see, nats")
+    law: tuple[tuple[str, int], ...] = Field(
+        (), description="cells (size, steps) with a full sweep; a rate law serves the others. Empty: a sweep each"
+    )
+    fix: dict[str, Any] = Field(
+        default_factory=dict, description="dotted fields of the sweeps that differ from the runs"
+    )
 
 
 class Group(Frozen):
@@ -59,6 +76,18 @@ class Group(Frozen):
     per_size: dict[str, dict[str, Any]] = Field(default_factory=dict, description="size -> dotted field -> value")
     grid: dict[str, list[Any]] = Field(default_factory=dict, description="dotted field -> values; a product of all")
     evaluate: tuple[str, ...] = ()
+    role: Literal["evidence", "sweep", "check"] = "evidence"
+    families: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="arm -> its members: the one that is best on 'valid' stands for it, cell by cell",
+    )
+    without: tuple[dict[str, Any], ...] = Field((), description="cells left out: arm, size or dotted field -> value")
+    tune: Tune = Tune()
+
+    @property
+    def members(self) -> list[tuple[str, str]]:
+        """(arm, family) of every architecture that is trained; an arm without members is its own family."""
+        return [(member, arm) for arm in self.arms for member in self.families.get(arm, (arm,))]
 
 
 class Tier(Frozen):
@@ -203,7 +232,10 @@ def _corpus(group: Group, source: str, path: str) -> dict[str, Any]:
 
 def _train_runs(group: Group, library: Library, labels: dict, request: dict, corpus: dict) -> list[RunConfig]:
     runs = []
-    for size, arm, values in itertools.product(group.sizes, group.arms, _product(group.grid)):
+    for size, (arm, family), values in itertools.product(group.sizes, group.members, _product(group.grid)):
+        here = {"arm": arm, "size": size, **values}
+        if any(all(here.get(key) == value for key, value in left_out.items()) for left_out in group.without):
+            continue
         fields = {"data": dict(group.base.get("data", {})), "train": dict(group.base.get("train", {}))}
         extra = dict(group.base.get("model", {}))
         merged = group.per_size.get(size, {}) | group.per_arm.get(arm, {}) | values | corpus | request
@@ -214,9 +246,19 @@ def _train_runs(group: Group, library: Library, labels: dict, request: dict, cor
                     f"{dotted!r} is not a field of a run: use model.<field>, data.<field> or train.<field>"
                 )
             (extra if part == "model" else fields[part])[field] = value
+        if fields["train"].get("lr") == TUNED:
+            fields["train"]["lr"] = 0.0
+        if arm not in library.arms:
+            raise StudyError(f"no arm named {arm!r} in studies/arms.yaml; known: {', '.join(library.arms)}")
+        spec = library.arms[arm]
+        about = {"arm": arm, "family": family, "size": size, "place": spec.place, "control": spec.control}
         try:
             run = RunConfig.model_validate(
-                {**labels, "arm": arm, "evaluate": group.evaluate, **fields, "model": {"pattern": "A"}}
+                {
+                    **(labels | about | {"role": group.role, "evaluate": group.evaluate}),
+                    **fields,
+                    "model": {"pattern": "A"},
+                }
             )
             corpus_config = _fingerprinted(run.data)
             model = _model(library, arm, size, extra, _vocabulary(corpus_config), run.data.seq_len)
