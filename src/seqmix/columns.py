@@ -59,7 +59,7 @@ RUN = _columns(
     "optimum | text | | interior, edge, law (predicted and checked) or none",
     "lr_optimum | float | | rate at the lowest point of the sweep's parabola, or of the law",
     "curvature | float | nats/octave^2 | second coefficient of that parabola in log2 of the rate",
-    "regret | float | nats/token | what the rate used costs against the best one, by the parabola or at the law's checks",
+    "regret | float | nats/token | what the rate used costs against the best one (of a law: at its checks)",
     "regret_hi | float | nats/token | its upper bound, 90 %",
     "trials | int | | runs spent on the arm's rates in this study",
     "trial_flops | float | FLOP | their training FLOPs",
