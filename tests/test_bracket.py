@@ -39,7 +39,7 @@ def test_noise_is_told_as_regret():
     rng, covered = np.random.default_rng(3), []
     for _ in range(200):
         best = rng.uniform(-9, -5)
-        noise = dict()
+        noise = {}
         found, _ = sweep(lambda o, s: 0.02 * (o - best) ** 2 + noise.setdefault((o, s), rng.normal(0, 0.01)))  # noqa: B023
         covered.append(0.02 * (found.used / 2 - best) ** 2 <= found.regret_hi)
     assert np.mean(covered) > 0.8

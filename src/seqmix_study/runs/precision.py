@@ -36,7 +36,7 @@ class Shift:
     @property
     def allowed(self) -> bool:
         """Whether bfloat16 may be used: nothing lost beyond the margin, and time gained."""
-        return -MARGIN <= self.lo and self.hi <= MARGIN and self.speedup > 1
+        return self.lo >= -MARGIN and self.hi <= MARGIN and self.speedup > 1
 
 
 def allowed(model: ModelConfig, known) -> str | None:
@@ -71,7 +71,7 @@ def _pairs(paths: Paths) -> dict[tuple[str, str], list[RunConfig]]:
 
 def _shift(templates: list[RunConfig], known) -> Shift | None:
     """Compute the shift of one kind; the rate of the pairs is that of the sweep in float32."""
-    from seqmix_study.runs import tune  # noqa: PLC0415 tune asks this module about precision: a circle otherwise
+    from seqmix_study.runs import tune
 
     group = next(g for g in study.load(STUDY, known.paths).tiers["laptop"].groups if g.name == templates[0].group)
     runs = [run for run in tune.resolve(templates, {group.name: group}, known).runs if run.role == "check"]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from seqmix import accounting, engine
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.engine.job import unmeasured
-from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix_study.runs.known import Known
 from seqmix_study.runs.tune import Resolved

@@ -7,8 +7,8 @@ search that was killed goes on, on any engine. A *cell* is everything of a run b
 """
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from seqmix import accounting, study
@@ -26,7 +26,7 @@ Config = RunConfig | SpeedConfig
 
 @dataclass
 class Resolved:
-    """``runs``: everything that is decided, most valuable first, done or not; ``waiting``: cell -> what it waits for."""
+    """``runs``: all that is decided, most valuable first, done or not; ``waiting``: cell -> what it waits for."""
 
     runs: list[Config] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ def resolve(templates: list[Config], groups: dict[str, study.Group], known: Know
         ready += _Group(groups[name], tuned, known, out).runs() if tuned else []
         for config in ready:
             tokens, seed = (config.tokens, config.seed) if isinstance(config, RunConfig) else (0, 0)
-            ranked.append(((rank, tokens, seed), config))
+            ranked.append(((tokens, rank, seed), config))
     runs = [config for _, config in sorted(ranked, key=lambda pair: pair[0])]
     out.runs = _counted(_once(runs))
     return out
@@ -243,7 +243,9 @@ class _Group:
             if name in decided or name in self.out.waiting:
                 continue
             octaves = law.octaves(_size(config), config.tokens)
-            regret, high = law.error(config.tokens)
+            step = law.step(_size(config), config.tokens)
+            rounded = curvature * (step / 2 - octaves) ** 2  # to the grid of half octaves
+            regret, high = (lost + rounded for lost in law.error(config.tokens))
             about = Rate(
                 sweep=label,
                 optimum=float(f"{2**octaves:.6g}"),
@@ -252,7 +254,7 @@ class _Group:
                 regret=_plain(regret),
                 regret_hi=_plain(high),
             )
-            decided[name] = _Decided(rate(law.step(_size(config), config.tokens)), about)
+            decided[name] = _Decided(rate(step), about)
 
     def _cell(self, name: str, found: Optimum) -> rate_law.Swept:
         config = self.cells[name][0]
