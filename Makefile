@@ -38,8 +38,8 @@ test: setup ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup ## style, tests, and the checks of the built book
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests notebooks/lessons/checks
+	$(BIN)/ruff format --check src tests notebooks/lessons/checks
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	if test -d _build/html; then $(BIN)/seqmix check; fi
 

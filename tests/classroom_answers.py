@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from scipy import optimize, stats
 
-from seqmix import accounting, classroom
+from seqmix import accounting
 from seqmix.config import ModelConfig
+from seqmix_study import classroom
 
 
 def told(lesson: str, exercise: str, answers: dict) -> tuple[bool, str]:

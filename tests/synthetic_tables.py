@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from seqmix.columns import TABLES
+from seqmix_study.results.columns import TABLES
 
 LAWS = {  # arm: (E, A, alpha) of L(N) = E + A N^-alpha, nats/token
     "transformer": (1.20, 18.0, 0.30),

@@ -9,14 +9,14 @@ import time
 
 import pytest
 
-from seqmix import engine
 from seqmix.accounting import parameters
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from seqmix.engine.local import run_local
-from seqmix.engine.progress import Display
-from seqmix.engine.resources import layout
 from seqmix.paths import Paths
 from seqmix.provenance import cores
+from seqmix_study.runs import launch as engine
+from seqmix_study.runs.local import run_local
+from seqmix_study.runs.machine import layout
+from seqmix_study.runs.progress import Display
 
 pytestmark = pytest.mark.skipif("SEQMIX_BENCH" not in os.environ, reason="a benchmark: set SEQMIX_BENCH=1")
 

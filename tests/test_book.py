@@ -14,10 +14,10 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from seqmix.book.check import before_build, everything
-from seqmix.book.check_pages import check_pages
-from seqmix.book.formats import build_epub, build_pdf, find_chromium
 from seqmix.paths import Paths
+from seqmix_study.book.check_pages import check_pages
+from seqmix_study.book.checks import before_build, everything
+from seqmix_study.book.formats import build_epub, build_pdf, find_chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = """\
@@ -45,7 +45,7 @@ mystnb:
 import matplotlib.pyplot as plt
 import pandas as pd
 from types import SimpleNamespace
-from seqmix.figures import show, style
+from seqmix_study.chapters import show, style
 
 style.use()
 figure, axis = plt.subplots()
@@ -67,7 +67,7 @@ TEST_CHAPTERS = [{"file": "book/executed/zymurgy"}, {"file": "book/executed/scal
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"SEQMIX_ROOT": str(folder), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqmix", *arguments]
+    command = [sys.executable, "-m", "seqmix_study", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
 
 

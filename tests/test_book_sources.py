@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seqmix.book.check_sources import typed_numbers
-from seqmix.notebook.sources import chapters_in_toc, toc_entries
 from seqmix.paths import Paths
+from seqmix_study.book.check_sources import typed_numbers
+from seqmix_study.book.sources import chapters_in_toc, toc_entries
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,7 +53,7 @@ class TestOwnFiles:
         assert sources == set(chapters_in_toc(Paths(ROOT)))
 
     def test_pages_hold_no_typed_number(self):
-        from seqmix.book.check_sources import check_sources
+        from seqmix_study.book.check_sources import check_sources
 
         assert [str(finding) for finding in check_sources(Paths(ROOT))] == []
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import claims_tables as made
-from seqmix.claims import decision as d
-from seqmix.claims.judge import DECIDERS
+from seqmix_study.findings import finding as d
+from seqmix_study.findings.judge import DECIDERS
 
 STEEP, FLAT = made.power(1.2, 18, 0.3), made.power(1.3, 8, 0.2)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import claims_tables as made
-from seqmix.claims import decision as d
-from seqmix.claims.decision import NotTested
-from seqmix.claims.judge import DECIDERS
+from seqmix_study.findings import finding as d
+from seqmix_study.findings.finding import NotTested
+from seqmix_study.findings.judge import DECIDERS
 
 
 def ask(name: str, evidence, **given) -> str:

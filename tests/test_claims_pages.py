@@ -6,15 +6,15 @@ import matplotlib.pyplot as plt
 import pytest
 
 import claims_tables as made
-from seqmix.analysis import flaws
-from seqmix.claims import decision as d
-from seqmix.claims.judge import judge, verdicts
-from seqmix.claims.ledger import load
-from seqmix.claims.report import MARKS, spoken, table, value
-from seqmix.figures import flaws as flaw_figures
-from seqmix.figures import verdicts as verdict_figures
-from seqmix.words import flaws as flaw_words
-from seqmix.words import verdicts as words
+from seqmix_study.chapters import documents as flaw_figures
+from seqmix_study.chapters import verdicts as verdict_figures
+from seqmix_study.chapters.words import flaws as flaw_words
+from seqmix_study.chapters.words import verdicts as words
+from seqmix_study.findings import documents as flaws
+from seqmix_study.findings import finding as d
+from seqmix_study.findings.judge import judge, verdicts
+from seqmix_study.findings.ledger import load
+from seqmix_study.findings.report import MARKS, spoken, table, value
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,12 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from seqmix.__main__ import main
-from seqmix.classroom import build, source
 from seqmix.paths import Paths
+from seqmix_study.__main__ import main
+from seqmix_study.classroom import build
+from seqmix_study.classroom import lesson as source
 
-EVIDENCE = importlib.import_module("seqmix.classroom.evidence")  # the package has a function of that name
+EVIDENCE = importlib.import_module("seqmix_study.classroom.evidence")  # the package has a function of that name
 PATHS = Paths()
 NAMES = source.names(PATHS)
 LESSONS = {name: source.load(name, PATHS) for name in NAMES}
@@ -163,8 +164,10 @@ def test_dots_where_none_can_stand_are_refused():
 
 def fake_study(monkeypatch, finished: bool, writable: set[str]):
     """Replace planning and the engine; record which runs folder the engine saw."""
-    from seqmix import collect, engine, study
+    from seqmix import study
     from seqmix.record import RunFolder
+    from seqmix_study.results import collect
+    from seqmix_study.runs import launch as engine
 
     seen = []
     configs = [SimpleNamespace(run_id="a"), SimpleNamespace(run_id="b")]

@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from seqmix.book.check_sources import typed_numbers
-from seqmix.classroom import slides, source
 from seqmix.paths import Paths
+from seqmix_study.book.check_sources import typed_numbers
+from seqmix_study.classroom import lesson as source
+from seqmix_study.classroom import slides
 
 PATHS = Paths()
 NAMES = source.names(PATHS)

@@ -29,9 +29,10 @@ from classroom_answers import (
     width_by_search,
     worst_by_projection,
 )
-from seqmix import accounting, classroom
-from seqmix.classroom.grader import exercises
+from seqmix import accounting
 from seqmix.config import ModelConfig
+from seqmix_study import classroom
+from seqmix_study.classroom.grader import exercises
 
 RIGHT = [
     ("scaling", "halving", {"to_halve": halve_by_search}),

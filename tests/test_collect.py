@@ -9,11 +9,11 @@ import sys
 import pytest
 
 from fake_records import config, record, speed_record
-from seqmix import collect, columns, configurations
-from seqmix.collect import CollectError
 from seqmix.config import parse_run
 from seqmix.paths import Paths
 from seqmix.record import RecordError
+from seqmix_study.results import collect, columns, configurations
+from seqmix_study.results.collect import CollectError
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_the_data_dictionary_describes_every_column(paths):
 
 
 def test_reading_tables_needs_neither_torch_nor_pandas_at_import():
-    code = "import sys, seqmix.collect; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    code = "import sys, seqmix_study.results.collect; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

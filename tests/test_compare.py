@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from fake_records import config, record
-from seqmix import collect, compare
-from seqmix.cli.compare import command
 from seqmix.paths import Paths
+from seqmix_study.commands.compare import command
+from seqmix_study.results import agreement as compare
+from seqmix_study.results import collect
 
 LOSSES = [2.40, 2.41, 2.42, 2.43, 2.44]
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from seqmix import data
-from seqmix.analysis.context import (
+from seqmix.config import DataConfig
+from seqmix_study.findings.context import (
     Curve,
     difference,
     effective_context,
@@ -16,7 +17,6 @@ from seqmix.analysis.context import (
     summary,
     utilisation,
 )
-from seqmix.config import DataConfig
 
 EDGES = [1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 257]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seqmix.analysis.complexity import exponent, two_terms
-from seqmix.analysis.crossover import crossover
+from seqmix_study.findings.crossover import crossover
+from seqmix_study.findings.growth import exponent, two_terms
 
 SIZES = np.geomspace(1e4, 1e6, 7)
 

@@ -214,7 +214,7 @@ def test_sparse_and_dense_counting_agree():
 def test_command_describes_a_folder(corpus, cache, monkeypatch):
     from click.testing import CliRunner
 
-    from seqmix.cli.corpus import command
+    from seqmix_study.commands.corpus import command
 
     monkeypatch.setenv("SEQMIX_CACHE", str(cache))
     shown = CliRunner().invoke(command, [str(corpus), "--json"])

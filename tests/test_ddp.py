@@ -7,11 +7,12 @@ import sys
 import pytest
 import torch
 
-from seqmix import engine, study
+from seqmix import study
 from seqmix.distributed import Team
-from seqmix.engine.job import carry_out
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.runs import launch as engine
+from seqmix_study.runs.worker import carry_out
 from test_plan_cli import STUDY, project  # noqa: F401 (a fixture)
 
 LONGER = STUDY.replace("[0, 1]", "[0]").replace(
@@ -38,7 +39,7 @@ def test_two_processes_train_as_one(project, tmp_path):  # noqa: F811
     # first half of a run on one process, the rest on two: checkpoints are the same
     half = plan[1]
     carry_out(half, project.runs, lambda row: row["step"] == 6)
-    done = torchrun(project, "-m", "seqmix", "train", "tiny", "--only", "main", "--quiet")
+    done = torchrun(project, "-m", "seqmix_study", "train", "tiny", "--only", "main", "--quiet")
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("runs:") == 1, "only the leader speaks"
     for config in plan:

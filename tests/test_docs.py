@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from seqmix.__main__ import main
+from seqmix_study.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "book").glob("*.md"))]
@@ -61,7 +61,8 @@ def test_the_tree_in_the_readme_exists():
     parent, found = ROOT, 0
     for line in tree.splitlines():
         name = line.split()[0]
-        path = ROOT / "src/seqmix" / name if line.startswith("  ") else ROOT / name
+        path = parent / name if line.startswith("  ") else ROOT / name
+        parent = parent if line.startswith("  ") else path
         if name == "results/":  # there once a tier was published
             continue
         assert path.exists(), name
@@ -72,7 +73,7 @@ def test_the_tree_in_the_readme_exists():
 
 def test_packages_in_the_tree_are_all_named():
     tree = (ROOT / "README.md").read_text()
-    packages = {p.parent.name for p in (ROOT / "src/seqmix").glob("*/*.py")} - {"seqmix"}
+    packages = {p.parent.name for p in (ROOT / "src").glob("seqmix*/*/*.py")}
     assert [name for name in sorted(packages) if f"  {name}/" not in tree] == []
 
 

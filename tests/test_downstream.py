@@ -10,9 +10,10 @@ from click.testing import CliRunner
 from torch.nn import functional as F
 
 from seqmix import checkpoint, models
-from seqmix.__main__ import main
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from seqmix.downstream import (
+from seqmix.record import RunFolder
+from seqmix_study.__main__ import main
+from seqmix_study.runs.downstream import (
     DownstreamError,
     Score,
     Speaker,
@@ -22,7 +23,6 @@ from seqmix.downstream import (
     wilson,
     write_harness_tasks,
 )
-from seqmix.record import RunFolder
 
 WORDS = """amber birch cedar delta ember fjord grove heath ivory jolly koala lemon maple north ocean pearl""".split()  # noqa: SIM905
 WORDS += [word[::-1] for word in WORDS]
@@ -172,7 +172,7 @@ def test_without_the_harness_its_tasks_are_refused_with_the_remedy(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "lm_eval", None)
-    monkeypatch.delitem(sys.modules, "seqmix.harness", raising=False)
+    monkeypatch.delitem(sys.modules, "seqmix_study.runs.harness", raising=False)
     with pytest.raises(DownstreamError, match="seqmix\\[lm-eval\\]"):
         harness_scores(speaker(), ["hellaswag"])
 
@@ -199,7 +199,7 @@ class TestWithHarness:
     def test_all_three_kinds_of_requests_are_answered(self):
         from lm_eval.api.instance import Instance
 
-        from seqmix.harness import HarnessModel
+        from seqmix_study.runs.harness import HarnessModel
 
         def ask(kind: str, *arguments):
             return Instance(request_type=kind, doc={}, arguments=arguments, idx=0)

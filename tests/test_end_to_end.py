@@ -49,7 +49,7 @@ def seqmix(root: Path, *words: str) -> subprocess.CompletedProcess:
     own = {"SEQMIX_ROOT": str(root), "PYTHONPATH": str(root / "src"), "SEQMIX_RUNS": str(root / "runs")}
     shared = {name: value for name, value in os.environ.items() if name not in ("SEQMIX_CACHE", "SEQMIX_JOBS")}
     return subprocess.run(
-        [sys.executable, "-m", "seqmix", *words],
+        [sys.executable, "-m", "seqmix_study", *words],
         cwd=root,
         env=shared | own,
         capture_output=True,

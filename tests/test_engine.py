@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from seqmix import engine
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig, TrainConfig
-from seqmix.engine import resources
-from seqmix.engine.progress import Display
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.runs import launch as engine
+from seqmix_study.runs import machine as resources
+from seqmix_study.runs.progress import Display
 
 HERE = Path(__file__).parent
 FAKE = "engine_fake"

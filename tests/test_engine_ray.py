@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from seqmix.engine import ray as engine_ray
 from seqmix.paths import Paths
+from seqmix_study.runs import ray as engine_ray
 from test_engine import grid, paths, run, value, wait_for  # noqa: F401 (paths is a fixture)
 
 ray = pytest.importorskip("ray")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from seqmix import engine
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.runs import launch as engine
 from test_engine import grid, log, paths, run, value  # noqa: F401 (paths is a fixture)
 
 submitit = pytest.importorskip("submitit")

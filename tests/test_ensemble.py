@@ -4,17 +4,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from seqmix import engine, models, study, train
-from seqmix.__main__ import main
+from seqmix import models, study, train
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from seqmix.engine.job import TASKS
-from seqmix.engine.progress import Display
-from seqmix.engine.together import describe, ensembles, run_together
-from seqmix.ensemble import EnsembleStep, train_together
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
-from seqmix.replicas import Replicas
 from seqmix.step import TrainStep
+from seqmix_study.__main__ import main
+from seqmix_study.runs import launch as engine
+from seqmix_study.runs import machine
+from seqmix_study.runs.ensemble import EnsembleStep, train_together
+from seqmix_study.runs.progress import Display
+from seqmix_study.runs.replicas import Replicas
+from seqmix_study.runs.together import describe, ensembles, run_together
+from seqmix_study.runs.worker import TASKS
 from test_plan_cli import project  # noqa: F401 (a fixture)
 
 SHAPES = {
@@ -194,7 +196,7 @@ def test_runs_are_grouped_by_shape_and_by_memory():
     assert [[c.model.pattern for c in group] for group in ensembles(plan)] == [["AA"] * 3, ["DD"] * 2]
     assert describe(plan).startswith("5 of 8 runs train in 2 ensembles of 2 to 3")
     many = [config("A", seed) for seed in range(10)]
-    room = engine.resources.run_memory(many[0]) * 4 / 0.6 * 1.01
+    room = machine.run_memory(many[0]) * 4 / 0.6 * 1.01
     assert [len(group) for group in ensembles(many, int(room))] == [4, 4, 2]
     assert ensembles(many, 10) == []
 

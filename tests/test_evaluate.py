@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from seqmix import data, evaluate, inside, models
+from seqmix import data, evaluate, models
+from seqmix import interpret as inside
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 
 CPU = torch.device("cpu")

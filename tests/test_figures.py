@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 import synthetic_tables
-from seqmix.figures import budget, common, context, hybrids, inside, laws, scaling, speed
-from seqmix.figures.common import Drawn, Tables
-from seqmix.figures.draw import label, nothing
+from seqmix_study.chapters import budget, common, context, hybrids, inside, laws, scaling, speed
+from seqmix_study.chapters.common import Drawn, Tables
+from seqmix_study.chapters.marks import label, nothing
 
 STUDIES = {
     "scaling": {"arms": ("transformer", "lstm_2", "hybrid_2"), "sources": ("stdlib", "almanac")},
@@ -29,9 +29,9 @@ STUDIES = {
 FIGURES = [
     (study, name)
     for study in STUDIES
-    for name in importlib.import_module(f"seqmix.figures.{study}").__all__
-    if isinstance(getattr(importlib.import_module(f"seqmix.figures.{study}"), name), type(nothing))
-    and getattr(importlib.import_module(f"seqmix.figures.{study}"), name).__annotations__.get("return") is Drawn
+    for name in importlib.import_module(f"seqmix_study.chapters.{study}").__all__
+    if isinstance(getattr(importlib.import_module(f"seqmix_study.chapters.{study}"), name), type(nothing))
+    and getattr(importlib.import_module(f"seqmix_study.chapters.{study}"), name).__annotations__.get("return") is Drawn
 ]
 
 
@@ -52,7 +52,7 @@ def tables(study: str, variant: str) -> Tables:
 
 
 def draw(study: str, name: str, variant: str) -> Drawn:
-    drawn = getattr(importlib.import_module(f"seqmix.figures.{study}"), name)(tables(study, variant))
+    drawn = getattr(importlib.import_module(f"seqmix_study.chapters.{study}"), name)(tables(study, variant))
     plt.close(drawn.figure)
     return drawn
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from seqmix.__main__ import main
+from seqmix_study.__main__ import main
 
 
 def run(*arguments):

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from seqmix.analysis.exponents import compare_conventions, compare_exponents, iso_loss_ratio
-from seqmix.analysis.gates import explain
-from seqmix.analysis.halving import halving
-from seqmix.analysis.ladder import Ladder
-from seqmix.analysis.power import fit_power
-from seqmix.analysis.varpro import Profile, resample_alphas
+from seqmix_study.findings.fits.exponents import compare_conventions, compare_exponents, iso_loss_ratio
+from seqmix_study.findings.fits.gate_verdict import explain
+from seqmix_study.findings.fits.halving import halving
+from seqmix_study.findings.fits.ladder import Ladder
+from seqmix_study.findings.fits.power import fit_power
+from seqmix_study.findings.fits.profile import Profile, resample_alphas
 
 N0 = 1e4
 

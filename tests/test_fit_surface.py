@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqmix.analysis.exponents import compare_exponents
-from seqmix.analysis.forms import predict
-from seqmix.analysis.huber import Problem
-from seqmix.analysis.surface import fit_surface, grid_starts
-from seqmix.analysis.surface_bootstrap import level_effect
+from seqmix_study.findings.fits.exponents import compare_exponents
+from seqmix_study.findings.fits.forms import predict
+from seqmix_study.findings.fits.huber import Problem
+from seqmix_study.findings.fits.surface import fit_surface, grid_starts
+from seqmix_study.findings.fits.surface_bootstrap import level_effect
 
 HOFFMANN = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 

@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from seqmix.analysis import flaws, flaws_hybrids, flaws_scaling, flaws_speed
-from seqmix.analysis import flaws_numbers as printed
+from seqmix_study.findings import documents as flaws
+from seqmix_study.findings import documents_hybrids as flaws_hybrids
+from seqmix_study.findings import documents_numbers as printed
+from seqmix_study.findings import documents_scaling as flaws_scaling
+from seqmix_study.findings import documents_speed as flaws_speed
 
 
 @pytest.mark.parametrize("name", flaws.names())

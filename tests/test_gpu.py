@@ -10,11 +10,11 @@ import torch
 from seqmix import models, train
 from seqmix.accelerate import CompiledStep, GraphStep, kernel_name, make_step
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from seqmix.ensemble import EnsembleStep, train_together
 from seqmix.models.delta_rule import delta_rule
 from seqmix.record import RunFolder
-from seqmix.replicas import Replicas
 from seqmix.step import TrainStep
+from seqmix_study.runs.ensemble import EnsembleStep, train_together
+from seqmix_study.runs.replicas import Replicas
 
 CUDA = torch.cuda.is_available()
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not CUDA, reason="needs a CUDA device")]
@@ -110,8 +110,8 @@ def test_what_was_asked_for_runs_or_is_refused():
 
 
 def test_a_refused_run_is_a_failed_run_with_the_reason(tmp_path):
-    from seqmix import engine
     from seqmix.paths import Paths
+    from seqmix_study.runs import launch as engine
 
     data = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
     run = RunConfig(model=MODEL, data=data, train=settings(accelerate="cuda_graph"))

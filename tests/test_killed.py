@@ -12,8 +12,8 @@ import torch
 
 from seqmix import checkpoint
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from seqmix.engine.job import carry_out
 from seqmix.record import RunFolder
+from seqmix_study.runs.worker import carry_out
 
 TIMES = {"seconds", "tokens_per_second"}
 """The only metrics that may differ."""

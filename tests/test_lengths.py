@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import synthetic_tables
-from seqmix.figures import lengths, windows
-from seqmix.figures.common import Tables
-from seqmix.words import context as context_words
-from seqmix.words import scaling as words
+from seqmix_study.chapters import lengths, windows
+from seqmix_study.chapters.common import Tables
+from seqmix_study.chapters.words import context as context_words
+from seqmix_study.chapters.words import scaling as words
 
 FLOOR, ALPHA, BETA = 1.3, 0.35, 0.45
 SIZES, STEPS = (6_700, 14_000, 24_000, 83_000, 150_000), (48, 112, 256, 512)

@@ -6,9 +6,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from seqmix import export, models
-from seqmix.__main__ import main
+from seqmix import models
 from seqmix.config import ModelConfig, RunConfig
+from seqmix_study.__main__ import main
+from seqmix_study.runs import export
 
 SHAPE = {"d_model": 48, "n_heads": 4, "vocab_size": 61, "max_length": 64, "mlp_width": 80, "rope_base": 5000.0}
 

@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 import torch
 
-from seqmix import checkpoint, data, inside, looking, models, traces
+from seqmix import checkpoint, data, looking, models, traces
+from seqmix import interpret as inside
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from seqmix.figures import gates
-from seqmix.figures import looking as pictures
-from seqmix.figures.looking import MISSING
 from seqmix.models.lstm import LSTMLayer
-from seqmix.notebook.fingerprint import results_digest
 from seqmix.paths import Paths
-from seqmix.words import looking as words
+from seqmix_study.book.fingerprint import results_digest
+from seqmix_study.chapters import gates
+from seqmix_study.chapters import looking as pictures
+from seqmix_study.chapters.looking import MISSING
+from seqmix_study.chapters.words import looking as words
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = [pictures.found_once, pictures.heads, pictures.highlights, pictures.maps, gates.gate_classes,
@@ -235,7 +236,7 @@ def test_captum_equals_the_sums_written_out(arm, source, monkeypatch):
 
 
 def test_published_traces_belong_to_published_runs():
-    frames = importlib.import_module("seqmix.collect").load("inside", "laptop")
+    frames = importlib.import_module("seqmix_study.results.collect").load("inside", "laptop")
     published = looking.published("laptop", Paths(ROOT))
     assert (ROOT / "results" / "laptop" / "traces.json").stat().st_size < 400_000
     assert set(frames["runs"]["run_id"]) <= {run["run_id"] for run in published["runs"]}

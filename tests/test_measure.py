@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from seqmix import measure, train
+from seqmix import timing as measure
+from seqmix import train
 from seqmix.config import ModelConfig, SpeedConfig
 from seqmix.record import RunFolder
 

@@ -8,13 +8,14 @@ import torch.nn.functional as F
 from click.testing import CliRunner
 from torch import nn
 
-from seqmix import bench, models
-from seqmix.__main__ import main
+from seqmix import models
 from seqmix.config import ModelConfig, TrainConfig
 from seqmix.models import causal
 from seqmix.models.conv import CausalFilter
 from seqmix.models.layers import GatedSiLU, Normalise
 from seqmix.step import TrainStep
+from seqmix_study.__main__ import main
+from seqmix_study.runs import bench
 
 
 def gradients(model: nn.Module, tokens: torch.Tensor) -> list[torch.Tensor]:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from seqmix.notebook import parameters
-from seqmix.notebook.runner import prepare
-from seqmix.notebook.sources import ChapterError, load
 from seqmix.paths import Paths
+from seqmix_study.book import parameters
+from seqmix_study.book.runner import prepare
+from seqmix_study.book.sources import ChapterError, load
 
 HEAD = """\
 ---
@@ -51,7 +51,7 @@ def project(folder: Path, **chapters: str) -> Path:
 
 def seqmix(folder: Path, *arguments: str, **kwargs) -> subprocess.CompletedProcess:
     environment = os.environ | {"SEQMIX_ROOT": str(folder)}
-    command = [sys.executable, "-m", "seqmix", *arguments]
+    command = [sys.executable, "-m", "seqmix_study", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False, **kwargs)
 
 
@@ -254,7 +254,7 @@ def test_real_error_output_is_kept_and_reported_with_its_line(tmp_path):
 def test_two_runs_at_once_do_not_collide(tmp_path):
     project(tmp_path, a=cell("import time\ntime.sleep(1)\nprint('a')\n"), b=cell("import time\ntime.sleep(1)\n"))
     environment = os.environ | {"SEQMIX_ROOT": str(tmp_path)}
-    command = [sys.executable, "-m", "seqmix", "run"]
+    command = [sys.executable, "-m", "seqmix_study", "run"]
     both = [subprocess.Popen([*command, name], cwd=tmp_path, env=environment) for name in ("a", "b")]
     assert [process.wait(60) for process in both] == [0, 0]
 

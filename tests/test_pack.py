@@ -8,8 +8,8 @@ import tarfile
 import pytest
 
 from fake_records import config, record, speed_record
-from seqmix.pack import MANIFEST, PackError, pack, unpack
 from seqmix.record import RunFolder
+from seqmix_study.runs.archive import MANIFEST, PackError, pack, unpack
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from fake_records import config, record
-from seqmix import accounting, doctor, estimate
-from seqmix.__main__ import main
+from seqmix import accounting
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig, TrainConfig
-from seqmix.engine.resources import run_memory
 from seqmix.paths import Paths
+from seqmix_study.__main__ import main
+from seqmix_study.runs import cost as estimate
+from seqmix_study.runs import doctor
+from seqmix_study.runs.machine import run_memory
 
 STUDY = """
 title: Tiny

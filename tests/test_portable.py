@@ -56,13 +56,14 @@ def python(root: Path, *words: str, runs: str = "runs") -> subprocess.CompletedP
 
 
 def seqmix(root: Path, *words: str, runs: str = "runs") -> subprocess.CompletedProcess:
-    return python(root, "-m", "seqmix", *words, runs=runs)
+    return python(root, "-m", "seqmix_study", *words, runs=runs)
 
 
 def test_modules_for_gpu_machines_need_no_notebook_package(tmp_path):
     assert "No module named 'pandas'" in python(tmp_path, "-c", "import pandas").stderr
-    wanted = "ensemble, accelerate, downstream, engine.together, bigplan, pack, measure, inside"
-    done = python(tmp_path, "-c", "\n".join(f"import seqmix.{name}" for name in wanted.split(", ")))
+    wanted = [f"seqmix.{name}" for name in ("accelerate", "timing", "interpret")]
+    wanted += [f"seqmix_study.runs.{name}" for name in ("ensemble", "downstream", "together", "bigplan", "archive")]
+    done = python(tmp_path, "-c", "\n".join(f"import {name}" for name in wanted))
     assert done.returncode == 0, done.stderr
 
 
@@ -104,7 +105,7 @@ def test_a_used_up_budget_leaves_the_most_valuable_runs_and_says_so(project):  #
 
 
 def test_all_studies_give_every_first_seed_before_any_second():
-    from seqmix.selection import by_value, select
+    from seqmix_study.runs.selection import by_value, select
 
     order = by_value(select("all", "gpu", paths=Paths()))
     training = [config for config in order if config.kind == "train"]

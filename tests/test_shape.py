@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqmix.analysis.shape import (
+from seqmix_study.findings.shape import (
     argmin_interval,
     isotonic,
     kendall,

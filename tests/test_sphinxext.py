@@ -5,12 +5,12 @@ import ast
 import pytest
 from docutils import nodes
 
-from seqmix.sphinxext.api import prose, public, signature
-from seqmix.sphinxext.code import PACKAGE, address, modules
-from seqmix.sphinxext.comparison import comparison
-from seqmix.sphinxext.explorer import explorer_data
-from seqmix.sphinxext.val import lookup
-from seqmix.words import runs
+from seqmix_study.book.sphinxext.api import prose, public, signature
+from seqmix_study.book.sphinxext.code import PACKAGES, address, modules
+from seqmix_study.book.sphinxext.comparison import comparison
+from seqmix_study.book.sphinxext.explorer import explorer_data
+from seqmix_study.book.sphinxext.val import lookup
+from seqmix_study.chapters.words import runs
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_explorer_keeps_points_and_looks():
 
 def test_api_reads_every_module_without_importing():
     found = 0
-    for file in PACKAGE.rglob("*.py"):
+    for file in [file for package in PACKAGES for file in package.rglob("*.py")]:
         for member in public(ast.parse(file.read_text())):
             assert signature(member)
             assert all(isinstance(node, nodes.Node) for node in prose(ast.get_docstring(member)))

@@ -10,9 +10,9 @@ import yaml
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from seqmix.figures import style
-from seqmix.figures.show import show
 from seqmix.paths import Paths
+from seqmix_study.chapters import style
+from seqmix_study.chapters.show import show
 
 
 def arms() -> list[str]:

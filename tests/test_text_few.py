@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 import synthetic_tables
-from seqmix.figures import context as figures
-from seqmix.figures import windows
-from seqmix.figures.common import Tables, over_runs_and_blocks
-from seqmix.words import common, context, inside
+from seqmix_study.chapters import context as figures
+from seqmix_study.chapters import say as common
+from seqmix_study.chapters import windows
+from seqmix_study.chapters.common import Tables, over_runs_and_blocks
+from seqmix_study.chapters.words import context, inside
 from test_figures import tables
 from test_lengths import reading
 

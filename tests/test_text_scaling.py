@@ -5,10 +5,10 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import pytest
 
-from seqmix.figures import lengths
-from seqmix.figures import scaling as figures
-from seqmix.figures.common import Tables
-from seqmix.words import scaling as words
+from seqmix_study.chapters import lengths
+from seqmix_study.chapters import scaling as figures
+from seqmix_study.chapters.common import Tables
+from seqmix_study.chapters.words import scaling as words
 from test_figures import tables
 
 

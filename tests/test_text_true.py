@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 import synthetic_tables
-from seqmix.figures import budget, hybrids
-from seqmix.figures.common import Tables
-from seqmix.figures.draw import label
-from seqmix.figures.style import LOOKS
-from seqmix.words import cards, common, speed
+from seqmix_study.chapters import budget, hybrids
+from seqmix_study.chapters import say as common
+from seqmix_study.chapters.common import Tables
+from seqmix_study.chapters.marks import label
+from seqmix_study.chapters.style import LOOKS
+from seqmix_study.chapters.words import cards, speed
 from test_figures import FIGURES, STUDIES
 
 CHAPTERS = ("recall", "hybrids", "speed", "budget", "context", "inside", "scaling")
@@ -72,7 +73,7 @@ def subset(study: str, number: int) -> Tables:
 
 @functools.cache
 def sentences(study: str, number: int) -> dict[str, list[str]]:
-    module = importlib.import_module(f"seqmix.words.{study}")
+    module = importlib.import_module(f"seqmix_study.chapters.words.{study}")
     return {name: getattr(module, name)(subset(study, number)) for name in module.__all__}
 
 
@@ -132,7 +133,7 @@ def test_a_ratio_within_the_noise_of_the_clock_is_no_difference():
 def test_a_figure_counts_seeds_and_describes_what_is_there(study, name):
     for number in range(DRAWN):
         tables = subset(study, number)
-        drawn = getattr(importlib.import_module(f"seqmix.figures.{study}"), name)(tables)
+        drawn = getattr(importlib.import_module(f"seqmix_study.chapters.{study}"), name)(tables)
         plt.close(drawn.figure)
         assert not (found := re.search(r"\bnan\b|\binf\b", drawn.alt)), f"{found[0]} in {drawn.alt}"
         if "n" in drawn.data:

@@ -6,9 +6,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from seqmix import accounting, utilisation
-from seqmix.__main__ import main
+from seqmix import accounting
 from seqmix.config import ModelConfig, TrainConfig
+from seqmix_study.__main__ import main
+from seqmix_study.runs import utilisation
 
 CPU = torch.device("cpu")
 TINY = {"a": ModelConfig(pattern="A", d_model=16, n_heads=2), "b": ModelConfig(pattern="D", d_model=16, n_heads=2)}

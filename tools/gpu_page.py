@@ -2,9 +2,9 @@
 
 import re
 
-from seqmix import bigplan
 from seqmix.paths import Paths
 from seqmix.selection import select
+from seqmix_study.runs import bigplan
 
 
 def main() -> None:

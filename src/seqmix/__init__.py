@@ -1,6 +1,6 @@
 """seqmix: LSTM, Transformer, or a mix of both?
 
-A small model and trainer package with the analysis that a Jupyter Book study calls.
+A small package of models, data, a trainer and the record of a run. ``seqmix_study`` is the study that uses it.
 The flow is visible in the folders: ``studies/*.yaml`` -> ``runs/<run_id>/`` -> ``results/*.csv`` -> chapters -> book.
 """
 

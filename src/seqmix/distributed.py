@@ -1,4 +1,4 @@
-"""One long run on several processes (usually GPUs): ``torchrun --nproc-per-node 4 -m seqmix train STUDY --only GROUP``.
+"""One long run on several processes (usually GPUs): ``torchrun --nproc-per-node 4 -m seqmix_study train STUDY``.
 
 PyTorch's DistributedDataParallel averages the gradients; every process sees its rows of the same global batch, so the
 run is the same as on one process up to the order of floating-point sums. Process 0 leads: it holds the lock, writes

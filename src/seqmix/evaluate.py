@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from seqmix import data
 from seqmix.config import RunConfig
 from seqmix.data.swaps import swaps
-from seqmix.inside import inside
+from seqmix.interpret import inside
 
 __all__ = ["BLOCKS", "MEASURES", "held_out", "losses", "octave_edges", "test_loss"]
 

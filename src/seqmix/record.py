@@ -31,16 +31,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from seqmix.config import RunConfig, SpeedConfig, parse_run
-from seqmix.files import (
-    RecordError,
-    append_text,
-    atomic_write,
-    csv_text,
-    disk_error,
-    json_text,
-    read_csv,
-    sha256_of,
-)
+from seqmix.files import RecordError, append_text, atomic_write, csv_text, disk_error, json_text, read_csv, sha256_of
 
 __all__ = ["ENDED", "RecordError", "RunFolder", "atomic_write", "disk_error", "run_folders"]
 

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqmix import inside, models
+from seqmix import interpret as inside
+from seqmix import models
 from seqmix.config import RunConfig
-from seqmix.inside import Queries
+from seqmix.interpret import Queries
 from seqmix.models.deltanet import DeltaNet
 from seqmix.models.lstm import LSTMLayer
 

@@ -108,7 +108,7 @@ def rope_slice(x: Tensor, head_dim: int, base: float, position: int, time: int) 
 def rotate(x: Tensor, base: float, position: int = 0) -> Tensor:
     """Rotate ``x [B, T, H, K]`` by its positions: neighbours (2j, 2j + 1) are one complex number.
 
-    Llama's published weights pair j with j + K/2 instead: the same function of permuted rows (see ``export.py``).
+    Llama's published weights pair j with j + K/2 instead: the same function of permuted rows (see ``runs/export.py``).
     """
     table = rope_slice(x, x.shape[-1], base, position, x.shape[1])[:, None]
     pairs = torch.view_as_complex(x.to(table.real.dtype).unflatten(-1, (-1, 2)).contiguous())

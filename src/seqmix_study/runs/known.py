@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from seqmix.collect import read_table
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.results.collect import read_table
 
 __all__ = ["Known", "Outcome"]
 

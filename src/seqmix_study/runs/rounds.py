@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable
 
-from seqmix import accounting, engine
+from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
-from seqmix.engine.job import unmeasured
 from seqmix.record import RunFolder
+from seqmix_study.runs import launch
+from seqmix_study.runs.here import in_team
 from seqmix_study.runs.known import Known
+from seqmix_study.runs.selection import by_value
 from seqmix_study.runs.tune import Resolved
+from seqmix_study.runs.worker import unmeasured
 
 __all__ = ["train"]
 
@@ -22,16 +25,20 @@ def train(
     jobs: int | None = None,
     engine_name: str = "local",
     budget_minutes: float | None = None,
-    fresh: bool = False,
     **options,
-) -> engine.Summary:
+) -> launch.Summary:
     """Do all runs of the studies that ``resolve`` plans from what is known, and return how they ended.
 
-    Each round runs the most valuable runs that are decided and not done; then the plan is made again, because their
-    results may decide rates, precisions and members of families. ``options`` go to ``engine.run``. A run that failed
-    is not tried again in this call. Raises what ``engine.run`` raises.
+    Studies whose rates are all decided are done in one go, one seed of everything first. Else each round runs the most
+    valuable runs that are decided and not done; then the plan is made again, because their
+    results may decide rates, precisions and members of families. ``options`` go to ``launch.run``. A run that failed
+    is not tried again in this call. Raises what ``launch.run`` raises.
     """
-    total, tried = engine.Summary(), set()
+    plans = resolve(known)
+    if in_team() or all(plan.complete for plan in plans.values()):
+        runs = by_value({name: plan.runs for name, plan in plans.items()})
+        return launch.run(runs, jobs, engine_name, budget_minutes=budget_minutes, paths=known.paths, **options)
+    total, tried = launch.Summary(), set()
     deadline = time.time() + 60 * budget_minutes if budget_minutes else None
     while True:
         todo = [c for c in _runs(resolve(known)) if c.run_id not in tried and not done(c, known)]
@@ -41,7 +48,7 @@ def train(
             return total
         batch = _round(todo, jobs or 1)
         tried |= {config.run_id for config in batch}
-        summary = engine.run(batch, jobs, engine_name, budget_minutes=left, paths=known.paths, **options)
+        summary = launch.run(batch, jobs, engine_name, budget_minutes=left, paths=known.paths, **options)
         for name in ("finished", "diverged", "failed", "interrupted"):
             setattr(total, name, getattr(total, name) + getattr(summary, name))
         total.problems |= summary.problems

@@ -1,0 +1,77 @@
+"""The causality probe, on causal models and on two that look ahead."""
+
+import torch
+from otter.test_files import test_case
+
+from seqmix import models
+from seqmix.config import ModelConfig
+from seqmix_study.classroom.hints import call, expect
+
+OK_FORMAT = False
+name = "leak"
+points = 1
+
+
+def one_hot(tokens):
+    return torch.nn.functional.one_hot(tokens, 32).float()
+
+
+def averages(tokens):
+    """Every position sees the mean of all: as in founding document 4's memory test."""
+    return one_hot(tokens).mean(1, keepdim=True).expand(-1, tokens.shape[1], -1)
+
+
+def peeks(tokens):
+    """Every position sees the two tokens after it."""
+    return one_hot(torch.roll(tokens, -2, 1))
+
+
+def delayed(tokens):
+    """Every position sees only the token three places before it."""
+    return one_hot(torch.roll(tokens, 3, 1)) * (torch.arange(tokens.shape[1]) >= 3)[None, :, None]
+
+
+def ask(first_change, model, position):
+    tokens = torch.randint(0, 32, (1, 12), generator=torch.Generator().manual_seed(1))
+    before = tokens.clone()
+    expect(first_change is not None and first_change is not ..., "`first_change` has no answer yet.")
+    try:
+        result = first_change(model, tokens, position)
+    except Exception as error:
+        expect(False, f"`first_change` stopped with {type(error).__name__}: {error}")
+    expect(torch.equal(tokens, before), "You changed the caller's tokens: work on a copy, tokens.clone().")
+    return result
+
+
+@test_case(name="causal models")
+def causal(first_change):
+    for pattern in "ADL":
+        model = models.build(ModelConfig(pattern=pattern * 2, d_model=16, vocab_size=32), seed=0).eval()
+        for position in (0, 5, 11):
+            got = ask(first_change, model, position)
+            expect(
+                got is not None,
+                "You found no change. Does the function return something, and is the new token different from the old?",
+            )
+            expect(
+                int(got) == position,
+                f"For pattern {pattern * 2} and position {position} you return {got}; it changes from {position} on."
+                " Look for the first position where any logit differs by more than 1e-4.",
+            )
+
+
+@test_case(name="models that do otherwise")
+def others(first_change):
+    call("first_change", lambda: first_change)
+    got = ask(first_change, averages, 7)
+    expect(
+        got != 7,
+        "You return the position that was changed. A model that looks ahead changes earlier: compare all logits.",
+    )
+    expect(got == 0, f"A model that averages all positions changes at position 0; you return {got}.")
+    got = ask(first_change, peeks, 7)
+    expect(got == 5, f"A model that sees two tokens ahead changes at 5 when 7 changes; you return {got}.")
+    got = ask(first_change, delayed, 4)
+    expect(got == 7, f"A model that sees only three tokens back changes at 7 when 4 changes; you return {got}.")
+    got = ask(first_change, delayed, 10)
+    expect(got is None, f"Here no logit changes at all: return None, not {got}.")

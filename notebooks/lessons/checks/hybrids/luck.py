@@ -1,0 +1,45 @@
+"""Gaps between identical arms: expected values within Monte Carlo error."""
+
+import numpy as np
+from otter.test_files import test_case
+
+from seqmix_study.classroom.hints import Hint, call, close, expect
+
+OK_FORMAT = False
+name = "luck"
+points = 1
+
+TRIALS = 4000
+
+
+@test_case(name="gaps")
+def gaps(luck):
+    for arms, sd in ((13, 1.0), (13, 0.1), (3, 1.0), (2, 2.0)):
+        reference = np.sort(np.random.default_rng(5).normal(0, sd, (20_000, arms)), axis=1)
+        second, worst = (reference[:, 1] - reference[:, 0]).mean(), (reference[:, -1] - reference[:, 0]).mean()
+        result = call("luck", luck, arms, sd, np.random.default_rng(1), TRIALS)
+        try:
+            got = [float(part) for part in result]
+        except (TypeError, ValueError):
+            raise Hint("Return two numbers: the mean gap best to second, and best to worst.") from None
+        expect(len(got) == 2, f"Return two numbers, not {len(got)}.")
+        case = f"For {arms} arms and sd={sd}"
+        if close(got[0], second, 0.08) and close(got[1], worst, 0.08):
+            continue
+        expect(arms == 2 or not (close(got[1], second, 0.08) and close(got[0], worst, 0.08)), "The two are exchanged.")
+        expect(min(got) >= 0, f"{case} a gap is negative: sort from small to large, then subtract the best (smallest).")
+        expect(
+            sd == 1.0 or not close(got[1], worst / sd, 0.08),
+            f"{case} the gaps do not shrink with sd: is the noise scaled?",
+        )
+        centre, neighbours = -reference[:, 0].mean(), worst / (arms - 1)
+        expect(not close(got[1], centre, 0.05), f"{case}: that is the gap from the best to the *mean*.")
+        expect(
+            not close(got[0], neighbours, 0.05),
+            f"{case}: that is the mean gap between neighbours; only best to second was asked for.",
+        )
+        expect(
+            False,
+            f"{case} expected about {second:.3f} and {worst:.3f}, got {got[0]:.3f} and {got[1]:.3f}."
+            " Draw all trials, sort each table, take the gaps, then average over the tables.",
+        )

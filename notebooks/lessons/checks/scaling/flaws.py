@@ -1,0 +1,26 @@
+"""What founding document 0's own numbers do not support."""
+
+from otter.test_files import test_case
+
+from seqmix_study.classroom.hints import chosen
+
+OK_FORMAT = False
+name = "flaws"
+points = 1
+
+
+@test_case(name="statements")
+def statements(unsupported):
+    chosen(
+        "unsupported",
+        unsupported,
+        "ACDF",
+        {
+            "A": "Add and subtract two standard errors from 0.34: which signs of the exponent does that leave?",
+            "B": "It only says what the fitted sign means: A N^0.54 grows with N.",
+            "C": "You computed this difference in standard errors above.",
+            "D": "Half of 3.248 is 1.624: is that above the floor of 3.197?",
+            "E": "It is a plain reading of two reported losses.",
+            "F": "A model that trains twice as long at the same loss gets half the value: is it better?",
+        },
+    )

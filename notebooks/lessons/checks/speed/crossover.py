@@ -1,0 +1,43 @@
+"""The crossover rule on planted times."""
+
+import math
+
+from otter.test_files import test_case
+
+from seqmix_study.classroom.hints import call, expect, number
+
+OK_FORMAT = False
+name = "crossover"
+points = 1
+
+LENGTHS = [64, 128, 256, 512, 1024]
+NEVER = "Where the second is not faster at the end, return math.inf."
+CASES = (
+    ([1, 2, 4, 8, 16], [3, 3, 3, 3, 3], 256, "The second is faster from 256 on."),
+    (
+        [1, 2, 4, 8, 16],
+        [3, 1, 5, 7, 9],
+        512,
+        "At 128 the second is faster once, but not at 256: from which length *on*?",
+    ),
+    ([1, 2, 3, 4, 5], [2, 3, 4, 5, 6], math.inf, "The second is never faster: math.inf."),
+    ([2, 3, 4, 5, 6], [1, 2, 3, 4, 5], 64, "The second is faster everywhere: the smallest length measured."),
+    ([1, 2, 3, 4, 5], [2, 1, 1, 1, 9], math.inf, "At the longest length the second is slower again: math.inf."),
+    ([4, 4, 4, 4, 4], [5, 5, 4, 3, 2], 512, "At 256 they are equal; faster means less time."),
+)
+
+
+@test_case(name="six pairs of models")
+def pairs(crossover):
+    for first, second, want, why in CASES:
+        got = number(
+            "crossover(...)", call("crossover", crossover, list(LENGTHS), list(first), list(second), otherwise=NEVER)
+        )
+        mirrored = (
+            all(a != b for a, b in zip(first, second, strict=True)) and got != want and why.startswith("The second")
+        )
+        extra = " (Did you exchange the two models?)" if mirrored and got in (64, math.inf) else ""
+        expect(
+            got == want,
+            f"For lengths {LENGTHS}, first {first}, second {second}: expected {want}, got {got:g}. {why}{extra}",
+        )

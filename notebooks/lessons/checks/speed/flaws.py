@@ -1,0 +1,26 @@
+"""What the two speed demonstrations do not support."""
+
+from otter.test_files import test_case
+
+from seqmix_study.classroom.hints import chosen
+
+OK_FORMAT = False
+name = "flaws"
+points = 1
+
+
+@test_case(name="statements")
+def statements(unsupported):
+    chosen(
+        "unsupported",
+        unsupported,
+        "ABCD",
+        {
+            "A": "Do the two models differ in one thing only, and what does a first call measure?",
+            "B": "What does one new token compute when keys and values are kept? Was a step timed?",
+            "C": "What was timed?",
+            "D": "Compare the last numbers.",
+            "E": "Count the pairs of tokens: this is arithmetic, not a measurement.",
+            "F": "Each step needs the hidden state of the step before; this is the formula, not a measurement.",
+        },
+    )

@@ -1,0 +1,153 @@
+"""Execute one chapter through papermill and publish it by rename, only if every cell succeeded.
+
+Traps of papermill that are closed here: a dead kernel leaves a file that claims success (the exception decides, never
+the file); ``cwd`` is process-wide (one chapter a process at a time); the default IPC socket is shared by all kernels of
+a folder (own short path); absolute paths, times and random cell ids in the output (stripped, so that the same run gives
+the same bytes).
+"""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from seqmix.paths import Paths
+from seqmix_study.book.fingerprint import fingerprint
+from seqmix_study.book.prepare import prepare_for_reading, publish
+from seqmix_study.book.sources import Chapter
+
+__all__ = ["ChapterFailed", "execute", "read_executed"]
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class ChapterFailed(RuntimeError):
+    """A cell raised, or the kernel died; the message holds the place and the traceback."""
+
+
+class LiveErrors:
+    """Shows what the kernel writes to its error stream (progress bars) while it runs, without keeping it."""
+
+    def __init__(self, name: str, every: float = 20.0) -> None:
+        self.name, self.every, self.last = name, every, 0.0
+        self.terminal = sys.stderr.isatty()
+
+    def write(self, text: str) -> None:
+        if self.terminal:
+            sys.stderr.write(text)
+        elif text.strip() and time.monotonic() - self.last > self.every:  # a log file: now and then one line
+            self.last = time.monotonic()
+            latest = ANSI.sub("", re.split(r"[\r\n]", text.strip())[-1])
+            sys.stderr.write(f"{self.name}: {latest}\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def read_executed(name: str, paths: Paths):
+    """Return the published notebook of a chapter, or None."""
+    import nbformat
+
+    path = paths.executed / f"{name}.ipynb"
+    try:
+        return nbformat.read(path, as_version=4)
+    except (FileNotFoundError, nbformat.reader.NotJSONError):
+        return None
+
+
+def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, train: bool) -> dict:
+    """Execute a chapter and put it into ``book/executed``; return its published record.
+
+    ``passed`` are checked parameter values. Raises ChapterFailed and leaves the published chapter as it was.
+    """
+    import nbformat
+    import papermill
+    from traitlets.config import Config
+
+    values = {name: p.default for name, p in chapter.parameters.items()} | passed
+    environment = {
+        "SEQMIX_ROOT": str(paths.root),
+        "SEQMIX_NO_TRAIN": "" if train else "1",
+        "SEQMIX_JOBS": str(jobs) if jobs else os.environ.get("SEQMIX_JOBS", ""),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONHASHSEED": "0",
+    }
+    started = time.monotonic()
+    before = fingerprint(chapter, values, paths, train=train)
+    with tempfile.TemporaryDirectory(prefix="sq-", dir=_short_folder()) as folder, _environ(environment):
+        prepared, done = Path(folder, f"{chapter.name}.ipynb"), Path(folder, "out.ipynb")
+        for index, cell in enumerate(chapter.notebook.cells):
+            cell["id"] = f"{chapter.name}-{index:03d}"
+            cell.metadata["seqmix"] = {"line": chapter.lines[index]}
+        nbformat.write(chapter.notebook, prepared)
+        config = Config()
+        if os.name == "posix":
+            config.KernelManager.transport, config.KernelManager.ip = "ipc", str(Path(folder, "k"))
+        try:
+            papermill.execute_notebook(
+                str(prepared),
+                str(done),
+                parameters=passed,
+                kernel_name="python3",
+                cwd=str(paths.root),
+                progress_bar=False,
+                stderr_file=LiveErrors(chapter.name),
+                config=config,
+            )
+        except papermill.PapermillExecutionError as error:
+            raise ChapterFailed(_explain(chapter, nbformat.read(done, 4), error)) from error
+        except Exception as error:  # a dead kernel, a time-out: the file on disk would claim success
+            raise ChapterFailed(f"{chapter.name}: {type(error).__name__}: {error}") from error
+        notebook = nbformat.read(done, 4)
+    published = prepare_for_reading(notebook, chapter, values, train)
+    seconds = round(time.monotonic() - started, 1)
+    record = {
+        "chapter": chapter.name,
+        "parameters": values,
+        "train": train,
+        "title": chapter.title,
+        "headline": chapter.notebook.metadata.get("seqmix", {}).get("headline", ""),
+        "answer": published.answer,
+        "figures": published.descriptions,
+        # The results as they are now, everything else as it was when the execution began.
+        "fingerprint": before | {"results": fingerprint(chapter, values, paths, train=train)["results"]},
+    }
+    notebook.metadata["seqmix"] = record
+    publish(notebook, published.figures, paths.executed / f"{chapter.name}.ipynb")
+    return record | {"seconds": seconds, "noisy": published.noisy}
+
+
+def _short_folder() -> str | None:
+    """A temporary folder whose path leaves room for a socket name (about 107 bytes in all)."""
+    usual = tempfile.gettempdir()
+    return "/tmp" if len(usual) > 60 and os.path.isdir("/tmp") else usual
+
+
+@contextlib.contextmanager
+def _environ(values: dict[str, str]):
+    """Set environment variables for the kernel (an empty value removes one) and put them back."""
+    before = {name: os.environ.get(name) for name in values}
+    try:
+        for name, value in values.items():
+            os.environ.pop(name, None)
+            if value:
+                os.environ[name] = value
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _explain(chapter: Chapter, notebook, error) -> str:
+    """Say which cell failed, where it stands in the source, and show its traceback."""
+    failed = next(
+        (c for c in notebook.cells if any(o.get("output_type") == "error" for o in c.get("outputs", []))), None
+    )
+    line = failed.metadata.get("seqmix", {}).get("line") if failed else None
+    where = f"notebooks/{chapter.name}.md" + (f":{line}" if line else "")
+    return f"{where}: {error.ename}: {error.evalue}\n" + ANSI.sub("", "\n".join(error.traceback))

@@ -1,0 +1,98 @@
+"""What an executed chapter rests on, as one hash a part: is it up to date, and if not, what changed?
+
+The parts are the source, the parameters, the package (what can change a number or a figure, not the publishing code),
+the result rows of the chapter's studies in every tier, and the environment (versions).
+"""
+
+import csv
+import hashlib
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import seqmix
+from seqmix.paths import Paths
+from seqmix_study.book.sources import Chapter
+
+__all__ = ["changed", "fingerprint"]
+
+PUBLISHING = ("commands", "book")
+"""Parts of the study package that execute and publish chapters without changing what is in them."""
+
+BESIDE = {"traces.json": "inside", "samples.json": "scaling"}
+"""Published files beside the tables -> the study whose chapters show them."""
+
+VERSIONS = ("torch", "numpy", "scipy", "pandas", "matplotlib", "seaborn")
+
+
+def _digest(*parts: bytes) -> str:
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(len(part).to_bytes(8, "little"))
+        sha.update(part)
+    return sha.hexdigest()[:16]
+
+
+def package_digest(paths: Paths) -> str:
+    """Hash the sources of both packages and the study files."""
+    study = Path(__file__).resolve().parents[1]
+    files = [f for f in study.rglob("*.py") if f.relative_to(study).parts[0] not in PUBLISHING]
+    files += [
+        *Path(seqmix.__file__).parent.rglob("*.py"),
+        *paths.studies.glob("*.yaml"),
+        *study.glob("findings/*.yaml"),
+    ]
+    return _digest(*(part for f in sorted(files) for part in (f.name.encode(), f.read_bytes())))
+
+
+def results_digest(paths: Paths, studies: tuple[str, ...]) -> str:
+    """Hash what the committed and local tables, and the files beside them, hold of the studies ('all': every row)."""
+    parts = []
+    for table in sorted(paths.results.glob("*/*.csv")):
+        with table.open(encoding="utf-8", newline="") as handle:
+            reader = csv.reader(handle)
+            header = next(reader, [])
+            column = header.index("study") if "study" in header and "all" not in studies else None
+            rows = [row for row in reader if column is None or (len(row) > column and row[column] in studies)]
+        if rows:
+            parts += [str(table.relative_to(paths.results)).encode(), json.dumps([header, rows]).encode()]
+    for file in sorted(paths.results.glob("*/*.json")):
+        if BESIDE.get(file.name) in studies:
+            parts += [str(file.relative_to(paths.results)).encode(), file.read_bytes()]
+    return _digest(*parts)
+
+
+def environment_digest() -> str:
+    """Hash the versions that can change a number or a picture; reading them imports nothing."""
+    installed = {name: metadata.version(name) for name in VERSIONS if metadata.packages_distributions().get(name)}
+    return _digest(json.dumps([platform.python_version(), platform.machine(), installed]).encode())
+
+
+def parameters_digest(values: dict) -> str:
+    """Hash the parameter values; a value that names a folder also stands for the files in it."""
+    described = {}
+    for name, value in sorted(values.items()):
+        if name == "jobs":  # how many processes train never changes what they train
+            continue
+        described[name] = value
+        if isinstance(value, str) and value and Path(value).is_dir():
+            stats = ((f, f.stat()) for f in sorted(Path(value).rglob("*")) if f.is_file())
+            described[f"{name}/"] = [[str(f), s.st_size, s.st_mtime_ns] for f, s in stats]
+    return _digest(json.dumps(described).encode())
+
+
+def fingerprint(chapter: Chapter, values: dict, paths: Paths, *, train: bool) -> dict[str, str]:
+    """Return the hash of every part; ``values`` are all parameters, defaults included."""
+    return {
+        "source": chapter.sha256[:16],
+        "parameters": parameters_digest(values | ({} if train else {"--no-train": True})),
+        "package": package_digest(paths),
+        "results": results_digest(paths, chapter.studies),
+        "environment": environment_digest(),
+    }
+
+
+def changed(old: dict | None, new: dict, ignore: tuple[str, ...] = ()) -> list[str]:
+    """Name the parts that differ."""
+    return [part for part in new if part not in ignore and (old or {}).get(part) != new[part]]

@@ -1,0 +1,65 @@
+"""The whole book in one file: PDF through headless Chromium, EPUB through Sphinx."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from seqmix.paths import Paths
+from seqmix_study.book.build import BuildFailed, run_jupyter_book, slim
+
+__all__ = ["build_epub", "build_pdf", "find_chromium"]
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium: ``$SEQMIX_CHROMIUM``, or the first of the usual names."""
+    named = os.environ.get("SEQMIX_CHROMIUM")
+    return named or next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def build_pdf(paths: Paths) -> Path:
+    """Print all pages as one PDF; raises BuildFailed if there is no Chromium."""
+    browser = find_chromium()
+    if browser is None:
+        raise BuildFailed("make pdf needs Chromium: install it, or name it in SEQMIX_CHROMIUM")
+    target = paths.build / "seqmix.pdf"
+    with tempfile.TemporaryDirectory(prefix="seqmix-pdf-") as folder:
+        run_jupyter_book(paths, "--builder", "singlehtml", output=Path(folder))
+        single = Path(folder) / "_build" / "singlehtml"
+        slim(single)
+        # The root document is book/index, but its links are written as from the top: print a copy that stands there.
+        page = single / "all.html"
+        text = (single / "book" / "index.html").read_text(encoding="utf-8")
+        text = re.sub(r"<details(?! open)", "<details open", text)  # nothing can be unfolded on paper
+        page.write_text(text.replace('data-mode=""', 'data-mode="light"'), encoding="utf-8")
+        command = [browser, *FLAGS, f"--user-data-dir={folder}/profile", "--virtual-time-budget=20000"]
+        command += ["--no-pdf-header-footer", f"--print-to-pdf={target}", page.as_uri()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        if done.returncode or not target.is_file():
+            raise BuildFailed(f"Chromium could not print the book:\n{done.stderr[-2000:]}")
+    return target
+
+
+def build_epub(paths: Paths) -> Path:
+    """Build one EPUB; raises BuildFailed."""
+    target = paths.build / "seqmix.epub"
+    with tempfile.TemporaryDirectory(prefix="seqmix-epub-") as folder:
+        config = yaml.safe_load((paths.root / "_config.yml").read_text(encoding="utf-8"))
+        del config["launch_buttons"]  # the theme cannot make buttons without its web page around them
+        own = Path(folder) / "_config.yml"
+        own.write_text(yaml.safe_dump(config), encoding="utf-8")
+        arguments = ["--builder", "custom", "--custom-builder", "epub", "--config", str(own)]
+        run_jupyter_book(paths, *arguments, output=Path(folder))
+        books = list(Path(folder).rglob("*.epub"))
+        if len(books) != 1:
+            raise BuildFailed(f"expected one EPUB, found {len(books)}")
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(books[0], target)
+    return target

@@ -1,0 +1,204 @@
+"""Make an executed chapter fit to be read, and put it in its place.
+
+Taken out: times, paths, progress bars, the double parameters cells. Put in: the note of the quick tier, a table of the
+parameters, and for every figure its alt text, its numbers as a CSV file and the command that makes it again (see
+``seqmix_study.chapters.show``).
+"""
+
+import os
+import re
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from seqmix.paths import Paths
+from seqmix_study.book.sources import Chapter, chapters_in_toc
+from seqmix_study.chapters.show import ANSWER_MIME, FIGURE_MIME
+
+__all__ = ["Published", "prepare_for_reading", "publish"]
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+BAR = re.compile(r"\d+%\||\bit/s\b|s/it\b|\|[█▏▎▍▌▋▊▉ #]+\|")
+ELSEWHERE = """\
+# Only where the project is not installed (Colab): fetch and install it. Elsewhere this cell does nothing.
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("seqmix") is None:
+    subprocess.run(["git", "clone", "--depth", "1", "{url}", "seqmix-project"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-project[book]"], check=True)
+    os.chdir("seqmix-project")
+    sys.path.insert(0, "src")"""
+NOTHING = "No picture in this execution"
+"""How the description of a figure begins that has nothing to show (``chapters.marks.nothing``)."""
+
+RUNS = "appendix_runs"
+"""The chapter that lists every run with its configuration."""
+
+TIER_NOTE = {
+    "quick": ":::{admonition} Quick tier: a check of the machinery, never evidence\n:class: important\n"
+    "What was trained and measured for this page was so for real, but so briefly that it decides nothing.\n:::",
+}
+
+
+@dataclass
+class Published:
+    """What was found in a chapter: files of its figures, its answer, the places that wrote real error output."""
+
+    figures: dict[str, str] = field(default_factory=dict)
+    descriptions: list[list[str]] = field(default_factory=list)  # name, alt text; in the order of the chapter
+    answer: str = ""
+    noisy: list[str] = field(default_factory=list)
+
+
+def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -> Published:
+    """Clean a notebook in place and return what was found in it."""
+    import nbformat
+
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    found, cells, runs = Published(), [], _runs_link(chapter.studies)
+    for cell in notebook.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            cell["id"] = f"{chapter.name}-injected"
+            cell.metadata["tags"] = [*tags, "remove-input"]
+        if "parameters" in tags:
+            cell.metadata["tags"] = [*tags, "remove-input"]
+            cells.append(_markdown(f"{chapter.name}-parameters", _parameter_table(chapter, values, train)))
+        cells.append(cell)
+        if "outputs" not in cell:
+            continue
+        cell["outputs"] = [output for output in cell["outputs"] if _drop_bars(output)]
+        if any(output.get("name") == "stderr" for output in cell["outputs"]):
+            found.noisy.append(f"notebooks/{chapter.name}.md:{cell.metadata.get('seqmix', {}).get('line', 1)}")
+        for output in list(cell["outputs"]):
+            if record := output.get("data", {}).pop(ANSWER_MIME, None):
+                found.answer = record["text"]
+            if record := output.get("data", {}).pop(FIGURE_MIME, None):
+                _describe_figure(cell, record)
+                found.figures[f"{record['name']}.csv"] = record["csv"]
+                found.figures[f"{record['name']}.svg"] = output["data"]["image/svg+xml"]
+                found.descriptions.append([record["name"], cell.metadata["mystnb"]["image"]["alt"]])
+                text = _figure_tools(record["name"], command(chapter, values, train), runs)
+                cells.append(_markdown(f"{record['name']}-tools", text))
+                cells += _apart(cell, output)
+    if note := TIER_NOTE.get(values.get("tier", "")):
+        cells.insert(1, _markdown(f"{chapter.name}-tier", note))
+    fetch = nbformat.v4.new_code_cell(ELSEWHERE.replace("{url}", project_url()), metadata={"tags": ["remove-cell"]})
+    fetch["id"] = f"{chapter.name}-elsewhere"
+    cells.insert(1, fetch)
+    notebook.cells = cells
+    return found
+
+
+def publish(notebook, figures: dict[str, str], path: Path) -> None:
+    """Write the figures' files and then the notebook, each by rename, so that nobody reads half of one."""
+    import nbformat
+
+    (path.parent / "figures").mkdir(parents=True, exist_ok=True)
+    for name, text in figures.items():
+        _replace(path.parent / "figures" / name, text)
+    _replace(path, nbformat.writes(notebook) + "\n")
+
+
+def project_url() -> str:
+    """Return the address of the repository that the book names in ``_config.yml``."""
+    config = Paths().root / "_config.yml"
+    if not config.is_file():
+        return ""
+    return yaml.safe_load(config.read_text(encoding="utf-8")).get("repository", {}).get("url", "")
+
+
+def command(chapter: Chapter, values: dict, train: bool = True) -> str:
+    """Return the command that gives this execution."""
+    words = ["seqmix", "run", chapter.name]
+    for name, value in values.items():
+        if value != chapter.parameters[name].default and name != "jobs":
+            words += ["--tier", str(value)] if name == "tier" else ["-p", name, str(value)]
+    return shlex.join(words if train else [*words, "--no-train"])
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def _markdown(cell_id: str, text: str):
+    import nbformat
+
+    cell = nbformat.v4.new_markdown_cell(text)
+    cell["id"] = re.sub(r"[^\w-]", "-", cell_id)[:64]
+    return cell
+
+
+def _drop_bars(output) -> bool:
+    """Remove progress bars from an error stream in place; return whether anything is left of the output."""
+    if output.get("output_type") != "stream" or output.get("name") != "stderr":
+        return True
+    lines = [line for line in ANSI.sub("", output["text"]).split("\n") if "\r" not in line and not BAR.search(line)]
+    output["text"] = "\n".join(lines)
+    return bool(output["text"].strip())
+
+
+def _describe_figure(cell, record: dict) -> None:
+    """Hand alt text and classes to myst-nb, which reads them from the metadata of the cell."""
+    settings = cell.metadata.setdefault("mystnb", {})
+    image = settings.setdefault("image", {})
+    image["alt"] = " ".join(record["alt"].split())
+    image.setdefault("classes", "mpl dark-light")
+    figure = settings.setdefault("figure", {})
+    figure.setdefault("name", record["name"])
+    if image["alt"].startswith(NOTHING):  # the caption describes what is not drawn
+        figure["caption"] = image["alt"] if image["alt"].endswith((".", ")")) else f"{image['alt']}."
+
+
+def _apart(cell, picture) -> list:
+    """Move the other outputs of a figure's cell into a cell of their own: they would become part of the figure."""
+    import nbformat
+
+    others = [output for output in cell["outputs"] if output is not picture]
+    if not others:
+        return []
+    cell["outputs"] = [picture]
+    line = {"seqmix": cell.metadata.get("seqmix", {}), "tags": ["remove-input"]}
+    more = nbformat.v4.new_code_cell("# more of the cell above", outputs=others, metadata=line)
+    more["id"] = f"{cell['id']}-more"
+    return [more]
+
+
+def _figure_tools(name: str, made_by: str, runs: str) -> str:
+    """The line below a figure: its numbers, itself, the runs behind it (with configuration and code), its command."""
+    files = f"{{download}}`numbers as CSV <figures/{name}.csv>` · {{download}}`figure as SVG <figures/{name}.svg>`"
+    return f":::{{div}} figure-tools\n{files} · {runs}made by `{made_by}`\n:::"
+
+
+def _runs_link(studies: tuple[str, ...]) -> str:
+    """Return the link to the runs of a chapter, at its study or in the whole list; "" without runs or such a page."""
+    paths = Paths()
+    if not studies or not (paths.root / "_toc.yml").is_file() or RUNS not in chapters_in_toc(paths):
+        return ""
+    single = len(studies) == 1 and (paths.studies / f"{studies[0]}.yaml").is_file()
+    return f'<a href="{RUNS}.html#{f"runs-{studies[0]}" if single else "every-run"}">the runs behind it</a> · '
+
+
+def _parameter_table(chapter: Chapter, values: dict, train: bool) -> str:
+    """A folded table: the parameters of this execution and how to run the chapter with others."""
+    rows = "\n".join(
+        f"| `{p.name}` | `{values[p.name]!r}` | {p.meaning.replace('|', '/')} ({p.legal}; default `{p.default!r}`) |"
+        for p in chapter.parameters.values()
+    )
+    return (
+        f":::{{dropdown}} Parameters of this execution, and how to run the chapter with your own\n"
+        f"| parameter | here | meaning |\n|---|---|---|\n{rows}\n\n"
+        f"This page was made by `{command(chapter, values, train)}`; add `-p NAME VALUE` for your own values "
+        "({doc}`/book/re-execute`).\n:::"
+    )

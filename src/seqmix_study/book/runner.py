@@ -1,0 +1,130 @@
+"""Run chapters: check the request, skip what is up to date, go on after a failure, say what happened."""
+
+import json
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from seqmix.paths import Paths
+from seqmix_study.book import parameters
+from seqmix_study.book.execute import ChapterFailed, execute, read_executed
+from seqmix_study.book.fingerprint import changed, fingerprint
+from seqmix_study.book.names import narrow
+from seqmix_study.book.sources import Chapter, chapters_in_toc, load
+
+__all__ = ["Request", "prepare", "run"]
+
+MOST_AT_A_TIME = 6
+"""Chapters executed at once when nothing is trained; each takes about half a gigabyte."""
+
+
+@dataclass
+class Request:
+    """One chapter and the checked values it is to be executed with."""
+
+    chapter: Chapter
+    passed: dict
+
+
+def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None) -> list[Request]:
+    """Load the chapter, or all of them, and check every value; raises ChapterError or ParameterError.
+
+    With ``all`` a parameter must be known to at least one chapter and goes to those that know it; so do the names of
+    architectures and sizes. ``jobs`` is handed to chapters that have a parameter of that name.
+    """
+    names = chapters_in_toc(paths) if name == "all" else [name]
+    chapters = [load(each, paths) for each in names]
+    for parameter in passed:
+        if not any(parameter in chapter.parameters for chapter in chapters):
+            known = {n: p for chapter in chapters for n, p in chapter.parameters.items()}
+            try:
+                parameters.check(known, {parameter: passed[parameter]})
+            except parameters.ParameterError as error:
+                raise parameters.ParameterError(
+                    f"{name}: {error}\nknown parameters:\n{parameters.describe(known)}"
+                ) from error
+    values = []
+    for chapter in chapters:
+        own = {k: v for k, v in passed.items() if k in chapter.parameters}
+        if jobs and "jobs" in chapter.parameters:
+            own.setdefault("jobs", jobs)
+        try:
+            values.append(parameters.check(chapter.parameters, own))
+        except parameters.ParameterError as error:
+            known = parameters.describe(chapter.parameters)
+            raise parameters.ParameterError(f"{chapter.name}: {error}\nknown parameters:\n{known}") from error
+    return [Request(*pair) for pair in zip(chapters, narrow(chapters, values, paths), strict=True)]
+
+
+def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool, train: bool) -> bool:
+    """Execute the chapters and return whether all succeeded.
+
+    One after the other if they train, which uses all cores; a few at a time if they only read tables.
+    """
+    outcomes = {"executed": [], "unchanged": [], "failed": []}
+
+    def told(name: str, outcome: str, text: str) -> None:
+        outcomes[outcome].append(name)
+        print(f"{name}: {text}", file=sys.stderr if outcome == "failed" else sys.stdout, flush=True)
+
+    def stale(request: Request) -> bool:
+        if force or not _current(request, paths, train):
+            print(f"{request.chapter.name}: executing", flush=True)
+            return True
+        told(request.chapter.name, "unchanged", "unchanged")
+        return False
+
+    def take(name: str, result: dict | str) -> None:
+        if isinstance(result, str):
+            told(name, "failed", f"FAILED (the published chapter is untouched)\n{result}")
+            return
+        for place in result["noisy"]:
+            print(f"{place}: wrote to its error stream; the strict build will refuse this chapter", file=sys.stderr)
+        _note(result, paths)
+        told(name, "executed", f"done in {result['seconds']} s")
+
+    if train or len(requests) == 1:
+        for request in requests:
+            if stale(request):  # asked when its turn comes: an earlier chapter may have changed the tables
+                take(request.chapter.name, _one(request, paths, jobs, train))
+    else:
+        todo = [request for request in requests if stale(request)]
+        workers = max(1, min(len(todo), os.cpu_count() or 1, MOST_AT_A_TIME))
+        # A process each: papermill changes the working directory of the whole process.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            futures = {pool.submit(_one, request, paths, jobs, train): request.chapter.name for request in todo}
+            for future in as_completed(futures):
+                take(futures[future], future.result())
+    counts = ", ".join(f"{len(names)} {outcome}" for outcome, names in outcomes.items())
+    print(f"chapters: {counts} {' '.join(outcomes['failed'])}".rstrip())
+    return not outcomes["failed"]
+
+
+def _one(request: Request, paths: Paths, jobs: int | None, train: bool) -> dict | str:
+    """Execute one chapter; return its record, or the message of its failure."""
+    try:
+        return execute(request.chapter, request.passed, paths, jobs=jobs, train=train)
+    except ChapterFailed as error:
+        return str(error)
+
+
+def _current(request: Request, paths: Paths, train: bool) -> bool:
+    """Say whether the published chapter already is what this request would give."""
+    published = read_executed(request.chapter.name, paths)
+    if published is None:
+        return False
+    values = {n: p.default for n, p in request.chapter.parameters.items()} | request.passed
+    now = fingerprint(request.chapter, values, paths, train=train)
+    return not changed(published.metadata.get("seqmix", {}).get("fingerprint"), now)
+
+
+def _note(record: dict, paths: Paths) -> None:
+    """Keep what varies from run to run (times) beside the notebook, for the status page."""
+    path = paths.executed / f"{record['chapter']}.run.json"
+    note = {"seconds": record["seconds"], "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(note) + "\n", encoding="utf-8")
+    os.replace(part, path)

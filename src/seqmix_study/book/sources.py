@@ -1,0 +1,91 @@
+"""Chapter sources: ``notebooks/NAME.md`` (jupytext MyST) and the order of the chapters in ``_toc.yml``."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from seqmix.paths import Paths
+from seqmix_study.book.parameters import Parameter, ParameterCellError, parse_cell
+
+__all__ = ["Chapter", "ChapterError", "chapters_in_toc", "load", "toc_entries"]
+
+
+class ChapterError(ValueError):
+    """A chapter source that cannot be used; the message names the file and the line."""
+
+
+@dataclass
+class Chapter:
+    """A chapter source: the notebook, where each cell stands in the file, and the declared parameters."""
+
+    name: str
+    path: Path
+    notebook: object = field(repr=False)
+    lines: list[int] = field(repr=False)
+    parameters: dict[str, Parameter]
+    sha256: str
+    title: str
+    studies: tuple[str, ...]
+
+    def where(self, cell: int) -> str:
+        """Return ``notebooks/NAME.md:LINE`` of a cell."""
+        return f"{self.path.parent.name}/{self.path.name}:{self.lines[cell]}"
+
+
+def toc_entries(toc: dict) -> list[str]:
+    """Return the document names of a table of contents (jb-book format), in reading order."""
+    found = [toc["root"]]
+
+    def walk(entries: list[dict]) -> None:
+        for entry in entries:
+            if "file" in entry:
+                found.append(entry["file"])
+            walk(entry.get("sections", []))
+
+    for part in toc.get("parts", [toc]):
+        walk(part.get("chapters", []))
+    return found
+
+
+def chapters_in_toc(paths: Paths) -> list[str]:
+    """Return the names of the executed chapters that ``_toc.yml`` lists, in order."""
+    toc = yaml.safe_load((paths.root / "_toc.yml").read_text(encoding="utf-8"))
+    return [Path(entry).stem for entry in toc_entries(toc) if entry.startswith("book/executed/")]
+
+
+def load(name: str, paths: Paths) -> Chapter:
+    """Read a chapter; raises ChapterError if it is missing or has not exactly one parameters cell."""
+    import jupytext
+
+    path = paths.notebooks / f"{name}.md"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in paths.notebooks.glob("*.md")))
+        raise ChapterError(f"no chapter {name!r}: {path} does not exist; chapters: {known or 'none'}, or 'all'")
+    text = path.read_text(encoding="utf-8")
+    notebook = jupytext.reads(text, fmt="md:myst")
+    lines = _cell_lines(text, notebook.cells)
+    tagged = [i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ChapterError(f"notebooks/{name}.md:1: exactly one cell must be tagged 'parameters', found {len(tagged)}")
+    try:
+        parameters = parse_cell(notebook.cells[tagged[0]].source)
+    except (ParameterCellError, SyntaxError) as error:
+        raise ChapterError(f"notebooks/{name}.md:{lines[tagged[0]]}: {error}") from error
+    title = next((line[2:].strip() for line in text.splitlines() if line.startswith("# ")), name)
+    studies = notebook.metadata.get("seqmix", {}).get("studies", [name])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Chapter(name, path, notebook, lines, parameters, digest, title, tuple(studies))
+
+
+def _cell_lines(text: str, cells: list) -> list[int]:
+    """Return the line of the file where the source of each cell starts (cells are searched in order)."""
+    rows = text.splitlines()
+    found, start = [], 0
+    for cell in cells:
+        first = cell.source.splitlines()[0] if cell.source else ""
+        at = next((i for i in range(start, len(rows)) if rows[i] == first), start)
+        found.append(at + 1)
+        start = at + max(1, len(cell.source.splitlines()))
+    return found

@@ -1,0 +1,40 @@
+"""The few own Sphinx roles and hooks of the book; ``_config.yml`` names this one extension.
+
+``val``      a measured number, taken from a results table (never typed into prose)
+``said``     a number that a cited source states, marked as such
+``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
+``api``      the package's public functions and classes, from their docstrings
+``code``     the source of every module as a page
+``comparison`` the runs of this machine against the published ones
+``explorer`` a published figure that the reader can turn
+``pages``    directives that show the executed chapters on the front page and the status page
+"""
+
+from seqmix_study.book.sphinxext import api, code, comparison, explorer, mathjax, val
+from seqmix_study.book.sphinxext import chapters as pages
+
+
+def setup(app):
+    """Register everything with Sphinx."""
+    api.setup(app)
+    code.setup(app)
+    comparison.setup(app)
+    explorer.setup(app)
+    val.setup(app)
+    mathjax.setup(app)
+    pages.setup(app)
+    app.add_js_file("figures.js", loading_method="defer")
+    app.connect("builder-inited", _share_handlers)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _share_handlers(app) -> None:
+    """Let the single page and the EPUB know all nodes that the HTML builder knows.
+
+    Sphinx looks at the handlers of the builder's name and, only if there are none at all, at those of its format: one
+    extension that registers for "singlehtml" (sphinx-exercise does) hides those of all others.
+    """
+    handlers = app.registry.translation_handlers
+    for name in ("singlehtml", "epub"):
+        if name in handlers:
+            handlers[name] = {**handlers.get("html", {}), **handlers[name]}

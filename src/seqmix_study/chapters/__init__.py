@@ -1,0 +1,1 @@
+"""What chapter notebooks call: their tables, figures and words. Never imports torch."""

@@ -1,0 +1,238 @@
+"""What a chapter notebook calls: plan the study, train what is missing, load its tables, show figures and words.
+
+>>> here = chapter.open("scaling", tier=tier, seeds=seeds)  # doctest: +SKIP
+>>> here.about()  # doctest: +SKIP
+>>> here.show(figures.loss_against_size(here.tables))  # doctest: +SKIP
+
+Neither this module nor what it imports loads torch: training happens in worker processes.
+"""
+
+import html
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from seqmix import samples, study
+from seqmix_study.chapters import style
+from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
+from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels
+from seqmix_study.results import collect, configurations
+from seqmix_study.runs import rounds, tune
+from seqmix_study.runs.known import Known
+
+__all__ = ["Chapter", "gather", "open"]
+
+STAMPS = {"quick": "quick tier: a code check, no claims"}
+"""What is printed on every figure of a tier."""
+
+
+@dataclass
+class Chapter:
+    """One execution of a chapter: its study, its tables, and the ways to show them."""
+
+    study: str
+    tier: str
+    tables: Tables
+    question: str = ""
+    notes: list[str] = field(default_factory=list)
+    untrained: bool = False
+    configurations: dict[str, dict] = field(default_factory=dict)
+
+    def about(self) -> None:
+        """Display what this execution rests on, computed from its tables."""
+        _markdown("\n".join(f"* {line}" for line in facts(self.tables) + self.notes))
+
+    def show(self, drawn: Drawn) -> None:
+        """Display a figure, stamped with its tier and with what it rests on; alt text and data go with it."""
+        from seqmix_study.chapters.show import show
+
+        stamp = STAMPS.get(self.tier, "")
+        if stamp:
+            drawn.figure.text(0.995, 1.0, stamp, ha="right", va="bottom", fontsize=9, color="#b3261e", weight="bold")
+        below = {"ha": "left", "va": "top", "fontsize": 8, "color": style.GREY}
+        drawn.figure.text(0.005, -0.01, footer(self.tier, drawn.data), **below)
+        show(Drawn(drawn.name, drawn.figure, drawn.data, drawn.alt + (f" ({stamp}.)" if stamp else "")))
+
+    def say(self, *sentences: str | Iterable[str]) -> None:
+        """Display computed sentences as one list."""
+        flat = [line for part in sentences for line in ([part] if isinstance(part, str) else part)]
+        _markdown("\n".join(f"* {line}" for line in flat or ["Nothing of this was measured in this execution."]))
+
+    def samples(self) -> None:
+        """Display what the largest models of the study write, beside what stood in the text."""
+        from IPython.display import HTML, display
+
+        rows = (
+            samples.published(self.tier) if self.untrained else samples.write(samples.available(self.tier, self.study))
+        )
+        if not rows:
+            _markdown("* No sample: the weights of this tier are not on this machine, and none were published.")
+        display(HTML("\n".join(_sample(row, i == 0) for i, row in enumerate(rows))))
+
+    def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
+        """Display a table of computed numbers."""
+        from IPython.display import HTML, display
+
+        text = frame.to_html(index=False, border=0, float_format=lambda x: f"{x:.{digits}g}", na_rep="", escape=True)
+        display(HTML(text))
+
+
+def open(
+    name: str,
+    tier: str = "quick",
+    seeds: int = 0,
+    source: str = "",
+    path: str = "",
+    jobs: int = 0,
+    train: bool = True,
+    arms: str = "",
+    sizes: str = "",
+    steps: int = 0,
+    overrides: dict[str, Any] | None = None,
+) -> Chapter:
+    """Plan a study, train its missing runs (unless ``train`` is false) and load its tables.
+
+    ``arms`` and ``sizes`` are comma-separated names to keep, ``steps`` > 0 replaces the optimiser steps of every run,
+    ``overrides`` any further dotted field. ``$SEQMIX_NO_TRAIN`` and ``$SEQMIX_JOBS`` are the runner's way to say
+    ``train=False`` and ``jobs``. Raises study.StudyError for a wrong request, engine.EngineError when runs failed,
+    collect.CollectError when there are no results to load.
+    """
+    style.use()
+    jobs = jobs or int(os.environ.get("SEQMIX_JOBS") or 0)
+    request = dict(overrides or {})
+    request |= {part: _names(text) for part, text in (("arms", arms), ("sizes", sizes)) if text.strip()}
+    study.check_names(name, tier, request.get("arms", ()), request.get("sizes", ()))
+    request |= {"train.steps": steps} if steps else {}
+    frames, notes = _results(name, tier, seeds, source, path, jobs, train, request)
+    still = not train or bool(os.environ.get("SEQMIX_NO_TRAIN"))
+    return Chapter(name, tier, Tables.of(name, tier, frames), study.load(name).question, notes, still)
+
+
+def gather(tier: str = "quick", train: bool = True) -> Chapter:
+    """Load the tables of all studies at a tier, training nothing: the runs on this machine, else the committed ones."""
+    style.use()
+    parts: dict[str, list[pd.DataFrame]] = {}
+    notes, known = [], configurations.read(tier)
+    for name in study.names():
+        try:
+            wanted = None if not train or os.environ.get("SEQMIX_NO_TRAIN") else tune.plan(name, tier).runs
+            frames = collect.load(name, tier, plan=wanted)
+            known |= {config.run_id: configurations.of(config) for config in wanted or ()}
+        except ValueError as error:  # a study without this tier, or a corpus that is not on this machine
+            frames = collect.load(name, tier)
+            notes.append(f"Study {name} was read from the committed tables only: {str(error).splitlines()[0]}")
+        missing = len(frames["runs"].attrs.get("missing", ()))
+        notes += [f"Study {name}: {missing} runs of its plan are neither here nor in the tables."] if missing else []
+        for table, frame in frames.items():
+            frame.attrs.clear()
+            parts.setdefault(table, []).append(frame)
+    filled = {table: [frame for frame in frames if len(frame)] or frames[:1] for table, frames in parts.items()}
+    tables = {table: pd.concat(frames, ignore_index=True) for table, frames in filled.items()}
+    return Chapter("runs", tier, Tables.of("runs", tier, tables), notes=notes, configurations=known)
+
+
+def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    if not train or os.environ.get("SEQMIX_NO_TRAIN"):
+        frames = collect.load(name, tier)
+        said = "Nothing was trained for this page: it was drawn from the committed tables"
+        there = any(len(frame) for frame in frames.values())
+        said += "." if there else ", which hold no run of this study at this tier."
+        asked = " What the parameters ask to be trained or measured has no effect on it."
+        return frames, [said + (asked if there and (seeds or source or path or request) else "")]
+    known = Known(tier)
+
+    def resolve(known: Known) -> dict[str, tune.Resolved]:
+        request_of = {"seeds": seeds, "source": source, "path": path, "overrides": request}
+        return {name: tune.plan(name, tier, known=known, **request_of)}
+
+    summary = rounds.train(resolve, known, jobs=jobs or None)
+    summary.check()
+    _clear_progress()
+    frames = collect.load(name, tier, plan=resolve(known)[name].runs)
+    return frames, [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
+
+
+def _clear_progress() -> None:
+    """Take the progress display out of the page: what is published must not depend on what was trained before."""
+    from IPython import get_ipython
+    from IPython.display import clear_output
+
+    if get_ipython() is not None:
+        clear_output()
+
+
+def _sample(row: dict, unfolded: bool) -> str:
+    said = {name: html.escape(str(row[name])) for name in ("prompt", "written", "truth")}
+    title = html.escape(f"{label(row['arm'])} on {row['source']} ({row['run_id']}, temperature {row['temperature']:g})")
+    return (
+        f"<details{' open' if unfolded else ''}><summary>{title}</summary><p>Given:</p><pre>{said['prompt']}</pre>"
+        f"<p>Written by the model:</p><pre>{said['written']}</pre>"
+        f"<p>What stood there:</p><pre>{said['truth']}</pre></details>"
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def facts(tables: Tables) -> list[str]:
+    """Return what an execution rests on, a sentence a fact."""
+    runs, timings = tables.runs, tables.speed
+    lines = [f"Tier **{tables.tier}**" + (f" ({STAMPS[tables.tier]})." if tables.tier in STAMPS else ".")]
+    if len(runs):
+        single = runs.drop_duplicates("run_id")
+        counts = single["status"].value_counts()
+        drawn = sorted(single["seed"].unique())
+        seeds = f"seed{'' if len(drawn) == 1 else 's'} {listing(drawn)}"
+        ends = listing(f"{counts[status]} {status}" for status in counts.index)
+        lines.append(f"{several(len(single), 'training run')}: {ends}; {seeds}.")
+        lines += [_corpus(source, cell) for source, cell in single.groupby("source")]
+        lines.append(
+            f"{span(single['tokens'])} training tokens a run, {human(single['tokens'].sum())} in all; "
+            f"{seconds(single['seconds'].sum())} of training, summed over runs."
+        )
+        lines.append(f"Architectures: {labels(single['arm'])}.")
+    if len(timings):
+        lines.append(
+            f"{several(len(timings), 'timed call')} on {listing(sorted(timings['hardware'].dropna().unique()))}."
+        )
+    for frame in (runs, timings):
+        if len(frame) and "device" in frame:
+            names = [name for name in ("device", "hardware", "torch", "kernel", "precision") if name in frame]
+            lines += [f"Ran on {_places(row)}." for row in frame[names].drop_duplicates().to_dict("records")]
+    return list(dict.fromkeys(lines))
+
+
+def _places(row: dict) -> str:
+    named = {"torch": "torch {}", "kernel": "delta-rule kernel {}"}
+    return ", ".join(named.get(k, "{}").format(v) for k, v in row.items() if pd.notna(v) and v != "")
+
+
+def _corpus(source: str, runs: pd.DataFrame) -> str:
+    hashes = listing(sorted(f"`{str(h)[:12]}`" for h in runs["corpus_sha256"].unique()))
+    count, sizes = several(len(runs), "run"), span(runs["params_non_embedding"])
+    return f"Corpus `{source}` (sha256 {hashes}): {count}, {sizes} parameters."
+
+
+def footer(tier: str, data: pd.DataFrame) -> str:
+    """Return the line beneath a figure: tier, corpora, seeds a point."""
+    parts = [f"{tier} tier"]
+    if "source" in data:
+        parts.append(", ".join(sorted(data["source"].dropna().astype(str).unique())))
+    if "n" in data and len(data):
+        low, high = int(data["n"].min()), int(data["n"].max())
+        count = f"{low}" if low == high else f"{low} to {high}"
+        said = "95 % intervals" + ("" if low >= FEWEST_SEEDS else " from three seeds on")
+        if high < FEWEST_SEEDS:
+            said = "no interval" if high == 1 else "too few to draw intervals"
+        parts.append(f"{count} seed{'' if high == 1 else 's'} a point, {said}")
+    return "  |  ".join(parts)
+
+
+def _markdown(text: str) -> None:
+    from IPython.display import Markdown, display
+
+    display(Markdown(text))

@@ -1,0 +1,150 @@
+"""Cards of the corpora and of the models: what is typed here is where things come from; every number is computed."""
+
+import pandas as pd
+
+from seqmix_study.chapters.common import Tables, human, listing, several, span
+from seqmix_study.chapters.marks import label
+from seqmix_study.chapters.style import order
+
+__all__ = ["check", "corpora", "corpus_text", "failures", "machines", "model_text", "models", "totals"]
+
+CORPORA = {
+    "stdlib": "Source text of CPython's own standard library, without its tests: the files of the Python that runs, "
+    "so nothing is downloaded. Licence: Python Software Foundation. Split by file, identical files once. It is code, "
+    "not prose: identifiers repeat over long distances. Results compare only between equal hashes.",
+    "prose": "Long English books from Project Gutenberg (public domain in the United States), one file a book, split "
+    "by book. Not part of this project: `SEQMIX_PROSE` names the folder.",
+    "folder": "UTF-8 text files of the reader's own, split by file or by the folders train, valid and test.",
+    "almanac": "Synthetic documents of global facts (the same in every document) and document facts (drawn anew). The "
+    "optimal loss is known exactly at every token, so that a fit, a plateau and a floor can be checked.",
+    "almanac-context": "The almanac with more values and a flatter choice of keys: what a document states is worth "
+    "remembering through the whole window.",
+    "almanac-12": "A small almanac, for stacks of twelve layers and for looking inside.",
+    "almanac-gpu": "A large almanac for the GPU tier.",
+    "markov": "A mixture of Markov chains, one chain a document: after a few dozen tokens nothing is left to gain, and "
+    "every model must be flat. The negative control of the context chapter.",
+    "first_token": "Random symbols; the first one must be named at the end. Only the answer is scored.",
+    "mqar": "Multi-query associative recall: keys with values, then keys whose values are asked for. Only answers are "
+    "scored.",
+}
+
+FAMILIES = {
+    "attention": "Softmax attention with rotary positions in the common block.",
+    "lstm": "Long short-term memory: as the mixer of the common block, or as the classic stack without it.",
+    "deltanet": "A linear recurrence that overwrites what is stored under a key (delta rule), in the common block.",
+    "gated": "DeltaNet with a learned forgetting rate.",
+    "hybrid": "Attention in some layers, DeltaNet in the others.",
+}
+
+
+def corpora(tables: Tables) -> pd.DataFrame:
+    """Return one row a corpus version: hash, tokenizer, windows, runs, reference losses (nats a token)."""
+    runs = tables.runs.drop_duplicates("run_id")
+    rows = []
+    for (source, sha), cell in runs.groupby(["source", "corpus_sha256"]) if len(runs) else ():
+        rows.append(
+            {
+                "corpus": source,
+                "sha256": sha[:16],
+                "tokens are": listing(sorted(cell["tokenizer"].dropna().unique())),
+                "window": listing(sorted(cell["seq_len"].unique())),
+                "runs": len(cell),
+                "studies": listing(sorted(set(tables.runs.loc[tables.runs["run_id"].isin(cell["run_id"]), "study"]))),
+                **{name: cell[name].median() for name in ("uniform", "unigram", "bigram", "bayes")},
+                "lowest loss": cell["loss"].min(),
+            }
+        )
+    return pd.DataFrame(rows).dropna(axis=1, how="all")
+
+
+def corpus_text(tables: Tables) -> list[str]:
+    """Say where each corpus of these runs comes from."""
+    names = sorted(tables.runs["source"].unique()) if len(tables.runs) else []
+    other = "a named public set, loaded through the library datasets."
+    return [f"**{name}**: {CORPORA.get(name, other)}" for name in names] or ["No corpus was read at this tier."]
+
+
+def check(tables: Tables) -> list[str]:
+    """Check the synthetic sources: is any model below the optimal loss, which nothing can be?"""
+    runs = tables.finished.drop_duplicates("run_id").dropna(subset=["excess"]) if len(tables.runs) else tables.runs
+    if not len(runs):
+        return ["No corpus of these runs knows its optimal loss."]
+    below = runs[runs["excess"] < -3 * runs["loss_se"]]
+    low = runs.loc[runs["excess"].idxmin()]
+    found = f"found, and must not happen: {several(len(below), 'run')}, {listing(below['run_id'])}"
+    verdict = found if len(below) else "none does"
+    side = "above" if low["excess"] >= 0 else "below"
+    return [
+        f"{several(len(runs), 'run')} on sources whose optimal loss is known; one that ends below it by more than "
+        f"three standard errors shows a broken source: {verdict}. The lowest of all is {label(low['arm'])} on "
+        f"{low['source']}, {abs(low['excess']):.4f} nats {side} it."
+    ]
+
+
+def models(tables: Tables) -> pd.DataFrame:
+    """Return one row an architecture: stack, sizes, learning rates, runs, hours."""
+    runs = tables.runs.drop_duplicates("run_id")
+    rows = []
+    for arm in order(runs["arm"].unique()) if len(runs) else ():
+        cell = runs[runs["arm"] == arm]
+        stacks = sorted(set(cell["pattern"]), key=len)
+        rows.append(
+            {
+                "architecture": label(arm),
+                "layers": listing([*stacks[:3], f"{len(stacks) - 3} more"] if len(stacks) > 4 else stacks),
+                "skeleton": listing(sorted(cell["skeleton"].unique())),
+                "convolution": listing(sorted(set(cell["conv"].fillna("")) - {""})) or "none",
+                "parameters": span(cell["params_non_embedding"]),
+                "learning rates": span(cell["lr"]),
+                "runs": len(cell),
+                "not finished": int((cell["status"] != "finished").sum()),
+                "hours": cell["seconds"].sum() / 3600,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def model_text(tables: Tables) -> list[str]:
+    """Say what the families of these runs are, and what they are for."""
+    from seqmix_study.chapters.style import look
+
+    if not len(tables.runs):
+        return ["No model of this tier is on this machine or in the committed tables."]
+    families = dict.fromkeys(look(arm).family for arm in order(tables.runs["arm"].unique()))
+    lines = [FAMILIES[family] for family in families if family in FAMILIES]
+    return [
+        *lines,
+        "All were trained for this comparison only: too small and too short for any other use, each on one of "
+        f"{listing(sorted(tables.runs['source'].unique()))}, and never checked for what they might say.",
+    ]
+
+
+def failures(tables: Tables) -> list[str]:
+    """Name every run that did not finish, with its reason."""
+    runs = tables.runs.drop_duplicates("run_id")
+    lost = runs[runs["status"] != "finished"] if len(runs) else runs
+    lines = [f"{row.run_id}: {row.status} ({row.reason or 'no reason recorded'})." for row in lost.itertuples()]
+    if not len(runs):
+        return ["There is no run, so none failed."]
+    return lines or [f"Runs that finished: {len(runs)} of {len(runs)}."]
+
+
+def machines(tables: Tables) -> pd.DataFrame:
+    """Return one row a machine and version of everything: device, hardware, python, torch, commit; runs and hours."""
+    names = ["device", "hardware", "threads", "precision", "kernel", "python", "torch", "code_commit"]
+    runs = tables.runs.drop_duplicates("run_id")
+    if not len(runs):
+        return pd.DataFrame(columns=names)
+    grouped = runs.groupby(names, dropna=False)
+    out = grouped.agg(runs=("run_id", "size"), hours=("seconds", lambda s: s.sum() / 3600)).reset_index()
+    return out.assign(code_commit=out["code_commit"].astype(str).str[:12])
+
+
+def totals(tables: Tables) -> list[str]:
+    """Say what all runs cost together."""
+    runs = tables.runs.drop_duplicates("run_id")
+    if not len(runs):
+        return ["There is no run of this tier on this machine or in the committed tables."]
+    spent = f"{human(runs['tokens'].sum())} tokens, {human(runs['train_flops'].sum())} training FLOPs"
+    hours = f"{runs['seconds'].sum() / 3600:.2f} hours of training"
+    return [f"{several(len(runs), 'run')}, {spent}, {hours} summed over runs."]

@@ -1,0 +1,143 @@
+"""Make the notebooks and slides of the lessons: execute, judge by the checks, put into place by rename."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqmix.files import atomic_write
+from seqmix.paths import Paths
+from seqmix_study.classroom import slides
+from seqmix_study.classroom.lesson import Lesson, load
+
+__all__ = ["ClassroomError", "Outcome", "build", "judge", "run", "write_pages"]
+
+PASSED = "All test cases passed!"
+FAILED = "Not yet."
+MARKS = ("BEGIN SOLUTION", "END SOLUTION", "# SOLUTION", "{solution}", "**Solution.**")
+
+
+class ClassroomError(RuntimeError):
+    """A lesson that must not be handed out; the message says which cell and why."""
+
+
+@dataclass
+class Outcome:
+    """How the checks of an executed notebook ended: exercise -> passed, failed with a hint, or neither (an error)."""
+
+    passed: list[str]
+    hinted: list[str]
+    broken: dict[str, str]
+
+
+def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
+    """Write the student and the instructor notebook and the slides of a lesson.
+
+    With ``execute``, the instructor version is executed and every check must pass; the student version is executed as
+    it is handed out, and every check must fail with a hint; what is published is without those outputs. Raises
+    ClassroomError or LessonError, and leaves the published files of that lesson as they were.
+    """
+    lesson = load(name, paths)
+    student, instructor = lesson.student(), lesson.instructor()
+    refuse_leaks(lesson, student)
+    if execute:
+        run(instructor, paths)
+        outcome = judge(instructor, lesson)
+        if outcome.hinted or outcome.broken:
+            raise ClassroomError(f"{name}: the model solutions fail: {outcome.hinted} {outcome.broken}")
+        attempt = run(lesson.student(), paths, allow_errors=True)
+        outcome = judge(attempt, lesson)
+        if outcome.passed or outcome.broken:
+            raise ClassroomError(f"{name}: without answers, passed: {outcome.passed}; no hint: {outcome.broken}")
+    folder = paths.root / "classroom"
+    _write(folder / "student" / f"{name}.ipynb", student)
+    _write(folder / "instructor" / f"{name}.ipynb", instructor)
+    atomic_write(folder / "slides" / f"{name}.html", slides.deck(paths.book / "lessons" / f"{name}.md"))
+    return lesson
+
+
+def write_pages(names: list[str], paths: Paths) -> list[Path]:
+    """Write the exercise pages of the book (committed; a test holds them equal to the lessons)."""
+    folder = paths.book / "lessons" / "exercises"
+    for name in names:
+        atomic_write(folder / f"{name}.md", load(name, paths).page())
+    return [folder / f"{name}.md" for name in names]
+
+
+def run(notebook, paths: Paths, allow_errors: bool = False, timeout: int = 300):
+    """Execute a notebook in place from the project root and return it; raises ClassroomError at the first error."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+    from traitlets.config import Config
+
+    with tempfile.TemporaryDirectory(prefix="sq-", dir="/tmp" if os.path.isdir("/tmp") else None) as folder:
+        config = Config()
+        if os.name == "posix":  # no ports, and a socket of its own: kernels of one folder would share the default one
+            config.KernelManager.transport, config.KernelManager.ip = "ipc", str(Path(folder, "k"))
+        client = NotebookClient(
+            notebook,
+            timeout=timeout,
+            kernel_name="python3",
+            allow_errors=allow_errors,
+            resources={"metadata": {"path": str(paths.root)}},
+            config=config,
+        )
+        try:
+            client.execute(env=os.environ | {"SEQMIX_ROOT": str(paths.root)})
+        except CellExecutionError as error:
+            raise ClassroomError(f"{notebook.metadata.get('title', 'lesson')}: {error}") from error
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    return notebook
+
+
+def judge(notebook, lesson: Lesson) -> Outcome:
+    """Read the outputs of the check cells of an executed notebook."""
+    outcome = Outcome([], [], {})
+    cells = {f'check("{name}")': name for name in lesson.exercises}
+    for cell in notebook.cells:
+        if "check" not in cell.metadata.get("tags", []):
+            continue
+        text = "\n".join(_text(output) for output in cell.outputs)
+        name = cells[cell.source.strip()]
+        if PASSED in text:
+            outcome.passed.append(name)
+        elif FAILED in text:
+            outcome.hinted.append(name)
+        else:
+            outcome.broken[name] = text or "no output"
+    missing = set(lesson.exercises) - {*outcome.passed, *outcome.hinted, *outcome.broken}
+    return Outcome(outcome.passed, outcome.hinted, outcome.broken | dict.fromkeys(missing, "no check cell"))
+
+
+def _text(output) -> str:
+    if output.output_type == "error":
+        return f"{output.ename}: {output.evalue}"
+    return output.get("text", "") or output.get("data", {}).get("text/plain", "")
+
+
+def refuse_leaks(lesson: Lesson, notebook) -> None:
+    """Raise ClassroomError if anything of a solution is anywhere in the notebook, metadata and outputs included."""
+    for text in strings(notebook):
+        lines = {line.strip() for line in text.splitlines()}
+        if found := lines & lesson.solution_lines():
+            raise ClassroomError(f"{lesson.name}: the student version holds a line of a solution: {sorted(found)[0]!r}")
+        if any(
+            mark in text for mark in ("BEGIN SOLUTION", "END SOLUTION", "# SOLUTION", "{solution}", "**Solution.**")
+        ):
+            raise ClassroomError(f"{lesson.name}: the student version holds a solution marker")
+
+
+def strings(node) -> list[str]:
+    """Return every string of a notebook, whatever holds it."""
+    if isinstance(node, str):
+        return [node]
+    if isinstance(node, dict):
+        return [text for key, value in node.items() for text in [*strings(key), *strings(value)]]
+    return [text for value in node for text in strings(value)] if isinstance(node, list) else []
+
+
+def _write(path: Path, notebook) -> None:
+    import nbformat
+
+    atomic_write(path, nbformat.writes(notebook) + "\n")

@@ -1,0 +1,39 @@
+"""seqmix book: build the book from the executed chapters."""
+
+import sys
+
+import click
+
+
+@click.command("book")
+@click.option("--pdf", is_flag=True, help="Also print the whole book to _build/seqmix.pdf (needs Chromium).")
+@click.option("--epub", is_flag=True, help="Also build _build/seqmix.epub.")
+def command(pdf, epub) -> None:
+    """Build _build/html from book/ and the executed chapters, and check it; every warning is an error."""
+    from seqmix.paths import Paths
+    from seqmix_study.book.build import BuildFailed, build
+    from seqmix_study.book.checks import before_build, check_pages
+    from seqmix_study.book.formats import build_epub, build_pdf
+
+    paths = Paths()
+    try:
+        _refuse(before_build(paths))
+        html = build(paths)
+        _refuse(sorted(check_pages(paths)))
+        click.echo(f"the book: {html / 'index.html'}")
+        if pdf:
+            click.echo(f"the PDF: {build_pdf(paths)}")
+        if epub:
+            click.echo(f"the EPUB: {build_epub(paths)}")
+    except BuildFailed as error:
+        click.echo(f"seqmix book: {error}", err=True)
+        sys.exit(1)
+
+
+def _refuse(findings) -> None:
+    """Show the findings and stop if there are any."""
+    if findings:
+        for finding in findings:
+            click.echo(str(finding), err=True)
+        click.echo(f"seqmix book: {len(findings)} findings, see above", err=True)
+        sys.exit(1)

@@ -1,0 +1,42 @@
+"""``seqmix collect``: run records -> result tables."""
+
+import sys
+
+import click
+
+
+@click.command("collect")
+@click.argument("chapter", default="all")
+@click.option("--tier", default="quick", show_default=True, help="quick, laptop or gpu")
+@click.option("--replace", is_flag=True, help="Records on this machine win over committed rows that differ.")
+@click.option("--mixed-corpora", is_flag=True, help="Allow several versions of one corpus in a study.")
+@click.option("--prune", is_flag=True, help="Drop rows of runs that the study no longer asks for.")
+def command(chapter: str, tier: str, replace: bool, mixed_corpora: bool, prune: bool) -> None:
+    """Write results/<tier>/*.csv from the records of a study (or "all") and the data dictionary beside them.
+
+    Refuses, naming the files: a record that contradicts the committed row, a corrupt record, two versions of a
+    corpus in one study, an unknown column.
+    """
+    from seqmix.files import RecordError
+    from seqmix.paths import Paths
+    from seqmix.study import StudyError
+    from seqmix_study.results import collect
+    from seqmix_study.runs.selection import select
+
+    paths = Paths()
+    try:
+        plans = select(chapter, tier, (), paths)
+    except StudyError as error:
+        click.echo(f"seqmix collect: {error}", err=True)
+        sys.exit(2)
+    try:
+        counts: dict[str, int] = {}
+        for name, plan in plans.items():
+            counts = collect.collect(
+                plan, tier, name, paths=paths, replace=replace, mixed_corpora=mixed_corpora, prune=prune
+            )
+    except (collect.CollectError, RecordError) as error:
+        click.echo(f"seqmix collect: {error}", err=True)
+        sys.exit(1)
+    rows = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
+    click.echo(f"{paths.results / tier}: {rows or 'no rows yet'}")

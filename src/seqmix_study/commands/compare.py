@@ -1,0 +1,42 @@
+"""``seqmix compare``: the runs of this machine over the published intervals."""
+
+import json
+import sys
+
+import click
+
+
+@click.command("compare")
+@click.argument("study", default="")
+@click.option("--tier", default="laptop", show_default=True, help="The published tables to compare with.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(study: str, tier: str, as_json: bool) -> None:
+    """Say of every run on this machine whether it falls where the published runs say it should, or why not.
+
+    The interval is the 95 % prediction interval over seeds of the same configuration. Exit code 1 if more runs
+    fall outside than chance allows.
+    """
+    from seqmix.files import RecordError
+    from seqmix_study.results import agreement as compare
+    from seqmix_study.results.collect import CollectError
+
+    try:
+        points = compare.compare(tier, study=study)
+    except (CollectError, RecordError) as error:
+        click.echo(f"seqmix compare: {error}", err=True)
+        sys.exit(1)
+    summary = compare.summarise(points)
+    if as_json:
+        click.echo(json.dumps({"tier": tier, "summary": summary, "points": [p.plain() for p in points]}, indent=1))
+    else:
+        for point in points:
+            if point.verdict in ("outside", "diverged"):
+                span = f"{point.loss:.4f} not in {point.low:.4f} .. {point.high:.4f} (n = {point.published})"
+                click.echo(f"{point.verdict:<9} {point.study:<9} {point.run_id}  {span}: {point.reason}")
+        counts = ", ".join(f"{summary[name]} {name}" for name in ("same", "inside", "outside", "diverged", "alone"))
+        click.echo(f"{len(points)} runs against the published {tier} tier: {counts}")
+        if not points:
+            click.echo(f"no ended run of tier {tier} here: seqmix train all --tier {tier}")
+        elif summary["alone"] < len(points):
+            click.echo("they agree" if summary["agrees"] else "they do NOT agree: more are outside than chance allows")
+    sys.exit(0 if summary["agrees"] else 1)

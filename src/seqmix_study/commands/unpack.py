@@ -1,0 +1,27 @@
+"""``seqmix unpack``: take in the records of another machine."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("unpack")
+@click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(archive: Path) -> None:
+    """Move the records of ARCHIVE (see seqmix pack) into the runs folder; a record that is there is never replaced.
+
+    Refuses a torn, altered or foreign archive; nothing is unpacked then.
+    """
+    from seqmix.files import RecordError
+    from seqmix.paths import Paths
+    from seqmix_study.runs.archive import PackError, unpack
+
+    try:
+        done = unpack(archive, Paths().runs)
+    except (PackError, RecordError) as error:
+        click.echo(f"seqmix unpack: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"{len(done['added'])} runs added, {len(done['known'])} were there already")
+    for run_id in done["different"]:
+        click.echo(f"  kept the record that was here: {run_id} (delete its folder to take the other)", err=True)

@@ -1,0 +1,253 @@
+"""The fit doctor for surfaces L(N, D).
+
+A published table has hundreds of points scattered over N and D and no seeds: noise is measured by the residuals, so
+the design gates ask for points and spread in both directions instead of repeats. What decides: both ranges, N and D
+not moving together, each term needed (F-test), intervals closed and off the bounds, resamples off the bounds. What is
+only noticed: structure in the residuals and a held-out largest compute, which real tables fail for reasons other than
+the exponents.
+"""
+
+import numpy as np
+from scipy.special import fdtrc, stdtrit
+
+from seqmix_study.findings.fits.fit import Fit, Gate
+from seqmix_study.findings.fits.forms import PARAMETERS
+from seqmix_study.findings.fits.profile import BOUNDS
+
+__all__ = ["ran_away", "surface_gates", "surface_status"]
+
+MIN_LEVELS, MIN_DECADES, MAX_CORRELATION = 4, 1.0, 0.97
+RUNAWAY = 10 * BOUNDS[1]
+
+
+def surface_status(fit: Fit) -> str:
+    """``slope_only`` needs both slopes of the plane in (ln N, ln D) below zero; see ``gates.status`` for the rest."""
+    failed = {gate.severity for gate in fit.gates if not gate.passed}
+    if "refused" in failed:
+        return "refused"
+    if "slope_only" not in failed:
+        return "ok"
+    ends = [fit.slope.get(f"per_efold_{name}_interval", (0, 1))[1] for name in "nd"]
+    return "slope_only" if max(ends) < 0 else "refused"
+
+
+def ran_away(estimates: dict[str, float]) -> Gate | None:
+    """Return the gate that refuses a fit without an optimum: on losses without a law an exponent grows for ever."""
+    largest = max(abs(estimates["alpha"]), abs(estimates["beta"]))
+    if largest < RUNAWAY and np.isfinite(list(estimates.values())).all():
+        return None
+    reason = f"no optimum: an exponent grows without end ({largest:.3g}), so these losses follow no such law"
+    return Gate("S4 optimum", False, largest, RUNAWAY, reason)
+
+
+def surface_gates(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray, n_boot: int) -> list[Gate]:
+    """Return the gates in order; those of the fit only where there is one."""
+    gates = _design(fit, n, d, loss)
+    if not fit.estimates:
+        return gates
+    terms = _terms(fit, n, d, loss)
+    gates += [_direction(fit, name, terms) for name in "nd"]
+    spread = float(np.ptp(loss))
+    ratio = fit.sigma / spread
+    gates.append(
+        Gate(
+            "S2 noise",
+            ratio <= 0.1,
+            ratio,
+            0.1,
+            f"residuals too large: {100 * ratio:.0f} % of the range of losses (allowed 10 %)",
+            "slope_only",
+        )
+    )
+    gates += terms
+    gates += _closed(fit, loss)
+    if n_boot:
+        share = fit.bootstrap["share_inside"]
+        reason = f"unstable: only {100 * share:.0f} % of bootstrap resamples stay off the bounds"
+        gates.append(Gate("S6 bootstrap", share >= 0.95, share, 0.95, reason, "slope_only"))
+    return [*gates, _hold_out(fit, n, d, loss), _structure(fit, n, d, loss)]
+
+
+def _design(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> list[Gate]:
+    parameters = len(PARAMETERS[fit.form])
+    points = len(np.unique(np.stack([n, d], 1), axis=0))
+    wanted = 3 * parameters
+    gates = [
+        Gate(
+            "S0 points",
+            points >= wanted,
+            points,
+            wanted,
+            f"too few points: {points} different (N, D), {parameters} parameters need {wanted}",
+        )
+    ]
+    for letter, name, values, word in (("N", "sizes", n, "sizes"), ("D", "tokens", d, "token counts")):
+        levels, decades = len(np.unique(values)), float(np.log10(values.max() / values.min()))
+        if levels == 1:
+            reason = f"{letter} is constant ({values[0]:g}): a surface needs {MIN_LEVELS} different {word}"
+            reason += "; fit L(N) without --d" if letter == "D" else ""
+        else:
+            reason = (
+                f"{letter} hardly varies: {levels} {word} over {decades:.2f} decades "
+                f"(needed: {MIN_LEVELS} over {MIN_DECADES:g})"
+            )
+        enough = levels >= MIN_LEVELS and decades >= MIN_DECADES - 1e-9
+        gates.append(Gate(f"S0 {name}", enough, decades, MIN_DECADES, reason))
+    if np.ptp(n) > 0 and np.ptp(d) > 0:
+        correlation = float(abs(np.corrcoef(np.log(n), np.log(d))[0, 1]))
+        reason = (
+            f"N and D move together (correlation of their logarithms {correlation:.3f}): "
+            "their two terms cannot be told apart"
+        )
+        gates.append(Gate("S0 separate", correlation <= MAX_CORRELATION, correlation, MAX_CORRELATION, reason))
+    if np.ptp(loss) == 0:
+        gates.append(Gate("S1 direction", False, 0.0, None, "all losses are equal"))
+    return gates
+
+
+def _direction(fit: Fit, name: str, terms: list[Gate]) -> Gate:
+    """Does the loss rise with N at given D, or with D at given N? Judged by a plane in the logarithms.
+
+    A table of constant-compute parabolas may have any slope there: where the fitted term is needed, a rise is only
+    noticed.
+    """
+    slope, ends = fit.slope.get(f"per_efold_{name}"), fit.slope.get(f"per_efold_{name}_interval")
+    letter = {"n": "N", "d": "D"}[name]
+    if slope is None:
+        return Gate("S1 direction", False, None, 0.0, f"the slope of the loss in {letter} is not determined")
+    needed = all(gate.passed for gate in terms if gate.name == f"S3 term in {letter}")
+    reason = f"loss rises with {letter}: {slope:.3g} nats per e-fold ({ends[0]:.3g} to {ends[1]:.3g})"
+    return Gate("S1 direction", ends[0] <= 0, slope, 0.0, reason, "flag" if needed else "refused")
+
+
+def _terms(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> list[Gate]:
+    """Each power term against the same law with a straight line in its place: has the exponent been seen at all?"""
+    e = fit.estimates
+    size = np.exp(np.log(max(e["A"], 1e-300)) - e["alpha"] * np.log(n))
+    data = np.exp(np.log(max(e["B"], 1e-300)) - e["beta"] * np.log(d))
+    gates = []
+    for letter, kept, line in (("N", data, np.log(n)), ("D", size, np.log(d))):
+        exponent = "alpha" if letter == "N" else "beta"
+        both = np.stack([np.ones_like(n), size, data], 1)
+        straight = np.stack([np.ones_like(n), line, kept], 1)
+        none = np.stack([np.ones_like(n), kept], 1)
+        full, flat, gone = (_sse(m, loss) for m in (both, straight, none))
+        df = max(fit.df, 1)
+        p = float(fdtrc(2, df, max(gone - full, 0) / 2 / max(full / df, 1e-300)))
+        gates.append(
+            Gate(
+                f"S3 term in {letter}",
+                p < 0.05,
+                p,
+                0.05,
+                f"the term in {letter} is not needed (F-test p = {p:.2g})",
+                "slope_only",
+            )
+        )
+        bend = float(fdtrc(1, df, max(flat - full, 0) / max(full / df, 1e-300)))
+        gates.append(
+            Gate(
+                f"S3 curvature in {letter}",
+                bend < 0.05,
+                bend,
+                0.05,
+                f"no curvature in {letter}: a straight line in ln {letter} fits as well (F-test p = {bend:.2g}), "
+                f"so {exponent} and the irreducible loss are not identifiable",
+                "slope_only",
+            )
+        )
+    return gates
+
+
+def _closed(fit: Fit, loss: np.ndarray) -> list[Gate]:
+    gates = []
+    for name in ("alpha", "beta"):
+        value = fit.estimates[name]
+        low, high = fit.intervals.get(name, (value, value))
+        inside = BOUNDS[0] < value < BOUNDS[1] and low > 0 and high < BOUNDS[1]
+        extra = " covers zero or has the wrong sign" if low <= 0 else ""
+        gates.append(
+            Gate(
+                f"S4 {name} closed",
+                inside,
+                low,
+                0.0,
+                f"{name} = {value:.3g}, interval ({low:.3g} to {high:.3g}){extra}; "
+                f"it must be closed inside (0, {BOUNDS[1]:g})",
+                "slope_only",
+            )
+        )
+        ratio = (high - low) / 2 / abs(value)
+        reason = f"interval of {name} too wide: half of it is {100 * ratio:.0f} % of the estimate (allowed 50 %)"
+        gates.append(Gate(f"S5 {name} width", ratio <= 0.5, ratio, 0.5, reason, "slope_only"))
+    if fit.form == "C4":
+        return gates
+    floor, ends = fit.estimates["E"], fit.intervals.get("E", (fit.estimates["E"],) * 2)
+    least = 1e-3 * float(loss.min())
+    gates.append(
+        Gate(
+            "S4 E off zero",
+            bool(floor > least),
+            floor,
+            least,
+            f"E = {floor:.3g} is on its bound zero: the irreducible loss is not identifiable",
+            "slope_only",
+        )
+    )
+    reason = f"the interval of E reaches zero ({ends[0]:.3g} to {ends[1]:.3g}): the floor is not identifiable"
+    gates.append(Gate("S4 E closed", bool(ends[0] > least), ends[0], least, reason, "flag"))
+    return gates
+
+
+def _hold_out(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> Gate:
+    """The tenth of the table with the most compute, predicted from a least-squares fit of the rest."""
+    from seqmix_study.findings.fits.huber import Problem
+
+    order = np.argsort(n * d)
+    cut = len(order) - max(3, len(order) // 10)
+    seen, last = order[:cut], order[cut:]
+    if len(seen) <= len(PARAMETERS[fit.form]) or np.ptp(n[seen]) == 0 or np.ptp(d[seen]) == 0:
+        return Gate("S7 hold-out", False, None, None, "too few points to hold any out", "flag")
+    problem = Problem(
+        fit.form,
+        np.log(n[seen]) - np.log(n[seen]).mean(),
+        np.log(d[seen]) - np.log(d[seen]).mean(),
+        loss[seen],
+        "squares" if fit.method == "varpro" else "huber",
+    )
+    best, _, _ = problem.solve(problem.starts(12, np.random.default_rng(0)), polish=1)
+    whole = Problem(
+        fit.form, np.log(n[last]) - np.log(n[seen]).mean(), np.log(d[last]) - np.log(d[seen]).mean(), loss[last]
+    )
+    offset = float(np.mean(loss[last] - np.exp(whole.log_model(best))))
+    # the mean of the held-out residuals; 2 % of the range is what a usable extrapolation may be off
+    limit = 0.02 * float(np.ptp(loss)) + stdtrit(max(fit.df, 1), 0.975) * fit.sigma / np.sqrt(len(last))
+    reason = (
+        f"the tenth of the points with the most compute is off by {offset:+.3g} nats on average when it is predicted "
+        f"from the others (allowed {limit:.2g})"
+    )
+    return Gate("S7 hold-out", bool(abs(offset) <= limit), offset, limit, reason, "flag")
+
+
+def _structure(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> Gate:
+    """Do squares and the product of ln N and ln D explain the residuals? F-test on five extra columns."""
+    x, y = (np.log(v) - np.log(v).mean() for v in (n, d))
+    residual = loss - fit.predict(n, d)
+    columns = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
+    left, df = _sse(columns, residual), len(x) - 6 - len(PARAMETERS[fit.form])
+    total = float(((residual - residual.mean()) ** 2).sum())
+    if df < 5 or total <= 1e-20 * float(loss @ loss):
+        return Gate("S8 structure", True, None, 0.01, "", "flag")
+    p = float(fdtrc(5, df, (total - left) / 5 / max(left / df, 1e-300)))
+    share = 100 * (1 - left / total)
+    reason = (
+        f"residuals have structure: a smooth function of N and D explains {share:.0f} % of their variance (p = {p:.2g})"
+    )
+    return Gate("S8 structure", p >= 0.01, p, 0.01, reason, "flag")
+
+
+def _sse(columns: np.ndarray, target: np.ndarray) -> float:
+    scaled = columns / np.maximum(np.abs(columns).max(0), 1e-300)
+    coefficients, *_ = np.linalg.lstsq(scaled, target, rcond=None)
+    residual = target - scaled @ coefficients
+    return float(residual @ residual)

@@ -1,0 +1,164 @@
+"""Does it agree? The runs of this machine laid over the published ones. Tables only, no torch.
+
+A published cell is a configuration without its seeds; its published runs differ by the seed. A new run of the cell
+should fall into the 95 % prediction interval  mean ± t(n-1) s sqrt(1 + 1/n).  With a single published seed, s is the
+typical spread of the cells that have several (relative to the loss). 1 in 20 runs falls outside by chance.
+"""
+
+import math
+import statistics
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from seqmix.config import RunConfig
+from seqmix.paths import Paths
+from seqmix.record import run_folders
+from seqmix_study.results import collect
+
+__all__ = ["Point", "compare", "interval", "published_cells", "summarise"]
+
+CELL = (
+    *("source", "tokenizer", "pairs", "pattern", "skeleton", "conv", "d_model", "n_heads", "mlp_width"),
+    *("forget_bias", "forget_init", "seq_len", "batch_size", "steps", "lr"),
+)
+"""Columns of runs.csv that say which runs differ by their seeds only."""
+
+SUSPECTS = (
+    ("corpus_sha256", "another text (corpus hash {there} there, {here} here)"),
+    ("device", "another device ({there} there, {here} here)"),
+    ("precision", "another precision ({there} there, {here} here)"),
+    ("kernel", "another kernel ({there} there, {here} here)"),
+    ("torch", "another torch ({there} there, {here} here)"),
+    ("code_commit", "another version of the code ({there} there, {here} here)"),
+    ("hardware", "other hardware ({there} there, {here} here)"),
+    ("threads", "another number of threads ({there} there, {here} here)"),
+)
+"""What can move a loss, most likely first."""
+
+CONFIDENCE = 0.975
+
+VERDICTS = ("same", "inside", "outside", "diverged", "alone")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of this machine against its published cell; losses in nats per token."""
+
+    study: str
+    arm: str
+    tier: str
+    run_id: str
+    seed: int
+    loss: float
+    mean: float
+    low: float
+    high: float
+    published: int
+    verdict: str
+    reason: str
+
+    def plain(self) -> dict:
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
+
+
+def published_cells(tier: str, paths: Paths) -> dict[tuple, list[dict[str, str]]]:
+    """Return cell -> the finished published rows of a tier, one a run."""
+    cells: dict[tuple, dict[str, dict[str, str]]] = {}
+    for row in collect.read_table("runs", tier, paths):
+        if row["status"] == "finished" and row["loss"]:
+            cells.setdefault(tuple(row[name] for name in CELL), {})[row["run_id"]] = row
+    return {cell: list(rows.values()) for cell, rows in cells.items()}
+
+
+def _typical_spread(cells: Iterable[list[dict[str, str]]]) -> float:
+    """Return the median over cells of the standard deviation over the mean; 2 % where no cell has two seeds."""
+    losses = [[float(row["loss"]) for row in rows] for rows in cells if len(rows) > 1]
+    spreads = [statistics.stdev(values) / statistics.mean(values) for values in losses]
+    return statistics.median(spreads) if spreads else 0.02
+
+
+def interval(losses: list[float], spread: float) -> tuple[float, float, float]:
+    """Return mean, low, high: where one more run is expected. ``spread``: relative, used for a single loss."""
+    from scipy import stats
+
+    n, mean = len(losses), statistics.mean(losses)
+    if n == 1:
+        half = 1.96 * spread * mean * math.sqrt(2)
+    else:
+        half = stats.t.ppf(CONFIDENCE, n - 1) * statistics.stdev(losses) * math.sqrt(1 + 1 / n)
+    return mean, mean - half, mean + half
+
+
+def _reason(here: dict[str, str], rows: list[dict[str, str]]) -> str:
+    """Return what differs, the likeliest first; the published run of the same seed is the one to compare with."""
+    twin = next((row for row in rows if row["run_id"] == here["run_id"]), rows[0])
+    found = [
+        text.format(there=twin[name][:24], here=here[name][:24])
+        for name, text in SUSPECTS
+        if twin[name] and here[name] and twin[name] != here[name]
+    ]
+    if found:
+        return "; ".join(found[:3])
+    if twin["run_id"] != here["run_id"]:
+        return "another seed: one run in twenty falls outside by chance"
+    return "everything recorded is equal: look for damaged files or unstable hardware"
+
+
+def _rows_here(runs: Path, tier: str) -> list[dict[str, str]]:
+    rows = []
+    for folder in run_folders(runs):
+        if folder.status_unlocked() not in ("finished", "diverged"):
+            continue
+        config = folder.config()
+        if isinstance(config, RunConfig) and (not tier or config.tier == tier):
+            rows += collect.run_rows(config, folder)["runs"]
+    return rows
+
+
+def compare(tier: str, paths: Paths | None = None, study: str = "") -> list[Point]:
+    """Compare every ended run of this machine with the published tables of ``tier``.
+
+    Verdicts: same (bitwise the published loss), inside, outside, diverged (published finished), or alone (no
+    published run of this configuration: another tier, size, step count or arm). Raises CollectError, RecordError.
+    """
+    paths = paths or Paths()
+    cells = published_cells(tier, paths)
+    spread, points = _typical_spread(cells.values()), []
+    for row in _rows_here(paths.runs, tier):
+        if study and row["study"] != study:
+            continue
+        points.append(_point(row, cells.get(tuple(row[name] for name in CELL), []), spread, tier))
+    return points
+
+
+def _point(row: dict[str, str], rows: list[dict[str, str]], spread: float, tier: str) -> Point:
+    names = {"study": row["study"], "arm": row["arm"], "tier": row["tier"], "run_id": row["run_id"]}
+    names |= {"seed": int(row["seed"]), "loss": float(row["loss"] or "nan"), "published": len(rows)}
+    if not rows:
+        why = f"nothing published at tier {tier} has this configuration (arm, size, steps, rate, source)"
+        return Point(**names, mean=math.nan, low=math.nan, high=math.nan, verdict="alone", reason=why)
+    mean, low, high = interval([float(other["loss"]) for other in rows], spread)
+    names |= {"mean": mean, "low": low, "high": high}
+    twin = next((other for other in rows if other["run_id"] == row["run_id"]), None)
+    if row["status"] == "diverged":
+        return Point(**names, verdict="diverged", reason=_reason(row, rows))
+    if twin and twin["loss"] == row["loss"]:
+        itself = "this is the published record" if twin["finished_at"] == row["finished_at"] else ""
+        return Point(**names, verdict="same", reason=itself)
+    if low <= names["loss"] <= high:
+        return Point(**names, verdict="inside", reason="")
+    return Point(**names, verdict="outside", reason=_reason(row, rows))
+
+
+def summarise(points: list[Point]) -> dict:
+    """Return the counts of every verdict and whether more fall outside than chance allows (5 %, one-sided test)."""
+    from scipy import stats
+
+    counts = {
+        name: sum(p.verdict == name for p in points) for name in ("same", "inside", "outside", "diverged", "alone")
+    }
+    judged = counts["inside"] + counts["outside"]
+    chance = stats.binomtest(counts["outside"], judged, 0.05, "greater").pvalue if judged else 1.0
+    agrees = chance > 0.01 and not counts["diverged"]
+    return counts | {"agrees": bool(agrees), "p_value": float(chance)}

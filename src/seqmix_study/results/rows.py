@@ -1,0 +1,118 @@
+"""One ended run -> its rows of the result tables, every cell as it stands in the file. No torch."""
+
+import math
+import re
+from pathlib import Path
+
+from seqmix import accounting
+from seqmix.config import RunConfig, SpeedConfig
+from seqmix.record import RunFolder
+from seqmix_study.results import columns
+
+__all__ = ["CollectError", "Rows", "run_rows"]
+
+Rows = dict[str, list[dict[str, str]]]
+"""Table name -> rows; every cell as it stands in the file."""
+
+
+PLACE = re.compile(r"(?<![\w.])(/[\w.~+-]+)+(?=/)|[A-Z]:\\\S+(?=\\)")
+"""The folders of an absolute path: whose machine it was is nobody's business in a published table."""
+
+
+class CollectError(ValueError):
+    """Records or tables contradict each other or hold something unknown; the text names the files."""
+
+
+def cell(value: object, kind: str) -> str:
+    """Return a value as it is written: six significant digits, empty for what does not exist."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if kind == "int":
+        return str(round(value))
+    if kind == "float":
+        return f"{float(value):.6g}"
+    return " ".join(str(value).split())
+
+
+def _written(table: str, row: dict, origin: Path) -> dict[str, str]:
+    known = {column.name: column.kind for column in columns.TABLES[table]}
+    if unknown := sorted(set(row) - set(known)):
+        raise CollectError(
+            f"{origin} has column(s) {', '.join(unknown)} that table {table!r} does not know; "
+            "describe them in src/seqmix_study/results/columns.py"
+        )
+    try:
+        return {name: cell(row.get(name), kind) for name, kind in known.items()}
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CollectError(f"{origin}: a cell is not of its column's kind: {error}") from error
+
+
+def _metrics(metrics: dict) -> dict:
+    """Return the metrics that are columns of runs.csv; reference lines lose their prefix."""
+    references = {k.removeprefix("reference_"): v for k, v in metrics.items() if k.startswith("reference_")}
+    known = {column.name for column in columns.TABLES["runs"]}
+    lines = {name: value for name, value in references.items() if name in known}
+    left_out = {"evaluated", "bytes_per_token", "tokens_done", "grad_first", "grad_last"}
+    kept = {k: v for k, v in metrics.items() if k not in left_out and not k.startswith("reference_")}
+    return lines | kept
+
+
+def _run_row(config: RunConfig, folder: RunFolder) -> dict:
+    metrics, proven, outcome = folder.metrics(), folder.provenance(), folder.outcome()
+    model, counts = config.model, accounting.parameters(config.model)
+    tokens = metrics.get("tokens_done", config.tokens)
+    flops = accounting.train_flops_per_token(model, config.data.seq_len)
+    shared = ("skeleton", "pattern", "conv", "n_layers", "d_model", "n_heads", "forget_bias", "forget_init")
+    row = {name: getattr(model, name) for name in shared}
+    row |= {
+        name: getattr(config, name) for name in ("study", "tier", "group", "arm", "size", "role", "place", "control")
+    }
+    row |= {"family": config.family or config.arm, "split": "test" if "test_tokens" in metrics else "valid"}
+    row |= _rate(config)
+    row |= {"run_id": config.run_id, "status": outcome["status"], "reason": PLACE.sub("...", outcome["reason"])}
+    row |= {"source": config.data.source, "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
+    row["train_tokens"] = config.data.train_tokens
+    row |= {"corpus_sha256": proven.get("corpus_sha256", config.data.fingerprint)}
+    width = model.mlp_hidden if model.skeleton == "block" else 0
+    row |= {"seed": config.seed, "data_seed": config.data_seed, "mlp_width": width}
+    row |= {"seq_len": config.data.seq_len, "batch_size": config.train.batch_size, "steps": config.train.steps}
+    row |= {"lr": config.train.lr, "tokens": tokens, "train_flops": flops * tokens}
+    row |= {"params_total": counts["total"], "params_non_embedding": counts["non_embedding"]}
+    row |= {"state_bytes": accounting.state_bytes(model, config.data.seq_len)}
+    row |= {name: proven.get(name) for name in ("device", "kernel", "precision", "threads", "hardware")}
+    row |= {"code_commit": proven.get("code_commit"), "python": proven.get("python")}
+    row |= {"torch": proven.get("versions", {}).get("torch"), "finished_at": outcome["finished_at"]}
+    return _metrics(metrics) | row
+
+
+def _rate(config: RunConfig) -> dict:
+    """Return where the learning rate came from; nothing where it was typed."""
+    if config.rate is None:
+        return {}
+    told = config.rate.model_dump()
+    return {"optimum": told.pop("where"), "lr_optimum": told.pop("optimum")} | told
+
+
+def run_rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:
+    """Return the rows of one ended run, labelled as ``config`` says; raises CollectError or RecordError."""
+    rows: Rows = {}
+    labels = {"study": config.study, "run_id": config.run_id}
+    if isinstance(config, RunConfig):
+        rows["runs"] = [_written("runs", _run_row(config, folder), folder.path / "metrics.json")]
+        flops = accounting.train_flops_per_token(config.model, config.data.seq_len)
+        curve = ({k: v for k, v in row.items() if k != "excess"} for row in folder.curve())
+        curve = [row | labels | {"flops": flops * row["tokens"]} for row in curve if "tokens" in row]
+        rows["curves"] = [_written("curves", row, folder.path / "progress.jsonl") for row in curve]
+    else:
+        proven = folder.provenance()
+        labels |= {"tier": config.tier, "group": config.group}
+        labels |= {name: proven.get(name) for name in ("device", "hardware", "kernel")}
+        labels |= {"torch": proven.get("versions", {}).get("torch")}
+    for name, table in folder.tables().items():
+        target, origin = name.partition("-")[0], folder.path / "tables" / f"{name}.csv"
+        if target not in columns.TABLES or target == "runs":
+            raise CollectError(f"{origin} belongs to no result table; known: {', '.join(columns.TABLES)}")
+        arm = {"arm": config.arm} if target == "inside" else {}
+        kept = (row for row in table if row.get("kind", "all") in columns.KINDS)
+        rows.setdefault(target, []).extend(_written(target, arm | row | labels, origin) for row in kept)
+    return rows

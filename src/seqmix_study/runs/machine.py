@@ -1,0 +1,108 @@
+"""How many workers with how many threads: from the cores, the GPUs, the memory and the size of the models.
+
+On a CPU, several one-thread workers give more tokens a second in sum than one process with all threads as long as the
+models are small (the matrices are too small to share). On a GPU, a small run leaves most of the device idle between
+its short kernels, so several runs share one.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+
+from seqmix import accounting
+from seqmix.config import ModelConfig, RunConfig, SpeedConfig
+from seqmix.provenance import cores
+from seqmix_study.runs import memory
+
+__all__ = ["Layout", "layout", "models_of", "run_memory", "visible_gpus"]
+
+SMALL, MEDIUM = 3_000_000, 50_000_000
+"""Parameters below which a model counts as small (one thread, or four to a GPU) or medium (two to a GPU)."""
+
+PROCESS_BYTES = 350 * 2**20
+"""Memory of a worker before it builds a model: Python and torch on a CPU."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``jobs`` workers with ``threads`` threads each, on ``gpus`` in turn (empty: on the CPU)."""
+
+    jobs: int
+    threads: int
+    gpus: list[str]
+
+
+def models_of(config: RunConfig | SpeedConfig) -> list[ModelConfig]:
+    """Return the models that a run builds."""
+    return [config.model] if isinstance(config, RunConfig) else list(config.models.values())
+
+
+def parameter_count(model: ModelConfig) -> int:
+    """Return the number of parameters of a model."""
+    return int(accounting.parameters(model)["total"])
+
+
+def run_memory(config: RunConfig | SpeedConfig) -> int:
+    """Return a generous estimate of the bytes a run needs beyond its process.
+
+    Training: weights, gradients and two moments of Adam (16 bytes a parameter), the activations kept for the backward
+    pass (about 20 D + 3 F values a token and layer; attention keeps no scores), the logits with their gradient.
+    Without a backward pass: weights, one layer's activations, logits, and the state of every sequence.
+    """
+    if isinstance(config, RunConfig):
+        return _training_memory(config.model, config.train.batch_size * config.data.seq_len)
+    worst = 0
+    for model in models_of(config):
+        for length in config.lengths:
+            batch = max(1, config.tokens_per_call // length) if config.tokens_per_call else config.batch_size
+            tokens = batch * length
+            if config.mode == "train":
+                worst = max(worst, _training_memory(model, tokens))
+            else:
+                values = tokens * (_kept(model) + 2 * model.vocab_size)
+                state = accounting.state_bytes(model, length, batch)
+                worst = max(worst, 4 * parameter_count(model) + 4 * values + 2 * state)
+    # the models of a measurement are interleaved: all of their weights are there at once
+    return worst + sum(16 * parameter_count(model) for model in models_of(config))
+
+
+def _kept(model: ModelConfig) -> int:
+    """Return the values that one layer keeps a token for the backward pass."""
+    return 20 * model.d_model + 3 * model.mlp_hidden
+
+
+def _training_memory(model: ModelConfig, tokens: int) -> int:
+    values = tokens * (model.n_layers * _kept(model) + 4 * model.vocab_size)
+    return 16 * parameter_count(model) + 4 * values
+
+
+def visible_gpus() -> list[str]:
+    """Return the names by which CUDA devices can be chosen; without loading torch where there is no NVIDIA driver."""
+    if not (shutil.which("nvidia-smi") or os.path.exists("/dev/nvidia0")):
+        return []
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return named or [str(number) for number in range(torch.cuda.device_count())]
+
+
+def layout(configs: list[RunConfig | SpeedConfig], jobs: int | None = None) -> Layout:
+    """Choose workers for these runs; ``jobs`` overrides how many, the threads follow."""
+    gpus, available = visible_gpus(), cores()
+    training = [config for config in configs if isinstance(config, RunConfig)]
+    biggest = max((parameter_count(config.model) for config in training), default=0)
+    if gpus:
+        share = 4 if biggest < SMALL else 2 if biggest < MEDIUM else 1
+        wanted, threads = len(gpus) * share, 1
+    else:
+        threads = 1 if biggest < SMALL else min(4, available)
+        wanted = max(1, available // threads)
+        need = PROCESS_BYTES + max((run_memory(config) for config in training), default=0)
+        wanted = max(1, min(wanted, int(0.8 * memory.available() // need)))
+    wanted = min(wanted, available)
+    if jobs:
+        wanted = jobs
+        threads = threads if gpus or biggest < SMALL else max(1, available // jobs)
+    return Layout(max(1, min(wanted, len(training) or 1)), threads, gpus)
