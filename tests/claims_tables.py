@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from seqmix_study.findings.select import Evidence
+from seqmix_study.findings.decide_tables import Evidence
 
 SIZES = (7_000, 15_000, 33_000, 83_000, 150_000, 330_000)
 

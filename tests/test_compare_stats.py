@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqmix_study.findings.bootstrap import cluster_counts, expanded, hierarchical
-from seqmix_study.findings.effects import best_set, conclude, holm, over_seeds_and_blocks, paired, winners_curse
+from seqmix_study.findings.compare_arms import best_set, conclude, holm, over_seeds_and_blocks, paired, winners_curse
 from seqmix_study.findings.survival import kaplan_meier, log_rank, median_steps, steps_to
 
 

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from seqmix import models, study, train
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.mixers import MIXERS, unshared
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
@@ -19,10 +20,10 @@ from seqmix_study.runs.together import describe, ensembles, run_together
 from seqmix_study.runs.worker import TASKS
 from test_plan_cli import project  # noqa: F401 (a fixture)
 
-SHAPES = {
-    "A": {"pattern": "AA", "conv": "A"},
-    "D": {"pattern": "DD", "conv": "D"},
-    "G": {"pattern": "GG", "conv": "G", "tie_embeddings": False},
+SHAPES = {letter: {"pattern": 2 * letter, "conv": letter} for letter in MIXERS}
+SHARED = [letter for letter in MIXERS if not unshared(ModelConfig(pattern=letter))]
+SHAPES |= {
+    "untied": {"pattern": "GG", "conv": "G", "tie_embeddings": False},
     "mixed": {"pattern": "DAG", "rope": "AD", "norm": "post"},
 }
 CLOSE = 1e-5
@@ -61,7 +62,7 @@ def side_by_side(configs: list[RunConfig], dtype: torch.dtype):
             yield weights, one.model.state_dict()[name]
 
 
-@pytest.mark.parametrize("shape", ["A", "D", "G"])
+@pytest.mark.parametrize("shape", SHARED)
 def test_after_twenty_steps_every_replica_is_the_run_it_would_be_alone(shape):
     for n, (got, wanted) in enumerate(side_by_side(grid(shape), torch.float32)):
         if n < 20:
@@ -72,7 +73,7 @@ def test_after_twenty_steps_every_replica_is_the_run_it_would_be_alone(shape):
     assert last[1] != pytest.approx(last[2], rel=1e-3)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHARED, "untied", "mixed"])
 def test_in_double_precision_nothing_differs(shape, monkeypatch):
     """With high learning rates, which amplify rounding: whatever is left would be another computation."""
     monkeypatch.setattr(torch.Tensor, "float", lambda self: self)
@@ -103,6 +104,15 @@ def test_what_has_no_replica_form_is_refused(change, says):
     model = ModelConfig(**{"pattern": "AA", "d_model": 16, "n_heads": 2, "max_length": 24} | change)
     with pytest.raises(ValueError, match=says):
         Replicas([models.build(model, seed) for seed in (0, 1)])
+
+
+@pytest.mark.parametrize("letter", [letter for letter in MIXERS if letter not in SHARED])
+def test_a_mixer_that_cannot_share_says_why_before_anything_starts(letter):
+    runs = [config(letter, seed) for seed in (0, 1)]
+    assert ensembles(runs) == []
+    assert f"one by one: {unshared(runs[0].model)}" in describe(runs)
+    with pytest.raises(ValueError, match="cannot train as one ensemble"):
+        Replicas([models.build(run.model, run.seed) for run in runs])
 
 
 def folders(place, configs: list[RunConfig]) -> list[RunFolder]:

@@ -9,61 +9,32 @@ Dimension key of the whole package: B batch, T time, D model width, H heads, K k
 C chunk length, N chunks, F MLP width, W vocabulary.
 """
 
-import hashlib
-import json
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from seqmix.frozen import Frozen, label
+from seqmix.mixers import MIXERS, mixer, mixers_of
 
 __all__ = ["ROLES", "DataConfig", "ModelConfig", "Rate", "RunConfig", "SpeedConfig", "TrainConfig", "parse_run"]
-
-MIXERS = "ADGL"
-"""Letters of a pattern: A softmax attention, D DeltaNet, G Gated DeltaNet, L LSTM."""
-
-
-class Frozen(BaseModel):
-    """Base of all configurations: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    def scientific(self) -> dict:
-        """Return the non-default fields that decide the numbers, as plain data (fields marked ``label`` left out)."""
-        fields = type(self).model_fields
-        labels = {name for name, field in fields.items() if (field.json_schema_extra or {}).get("label")}
-        plain = self.model_dump(mode="json", exclude_defaults=True, exclude=labels)
-        for name in list(plain):
-            value = getattr(self, name)
-            if isinstance(value, Frozen):
-                plain[name] = value.scientific()
-        return {name: value for name, value in plain.items() if value != {}}
-
-    def sha256(self) -> str:
-        """Return the hash of the canonical JSON of the scientific fields."""
-        text = json.dumps(self.scientific(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def label(default, description: str, **limits):
-    """Declare a field that names or tunes the execution and never changes what is trained."""
-    return Field(default, description=description, json_schema_extra={"label": True}, **limits)
 
 
 class ModelConfig(Frozen):
     """One language model: embedding -> layers -> norm -> head, one letter of ``pattern`` a layer."""
 
-    pattern: str = Field(min_length=1, max_length=256, description="one letter a layer: A, D, G or L")
+    pattern: str = Field(min_length=1, max_length=256, description="one letter a layer, see seqmix.mixers")
     skeleton: Literal["block", "classic"] = Field(
         "block",
         description="block: norm-mixer-norm-MLP with residuals; classic: stacked LSTM, no MLP, no residual",
     )
     d_model: int = Field(64, ge=1, le=16384, description="model width D")
-    n_heads: int = Field(4, ge=1, le=256, description="heads H of A, D and G; must divide d_model")
+    n_heads: int = Field(4, ge=1, le=256, description="heads H; must divide d_model (the LSTM has none)")
     vocab_size: int = Field(256, ge=2, description="vocabulary W, tokens")
     max_length: int = Field(128, ge=1, description="longest training sequence T, tokens")
     mlp_width: int = Field(0, ge=0, description="SwiGLU width F; 0: 8/3 of d_model, rounded to 16")
     conv: str = Field("", description="letters of the mixers that carry a short convolution, e.g. 'DG'")
     conv_width: int = Field(4, ge=2, le=64, description="taps of the short causal convolution")
-    rope: str = Field("A", description="letters of the mixers whose q and k are rotated (RoPE); L has none")
+    rope: str = Field("A", description="letters of the mixers whose q and k are rotated (RoPE)")
     rope_base: float = Field(10000.0, gt=1)
     learned_positions: bool = Field(False, description="add a learned position embedding of max_length rows")
     norm: Literal["pre", "post"] = Field("pre", description="where RMSNorm stands in a block")
@@ -87,14 +58,20 @@ class ModelConfig(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "ModelConfig":
-        if self.skeleton == "classic" and set(self.pattern) != {"L"}:
-            raise ValueError(f"the classic skeleton stacks LSTM layers only: pattern {self.pattern!r} is not all L")
-        if self.skeleton == "block" and set(self.pattern) - {"L"} and self.d_model % self.n_heads:
-            raise ValueError(f"n_heads {self.n_heads} must divide d_model {self.d_model}")
-        if "L" in self.rope:
-            raise ValueError("rope: the LSTM has no queries or keys to rotate")
-        if "A" in self.rope and "A" in self.pattern and self.head_dim % 2:
-            raise ValueError(f"rope needs an even head dimension, not {self.head_dim}")
+        mixers = mixers_of(self)
+        for each in mixers:
+            if self.skeleton == "classic" and not each.classic:
+                raise ValueError(
+                    f"the classic skeleton stacks LSTM layers only: pattern {self.pattern!r} holds {each.label}"
+                )
+            if self.skeleton == "block" and each.heads and self.d_model % self.n_heads:
+                raise ValueError(f"n_heads {self.n_heads} must divide d_model {self.d_model}")
+        for letter in self.rope:
+            if not mixer(letter).rotates:
+                raise ValueError(f"rope: {mixer(letter).label} has no queries or keys to rotate")
+        for each in mixers:
+            if each.check:
+                each.check(self)
         return self
 
     @property

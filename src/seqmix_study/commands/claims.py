@@ -20,10 +20,10 @@ def command(tier: str, results: Path | None, ids: tuple[str, ...], as_json: bool
     what it should have decided is "not tested at this scale", with the reason.
     """
     from seqmix.paths import Paths
+    from seqmix_study.findings.decide_tables import Evidence
     from seqmix_study.findings.judge import judge, summary
     from seqmix_study.findings.ledger import load
     from seqmix_study.findings.report import spoken
-    from seqmix_study.findings.select import Evidence
 
     results = results or Paths().results
     if not results.is_dir() and results != Paths().results:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from seqmix_study.findings import finding as d
 from seqmix_study.findings.decide_scaling import guard_learning_rate, per_corpus
+from seqmix_study.findings.decide_tables import Evidence, common_cells, scope, short, with_sizes
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.seed_effects import of_seeds
-from seqmix_study.findings.select import Evidence, common_cells, scope, short, with_sizes
 
 __all__ = ["data_size", "to_target"]
 

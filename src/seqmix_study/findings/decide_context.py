@@ -1,7 +1,7 @@
 """Deciders about the use of context: loss by token index, by visible tokens, by training window.
 
 Losses come in blocks of evaluation windows, the same windows for every run: seeds and blocks are both random. The
-statistics are those of ``seqmix_study.findings.context`` and ``seqmix_study.findings.effects``.
+statistics are those of ``seqmix_study.findings.context`` and ``seqmix_study.findings.compare_arms``.
 """
 
 import math
@@ -12,9 +12,9 @@ import pandas as pd
 from seqmix_study.findings import context
 from seqmix_study.findings import finding as d
 from seqmix_study.findings.decide_scaling import per_corpus
+from seqmix_study.findings.decide_tables import Evidence, common_cells, scope, short, with_sizes
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.seed_effects import Effect, of_seeds, of_seeds_and_blocks
-from seqmix_study.findings.select import Evidence, common_cells, scope, short, with_sizes
 
 __all__ = ["early_gap", "late_gain_difference", "late_slope", "length_effect", "length_gap", "plateau", "utilisation"]
 

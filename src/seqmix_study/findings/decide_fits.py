@@ -8,9 +8,9 @@ import pandas as pd
 from seqmix_study.findings import crossover as crossings
 from seqmix_study.findings import finding as d
 from seqmix_study.findings.decide_scaling import ladder, per_corpus
+from seqmix_study.findings.decide_tables import Evidence, common_cells, scope, short
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.seed_effects import of_seeds
-from seqmix_study.findings.select import Evidence, common_cells, scope, short
 
 __all__ = ["crossover", "exponent_difference", "iso_loss_ratio", "own_exponent"]
 

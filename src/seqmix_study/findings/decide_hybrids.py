@@ -12,11 +12,11 @@ import pandas as pd
 
 from seqmix_study.findings import finding as d
 from seqmix_study.findings import shape
+from seqmix_study.findings.compare_arms import holm
 from seqmix_study.findings.decide_scaling import guard_learning_rate, per_corpus
-from seqmix_study.findings.effects import holm
+from seqmix_study.findings.decide_tables import Evidence, scope
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.seed_effects import of_seeds, one_sided
-from seqmix_study.findings.select import Evidence, scope
 
 __all__ = ["best_count", "best_of", "count_contrast", "count_slope", "pure_against_hybrids", "rank_last", "u_shape"]
 

@@ -7,9 +7,9 @@ input with fresh weights: what it reaches needs no understanding.
 import pandas as pd
 
 from seqmix_study.findings import finding as d
+from seqmix_study.findings.decide_tables import Evidence, scope
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.seed_effects import of_seeds
-from seqmix_study.findings.select import Evidence, scope
 
 __all__ = ["attention_shows", "black_box"]
 

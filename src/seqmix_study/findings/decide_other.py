@@ -1,8 +1,8 @@
 """Deciders without measured tables, and the one that only asks whether the tables reach far enough."""
 
 from seqmix_study.findings import finding as d
+from seqmix_study.findings.decide_tables import Evidence, scope, short
 from seqmix_study.findings.finding import Decision, NotTested
-from seqmix_study.findings.select import Evidence, scope, short
 
 __all__ = ["by_arithmetic", "not_covered", "out_of_reach"]
 

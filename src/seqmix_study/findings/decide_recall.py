@@ -11,9 +11,9 @@ from scipy.special import bdtr, betaincinv
 
 from seqmix_study.findings import finding as d
 from seqmix_study.findings import survival
+from seqmix_study.findings.decide_tables import Evidence, scope, with_sizes
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.seed_effects import of_seeds
-from seqmix_study.findings.select import Evidence, scope, with_sizes
 
 __all__ = [
     "mqar_difference",

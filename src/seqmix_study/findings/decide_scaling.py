@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from seqmix_study.findings import finding as d
+from seqmix_study.findings.decide_tables import Evidence, common_cells, scope, short, with_sizes
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.seed_effects import falls, of_seeds, ordinary_slope
-from seqmix_study.findings.select import Evidence, common_cells, scope, short, with_sizes
 
 __all__ = ["gap_slope", "loss_difference", "per_corpus", "trend"]
 
@@ -22,7 +22,7 @@ DECADE = np.log(10.0)
 def per_corpus(
     evidence: Evidence, study: str, arms: list[str], ask: Callable[[str], Decision], groups: list[str] | None = None
 ) -> Decision:
-    """Ask one question of every corpus that has all ``arms``; their common answer (see ``decision.agree``)."""
+    """Ask one question of every corpus that has all ``arms``; their common answer (see ``finding.agree``)."""
     parts = []
     for source in evidence.sources(study, arms, groups):
         try:

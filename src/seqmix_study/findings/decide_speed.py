@@ -12,9 +12,9 @@ import pandas as pd
 from seqmix_study.findings import finding as d
 from seqmix_study.findings import growth
 from seqmix_study.findings.decide_recall import median_interval
+from seqmix_study.findings.decide_tables import SAME_SIZE, Evidence, short
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.seed_effects import of_seeds, ordinary_slope
-from seqmix_study.findings.select import SAME_SIZE, Evidence, short
 
 __all__ = ["advantage_grows", "complexity", "demo_share", "kernel_was", "peak_memory", "speed_ratio", "state_bytes"]
 

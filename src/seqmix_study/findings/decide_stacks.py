@@ -6,9 +6,9 @@ import pandas as pd
 from seqmix_study.findings import finding as d
 from seqmix_study.findings.decide_hybrids import LAYERS, decided
 from seqmix_study.findings.decide_scaling import per_corpus
+from seqmix_study.findings.decide_tables import Evidence, scope
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.seed_effects import of_seeds
-from seqmix_study.findings.select import Evidence, scope
 from seqmix_study.findings.shape import kendall
 
 __all__ = ["lr_optimum", "placement_contrast", "ranking_holds", "variance_shares"]

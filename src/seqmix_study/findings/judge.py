@@ -21,9 +21,9 @@ from seqmix_study.findings import (
 )
 from seqmix_study.findings import documents as flaws
 from seqmix_study.findings import finding as d
+from seqmix_study.findings.decide_tables import Evidence
 from seqmix_study.findings.finding import Decision, NotTested
 from seqmix_study.findings.ledger import Claim, Ledger, Step, load
-from seqmix_study.findings.select import Evidence
 
 __all__ = ["DECIDERS", "Verdict", "judge", "summary", "verdicts"]
 

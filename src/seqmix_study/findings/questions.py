@@ -21,12 +21,12 @@ Kind = Literal["architecture", "time", "parallel", "memory", "shape", "other"]
 OPPOSITE: dict[str, Says] = {
     "above": "below",
     "below": "above",
-    "not_above": "not_below",
-    "not_below": "not_above",
+    "not_above": "above",
+    "not_below": "below",
     "same": "different",
     "different": "same",
 }
-"""The reading that takes the other side of the same effect."""
+"""The reading of the opposite claim: never yes where this one is."""
 
 
 class QuestionsError(ValueError):
@@ -62,7 +62,7 @@ class Measure(Strict):
     by: str = Field("", description="column that orders the rows: last, first, reach")
     at: str = Field("", description="column that the ranges of `between` speak about")
     between: tuple[tuple[float, float], ...] = Field(
-        (), description="mean over [a, b); two ranges: the first minus the second; bounds up to 1 are shares of `length`"
+        (), description="mean over [a, b); two ranges: first minus second; bounds up to 1 are shares of `length`"
     )
     weight: str = Field("", description="column of weights for means, e.g. tokens in a bin")
     keep: str = Field("", description="a column that stays a second unit beside the seed, e.g. the evaluation block")
@@ -216,8 +216,8 @@ class Questions(Strict):
 
 def short(value: Any) -> str:
     """Return 12345 as "12k" and 2.1e6 as "2.1M"; anything that is no number as it is."""
-    if isinstance(value, str) or not float(value) == float(value):
-        return str(value)
+    if isinstance(value, str):
+        return value
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit:
             return f"{value / limit:.3g}{unit}"

@@ -1,7 +1,7 @@
 """Small statistics for deciders: an effect with its interval, clustered by seed.
 
 A seed is one independent repetition: everything measured within a seed (sizes, lengths, evaluation blocks) is averaged
-first, so that the interval speaks about new seeds. The statistics are those of ``seqmix_study.findings.effects``.
+first, so that the interval speaks about new seeds. The statistics are those of ``seqmix_study.findings.compare_arms``.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from seqmix_study.findings.effects import holm, over_seeds_and_blocks, paired
+from seqmix_study.findings.compare_arms import holm, over_seeds_and_blocks, paired
 from seqmix_study.findings.finding import NotTested
 
 __all__ = ["Effect", "falls", "of_seeds", "of_seeds_and_blocks", "one_sided", "ordinary_slope"]

@@ -176,7 +176,7 @@ INSIDE = _columns(
     "run_id | text | | run",
     "arm | text | | architecture",
     "method | text | | method that looks inside",
-    "score | text | | what is scored (see inside.py)",
+    "score | text | | what is scored (see interpret.py)",
     "query | text | | which queries, where a method tells several kinds apart",
     "value | float | | mean over the queries",
     "se | float | | its standard error",

@@ -46,7 +46,7 @@ class EnsembleStep:
         lr = torch.tensor([c.train.lr for c in configs], dtype=torch.float64)
         hidden = lr * base / width if base else lr
         self.named = dict(replicas.named_parameters())
-        self.hidden = {name: group_of(name, p.dim() - 1) == "hidden" for name, p in self.named.items()}
+        self.hidden = {name: group_of(replicas.config, name, p.dim() - 1) == "hidden" for name, p in self.named.items()}
         dtype = replicas.embedding.weight.dtype
         self.lr = {True: hidden.to(device, dtype), False: lr.to(device, dtype)}
         self.first = {name: torch.zeros_like(p) for name, p in self.named.items()}

@@ -10,7 +10,7 @@ from seqmix_study.runs import launch
 from seqmix_study.runs.here import in_team
 from seqmix_study.runs.known import Known
 from seqmix_study.runs.selection import by_value
-from seqmix_study.runs.tune import Resolved
+from seqmix_study.runs.stages import Resolved
 from seqmix_study.runs.worker import unmeasured
 
 __all__ = ["train"]

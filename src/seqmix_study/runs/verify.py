@@ -87,7 +87,7 @@ def _judge(config: RunConfig, row: dict[str, str], runs: Path, summary: engine.S
     here = collect.run_rows(config, folder)["runs"][0]
     again = float(here["loss"])
     rows = cells[tuple(row[name] for name in compare.CELL)]
-    _, low, high = compare.interval([float(r["loss"]) for r in rows], compare._typical_spread(cells.values()))
+    _, low, high = compare.interval(compare.seed_losses(rows), compare._typical_spread(cells.values()))
     if here["loss"] == row["loss"]:
         return Check(**names, again=again, verdict="identical", reason="")
     if abs(again - published) <= SAME * published:
