@@ -62,6 +62,8 @@ class Live(SphinxDirective):
         data["models"] = [{"name": model, "label": label} for model, label, _ in models]
         finding = nodes.container(classes=["live-finding"])
         finding += self.parse_content_to_nodes()
+        if self.env.app.builder.name not in ("html", "dirhtml"):
+            return [finding]  # on paper nobody can be asked
         name = nodes.make_id(self.options["id"])
         opening = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
         return [
