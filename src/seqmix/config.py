@@ -100,6 +100,13 @@ class DataConfig(Frozen):
     train_tokens: int = Field(0, ge=0, description="use only the first so many training tokens; 0: all")
     pairs: int = Field(0, ge=0, description="key-value pairs, for task 'mqar'")
     symbols: int = Field(0, ge=0, description="vocabulary of a recall task; 0: the task's default")
+    keys_most: int = Field(16, ge=1, le=64, description="most keys of a training sequence, for task 'boxes'")
+    swaps_most: int = Field(16, ge=1, description="swaps of a training sequence, for task 'boxes'")
+    swaps_ramp: int = Field(
+        0,
+        ge=0,
+        description="steps in which swaps grow from 1 to swaps_most, for task 'boxes'; 0: all at once",
+    )
 
 
 class TrainConfig(Frozen):
@@ -137,6 +144,10 @@ class TrainConfig(Frozen):
     eval_points: int = label(8, "evaluations during training, log-spaced in tokens, last at the end", ge=1)
     test_sequences: int = label(256, "windows of 'test' for the loss that is published, at the end", ge=1)
     target_loss: float = Field(0.0, ge=0, description="stop early at this running loss (recall tasks); 0: never")
+    target_accuracy: float = Field(
+        0.0, ge=0, le=1, description="stop early at this accuracy on fresh sequences (tasks); 0: never"
+    )
+    check_every: int = Field(50, ge=1, description="steps between checks of target_accuracy")
     checkpoint_every: int = label(200, "steps between checkpoints")
 
 
