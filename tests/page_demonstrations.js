@@ -33,6 +33,7 @@ async function play(context, id) {
   const asked = Date.now();
   await page.keyboard.press("Enter");
   await page.waitForFunction((id) => document.querySelector(`#${id} .live-said`).textContent, id);
+  const workers = page.workers().length;
   const seconds = (Date.now() - asked) / 1000;
   await page.keyboard.press("Tab");
   await tabTo(page, id, "Show what the study found");
@@ -45,8 +46,7 @@ async function play(context, id) {
   await again.goto(shared);
   await again.waitForFunction((id) => document.querySelector(`#${id} .live-said`)?.textContent, id);
   const same = (await again.locator(`#${id} .live-said`).textContent()) === said && (await again.locator(`#${id} .live-finding`).isVisible());
-  const place = await again.evaluate(() => document.documentElement.dataset.liveWorks ?? "");
-  console.log(JSON.stringify({ id, hidden, shown, seconds, said, outside, errors, violations, wide, shared: shared.slice(address.length), same, place }));
+  console.log(JSON.stringify({ id, hidden, shown, seconds, said, outside, errors, violations, wide, shared: shared.slice(address.length), same, workers }));
   if (process.env.PICTURES) await page.locator(`#${id}`).screenshot({ path: `${process.env.PICTURES}/${context.view}-${id}.png` });
   await page.close();
   await again.close();
@@ -63,6 +63,7 @@ async function play(context, id) {
   for (const [view, width, scheme] of [["desk", 1280, "light"], ["phone", 390, "dark"]]) {
     const context = await browser.newContext({ viewport: { width, height: 844 }, colorScheme: scheme, offline: true });
     context.view = view;
+    if (view === "phone") await context.addInitScript(() => { window.Worker = undefined; }); // the page itself must do
     for (const id of ids) await play(context, id);
     await context.close();
   }

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from seqmix.config import DataConfig, ModelConfig
+from seqmix.data.boxes import Boxes
 from seqmix.models import build
 from seqmix_study.book.formats import find_chromium
 from seqmix_study.book.sphinxext import live, page_script
@@ -140,11 +141,13 @@ def test_a_changed_file_is_refused(tmp_path):
 
 
 def test_words_of_a_synthetic_language_are_its_tokens():
-    words = page_export.words_of(DataConfig(source="almanac-12"))
+    words = page_export.words_of(DataConfig(source="almanac-12"), 56)
     assert words[:2] == ["s0", "s1"]
     assert words[-1] == "v7"
     assert len(words) == 16 + 8 + 8 + 16 + 8
-    assert page_export.words_of(DataConfig(source="stdlib")) is None
+    assert len(page_export.words_of(DataConfig(source="boxes"), 81)) == 81
+    assert page_export.words_of(DataConfig(source="first_token"), 3) == ["t0", "t1", "t2"]
+    assert page_export.words_of(DataConfig(source="stdlib"), 256) is None
 
 
 def test_losses_fall_to_the_right_letters(script):
@@ -160,23 +163,26 @@ def test_losses_fall_to_the_right_letters(script):
 
 
 def test_scenes_of_boxes_are_those_of_training(script):
-    words = ["pad", *(f"b{n}" for n in range(5)), *(f"s{a}{b}" for a in range(5) for b in range(a + 1, 5)),
-             *(f"k{n}" for n in range(64)), "ask"]  # fmt: skip
+    words = page_export.words_of(DataConfig(source="boxes"), 81)
     wanted = {"keys": 6, "swaps": 9, "seed": 3}
-    scene, same, longer, back = call(script, ["makeScene", words, wanted], ["makeScene", words, wanted],
-                                     ["makeScene", words, wanted | {"swaps": 12}],
-                                     ["makeScene", words, wanted | {"backwards": True}])  # fmt: skip
+    more = ({}, {}, {"swaps": 12}, {"backwards": True})
+    scene, same, longer, back = call(script, *(["makeScene", words, wanted | one] for one in more))
     assert scene == same
     assert longer["swaps"][:9] == scene["swaps"] == back["swaps"][::-1]
     assert len(set(scene["keys"])) == 6
-    tokens, now = call(script, ["sceneTokens", words, scene], ["whereNow", scene])
-    assert -1 not in tokens
-    assert len(tokens) + 1 == 2 * 6 + 2 + 2 * 9  # the question asked last is not in it
-    assert tokens[12] == words.index("ask")
-    boxes = [[n for n, home in enumerate(scene["homes"]) if home == box] for box in range(5)]
-    for one, other in scene["swaps"]:
-        boxes[one], boxes[other] = boxes[other], boxes[one]
-    assert all(n in boxes[at] for n, at in enumerate(now))
+    # A scene of the generator, told by the page: the same tokens but for the keys that are asked, the same answer.
+    drawn = Boxes.open(66).cell(keys=6, swaps=9, n=8)
+    for inputs, targets in zip(drawn.inputs, drawn.targets, strict=True):
+        names = [words[token] for token in inputs]
+        keys, homes = ([int(name[1:]) for name in names[start:12:2]] for start in (0, 1))
+        swaps = [[int(digit) for digit in name[1:]] for name in names[14::2]]
+        told, now = (call(script, [f, *given])[0] for f, given in (
+            ("sceneTokens", [words, {"keys": keys, "homes": homes, "swaps": swaps}]),
+            ("whereNow", [{"homes": homes, "swaps": swaps}]),
+        ))  # fmt: skip
+        asked = list(range(13, len(inputs), 2))
+        assert [*np.delete(told, asked[:-1])] == [*np.delete(inputs, asked)]
+        assert now[keys.index(int(names[-1][1:]))] == int(words[targets[-1]][1:])
 
 
 def test_stacks_change_to_published_ones_only(script):
@@ -284,8 +290,7 @@ def page(tmp_path_factory) -> Path:
     for name, pattern in (("lstm", "LL"), ("transformer", "AA")):
         exported = page_export.page_model(trained(pattern=pattern), arm=name, loss=1.0)
         page_file.write(models / f"{name}.json", exported)
-    words = ["pad", *(f"b{n}" for n in range(5)), *(f"s{a}{b}" for a in range(5) for b in range(a + 1, 5)),
-             *(f"k{n}" for n in range(64)), "ask"]  # fmt: skip
+    words = page_export.words_of(DataConfig(source="boxes"), 81)
     small = build(ModelConfig(pattern="D", d_model=16, n_heads=1, vocab_size=len(words)))
     page_file.write(models / "boxes.json", page_export.page_model(small, words=words, arm="deltanet", loss=1.0))
     shutil.copy(ROOT / "results/laptop/speed.csv", models.parent / "speed.csv")
@@ -327,7 +332,7 @@ def test_a_demonstration_without_its_parts_fails_the_build(tmp_path, capfd, opti
 
 @pytest.mark.slow
 def test_every_demonstration_works_by_keyboard_without_network(page):
-    """Guess, answer, finding, shared address and axe, from file:// in Chromium, on a desk and on a dark phone."""
+    """Guess, answer, finding, shared address and axe, in Chromium from file://, on a desk and on a dark phone that has no workers."""
     tools = Path(os.environ.get("SEQMIX_CRAWL_TOOLS", ROOT / ".cache" / "crawl")) / "node_modules"
     chromium = find_chromium()
     if not chromium or not (tools / "axe-core").is_dir():
@@ -338,9 +343,8 @@ def test_every_demonstration_works_by_keyboard_without_network(page):
     assert done.returncode == 0, done.stderr
     plain, *seen = map(json.loads, done.stdout.splitlines())
     assert plain == {"static": 5, "seen": 5}  # without JavaScript every finding is there to read
-    assert [one["id"] for one in seen] == 2 * [
-        f"ask-{kind}" for kind in ("context", "hybrids", "boxes", "scaling", "speed")
-    ]
+    kinds = ("context", "hybrids", "boxes", "scaling", "speed")
+    assert [one["id"] for one in seen] == 2 * [f"ask-{kind}" for kind in kinds]
     for one in seen:
         assert one["hidden"], one
         assert one["shown"], one
@@ -348,3 +352,5 @@ def test_every_demonstration_works_by_keyboard_without_network(page):
         assert not one["outside"] + one["errors"] + one["violations"], one
         assert not one["wide"], one
         assert one["shared"].startswith(f"#{one['id']}~guess=1"), one
+    asking = ("context", "hybrids", "boxes")
+    assert [one["workers"] for one in seen] == [1 if kind in asking else 0 for kind in kinds] + [0] * 5

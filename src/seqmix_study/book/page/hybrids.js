@@ -9,9 +9,6 @@ export function nearest(patterns, now, n, letter) {
   return fitting.reduce((best, one) => (best === null || apart(one) < apart(best) ? one : best), null);
 }
 
-const NAMES = { A: "attention", S: "sliding-window attention", L: "LSTM", M: "mLSTM", D: "DeltaNet", G: "gated DeltaNet", K: "delta rule, decay a channel",
-  N: "linear attention", R: "linear attention, decay a head", V: "linear attention, decay a channel" };
-
 export function playHybrids({ data, state, keep, stage, say, ask }) {
   const byPattern = new Map(data.models.map((model) => [model.pattern, model])), patterns = [...byPattern.keys()];
   const visited = new Map();
@@ -27,7 +24,7 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
   }
   function draw() {
     const change = (n) => () => { now = next(n); update(); layers.children[n].focus(); };
-    layers.replaceChildren(...[...now].map((letter, n) => button(`${n + 1}: ${NAMES[letter]}`, change(n), { disabled: !next(n), className: `live-layer live-${letter}` })));
+    layers.replaceChildren(...[...now].map((letter, n) => button(`${n + 1}: ${data.layers[letter]}`, change(n), { disabled: !next(n), className: `live-layer live-${letter}` })));
     const rows = [...visited].map(([pattern, loss]) => [pattern + (pattern === now ? " (now)" : ""), number(loss), number(byPattern.get(pattern).loss)]);
     results.replaceChildren(table("Loss, nats a token, of the stacks you tried", ["stack", "on your text", "published, on held-out text"], rows));
   }
@@ -41,7 +38,7 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
       if (!losses) return;
       visited.set(asked, losses.reduce((a, b) => a + b, 0) / losses.length);
       draw();
-      say(`${[...asked].map((letter) => NAMES[letter]).join(", ")}: ${number(visited.get(asked))} nats a token.`);
+      say(`${[...asked].map((letter) => data.layers[letter]).join(", ")}: ${number(visited.get(asked))} nats a token.`);
     } catch (error) {
       say(error.message);
     }

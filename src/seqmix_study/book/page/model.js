@@ -4,7 +4,7 @@ import { delta } from "./delta.js";
 import { lstm, lstmLayer } from "./lstm.js";
 import { logSoftmax, rmsNorm, silu, times, unpack } from "./numbers.js";
 
-const MIXERS = { A: attention, S: attention, L: lstm, D: delta, G: delta };
+const MIXERS = { A: attention, S: attention, L: lstm }; // the others are cells of the linear recurrence
 
 /** The tensors whose name starts with `prefix`, without it. */
 function within(weights, prefix) {
@@ -13,8 +13,8 @@ function within(weights, prefix) {
   return found;
 }
 
-function block(config, w, letter) {
-  const mixer = MIXERS[letter](config, within(w, "mixer."), letter), eps = config.norm_eps, pre = config.norm === "pre";
+function block(config, w, letter, cell) {
+  const mixer = (cell ? delta : MIXERS[letter])(config, within(w, "mixer."), letter, cell), eps = config.norm_eps, pre = config.norm === "pre";
   const add = (x, y) => x.map((value, j) => value + y[j]);
   const feedForward = (x) => {
     const packed = times(w["mlp.up.weight"], x), width = packed.length / 2, inner = new Float64Array(width);
@@ -42,12 +42,12 @@ function block(config, w, letter) {
  * token; `copy(state)` lets one text be continued twice. Throws an Error for a layer type that this page does not know.
  */
 export function buildModel(exported) {
-  const { config } = exported, w = unpack(exported);
+  const { config, cells } = exported, w = unpack(exported);
   const layers = [...config.pattern].map((letter, n) => {
     const inside = within(w, `layers.${n}.`);
     if (config.skeleton === "classic") return lstmLayer(inside);
-    if (!MIXERS[letter]) throw new Error(`no layer type ${letter}`);
-    return block(config, inside, letter);
+    if (!MIXERS[letter] && !cells[letter]) throw new Error(`no layer type ${letter}`);
+    return block(config, inside, letter, cells[letter]);
   });
   const embedding = w["embedding.weight"], head = w["head.weight"] ?? embedding, width = config.d_model;
   const row = (matrix, n) => Float64Array.from(matrix.data.subarray(n * width, (n + 1) * width));

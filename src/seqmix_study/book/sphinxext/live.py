@@ -26,6 +26,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from seqmix.mixers import MIXERS, mixer
 from seqmix_study.book.sphinxext import page_script
 from seqmix_study.chapters import style
 from seqmix_study.runs import page_file
@@ -60,6 +61,8 @@ class Live(SphinxDirective):
         except (OSError, KeyError, ValueError) as error:
             raise self.error(f"live {kind}: {error}") from error
         data["models"] = [{"name": model, "label": label} for model, label, _ in models]
+        if kind == "hybrids":
+            data["layers"] = {letter: mixer(letter).label for letter in MIXERS}
         finding = nodes.container(classes=["live-finding"])
         finding += self.parse_content_to_nodes()
         if self.env.app.builder.name not in ("html", "dirhtml"):
