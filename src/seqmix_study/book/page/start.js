@@ -18,8 +18,15 @@ function openAll() {
   }
   for (const box of document.querySelectorAll("section.live")) {
     const ask = (model, job) => {
-      desk ??= seqmixRuntime().startDesk(`"use strict";\n${seqmixRuntime}\nconst take = seqmixRuntime().makeDesk(postMessage);\nonmessage = (event) => take(event.data);`);
-      return desk.ask({ ...job, name: model.name, exported: exported.get(model.name), owner: `${box.id} ${model.name}` });
+      desk ??= seqmixRuntime().startDesk(
+        `"use strict";\n${seqmixRuntime}\nconst take = seqmixRuntime().makeDesk(postMessage);\nonmessage = (event) => take(event.data);`,
+      );
+      return desk.ask({
+        ...job,
+        name: model.name,
+        exported: exported.get(model.name),
+        owner: `${box.id} ${model.name}`,
+      });
     };
     openFrame(box, (frame) => {
       frame.data.models = (frame.data.models ?? []).map(modelOf);
