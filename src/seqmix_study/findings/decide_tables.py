@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from seqmix_study.findings.finding import NotTested
+from seqmix_study.results import published
 
 __all__ = ["Evidence", "scope", "with_sizes"]
 
@@ -60,12 +61,10 @@ class Evidence:
         tables = {}
         for name, needed in NEEDED.items():
             file = results / tier / f"{name}.csv"
-            if not file.is_file():
+            found = published.frame(file)
+            if found is None:
                 continue
-            try:
-                tables[name] = pd.read_csv(file, low_memory=False)
-            except ValueError as error:
-                raise ValueError(f"{file}: {error}") from error
+            tables[name] = found
             if missing := [column for column in needed.split() if column not in tables[name]]:
                 raise ValueError(f"{file} lacks the column {', '.join(missing)}")
         return cls(tier, tables)

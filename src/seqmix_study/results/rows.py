@@ -8,8 +8,9 @@ from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.record import RunFolder
 from seqmix_study.results import columns
+from seqmix_study.results.published import CollectError
 
-__all__ = ["CollectError", "Rows", "run_rows"]
+__all__ = ["Rows", "run_rows"]
 
 Rows = dict[str, list[dict[str, str]]]
 """Table name -> rows; every cell as it stands in the file."""
@@ -17,10 +18,6 @@ Rows = dict[str, list[dict[str, str]]]
 
 PLACE = re.compile(r"(?<![\w.])(/[\w.~+-]+)+(?=/)|[A-Z]:\\\S+(?=\\)")
 """The folders of an absolute path: whose machine it was is nobody's business in a published table."""
-
-
-class CollectError(ValueError):
-    """Records or tables contradict each other or hold something unknown; the text names the files."""
 
 
 def cell(value: object, kind: str) -> str:
