@@ -145,6 +145,15 @@ class Claim(Strict):
         return self.all or self.any
 
 
+class Derived(Strict):
+    """A column made from others: exactly one of count (of a letter in a text), ratio, sum (factor of each), log."""
+
+    count: tuple[str, str] | None = Field(None, description="text to count, and the column to count it in")
+    ratio: tuple[str, str] | None = None
+    sum: dict[str, float] | None = Field(None, description="column -> factor")
+    log: str = Field("", description="natural logarithm of this column")
+
+
 class Rules(Strict):
     """What holds for every question of the file."""
 
@@ -184,6 +193,7 @@ class Questions(Strict):
     columns: dict[str, str | list[str]] = Field(
         default_factory=dict, description="name used here -> column of the tables (of several, the first that exists)"
     )
+    derived: dict[str, Derived] = Field(default_factory=dict, description="new column -> how it is made")
     names: dict[str, str] = Field(default_factory=dict, description="values of corpora and arms, as readers know them")
     rules: Rules = Rules()
     questions: dict[str, Question]
