@@ -5,8 +5,8 @@ import torch
 
 from seqmix import models
 from seqmix.config import ModelConfig
+from seqmix.mixers import MIXERS
 from seqmix.models import reference
-from seqmix.models.registry import MIXERS
 
 SIZE = {"d_model": 16, "n_heads": 2, "vocab_size": 13, "max_length": 48, "chunk_size": 8}
 

@@ -15,10 +15,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["DataConfig", "ModelConfig", "RunConfig", "SpeedConfig", "TrainConfig", "parse_run"]
+from seqmix.mixers import MIXERS, mixer, mixers_of
 
-MIXERS = "ADGL"
-"""Letters of a pattern: A softmax attention, D DeltaNet, G Gated DeltaNet, L LSTM."""
+__all__ = ["DataConfig", "ModelConfig", "RunConfig", "SpeedConfig", "TrainConfig", "parse_run"]
 
 
 class Frozen(BaseModel):
@@ -51,19 +50,19 @@ def label(default, description: str):
 class ModelConfig(Frozen):
     """One language model: embedding -> layers -> norm -> head, one letter of ``pattern`` a layer."""
 
-    pattern: str = Field(min_length=1, max_length=256, description="one letter a layer: A, D, G or L")
+    pattern: str = Field(min_length=1, max_length=256, description="one letter a layer, see seqmix.mixers")
     skeleton: Literal["block", "classic"] = Field(
         "block",
         description="block: norm-mixer-norm-MLP with residuals; classic: stacked LSTM, no MLP, no residual",
     )
     d_model: int = Field(64, ge=1, le=16384, description="model width D")
-    n_heads: int = Field(4, ge=1, le=256, description="heads H of A, D and G; must divide d_model")
+    n_heads: int = Field(4, ge=1, le=256, description="heads H; must divide d_model (the LSTM has none)")
     vocab_size: int = Field(256, ge=2, description="vocabulary W, tokens")
     max_length: int = Field(128, ge=1, description="longest training sequence T, tokens")
     mlp_width: int = Field(0, ge=0, description="SwiGLU width F; 0: 8/3 of d_model, rounded to 16")
     conv: str = Field("", description="letters of the mixers that carry a short convolution, e.g. 'DG'")
     conv_width: int = Field(4, ge=2, le=64, description="taps of the short causal convolution")
-    rope: str = Field("A", description="letters of the mixers whose q and k are rotated (RoPE); L has none")
+    rope: str = Field("A", description="letters of the mixers whose q and k are rotated (RoPE)")
     rope_base: float = Field(10000.0, gt=1)
     learned_positions: bool = Field(False, description="add a learned position embedding of max_length rows")
     norm: Literal["pre", "post"] = Field("pre", description="where RMSNorm stands in a block")
@@ -87,14 +86,20 @@ class ModelConfig(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "ModelConfig":
-        if self.skeleton == "classic" and set(self.pattern) != {"L"}:
-            raise ValueError(f"the classic skeleton stacks LSTM layers only: pattern {self.pattern!r} is not all L")
-        if self.skeleton == "block" and set(self.pattern) - {"L"} and self.d_model % self.n_heads:
-            raise ValueError(f"n_heads {self.n_heads} must divide d_model {self.d_model}")
-        if "L" in self.rope:
-            raise ValueError("rope: the LSTM has no queries or keys to rotate")
-        if "A" in self.rope and "A" in self.pattern and self.head_dim % 2:
-            raise ValueError(f"rope needs an even head dimension, not {self.head_dim}")
+        mixers = mixers_of(self)
+        for each in mixers:
+            if self.skeleton == "classic" and not each.classic:
+                raise ValueError(
+                    f"the classic skeleton stacks LSTM layers only: pattern {self.pattern!r} holds {each.label}"
+                )
+            if self.skeleton == "block" and each.heads and self.d_model % self.n_heads:
+                raise ValueError(f"n_heads {self.n_heads} must divide d_model {self.d_model}")
+        for letter in self.rope:
+            if not mixer(letter).rotates:
+                raise ValueError(f"rope: {mixer(letter).label} has no queries or keys to rotate")
+        for each in mixers:
+            if each.check:
+                each.check(self)
         return self
 
     @property
@@ -123,6 +128,13 @@ class DataConfig(Frozen):
     train_tokens: int = Field(0, ge=0, description="use only the first so many training tokens; 0: all")
     pairs: int = Field(0, ge=0, description="key-value pairs, for task 'mqar'")
     symbols: int = Field(0, ge=0, description="vocabulary of a recall task; 0: the task's default")
+    keys_most: int = Field(16, ge=1, le=64, description="most keys of a training sequence, for task 'boxes'")
+    swaps_most: int = Field(16, ge=1, description="swaps of a training sequence, for task 'boxes'")
+    swaps_ramp: int = Field(
+        0,
+        ge=0,
+        description="steps in which swaps grow from 1 to swaps_most, for task 'boxes'; 0: all at once",
+    )
 
 
 class TrainConfig(Frozen):
@@ -153,6 +165,10 @@ class TrainConfig(Frozen):
     eval_sequences: int = Field(64, ge=1, description="held-out windows for every loss")
     eval_points: int = Field(8, ge=1, description="evaluations during training, log-spaced in tokens, last at the end")
     target_loss: float = Field(0.0, ge=0, description="stop early at this running loss (recall tasks); 0: never")
+    target_accuracy: float = Field(
+        0.0, ge=0, le=1, description="stop early at this accuracy on fresh sequences (tasks); 0: never"
+    )
+    check_every: int = Field(50, ge=1, description="steps between checks of target_accuracy")
     checkpoint_every: int = label(200, "steps between checkpoints")
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from seqmix import data
+from seqmix import data, probes
 from seqmix.config import RunConfig
 from seqmix.data.swaps import swaps
 from seqmix.interpret import inside
+from seqmix.probes import TOKENS_PER_CALL
 
 __all__ = ["BLOCKS", "MEASURES", "held_out", "losses", "octave_edges"]
 
@@ -28,8 +29,6 @@ CONTEXT_WINDOWS = 16
 
 LONGER = 8
 """Windows of the measure ``longer`` are so many times as long as those of training."""
-
-TOKENS_PER_CALL = 32_768
 
 IGNORE = -100
 
@@ -50,18 +49,6 @@ def losses(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, plac
     return torch.cat(out).double().numpy()
 
 
-@torch.no_grad()
-def _accuracy(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, place: torch.device) -> float:
-    rows = max(1, TOKENS_PER_CALL // inputs.shape[1])
-    right = scored = 0
-    for first in range(0, len(inputs), rows):
-        goal = torch.from_numpy(targets[first : first + rows]).to(place)
-        hit = model(torch.from_numpy(inputs[first : first + rows]).to(place)).argmax(-1) == goal
-        asked = goal != IGNORE
-        right, scored = right + int((hit & asked).sum()), scored + int(asked.sum())
-    return right / scored
-
-
 def held_out(model: torch.nn.Module, windows: Any, place: torch.device) -> dict[str, float]:
     """Loss on the held-out windows: mean over tokens (nats), its standard error over windows, and the accuracy.
 
@@ -78,8 +65,8 @@ def held_out(model: torch.nn.Module, windows: Any, place: torch.device) -> dict[
     if windows.bayes is not None:
         out["bayes"] = float(windows.bayes[scored].mean())
         out["excess"] = out["loss"] - out["bayes"]
-    if not scored.all():
-        out["accuracy"] = _accuracy(model, windows.inputs, windows.targets, place)
+    if windows.steps is not None:  # a task
+        out["accuracy"] = probes.accuracy(model, windows, place)
     model.train()
     return out
 
@@ -208,7 +195,7 @@ def recall(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
                 "task": config.data.source,
                 "distance": distance,
                 "step": config.train.steps,
-                "accuracy": _accuracy(model, windows.inputs, windows.targets, place),
+                "accuracy": probes.accuracy(model, windows, place),
                 "loss": float(each.sum() / scored.sum()),
                 "chance": source.chance,
                 "count": int(scored.sum()),
@@ -241,6 +228,8 @@ MEASURES = {
     "shuffle": by_shuffling,
     "swap": by_swapping,
     "recall": recall,
+    "tracking": probes.tracking,
+    "boxes": probes.boxes,
     "inside": inside,
 }
 """Measurements by the name that ``RunConfig.evaluate`` uses; each returns table name -> rows."""

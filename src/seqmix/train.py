@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from seqmix import checkpoint, data, distributed, evaluate, models, provenance
+from seqmix import checkpoint, data, distributed, evaluate, models, probes, provenance
 from seqmix.accelerate import kernel_name, make_step
 from seqmix.config import RunConfig, TrainConfig
 from seqmix.record import RunFolder
@@ -100,6 +100,8 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
         state["grad_norm_max"] = max(state["grad_norm_max"], grad_norm)
         state["seconds"] = reported + time.perf_counter() - began
         reached = 0 < state["smooth"] < config.train.target_loss
+        reached = reached or probes.solved(model, source, config, state["step"], place)
+        reached = team.agree(reached) if team else reached
 
         # 4 measure
         if (state["step"] in points or reached) and (team is None or team.leads):

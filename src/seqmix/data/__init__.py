@@ -4,6 +4,8 @@
     batch = source.batch(step=0, batch_size=16, seed=0)   # a function of (seed, step) alone
     held_out = source.evaluation(64)                      # the same windows for everyone
 
+A task has one right answer a question (``TASKS``); the docstring of its module says what to write into a study.
+
 numpy only: importing this package never imports torch.
 """
 
@@ -17,18 +19,34 @@ from seqmix.config import DataConfig
 from seqmix.data import files
 from seqmix.data.almanac import PRESETS
 from seqmix.data.base import IGNORE, Batch, CorpusError, Evaluation, Source
+from seqmix.data.boxes import Boxes
 from seqmix.data.cache import Store, remember
 from seqmix.data.hub import SETS, documents, open_set
 from seqmix.data.markov import MARKOV, MarkovSource
 from seqmix.data.recall import FirstToken, Mqar
 from seqmix.data.synthetic import AlmanacSource
 from seqmix.data.text import open_text, token_store
+from seqmix.data.tracking import GROUPS, Product
 from seqmix.paths import Paths
 
-__all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "describe", "fingerprint", "names", "open_source"]
+__all__ = [
+    "GROUPS",
+    "IGNORE",
+    "TASKS",
+    "Batch",
+    "CorpusError",
+    "Evaluation",
+    "Source",
+    "describe",
+    "fingerprint",
+    "names",
+    "open_source",
+]
+
+TASKS = ("first_token", "mqar", *GROUPS, "boxes")
+"""Sources that ask questions: the accuracy of the answers is what counts, and there is no text to model."""
 
 _ON_DISK = ("stdlib", "folder", "prose")
-_TASKS = ("first_token", "mqar")
 
 _WHAT = {
     "stdlib": "source text of the running Python's standard library; nothing to download",
@@ -47,12 +65,17 @@ _WHAT = {
     "markov-slow": "the same with chains that are harder to tell apart",
     "first_token": "recall the first of T tokens at the last",
     "mqar": "multi-query associative recall: pairs of key and value, each asked once",
+    "parity": "whether the ones so far are even or odd: two states to track",
+    "sum_mod5": "the sum so far modulo 5: five states to track, in any order",
+    "s3": "the product so far of permutations of 3: six states, where order matters",
+    "a5": "the product so far of even permutations of 5: sixty states, the hardest kind of tracking",
+    "boxes": "where is a key after its box swapped contents with others: recall and tracking at once",
 }
 
 
 def names() -> list[str]:
     """Return every name that ``DataConfig.source`` may have."""
-    return [*_ON_DISK, *SETS, *PRESETS, *MARKOV, *_TASKS]
+    return [*_ON_DISK, *SETS, *PRESETS, *MARKOV, *TASKS]
 
 
 def describe(name: str) -> str:
@@ -117,6 +140,10 @@ def _generated(config: DataConfig) -> Source:
         return FirstToken.open(config.seq_len, config.symbols)
     if config.source == "mqar":
         return Mqar.open(config.seq_len, config.pairs, config.symbols)
+    if config.source in GROUPS:
+        return Product.open(config.source, config.seq_len)
+    if config.source == "boxes":
+        return Boxes.open(config.seq_len, config.keys_most, config.swaps_most, config.swaps_ramp)
     kind = AlmanacSource if config.source in PRESETS else MarkovSource
     return kind.open(config.source, config.seq_len, config.train_tokens)
 

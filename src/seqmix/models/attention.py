@@ -5,6 +5,7 @@
 q, k, v come from one packed product. Cost per token grows with the context; the state is the cache of all k and v.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from seqmix.config import ModelConfig
 from seqmix.models import causal
 from seqmix.models.conv import ShortConv
-from seqmix.models.layers import rope_slice, rotate
+from seqmix.models.layers import columns, rope_slice, rotate
 
 
 class KVCache(NamedTuple):
@@ -109,3 +110,29 @@ class Attention(nn.Module):
         c, weight = self.config, self.qkv.weight
         buffers = [weight.new_empty(batch_size, c.n_heads, c.max_length, c.head_dim) for _ in range(2)]
         return KVCache(*buffers, 0, [0], None if self.conv is None else self.conv.initial_state(batch_size))
+
+    def decoder(self) -> Callable:
+        """Return ``(x [B, D], KVCache) -> (y, KVCache)``; the step of ``decode.py``."""
+        c, conv = self.config, self.conv
+        heads, width = c.n_heads, c.head_dim
+        qkv, out = columns(self.qkv.weight), columns(self.out.weight)
+        mm, attend = torch.mm, F.scaled_dot_product_attention
+
+        def step(x: Tensor, state) -> tuple:
+            batch, position, memory = x.shape[0], state.position, state.conv
+            packed = mm(x, qkv)
+            if conv is not None:
+                packed, memory = conv(packed[:, None], memory)
+            packed = packed.view(batch, 3, heads, 1, width)
+            qk, v = packed[:, :2], packed[:, 2]
+            if self.rope:
+                row = rope_slice(x, width, c.rope_base, position, 1)
+                pairs = torch.view_as_complex(qk.view(batch, 2, heads, 1, width // 2, 2))
+                qk = torch.view_as_real(pairs * row).view(batch, 2, heads, 1, width)
+            q, k = qk.unbind(1)
+            state = state.append(k, v, memory)
+            end = position + 1
+            o = attend(q, state.keys.narrow(2, 0, end), state.values.narrow(2, 0, end))
+            return mm(o.view(batch, -1), out), state
+
+        return step

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from seqmix.config import ModelConfig
+from seqmix.mixers import mixer as mixer_of
+from seqmix.mixers import resolve
 
 Weights = dict[str, Tensor]
 
@@ -35,7 +37,7 @@ def part_of(w: Weights, prefix: str) -> Weights:
 def block(config: ModelConfig, letter: str, w: Weights, x: list[Tensor]) -> list[Tensor]:
     """One layer on a list of T vectors ``[D]``."""
     mixer = part_of(w, "mixer.")
-    mix = {"A": attention, "D": deltanet, "G": deltanet, "L": lstm_mixer}[letter]
+    mix = resolve(mixer_of(letter).reference)
     eps = config.norm_eps
 
     def mlp(row: Tensor) -> Tensor:
@@ -75,9 +77,9 @@ def attention(config: ModelConfig, letter: str, w: Weights, x: list[Tensor]) -> 
     return out
 
 
-def deltanet(config: ModelConfig, letter: str, w: Weights, x: list[Tensor]) -> list[Tensor]:
+def recurrence(config: ModelConfig, letter: str, w: Weights, x: list[Tensor]) -> list[Tensor]:
     """DeltaNet (D) and Gated DeltaNet (G)."""
-    heads, v_dim, gated = config.n_heads, config.head_dim, letter == "G"
+    heads, v_dim, gated = config.n_heads, config.head_dim, "dt_bias" in w
     k_dim = v_dim // 2 if gated else v_dim
     packed = [w["qkv.weight"] @ row for row in x]
     if letter in config.conv:

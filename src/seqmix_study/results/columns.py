@@ -33,6 +33,8 @@ RUN = _columns(
     "corpus_sha256 | text | | hash of the corpus and its split, or of the generator and its parameters",
     "tokenizer | text | | bytes, or bpe-<vocabulary>",
     "pairs | int | | key-value pairs (task mqar)",
+    "keys_most | int | | most keys of a training sequence (task boxes)",
+    "swaps_most | int | | swaps of a training sequence (task boxes)",
     "train_tokens | int | tokens | training text was cut to so many tokens; 0: all of it",
     "seed | int | | seed of the initial weights",
     "data_seed | int | | seed of the order of the data",
@@ -66,7 +68,7 @@ RUN = _columns(
     "excess | float | nats/token | loss - bayes",
     "train_loss | float | nats/token | running training loss at the end",
     "grad_norm_max | float | | largest gradient norm before clipping",
-    "reached_target_at_step | int | steps | step at which target_loss was reached; 0: never",
+    "reached_target_at_step | int | steps | step at which target_accuracy or target_loss was reached; 0: never",
     "tokens_per_second | float | tokens/s | training speed of this run beside whatever else ran (not a measurement)",
     "seconds | float | s | training time, interruptions left out",
     "device | text | | cpu or cuda",
@@ -123,6 +125,21 @@ RECALL = _columns(
     "count | int | tokens | queries scored",
 )
 
+PROBES = _columns(
+    "study | text | | study",
+    "run_id | text | | run",
+    "task | text | | parity, sum_mod5, s3, a5 or boxes",
+    "measure | text | | tracking or boxes",
+    "load | int | | keys to remember (boxes); 0: none",
+    "lo | int | steps | lo <= swaps so far (boxes) or factors so far (tracking)",
+    "hi | int | steps | ... < hi",
+    "accuracy | float | | share of questions answered right",
+    "count | int | | questions scored; those of one sequence are not independent",
+    "chance | float | | accuracy of guessing",
+    "unbound | float | | accuracy of who follows the swaps but does not know which key is in which box (boxes)",
+    "unmoved | float | | accuracy of who knows where each key was put but does not follow the swaps (boxes)",
+)
+
 SPEED = _columns(
     "study | text | | study",
     "tier | text | | tier",
@@ -164,6 +181,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "curves": CURVES,
     "context": CONTEXT,
     "recall": RECALL,
+    "probes": PROBES,
     "speed": SPEED,
     "inside": INSIDE,
 }
@@ -173,6 +191,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "curves": ("study", "run_id", "step"),
     "context": ("study", "run_id", "measure", "kind", "lo", "hi", "block"),
     "recall": ("study", "run_id", "task", "distance", "step"),
+    "probes": ("study", "run_id", "measure", "load", "lo"),
     "speed": ("study", "run_id", "order"),
     "inside": ("study", "run_id", "arm", "method", "score", "query"),
 }
@@ -187,6 +206,7 @@ ABOUT = {
     "curves": "One row an evaluation during training.",
     "context": "How the loss depends on the text before the token, one row a block of evaluation windows.",
     "recall": "Accuracy on the recall tasks.",
+    "probes": "Accuracy on the tasks that track a state, by what must be remembered and by how often it changed.",
     "speed": "One row a timed call; medians, ratios and their intervals are made by the analysis.",
     "inside": "What was found inside the models.",
 }

@@ -68,6 +68,8 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     row |= {"run_id": config.run_id, "status": outcome["status"], "reason": PLACE.sub("...", outcome["reason"])}
     row |= {"source": config.data.source, "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
     row["train_tokens"] = config.data.train_tokens
+    if config.data.source == "boxes":
+        row |= {"keys_most": config.data.keys_most, "swaps_most": config.data.swaps_most}
     row |= {"corpus_sha256": proven.get("corpus_sha256", config.data.fingerprint)}
     width = model.mlp_hidden if model.skeleton == "block" else 0
     row |= {"seed": config.seed, "data_seed": config.data_seed, "mlp_width": width}

@@ -1,11 +1,15 @@
-"""Mixers D and G: DeltaNet (Yang et al. 2024, arXiv 2406.06484) and Gated DeltaNet (Yang et al. 2024, 2412.06464).
+"""The linear recurrences D and G: one module, in which a cell (``mixers/recurrence.py``) sets the switches.
 
-    q, k, v = SiLU(conv(W x)) ,  q <- q / |q| / sqrt(K) ,  k <- k / |k| ,  β = beta_scale · σ(W_β x)
-    S_t = α_t (I - β_t k_t k_tᵀ) S_{t-1} + β_t k_t v_tᵀ ,   o_t = S_tᵀ q_t          (S [K, V] is the paper's Sᵀ)
-    D:  α = 1, y = W_o RMSNorm(o)          K = V = D / H
-    G:  ln α = -exp(A_log) · softplus(W_α x + dt_bias), y = W_o (RMSNorm(o) * SiLU(W_g x))    K = D / 2H, V = D / H
+    q, k, v = SiLU(conv(W x)) ,  q <- q / |q| / sqrt(K) ,  k <- k / |k|
+    S_t = (I - β_t k_t k_tᵀ) Diag(α_t) S_{t-1} + β_t k_t v_tᵀ ,   o_t = S_tᵀ q_t          (S [K, V] is the papers' Sᵀ)
 
-Both have 4 D² parameters in matrices, like attention. The convolution is a switch; without it the SiLU stays.
+* D, DeltaNet (Yang et al. 2024, arXiv 2406.06484): α = 1
+* G, Gated DeltaNet (Yang et al. 2024, 2412.06464): one α a head
+
+    β = beta_scale · σ(W_β x) ,   ln α = -exp(A_log) · softplus(W_α x + dt_bias)
+    y = W_o RMSNorm(o) , K = V = D / H;   with an output gate y = W_o (RMSNorm(o) * SiLU(W_g x)) , K = D / 2H
+
+All have near 4 D² parameters in matrices, like attention. The convolution is a switch; without it the SiLU stays.
 """
 
 from typing import NamedTuple
@@ -15,9 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqmix.config import ModelConfig
+from seqmix.mixers.recurrence import CELLS, Cell
 from seqmix.models.conv import ShortConv
 from seqmix.models.delta_rule import kernel_of
-from seqmix.models.layers import RMSNorm, rotate
+from seqmix.models.layers import RMSNorm, beside, rotate
 
 
 class DeltaState(NamedTuple):
@@ -32,30 +37,26 @@ class DeltaState(NamedTuple):
         return (self.memory,) if self.conv is None else (self.memory, self.conv)
 
 
-class DeltaNet(nn.Module):
-    """The delta rule as a mixer; see the module's docstring. ``GatedDeltaNet`` adds decay and an output gate."""
+class Recurrence(nn.Module):
+    """A linear recurrence as a mixer; see the module's docstring. A subclass names its ``cell``."""
 
-    letter = "D"
-    gated = False
+    cell: Cell
 
     def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
         super().__init__()
-        self.config = config
-        self.heads, self.value_dim = config.n_heads, config.head_dim
-        self.key_dim = max(1, config.head_dim // 2) if self.gated else config.head_dim
-        self.rope = self.letter in config.rope
-        if self.rope and self.key_dim % 2:
-            raise ValueError(f"rope needs an even key dimension, not {self.key_dim} (mixer {self.letter})")
+        self.config, letter = config, self.cell.letter
+        self.heads, (self.key_dim, self.value_dim) = config.n_heads, self.cell.dims(config)
+        self.rope = letter in config.rope
         self.delta_rule = kernel_of(kernel)
         self.sizes = [self.heads * self.key_dim] * 2 + [self.heads * self.value_dim]
         self.qkv = nn.Linear(config.d_model, sum(self.sizes), bias=False)
-        # Rows: β of each head; for G also the decay of each head, and the output gate.
-        gates = self.heads if not self.gated else 2 * self.heads + self.heads * self.value_dim
-        self.gates = nn.Linear(config.d_model, gates, bias=False)
-        if self.gated:
+        self.gate_rows = self.cell.gate_rows(config)
+        if sum(self.gate_rows):
+            self.gates = nn.Linear(config.d_model, sum(self.gate_rows), bias=False)
+        if self.cell.decay == "scalar":
             self.A_log = nn.Parameter(torch.empty(self.heads))
             self.dt_bias = nn.Parameter(torch.empty(self.heads))
-        self.conv = ShortConv(sum(self.sizes), config.conv_width) if self.letter in config.conv else None
+        self.conv = ShortConv(sum(self.sizes), config.conv_width) if letter in config.conv else None
         self.norm = RMSNorm(self.value_dim, config.norm_eps)
         self.out = nn.Linear(self.heads * self.value_dim, config.d_model, bias=False)
 
@@ -70,15 +71,14 @@ class DeltaNet(nn.Module):
         if self.rope:
             base = self.config.rope_base
             q, k = rotate(q, base, position), rotate(k, base, position)
-        gates = self.gates(x)
-        if not self.gated:
-            return q, k, v, full(gates).sigmoid() * self.config.beta_scale, None, None, conv
-        beta, decay, gate = gates.split([self.heads, self.heads, sum(self.sizes[2:])], -1)
-        return q, k, v, full(beta).sigmoid() * self.config.beta_scale, self.log_decay(full(decay)), gate, conv
+        beta, decay, gate = self.gates(x).split(self.gate_rows, -1)
+        beta = full(beta).sigmoid() * self.config.beta_scale
+        decay = self.log_decay(full(decay)) if self.cell.decay == "scalar" else None
+        return q, k, v, beta, decay, gate if self.cell.gated else None, conv
 
     def log_decay(self, rate: Tensor) -> Tensor:
-        """Return ln α ``[B, T, H]`` of the rates' inputs ``[B, T, H]`` (G only)."""
-        return -self.A_log.exp() * F.softplus(rate + self.dt_bias)
+        """Return ln α ``[B, T, H]`` of the rates' inputs ``[B, T, H]``."""
+        return -beside(self.A_log, rate).exp() * F.softplus(rate + beside(self.dt_bias, rate))
 
     def forward(self, x: Tensor, state: DeltaState | None = None) -> tuple[Tensor, DeltaState | None]:
         """Mix ``x [B, T, D]``; with a state, continue after it and return the next one."""
@@ -98,11 +98,16 @@ class DeltaNet(nn.Module):
         return DeltaState(memory, 0, None if self.conv is None else self.conv.initial_state(batch_size))
 
 
-class GatedDeltaNet(DeltaNet):
-    """DeltaNet with a decay per head and token, half the key width, and an output gate."""
+class DeltaNet(Recurrence):
+    """Mixer D: erase, no decay."""
 
-    letter = "G"
-    gated = True
+    cell = CELLS["D"]
+
+
+class GatedDeltaNet(Recurrence):
+    """Mixer G: erase, a decay per head and token, half the key width, and an output gate."""
+
+    cell = CELLS["G"]
 
 
 def full(x: Tensor) -> Tensor:
