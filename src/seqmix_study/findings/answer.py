@@ -29,7 +29,7 @@ COLUMNS = (
 
 WORDS = {
     "length": "T = {:g}",
-    "threads": "{:g} thread(s)",
+    "threads": "threads: {:g}",
     "batch": "batch {:g}",
     "train_tokens": "{:g} tokens of text",
 }

@@ -135,8 +135,8 @@ def _over_blocks(sample: Sample, block: str, level: float) -> Effect:
 
     Blocks are the same windows for every run, so that a difference is taken within blocks.
     """
-    tables = [side.pivot_table(index=[*dict.fromkeys((*sample.match, "seed", "arm"))], columns=block, values="value").dropna()
-              for side in sample.sides]  # fmt: skip
+    keys = list(dict.fromkeys((*sample.match, "seed", "arm")))
+    tables = [side.pivot_table(index=keys, columns=block, values="value").dropna() for side in sample.sides]
     if any(len(table) < 2 or table.shape[1] < 2 for table in tables):
         raise NotDecided("two seeds and two evaluation blocks with every bin are needed")
     common = tables[0].columns.intersection(tables[-1].columns)

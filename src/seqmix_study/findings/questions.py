@@ -101,6 +101,20 @@ class Question(Strict):
     again: Side | None = Field(None, description="the second side measured twice: shows the noise of the machine")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the estimator")
 
+    def reading(self, says: str) -> str:
+        """Return a reading in words, "above 0.02 nats"."""
+        ratio = self.unit == "times"
+        up = self.around * (1 + self.margin) if ratio else self.around + self.margin
+        down = self.around / (1 + self.margin) if ratio else self.around - self.margin
+        return {
+            "above": f"above {up:.4g} {self.unit}",
+            "below": f"below {down:.4g} {self.unit}",
+            "not_above": f"at most {up:.4g} {self.unit}",
+            "not_below": f"at least {down:.4g} {self.unit}",
+            "same": f"between {down:.4g} and {up:.4g} {self.unit}",
+            "different": f"below {down:.4g} or above {up:.4g} {self.unit}",
+        }[says]
+
 
 class Part(Strict):
     """A claim's reading of one question."""

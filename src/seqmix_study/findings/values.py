@@ -97,7 +97,7 @@ def _of_runs(tables: Tables, side: pd.DataFrame, value: Measure) -> pd.DataFrame
 
 def _between(rows: pd.DataFrame, value: Measure, by: list[str]) -> pd.Series:
     """Return the (weighted) mean over the first range of ``at``, minus that over the second where there is one."""
-    scale = rows["length"] if "length" in rows else 1.0
+    scale = rows.get("length", 1.0)
     means = []
     for low, high in value.between:
         if 0 < high <= 1:

@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 from seqmix_study.findings.effects import Effect
 from seqmix_study.findings.questions import OPPOSITE, Question
 
-__all__ = ["MARKS", "VERDICTS", "Answer", "Verdict", "both", "combine", "either", "opposite", "reads", "side_of"]
+__all__ = [
+    "MARKS",
+    "VERDICTS",
+    "Answer",
+    "Verdict",
+    "both",
+    "combine",
+    "either",
+    "opposite",
+    "reads",
+    "side_of",
+    "word_of",
+]
 
 SUPPORTED, REFUTED, MIXED, DEPENDS = "supported", "refuted", "mixed", "depends"
 CLOSE, UNTESTED, UNTESTABLE, ILL = "too close to call", "not tested", "not testable", "ill-posed"
@@ -31,6 +43,11 @@ YES: dict[str, tuple[str, ...]] = {
 
 COMPLEMENT = {"above": "not_above", "below": "not_below", "same": "different"}
 COMPLEMENT |= {b: a for a, b in COMPLEMENT.items()}
+
+
+def word_of(said: str) -> str:
+    """Return the verdict behind its words: "depends" for "depends on length"."""
+    return DEPENDS if said.startswith(DEPENDS) else said
 
 
 def side_of(effect: Effect, question: Question) -> str:
