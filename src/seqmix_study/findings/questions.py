@@ -179,7 +179,7 @@ class Rules(Strict):
     same_size: float = Field(1.07, ge=1, description="arms whose sizes differ by less than this factor are one size")
     false_positives: float = Field(0.1, description="largest rate at which a rule about shapes may be wrong")
     roles: dict[str, Where] = Field(
-        default_factory=dict, description="for tables without a column `role`: role -> which rows have it"
+        default_factory=dict, description="for rows whose column `role` is empty: role -> which rows have it"
     )
     not_evidence: Where = Field(default_factory=dict, description="rows that are never evidence, e.g. a code check")
 
@@ -205,7 +205,8 @@ class Questions(Strict):
     title: str = ""
     tables: dict[str, str] = Field(default_factory=lambda: {"runs": "runs.csv"}, description="name -> file")
     columns: dict[str, str | list[str]] = Field(
-        default_factory=dict, description="name used here -> column of the tables (of several, the first that exists)"
+        default_factory=dict,
+        description="name used here -> column of the tables (the first that is filled in)",
     )
     derived: dict[str, Derived] = Field(default_factory=dict, description="new column -> how it is made")
     names: dict[str, str] = Field(default_factory=dict, description="values of corpora and arms, as readers know them")

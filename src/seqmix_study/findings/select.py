@@ -21,6 +21,10 @@ VARYING = ("tokens", "length", "train_tokens")
 """Columns that both sides of a comparison must share: each value is a cell of its own."""
 
 
+TEXT = ("role", "family", "sweep", "optimum", "place", "control", "split")
+"""Columns of text, which pandas reads as numbers where they are empty throughout."""
+
+
 class NotDecided(Exception):
     """The rows cannot answer the question; the text says why, for the reader."""
 
@@ -86,19 +90,22 @@ class Tables:
         """Add the columns under the names that questions use; empty cells of text read as ""."""
         new = {}
         for name, found in self.questions.columns.items():
-            known = [c for c in ([found] if isinstance(found, str) else found) if c in frame]
-            if known:
-                new[name] = frame[known[0]]
+            known = [frame[c] for c in ([found] if isinstance(found, str) else found) if c in frame]
+            for column in known:  # of several columns, the first that is filled in, row by row
+                new[name] = column if name not in new else new[name].where(new[name].notna(), column)
         frame = frame.assign(**new)
         for name, how in self.questions.derived.items():
             frame = _derive(frame, name, how)
-        text = frame.select_dtypes(exclude=["number", "bool"]).columns
+        empty = [c for c in frame if frame[c].isna().all()]
+        text = [*frame.select_dtypes(exclude=["number", "bool"]).columns, *(c for c in empty if c in TEXT)]
         frame = frame.assign(**{c: frame[c].astype(object).where(frame[c].notna(), "") for c in text})
-        if "role" not in frame and self.questions.rules.roles:
-            frame = frame.assign(role="evidence")
+        if self.questions.rules.roles:
+            given = frame["role"] if "role" in frame else pd.Series("", frame.index)
+            frame = frame.assign(role=given.where(given != "", "evidence"))
             for role, where in self.questions.rules.roles.items():
                 if set(where) <= set(frame):
-                    frame.loc[pick(frame, where).index, "role"] = role
+                    rows = pick(frame[given == ""], where).index
+                    frame.loc[rows, "role"] = role
         return frame
 
     def evidence(self, question: Question) -> pd.DataFrame:
