@@ -49,14 +49,17 @@ class _Decided:
 class Stages:
     """One group that asks for tuned rates."""
 
-    def __init__(self, group: study.Group, templates: list[RunConfig], known, out: Resolved) -> None:
-        """``templates``: runs whose rate or precision is not decided; ``known``: see known.py; ``out`` is added to."""
+    def __init__(self, group: study.Group, templates: list[RunConfig], known, checks: dict, out: Resolved) -> None:
+        """``templates``: runs whose rate or precision is not decided; ``known``: see known.py.
+
+        ``checks``: precision.shifts; ``out`` is added to.
+        """
         self.group, self.known, self.out = group, known, out
         self.trials: list[RunConfig] = []
         self.cells: dict[str, list[RunConfig]] = {}
         for config in templates:
             if config.train.precision == "checked":
-                precision = allowed(config.model, known)
+                precision = allowed(config.model, checks)
                 if precision is None:
                     out.waiting[cell_of(config)] = "the precision check of its kind of model (study 'precision')"
                     continue
