@@ -1,5 +1,6 @@
 """Models in the page: the JavaScript that ships equals torch, files are sealed, and demonstrations can be used."""
 
+import csv
 import json
 import os
 import shutil
@@ -9,13 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch.nn import functional as F
 
-from seqmix.config import DataConfig, ModelConfig
+from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.data.boxes import Boxes
 from seqmix.models import build
+from seqmix.record import RunFolder
+from seqmix.train import train
 from seqmix_study.book.formats import find_chromium
 from seqmix_study.book.sphinxext import live, page_script
+from seqmix_study.commands.export import command
 from seqmix_study.findings.fits.power import fit_power
 from seqmix_study.runs import page_export, page_file
 
@@ -84,6 +89,9 @@ def test_page_equals_torch_for_every_mixer_and_format(script, tmp_path):
 @pytest.mark.parametrize("file", sorted((ROOT / "results").glob("*/models/*.json")), ids=lambda file: file.stem)
 def test_every_published_model_answers_as_torch_does(script, file):
     model = page_file.read(file)
+    with (file.parents[1] / "runs.csv").open(encoding="utf-8", newline="") as handle:
+        runs = {row["run_id"]: float(row["loss"] or "nan") for row in csv.DictReader(handle)}
+    assert runs[model["about"]["run_id"]] == pytest.approx(model["about"]["loss"], rel=1e-4)
     said = json.loads(node(HERE / "page_vectors.js", script, file)[0])
     assert np.abs(np.subtract(said["logits"], model["check"]["logits"])).max() < 1e-4
     assert np.abs(np.subtract(said["losses"], model["check"]["losses"])).max() < 1e-4
@@ -140,6 +148,27 @@ def test_a_changed_file_is_refused(tmp_path):
         page_export.page_model(build(ModelConfig(pattern="AAA", d_model=192, n_heads=4)), "int24")
 
 
+def test_a_finished_run_becomes_a_file_by_command(tmp_path):
+    """The record's seal is checked to the weights' last bit; what travels says which run it was."""
+    model = ModelConfig(pattern="L", skeleton="classic", d_model=16, vocab_size=56)
+    data = DataConfig(source="almanac-12", seq_len=32)
+    config = RunConfig(arm="lstm_1", model=model, data=data, train=TrainConfig(steps=2, batch_size=2, eval_sequences=2))
+    run, file = RunFolder(tmp_path / config.run_id), tmp_path / "models" / "small.json"
+    train(config, run, device="cpu")
+    assert CliRunner().invoke(command, [str(run.path), str(file), "--page"]).exit_code == 0
+    exported = page_file.read(file)
+    assert exported["about"]["run_id"] == config.run_id
+    assert exported["about"]["loss"] == run.metrics()["loss"]
+    assert exported["words"][0] == "s0"
+    content = bytearray(run.weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    run.weights.write_bytes(bytes(content))
+    for source, message in ((run.path, "checksum differs"), (tmp_path, "not a finished")):
+        said = CliRunner().invoke(command, [str(source), str(file), "--page"])
+        assert said.exit_code == 1
+        assert message in said.output
+
+
 def test_words_of_a_synthetic_language_are_its_tokens():
     words = page_export.words_of(DataConfig(source="almanac-12"), 56)
     assert words[:2] == ["s0", "s1"]
@@ -154,6 +183,8 @@ def test_losses_fall_to_the_right_letters(script):
     """The loss of a letter of two bytes is the sum of both; the first letter's first byte has none."""
     pieces = call(script, ["encode", "aüb", None])[0]["pieces"]
     assert call(script, ["perPiece", pieces, [1, 2, 4]])[0] == [None, 3, 4]
+    letters = call(script, ["encode", "ab_1 (c)", None])[0]["pieces"]
+    assert call(script, ["wordsOf", letters])[0] == [[0, 1, 2, 3], [4], [5], [6], [7]]
     named = call(script, ["encode", "k1 v0. k0", ["k0", "k1", "v0"]])[0]
     assert named["tokens"] == [1, 2, 0]
     text = "One. Two words? \n\ndef f(x):\n    return x.y\n"
@@ -332,7 +363,7 @@ def test_a_demonstration_without_its_parts_fails_the_build(tmp_path, capfd, opti
 
 @pytest.mark.slow
 def test_every_demonstration_works_by_keyboard_without_network(page):
-    """Guess, answer, finding, shared address and axe, in Chromium from file://, on a desk and on a dark phone that has no workers."""
+    """Guess, answer, finding, address and axe, from file:// in Chromium; the phone has no workers."""
     tools = Path(os.environ.get("SEQMIX_CRAWL_TOOLS", ROOT / ".cache" / "crawl")) / "node_modules"
     chromium = find_chromium()
     if not chromium or not (tools / "axe-core").is_dir():

@@ -4,10 +4,15 @@
 import { rmsNorm, rotate, shortConvolution, sigmoid, silu, softplus, times, unit } from "./numbers.js";
 
 export function delta(config, w, letter, cell) {
-  const heads = config.n_heads, valueWidth = config.d_model / heads, values = heads * valueWidth;
-  const keyWidth = (w["qkv.weight"].rows - values) / 2 / heads, keys = heads * keyWidth;
-  const turned = config.rope.includes(letter), decays = { none: 0, scalar: heads, vector: keys }[cell.decay];
-  const outGate = cell.gated ? values : 0, betas = w["gates.weight"] ? w["gates.weight"].rows - decays - outGate : 0;
+  const heads = config.n_heads,
+    valueWidth = config.d_model / heads,
+    values = heads * valueWidth;
+  const keyWidth = (w["qkv.weight"].rows - values) / 2 / heads,
+    keys = heads * keyWidth;
+  const turned = config.rope.includes(letter),
+    decays = { none: 0, scalar: heads, vector: keys }[cell.decay];
+  const outGate = cell.gated ? values : 0,
+    betas = w["gates.weight"] ? w["gates.weight"].rows - decays - outGate : 0;
 
   /** α of every decay: exp(-exp(A_log) softplus(rate + dt_bias)); both parameters are given a head or a channel. */
   function decayOf(gates) {
@@ -19,7 +24,8 @@ export function delta(config, w, letter, cell) {
   function update(memory, h, q, k, v, beta, decay, out) {
     const start = h * keyWidth * valueWidth;
     for (let j = 0; j < valueWidth; j++) {
-      let known = 0, read = 0;
+      let known = 0,
+        read = 0;
       for (let i = 0; i < keyWidth; i++) {
         const at = start + i * valueWidth + j;
         if (decays) memory[at] *= decay[cell.decay === "vector" ? h * keyWidth + i : h];
@@ -41,8 +47,12 @@ export function delta(config, w, letter, cell) {
       let packed = times(w["qkv.weight"], x);
       if (w["conv.weight"]) packed = shortConvolution(w["conv.weight"], packed, state.before);
       packed = packed.map(silu);
-      const q = packed.slice(0, keys), k = packed.slice(keys, 2 * keys), v = packed.slice(2 * keys);
-      const gates = w["gates.weight"] ? times(w["gates.weight"], x) : [], decay = decayOf(gates), out = new Float64Array(values);
+      const q = packed.slice(0, keys),
+        k = packed.slice(keys, 2 * keys),
+        v = packed.slice(2 * keys);
+      const gates = w["gates.weight"] ? times(w["gates.weight"], x) : [],
+        decay = decayOf(gates),
+        out = new Float64Array(values);
       for (let h = 0; h < heads; h++) {
         unit(q, h * keyWidth, keyWidth, keyWidth ** -0.5);
         unit(k, h * keyWidth, keyWidth);
