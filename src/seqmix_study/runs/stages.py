@@ -86,7 +86,7 @@ class Stages:
         sweep = cell_of(template)
         losses: dict[tuple[int, int], float] = {}
         while True:
-            found = search(losses, self.group.tune.margin, start, fine)
+            found = search(losses, self.group.tune.margin, start, fine, self.group.tune.span)
             if isinstance(found, Optimum):
                 self.out.sweeps[sweep] = found
                 return found
@@ -99,7 +99,7 @@ class Stages:
                 if ended is None:
                     waiting = True
                 else:
-                    losses[trial] = ended.loss_valid
+                    losses[trial] = ended.score(config.train.steps)
             if waiting:
                 return None
 
@@ -201,7 +201,7 @@ class Stages:
                 for name in names:
                     self.out.waiting.setdefault(name, "the choice within its family")
                 continue
-            best = min(members, key=lambda name: ended[name].loss_valid)
+            best = min(members, key=lambda name: ended[name].score(self.cells[name][0].train.steps))
             runs += [self._tuned(config, decided[best]) for config in self.cells[best]]
         return runs
 
