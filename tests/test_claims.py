@@ -12,10 +12,10 @@ from seqmix.paths import Paths
 from seqmix_study.commands.claims import command
 from seqmix_study.findings import documents as flaws
 from seqmix_study.findings import finding as d
+from seqmix_study.findings.decide_tables import Evidence
 from seqmix_study.findings.finding import Decision
 from seqmix_study.findings.judge import DECIDERS, judge, summary, verdicts
 from seqmix_study.findings.ledger import ARITHMETIC, load
-from seqmix_study.findings.decide_tables import Evidence
 
 COUNTS = {0: 13, 1: 17, 2: 22, 3: 19, 4: 12}
 """Claims of each founding document: 0.1-0.13, 1.1-1.17, 2.1-2.22, 3.1-3.19, 4.1-4.12."""

@@ -200,6 +200,17 @@ def test_each_run_ends_in_its_own_way(tmp_path, monkeypatch):
     assert together[0].curve()[-1]["loss"] == pytest.approx(apart[0].curve()[-1]["loss"], rel=5 * CLOSE)
 
 
+def test_runs_that_solve_their_task_end_at_the_step_of_a_run_trained_alone(tmp_path):
+    configs = grid(target_accuracy=0.02, check_every=5)
+    apart, together = folders(tmp_path / "apart", configs), folders(tmp_path / "together", configs)
+    for c, folder in zip(configs, apart, strict=True):
+        train.train(c, folder, device="cpu")
+    train_together(configs, together, device="cpu")
+    steps = [[folder.metrics()["reached_target_at_step"] for folder in part] for part in (apart, together)]
+    assert steps[0] == steps[1]
+    assert any(steps[0])
+
+
 def test_runs_are_grouped_by_shape_and_by_memory():
     lstm = RunConfig(model=ModelConfig(pattern="LL", d_model=16), train=TrainConfig(lr=1e-3))
     plan = [*grid("A"), config("A", steps=21), *grid("D")[:2], lstm, lstm.model_copy(update={"seed": 1})]

@@ -64,10 +64,16 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     flops = accounting.train_flops_per_token(model, config.data.seq_len)
     shared = ("skeleton", "pattern", "conv", "n_layers", "d_model", "n_heads", "forget_bias", "forget_init")
     row = {name: getattr(model, name) for name in shared}
-    row |= {"study": config.study, "tier": config.tier, "group": config.group, "arm": config.arm}
+    row |= {
+        name: getattr(config, name) for name in ("study", "tier", "group", "arm", "size", "role", "place", "control")
+    }
+    row |= {"family": config.family or config.arm, "split": "test" if "test_tokens" in metrics else "valid"}
+    row |= _rate(config)
     row |= {"run_id": config.run_id, "status": outcome["status"], "reason": PLACE.sub("...", outcome["reason"])}
     row |= {"source": config.data.source, "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
     row["train_tokens"] = config.data.train_tokens
+    if config.data.source == "boxes":
+        row |= {"keys_most": config.data.keys_most, "swaps_most": config.data.swaps_most}
     row |= {"corpus_sha256": proven.get("corpus_sha256", config.data.fingerprint)}
     width = model.mlp_hidden if model.skeleton == "block" else 0
     row |= {"seed": config.seed, "data_seed": config.data_seed, "mlp_width": width}
@@ -79,6 +85,14 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     row |= {"code_commit": proven.get("code_commit"), "python": proven.get("python")}
     row |= {"torch": proven.get("versions", {}).get("torch"), "finished_at": outcome["finished_at"]}
     return _metrics(metrics) | row
+
+
+def _rate(config: RunConfig) -> dict:
+    """Return where the learning rate came from; nothing where it was typed."""
+    if config.rate is None:
+        return {}
+    told = config.rate.model_dump()
+    return {"optimum": told.pop("where"), "lr_optimum": told.pop("optimum")} | told
 
 
 def run_rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:

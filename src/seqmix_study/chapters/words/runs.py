@@ -13,7 +13,8 @@ from seqmix_study.chapters.marks import label, labels
 __all__ = ["code", "listed", "page"]
 
 SOURCES = {"stdlib": "data.files", "folder": "data.files", "prose": "data.files", "markov": "data.markov",
-           "first_token": "data.recall", "mqar": "data.recall"}  # fmt: skip
+           "first_token": "data.recall", "mqar": "data.recall", "boxes": "data.boxes",
+           **dict.fromkeys(("parity", "sum_mod5", "s3", "a5"), "data.tracking")}  # fmt: skip
 
 COLUMNS = {
     **{"arm": "architecture", "source": "corpus", "params_non_embedding": "parameters", "seed": "seed", "lr": "rate"},
