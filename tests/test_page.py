@@ -38,7 +38,15 @@ MODELS = {
     "lstm-classic": {"pattern": "LL", "skeleton": "classic"},
     "deltanet": {"pattern": "DD", "conv": "D", "beta_scale": 2.0},
     "gated-deltanet": {"pattern": "GG", "conv": "G"},
-    "everything": {"pattern": "DLAG", "conv": "DLAG", "rope": "ADG", "norm": "post", "tie_embeddings": False,
+    "sliding-window": {"pattern": "SS", "conv": "S", "window": 7},
+    "sliding-window-own-rope": {"pattern": "SA", "rope": "S", "window": 300},
+    "mlstm": {"pattern": "MM", "conv": "M", "rope": "M"},
+    "kda": {"pattern": "KK", "conv": "K", "beta_scale": 2.0},
+    "linear-attention": {"pattern": "NN", "rope": "N"},
+    "linear-attention-gated": {"pattern": "NN", "key_width": "half", "output_gate": "on"},
+    "scalar-decay": {"pattern": "RR", "conv": "R"},
+    "gla": {"pattern": "VV", "output_gate": "off", "rope": "V"},
+    "everything": {"pattern": "DLAGSMKNRV", "conv": "DLAGK", "rope": "ADG", "norm": "post", "tie_embeddings": False,
                    "learned_positions": True},
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqmix.checkpoint import load_weights
-from seqmix.config import DataConfig, RunConfig
+from seqmix.config import DataConfig, ModelConfig, RunConfig
 from seqmix.data import TASKS, boxes
 from seqmix.data.almanac import PRESETS
 from seqmix.data.markov import MARKOV
@@ -102,7 +102,7 @@ def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = N
     exported = {
         "about": about,
         "config": model.config.model_dump(mode="json"),
-        "cells": {letter: asdict(CELLS[letter]) for letter in sorted(set(model.config.pattern) & set(CELLS))},
+        "cells": cells(model.config),
         "words": words,
         "format": one,
         "tensors": [[name, list(numbers.shape)] for name, (_, numbers) in parts.items()],
@@ -110,6 +110,12 @@ def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = N
         "check": check,
     }
     return page_file.sealed(exported)
+
+
+def cells(config: ModelConfig) -> dict[str, dict]:
+    """Return the switches of each linear recurrence in the pattern, by letter, as this configuration has them."""
+    found = {letter: CELLS[letter] for letter in sorted(set(config.pattern) & set(CELLS))}
+    return {letter: asdict(cell) | {"gated": cell.output_gate(config)} for letter, cell in found.items()}
 
 
 def check_tokens(model: nn.Module, words: list[str] | None) -> Tensor:

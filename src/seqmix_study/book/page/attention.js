@@ -5,7 +5,7 @@ export function attention(config, w, letter) {
   const heads = config.n_heads,
     width = config.d_model / heads,
     d = config.d_model;
-  const turned = config.rope.includes(letter),
+  const turned = config.rope.includes("A") || config.rope.includes(letter),
     window = letter === "S" ? config.window : Infinity;
   return {
     start: () => ({ position: 0, keys: [], values: [], before: [] }),

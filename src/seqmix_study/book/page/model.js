@@ -3,9 +3,10 @@
 import { attention } from "./attention.js";
 import { delta } from "./delta.js";
 import { lstm, lstmLayer } from "./lstm.js";
+import { mlstm } from "./mlstm.js";
 import { logSoftmax, rmsNorm, silu, times, unpack } from "./numbers.js";
 
-const MIXERS = { A: attention, S: attention, L: lstm }; // the others are cells of the linear recurrence
+const MIXERS = { A: attention, S: attention, L: lstm, M: mlstm }; // the others are cells of the linear recurrence
 
 /** The tensors whose name starts with `prefix`, without it. */
 function within(weights, prefix) {
@@ -16,7 +17,7 @@ function within(weights, prefix) {
 }
 
 function block(config, w, letter, cell) {
-  const mixer = (cell ? delta : MIXERS[letter])(config, within(w, "mixer."), letter, cell),
+  const mixer = (MIXERS[letter] ?? delta)(config, within(w, "mixer."), letter, cell),
     eps = config.norm_eps,
     pre = config.norm === "pre";
   const add = (x, y) => x.map((value, j) => value + y[j]);
