@@ -39,12 +39,11 @@ class Shift:
         return self.lo >= -MARGIN and self.hi <= MARGIN and self.speedup > 1
 
 
-def allowed(model: ModelConfig, known) -> str | None:
+def allowed(model: ModelConfig, checks: dict[tuple[str, str], Shift | None]) -> str | None:
     """Return the precision for a model, None while a check that it needs is not finished.
 
-    ``known``: see known.py. Kinds are skeleton and letter; a mixer that the study does not check stays in float32.
+    ``checks``: see :func:`shifts`. A mixer that the study does not check stays in float32.
     """
-    checks = shifts(known)
     needed = [checks.get((model.skeleton, letter), "unchecked") for letter in set(model.pattern)]
     if any(check == "unchecked" for check in needed):
         return "float32"

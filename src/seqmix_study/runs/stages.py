@@ -7,7 +7,7 @@ from seqmix import accounting, study
 from seqmix.config import Rate, RunConfig, SpeedConfig
 from seqmix_study.runs import rate_law
 from seqmix_study.runs.bracket import START, Optimum, rate, search
-from seqmix_study.runs.precision import allowed
+from seqmix_study.runs.precision import allowed, shifts
 
 __all__ = ["Resolved", "Stages", "cell_of", "non_embedding", "with_rate"]
 
@@ -54,9 +54,10 @@ class Stages:
         self.group, self.known, self.out = group, known, out
         self.trials: list[RunConfig] = []
         self.cells: dict[str, list[RunConfig]] = {}
+        checks = shifts(known) if any(config.train.precision == "checked" for config in templates) else {}
         for config in templates:
             if config.train.precision == "checked":
-                precision = allowed(config.model, known)
+                precision = allowed(config.model, checks)
                 if precision is None:
                     out.waiting[cell_of(config)] = "the precision check of its kind of model (study 'precision')"
                     continue
