@@ -60,16 +60,19 @@ class Optimum:
         return max(0.0, self.curvature) * octaves**2
 
 
-def search(known: dict[Trial, float], margin: float, start: int = START, fine: bool = True) -> list[Trial] | Optimum:
+def search(
+    known: dict[Trial, float], margin: float, start: int = START, fine: bool = True, span: int = 2
+) -> list[Trial] | Optimum:
     """Return the trials that must be run next, or the optimum once all that are needed are known.
 
     ``known``: trial -> loss on the validation split, nats; infinity if it diverged. ``margin``: the difference, nats,
     that the study wants to see: half-octave trials are added where the parabola is steeper than a quarter of it an
     octave squared. ``fine``: a full search, with half octaves and a second seed around the best; else three points
-    that confirm a prediction (widened until the best is interior).
+    that confirm a prediction (widened until the best is interior). ``span``: octaves that the first trials cover; tasks
+    that are solved at some rates and not at all at others need a wide look before a narrow one.
     """
-    start = min(HIGHEST - 2, max(LOWEST + 2, start))
-    steps = {start - 2, start, start + 2}
+    start = min(HIGHEST - 1 - span, max(LOWEST + span, start))
+    steps = set(range(start - span, start + span + 1, 2))
     while True:
         if missing := [(k, 0) for k in sorted(steps) if (k, 0) not in known]:
             return missing
