@@ -150,9 +150,12 @@ class ChunkedRecurrence(torch.autograd.Function):
         d_decay = None
         if since is not None:
             end = since[:, :, size - 1] * (d_states[1:] * states[:-1]).sum(-1)
-        if factors:
+        if mask is None:
             d_left.mul_(since)
-            d_decay = spans(*vector_decay.gradients(d_right, d_left, d_k, left, k, factors, onto, end), 2)
+            d_decay = from_on(sum((left * d_left).split(size, 2)), 2) + end[:, :, None]
+            d_k.mul_(onto)
+            d_decay += up_to(k * d_k, 2)
+            vector_decay.add_gradients(d_left, d_k, d_decay, d_right, left, k, factors)
         else:
             if since is not None:
                 parts = (d_right * right, (d_left * left_now).sum(-1), (d_k * k_onto).sum(-1), end.sum(-1))
@@ -172,7 +175,7 @@ class ChunkedRecurrence(torch.autograd.Function):
         d_q, d_k = from_chunks(d_q, keys), from_chunks(d_k, keys)
         d_v, d_beta = from_chunks(d_v, ctx.shape), from_chunks(d_beta, ctx.shape)
         if d_decay is not None:
-            d_decay = from_chunks(d_decay, keys if factors else ctx.shape)
+            d_decay = from_chunks(d_decay, keys if mask is None else ctx.shape)
         return d_q, d_k, d_v, d_beta, d_decay, d_states[0].view(ctx.state_shape), None, None
 
 
@@ -198,19 +201,23 @@ def decay_gradient(right: Tensor, left: Tensor, onto: Tensor, end: Tensor) -> Te
     """Return the gradient of log_decay ``[N, M, C]``; each argument is (gradient · value) of a factor that holds γ.
 
     ``right [N, M, 2C or C, C]`` holds γ_i - γ_j, ``left [N, M, 2C or C]`` γ_i, ``onto [N, M, C]`` γ_C - γ_i, ``end
-    [N, M]`` γ_C. What holds γ_i - γ_i is left out: its parts are large and cancel, and would drown strong decays.
+    [N, M]`` γ_C. A token's decay counts in every pair that it stands between. Only these are summed, in every term: the
+    shorter way, row sums less column sums, lets large terms cancel, and loses the small gradients of strong decays.
     """
-    right.diagonal(dim1=-2, dim2=-1).zero_()
-    gamma = sum((right.sum(-1) + left).split(onto.shape[-1], -1)) - right.sum(-2)
-    gamma[..., -1] += end
-    return spans(gamma, onto, -1)
+    size = onto.shape[-1]
+    pairs = sum(right.split(size, -2))
+    from_here = torch.ones(size, size, dtype=right.dtype, device=right.device).triu()
+    between = (from_here @ pairs).tril(-1).sum(-1)
+    return between + from_on(sum(left.split(size, -1)), -1) + up_to(onto, -1) + end[..., None]
 
 
-def spans(gamma: Tensor, onto: Tensor, axis: int) -> Tensor:
-    """Return the gradient of the log decays of a chunk along ``axis``.
+def from_on(x: Tensor, axis: int) -> Tensor:
+    """Return the sums of ``x`` over all places from each on."""
+    return x.flip(axis).cumsum(axis).flip(axis)
 
-    A token's decay counts in γ_i of the tokens from it on, and in γ_C - γ_i (``onto``) of those before it.
-    """
-    before = onto.cumsum(axis).roll(1, axis)
+
+def up_to(x: Tensor, axis: int) -> Tensor:
+    """Return the sums of ``x`` over all places before each."""
+    before = x.cumsum(axis).roll(1, axis)
     before.select(axis, 0).zero_()
-    return gamma.flip(axis).cumsum(axis).flip(axis) + before
+    return before

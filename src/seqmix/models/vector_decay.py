@@ -71,16 +71,16 @@ def products(left: Tensor, k: Tensor, factors: list[Tensor]) -> Tensor:
     return right
 
 
-def gradients(d_right, d_left, d_k, left, k, factors, onto, end) -> tuple[Tensor, Tensor]:
-    """Add the products' gradients to ``d_left`` and ``d_k`` in place.
+def add_gradients(d_left, d_k, d_decay, d_right, left, k, factors) -> None:
+    """Add in place the gradients of ``left``, ``k`` and log decays ``[N, M, C, K]`` of ``products`` with ``d_right``.
 
-    ``d_left`` comes in as gradient of ``left`` through e^{γ} alone, ``d_k`` as gradient of e^{γ_C - γ} k = ``onto`` k;
-    ``end [N, M, K]`` is (gradient · value) of e^{γ_C}. Returns (gradient · value) of γ_i and of γ_C - γ_i, ``[N, M, C,
-    K]``, see ``chunked.spans``. The diagonal of the products holds no decay and is kept out of both.
+    A token's decay counts in the pairs that it stands between: in a square, for the later half the rows from it on, for
+    the earlier half the keys before it.
     """
     size = k.shape[2]
-    d_k *= onto
-    carried, pairs = d_k * k, torch.zeros_like(k)
+    diagonal = d_right[:, :, :size].diagonal(dim1=2, dim2=3)[..., None]
+    d_k.addcmul_(diagonal, left[:, :, :size])
+    d_left[:, :, :size].addcmul_(diagonal, k)
     for since, until in zip(factors[::2], factors[1::2], strict=True):
         b = since.shape[3]
         rows, keys = later(left, b, size) * since[:, :, :, None], halves(k, b)[0] * until
@@ -93,10 +93,8 @@ def gradients(d_right, d_left, d_k, left, k, factors, onto, end) -> tuple[Tensor
             d_rows = (flat @ keys).view(rows.shape)
             d_keys = flat.mT @ rows.flatten(3, 4)
         later(d_left, b, size).addcmul_(d_rows, since[:, :, :, None])
-        halves(pairs, b)[0].addcmul_(d_keys, until)
-    gamma = (d_left * left).unflatten(2, (-1, size)).sum(2) - pairs * k
-    gamma[:, :, -1] += end
-    diagonal = d_right[:, :, :size].diagonal(dim1=2, dim2=3)[..., None]
-    d_k.add_(pairs).addcmul_(diagonal, left[:, :, :size])
-    d_left[:, :, :size].addcmul_(diagonal, k)
-    return gamma, carried
+        halves(d_k, b)[0].addcmul_(d_keys, until)
+        early, late = halves(d_decay, b)
+        late += (rows * d_rows).sum(3).flip(3).cumsum(3).flip(3)
+        if b > 1:
+            early[..., 1:, :] += (keys * d_keys)[..., :-1, :].cumsum(3)
