@@ -5,8 +5,11 @@ const [script, ...files] = process.argv.slice(2);
 const { buildModel, losses } = require(script);
 
 for (const file of files) {
-  const exported = JSON.parse(fs.readFileSync(file, "utf8")), { tokens } = exported.check;
-  const model = buildModel(exported), state = model.start(), half = tokens.length >> 1;
+  const exported = JSON.parse(fs.readFileSync(file, "utf8")),
+    { tokens } = exported.check;
+  const model = buildModel(exported),
+    state = model.start(),
+    half = tokens.length >> 1;
   for (const token of tokens.slice(0, half)) model.step(token, state);
   const copy = model.copy(state);
   for (const token of tokens.slice(half).reverse()) model.step(token, copy); // must not disturb `state`

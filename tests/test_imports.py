@@ -30,7 +30,7 @@ def test_what_reads_tables_loads_no_torch(package):
     loads_no_torch(f"seqmix_study.{package}")
 
 
-@pytest.mark.parametrize("module", ["accounting", "data", "looking", "record", "samples", "selection", "study"])
+@pytest.mark.parametrize("module", ["accounting", "data", "looking", "record", "samples", "study"])
 def test_planning_and_asking_load_no_torch(module):
     loads_no_torch(f"seqmix.{module}")
 

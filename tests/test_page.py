@@ -1,5 +1,6 @@
 """Models in the page: the JavaScript that ships equals torch, files are sealed, and demonstrations can be used."""
 
+import csv
 import json
 import os
 import shutil
@@ -9,12 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch.nn import functional as F
 
-from seqmix.config import DataConfig, ModelConfig
+from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.data.boxes import Boxes
 from seqmix.models import build
+from seqmix.record import RunFolder
+from seqmix.train import train
 from seqmix_study.book.formats import find_chromium
 from seqmix_study.book.sphinxext import live, page_script
+from seqmix_study.commands.export import command
 from seqmix_study.findings.fits.power import fit_power
 from seqmix_study.runs import page_export, page_file
 
@@ -83,6 +89,9 @@ def test_page_equals_torch_for_every_mixer_and_format(script, tmp_path):
 @pytest.mark.parametrize("file", sorted((ROOT / "results").glob("*/models/*.json")), ids=lambda file: file.stem)
 def test_every_published_model_answers_as_torch_does(script, file):
     model = page_file.read(file)
+    with (file.parents[1] / "runs.csv").open(encoding="utf-8", newline="") as handle:
+        runs = {row["run_id"]: float(row["loss"] or "nan") for row in csv.DictReader(handle)}
+    assert runs[model["about"]["run_id"]] == pytest.approx(model["about"]["loss"], rel=1e-4)
     said = json.loads(node(HERE / "page_vectors.js", script, file)[0])
     assert np.abs(np.subtract(said["logits"], model["check"]["logits"])).max() < 1e-4
     assert np.abs(np.subtract(said["losses"], model["check"]["losses"])).max() < 1e-4
@@ -139,18 +148,43 @@ def test_a_changed_file_is_refused(tmp_path):
         page_export.page_model(build(ModelConfig(pattern="AAA", d_model=192, n_heads=4)), "int24")
 
 
+def test_a_finished_run_becomes_a_file_by_command(tmp_path):
+    """The record's seal is checked to the weights' last bit; what travels says which run it was."""
+    model = ModelConfig(pattern="L", skeleton="classic", d_model=16, vocab_size=56)
+    data = DataConfig(source="almanac-12", seq_len=32)
+    config = RunConfig(arm="lstm_1", model=model, data=data, train=TrainConfig(steps=2, batch_size=2, eval_sequences=2))
+    run, file = RunFolder(tmp_path / config.run_id), tmp_path / "models" / "small.json"
+    train(config, run, device="cpu")
+    assert CliRunner().invoke(command, [str(run.path), str(file), "--page"]).exit_code == 0
+    exported = page_file.read(file)
+    assert exported["about"]["run_id"] == config.run_id
+    assert exported["about"]["loss"] == run.metrics()["loss"]
+    assert exported["words"][0] == "s0"
+    content = bytearray(run.weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    run.weights.write_bytes(bytes(content))
+    for source, message in ((run.path, "checksum differs"), (tmp_path, "not a finished")):
+        said = CliRunner().invoke(command, [str(source), str(file), "--page"])
+        assert said.exit_code == 1
+        assert message in said.output
+
+
 def test_words_of_a_synthetic_language_are_its_tokens():
-    words = page_export.words_of(DataConfig(source="almanac-12"))
+    words = page_export.words_of(DataConfig(source="almanac-12"), 56)
     assert words[:2] == ["s0", "s1"]
     assert words[-1] == "v7"
     assert len(words) == 16 + 8 + 8 + 16 + 8
-    assert page_export.words_of(DataConfig(source="stdlib")) is None
+    assert len(page_export.words_of(DataConfig(source="boxes"), 81)) == 81
+    assert page_export.words_of(DataConfig(source="first_token"), 3) == ["t0", "t1", "t2"]
+    assert page_export.words_of(DataConfig(source="stdlib"), 256) is None
 
 
 def test_losses_fall_to_the_right_letters(script):
     """The loss of a letter of two bytes is the sum of both; the first letter's first byte has none."""
     pieces = call(script, ["encode", "aüb", None])[0]["pieces"]
     assert call(script, ["perPiece", pieces, [1, 2, 4]])[0] == [None, 3, 4]
+    letters = call(script, ["encode", "ab_1 (c)", None])[0]["pieces"]
+    assert call(script, ["wordsOf", letters])[0] == [[0, 1, 2, 3], [4], [5], [6], [7]]
     named = call(script, ["encode", "k1 v0. k0", ["k0", "k1", "v0"]])[0]
     assert named["tokens"] == [1, 2, 0]
     text = "One. Two words? \n\ndef f(x):\n    return x.y\n"
@@ -160,23 +194,26 @@ def test_losses_fall_to_the_right_letters(script):
 
 
 def test_scenes_of_boxes_are_those_of_training(script):
-    words = ["pad", *(f"b{n}" for n in range(5)), *(f"s{a}{b}" for a in range(5) for b in range(a + 1, 5)),
-             *(f"k{n}" for n in range(64)), "ask"]  # fmt: skip
+    words = page_export.words_of(DataConfig(source="boxes"), 81)
     wanted = {"keys": 6, "swaps": 9, "seed": 3}
-    scene, same, longer, back = call(script, ["makeScene", words, wanted], ["makeScene", words, wanted],
-                                     ["makeScene", words, wanted | {"swaps": 12}],
-                                     ["makeScene", words, wanted | {"backwards": True}])  # fmt: skip
+    more = ({}, {}, {"swaps": 12}, {"backwards": True})
+    scene, same, longer, back = call(script, *(["makeScene", words, wanted | one] for one in more))
     assert scene == same
     assert longer["swaps"][:9] == scene["swaps"] == back["swaps"][::-1]
     assert len(set(scene["keys"])) == 6
-    tokens, now = call(script, ["sceneTokens", words, scene], ["whereNow", scene])
-    assert -1 not in tokens
-    assert len(tokens) + 1 == 2 * 6 + 2 + 2 * 9  # the question asked last is not in it
-    assert tokens[12] == words.index("ask")
-    boxes = [[n for n, home in enumerate(scene["homes"]) if home == box] for box in range(5)]
-    for one, other in scene["swaps"]:
-        boxes[one], boxes[other] = boxes[other], boxes[one]
-    assert all(n in boxes[at] for n, at in enumerate(now))
+    # A scene of the generator, told by the page: the same tokens but for the keys that are asked, the same answer.
+    drawn = Boxes.open(66).cell(keys=6, swaps=9, n=8)
+    for inputs, targets in zip(drawn.inputs, drawn.targets, strict=True):
+        names = [words[token] for token in inputs]
+        keys, homes = ([int(name[1:]) for name in names[start:12:2]] for start in (0, 1))
+        swaps = [[int(digit) for digit in name[1:]] for name in names[14::2]]
+        told, now = (call(script, [f, *given])[0] for f, given in (
+            ("sceneTokens", [words, {"keys": keys, "homes": homes, "swaps": swaps}]),
+            ("whereNow", [{"homes": homes, "swaps": swaps}]),
+        ))  # fmt: skip
+        asked = list(range(13, len(inputs), 2))
+        assert [*np.delete(told, asked[:-1])] == [*np.delete(inputs, asked)]
+        assert now[keys.index(int(names[-1][1:]))] == int(words[targets[-1]][1:])
 
 
 def test_stacks_change_to_published_ones_only(script):
@@ -284,8 +321,7 @@ def page(tmp_path_factory) -> Path:
     for name, pattern in (("lstm", "LL"), ("transformer", "AA")):
         exported = page_export.page_model(trained(pattern=pattern), arm=name, loss=1.0)
         page_file.write(models / f"{name}.json", exported)
-    words = ["pad", *(f"b{n}" for n in range(5)), *(f"s{a}{b}" for a in range(5) for b in range(a + 1, 5)),
-             *(f"k{n}" for n in range(64)), "ask"]  # fmt: skip
+    words = page_export.words_of(DataConfig(source="boxes"), 81)
     small = build(ModelConfig(pattern="D", d_model=16, n_heads=1, vocab_size=len(words)))
     page_file.write(models / "boxes.json", page_export.page_model(small, words=words, arm="deltanet", loss=1.0))
     shutil.copy(ROOT / "results/laptop/speed.csv", models.parent / "speed.csv")
@@ -327,7 +363,7 @@ def test_a_demonstration_without_its_parts_fails_the_build(tmp_path, capfd, opti
 
 @pytest.mark.slow
 def test_every_demonstration_works_by_keyboard_without_network(page):
-    """Guess, answer, finding, shared address and axe, from file:// in Chromium, on a desk and on a dark phone."""
+    """Guess, answer, finding, address and axe, from file:// in Chromium; the phone has no workers."""
     tools = Path(os.environ.get("SEQMIX_CRAWL_TOOLS", ROOT / ".cache" / "crawl")) / "node_modules"
     chromium = find_chromium()
     if not chromium or not (tools / "axe-core").is_dir():
@@ -338,9 +374,8 @@ def test_every_demonstration_works_by_keyboard_without_network(page):
     assert done.returncode == 0, done.stderr
     plain, *seen = map(json.loads, done.stdout.splitlines())
     assert plain == {"static": 5, "seen": 5}  # without JavaScript every finding is there to read
-    assert [one["id"] for one in seen] == 2 * [
-        f"ask-{kind}" for kind in ("context", "hybrids", "boxes", "scaling", "speed")
-    ]
+    kinds = ("context", "hybrids", "boxes", "scaling", "speed")
+    assert [one["id"] for one in seen] == 2 * [f"ask-{kind}" for kind in kinds]
     for one in seen:
         assert one["hidden"], one
         assert one["shown"], one
@@ -348,3 +383,5 @@ def test_every_demonstration_works_by_keyboard_without_network(page):
         assert not one["outside"] + one["errors"] + one["violations"], one
         assert not one["wide"], one
         assert one["shared"].startswith(f"#{one['id']}~guess=1"), one
+    asking = ("context", "hybrids", "boxes")
+    assert [one["workers"] for one in seen] == [1 if kind in asking else 0 for kind in kinds] + [0] * 5

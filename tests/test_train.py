@@ -55,7 +55,7 @@ def test_record_says_on_what_it_ran(tmp_path):
     assert {"code_commit", "device", "kernel", "corpus_sha256", "versions", "threads"} <= set(kept)
     assert metrics["tokens_done"] == config().tokens
     assert metrics["evaluated"] == ["index", "swap", "truncate"]
-    assert set(folder.tables()) == {"context-index", "context-swap", "context-truncate"}
+    assert set(folder.tables()) == {"blocks-test", "context-index", "context-swap", "context-truncate"}
 
 
 @pytest.mark.parametrize("pattern", ["D", "classic"])

@@ -46,10 +46,14 @@ __all__ = [
 TASKS = ("first_token", "mqar", *GROUPS, "boxes")
 """Sources that ask questions: the accuracy of the answers is what counts, and there is no text to model."""
 
-_ON_DISK = ("stdlib", "folder", "prose")
+_ON_DISK = ("stdlib", "python", "books", "folder", "prose")
+_STDLIB = {"stdlib": files.SHARES, "python": (0.76, 0.88)}
+"""Corpora of the standard library's files -> how they are split: "python" holds out more than 1 MB twice."""
 
 _WHAT = {
     "stdlib": "source text of the running Python's standard library; nothing to download",
+    "python": "the same text with more than a megabyte each for validation and test",
+    "books": "long books: a folder with train*, valid and test (SEQMIX_BOOKS)",
     "folder": "a folder of UTF-8 text (data.path or SEQMIX_DATA)",
     "prose": "a folder of long books (SEQMIX_PROSE)",
     "wikitext-103": "Wikipedia articles, 540 MB, from the Hugging Face hub",
@@ -108,18 +112,22 @@ def fingerprint(config: DataConfig, cache: Path | None = None) -> str:
     """
     if config.source in _ON_DISK:
         found, _ = _files(config)
-        return _fingerprint_of(found, config.source != "stdlib", cache or Paths().cache)
+        return _fingerprint_of(found, config.source, cache or Paths().cache)
     if config.source in SETS:
         return open_set(config.source, cache or Paths().cache).meta["fingerprint"]
     return _generated(config).fingerprint
 
 
 def _open_files(config: DataConfig, cache: Path) -> Store:
-    given = config.source != "stdlib"
     found, name = _files(config)
-    known = _fingerprint_of(found, given, cache)
+    known = _fingerprint_of(found, config.source, cache)
     _require(config, known)
-    return token_store(cache, name, known, config.tokenizer, lambda: files.read(found, given, lenient=not given))
+    return token_store(cache, name, known, config.tokenizer, lambda: _read(found, config.source))
+
+
+def _read(found: dict[str, Path], source: str) -> files.Corpus:
+    given = source not in _STDLIB
+    return files.read(found, given, lenient=not given, shares=_STDLIB.get(source, files.SHARES))
 
 
 def _open_set(config: DataConfig, cache: Path) -> Store:
@@ -150,23 +158,24 @@ def _generated(config: DataConfig) -> Source:
 
 def _files(config: DataConfig) -> tuple[dict[str, Path], str]:
     """Return the files of a corpus on disk and a short name for it."""
-    if config.source == "stdlib":
-        return files.stdlib_files(), "stdlib"
-    if config.source == "prose":
-        folder = config.path or os.environ.get("SEQMIX_PROSE", "")
+    if config.source in _STDLIB:
+        return files.stdlib_files(), config.source
+    if config.source in ("books", "prose"):
+        variable = f"SEQMIX_{config.source.upper()}"
+        folder = config.path or os.environ.get(variable, "")
         if not folder:
             raise CorpusError(
-                "source 'prose' is a folder of long English books named by the environment variable SEQMIX_PROSE, "
-                "which is not set; the nearest public set is 'pg19' (through the library 'datasets')"
+                f"source {config.source!r} is a folder of long English books named by the environment variable "
+                f"{variable}, which is not set; the nearest public set is 'pg19' (through the library 'datasets')"
             )
-        return files.folder_files(Path(folder).expanduser().resolve()), "prose"
+        return files.folder_files(Path(folder).expanduser().resolve()), config.source
     folder = config.path or os.environ.get("SEQMIX_DATA", "")
     if not folder:
         raise CorpusError("source 'folder' needs the folder: set data.path (or the environment variable SEQMIX_DATA)")
     return files.folder_files(Path(folder).expanduser().resolve()), "folder"
 
 
-def _fingerprint_of(found: dict[str, Path], given: bool, cache: Path) -> str:
+def _fingerprint_of(found: dict[str, Path], source: str, cache: Path) -> str:
     """Fingerprint files; unchanged files (by path, size and times) are not read again."""
     stats = []
     for name, path in sorted(found.items()):
@@ -174,17 +183,17 @@ def _fingerprint_of(found: dict[str, Path], given: bool, cache: Path) -> str:
         stats.append((name, str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     newest = max(max(mtime, ctime) for *_, mtime, ctime in stats)
     if time.time_ns() - newest < 2_000_000_000:  # a file just written may change again within its time stamp
-        return files.read(found, given, lenient=not given).fingerprint
-    return _remembered(tuple(stats), given, cache)
+        return _read(found, source).fingerprint
+    return _remembered(tuple(stats), source, cache)
 
 
 @lru_cache(maxsize=64)
-def _remembered(stats: tuple, given: bool, cache: Path) -> str:
-    key = hashlib.sha256(repr((1, given, stats)).encode()).hexdigest()[:32]
+def _remembered(stats: tuple, source: str, cache: Path) -> str:
+    key = hashlib.sha256(repr((2, _STDLIB.get(source), stats)).encode()).hexdigest()[:32]
 
     def compute() -> dict:
         found = {name: Path(path) for name, path, *_ in stats}
-        return {"fingerprint": files.read(found, given, lenient=not given).fingerprint}
+        return {"fingerprint": _read(found, source).fingerprint}
 
     return remember(cache / "fingerprints" / f"{key}.json", str, compute)["fingerprint"]
 

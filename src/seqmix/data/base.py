@@ -51,8 +51,10 @@ class Evaluation(Batch):
     ``bayes``: exact -log p of the target under the generator, nats (nan where not scored).
     ``entropy``: entropy of that exact prediction, nats; the same mean as ``bayes`` with far less noise (Rao-Blackwell).
     ``kind``: class of the target, an index into ``kinds``. ``age``: tokens since the last mention of what the target
-    states, 0 if it is not mentioned before (or if the class has no mentions). ``steps``: what has happened so far to
-    the thing that is asked for: swaps (boxes) or factors (group products); 0 where nothing happens to it.
+    states, 0 if it is not mentioned before (or if the class has no mentions). ``block`` [n]: which stretch of the
+    held-out text a window is from (windows of one stretch are alike; generated sequences have none). ``steps``: what
+    has happened so far to the thing that is asked for: swaps (boxes) or factors (group products); 0 where nothing
+    happens to it.
     """
 
     bayes: np.ndarray | None = None
@@ -61,6 +63,7 @@ class Evaluation(Batch):
     age: np.ndarray | None = None
     steps: np.ndarray | None = None
     kinds: tuple[str, ...] = ()
+    block: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)

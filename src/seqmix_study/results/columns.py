@@ -26,6 +26,11 @@ RUN = _columns(
     "tier | text | | quick, laptop or gpu",
     "group | text | | part of the study",
     "arm | text | | architecture by its name in the study",
+    "family | text | | the family that the arm stands for: its best member on 'valid' is evidence; else the arm itself",
+    "size | text | | size by its name in the study",
+    "role | text | | evidence, sweep (a trial of a rate), choice (lost to a sibling on 'valid') or check (of a rule)",
+    "place | text | | where the attention layers stand, in stacks that are compared by place",
+    "control | text | | what the arm is a control for",
     "run_id | text | | readable name and hash of everything that decides the numbers",
     "status | text | | finished, diverged or failed",
     "reason | text | | why a run diverged or failed",
@@ -52,12 +57,23 @@ RUN = _columns(
     "steps | int | steps | optimiser steps planned",
     "steps_done | int | steps | optimiser steps done (fewer if the target was reached or the run diverged)",
     "lr | float | | peak learning rate at the reference width",
+    "sweep | text | | the sweep, or the rate law, that the rate came from",
+    "optimum | text | | interior, edge, law (predicted and checked) or none",
+    "lr_optimum | float | | rate at the lowest point of the sweep's parabola, or of the law",
+    "curvature | float | nats/octave^2 | second coefficient of that parabola in log2 of the rate",
+    "regret | float | nats/token | what the rate used costs against the best one (of a law: at its checks)",
+    "regret_hi | float | nats/token | its upper bound, 90 %",
+    "trials | int | | runs spent on the arm's rates in this study",
+    "trial_flops | float | FLOP | their training FLOPs",
+    "split | text | | held-out text of the published loss",
     "tokens | int | tokens | training tokens seen",
     "params_total | int | | parameters",
     "params_non_embedding | int | | parameters without the embedding",
     "train_flops | float | FLOP | training FLOPs by the closed forms of accounting.py",
     "state_bytes | int | bytes | state of one sequence of seq_len tokens when decoding (KV cache or recurrent state)",
-    "loss | float | nats/token | loss on the held-out windows",
+    "loss | float | nats/token | loss on the held-out windows of the split",
+    "loss_valid | float | nats/token | loss on 'valid', which rates and depths are chosen by",
+    "test_tokens | int | tokens | scored tokens of the split",
     "loss_se | float | nats/token | its standard error over windows",
     "bits_per_byte | float | bits/byte | the loss in bits a byte of text",
     "accuracy | float | | share of scored tokens predicted right (recall tasks)",
@@ -80,6 +96,14 @@ RUN = _columns(
     "torch | text | | version",
     "hardware | text | | processor or GPU model",
     "finished_at | text | UTC | when the record was sealed",
+)
+
+BLOCKS = _columns(
+    "study | text | | study",
+    "run_id | text | | run",
+    "block | int | | stretch of the test text (or group of generated sequences), the same for every run",
+    "loss | float | nats/token | mean loss in the block",
+    "count | int | tokens | tokens in the mean",
 )
 
 CURVES = _columns(
@@ -178,6 +202,7 @@ INSIDE = _columns(
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "runs": RUN,
+    "blocks": BLOCKS,
     "curves": CURVES,
     "context": CONTEXT,
     "recall": RECALL,
@@ -188,6 +213,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
 
 KEYS: dict[str, tuple[str, ...]] = {
     "runs": ("study", "group", "arm", "run_id"),
+    "blocks": ("study", "run_id", "block"),
     "curves": ("study", "run_id", "step"),
     "context": ("study", "run_id", "measure", "kind", "lo", "hi", "block"),
     "recall": ("study", "run_id", "task", "distance", "step"),
@@ -203,7 +229,8 @@ KINDS = ("all", "value")
 ABOUT = {
     "runs": "One row a run and place in a study: a run that two studies or groups ask for has two rows that differ "
     "only in study, group and arm.",
-    "curves": "One row an evaluation during training.",
+    "blocks": "The published loss by stretch of the test text: resampling stretches says what other text would change.",
+    "curves": "One row an evaluation on 'valid' during training.",
     "context": "How the loss depends on the text before the token, one row a block of evaluation windows.",
     "recall": "Accuracy on the recall tasks.",
     "probes": "Accuracy on the tasks that track a state, by what must be remembered and by how often it changed.",
@@ -217,6 +244,8 @@ OTHERS = """\
 
 * `configurations.json`: run_id -> the fields of the run that are not at their default. `seqmix.config.parse_run` gives
   the run back; its run_id is the hash of these fields.
+* `findings.csv`, `verdicts.csv` (and the same as `.json`): one row for every effect and condition, and one for every
+  claim, written by `seqmix findings`; their columns are explained in `book/findings.md`.
 * `samples.json`: what the largest byte-level models write (`python -m seqmix.samples TIER`).
 * `traces.json`: what went on inside the models of the study `inside` while they read one document (attention, gates,
   highlights), and over many (gates by class of token, sources of facts stated once): `python -m seqmix.looking TIER`.

@@ -252,8 +252,8 @@ def _append_row(member: Member, model: torch.nn.Module, windows: Any, place: tor
 
 def _finish(member: Member, model: torch.nn.Module, source: Any, place: torch.device) -> None:
     checkpoint.save_weights(member.folder.weights, model.state_dict())
-    train._measure(member.config, member.folder, model, source, place)
-    train._finish(member.folder, member.config, source, member.state, "finished", "")
+    tested = train._measure(member.config, member.folder, model, source, place)
+    train._finish(member.folder, member.config, source, member.state, "finished", "", tested)
     model.train()
 
 

@@ -1,6 +1,7 @@
 """``seqmix export --page``: write a trained model as a file that a page can hold (see ``page_file``)."""
 
 import base64
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ from torch.nn import functional as F
 
 from seqmix.checkpoint import load_weights
 from seqmix.config import DataConfig, RunConfig
+from seqmix.data import TASKS, boxes
 from seqmix.data.almanac import PRESETS
+from seqmix.data.markov import MARKOV
+from seqmix.mixers.recurrence import CELLS
 from seqmix.models import build
 from seqmix.record import RunFolder
 from seqmix_study.runs import page_file
@@ -56,13 +60,16 @@ def packed(weight: Tensor, form: str) -> tuple[bytes, Tensor]:
     return scale.astype("<f4").tobytes() + content.tobytes(), stands_for
 
 
-def words_of(data: DataConfig) -> list[str] | None:
-    """Return a name for each token, or None where tokens are bytes of text."""
+def words_of(data: DataConfig, vocab_size: int) -> list[str] | None:
+    """Return a name for each of ``vocab_size`` tokens, or None where tokens are bytes of text."""
     if data.source in PRESETS:
         language = PRESETS[data.source]
         sizes = (language.subjects, language.relations, language.objects, language.keys, language.values)
         return [f"{letter}{n}" for letter, size in zip("srokv", sizes, strict=True) for n in range(size)]
-    return None
+    if data.source == "boxes":
+        pairs = [f"s{one}{other}" for one, other in boxes.PAIRS]
+        return ["pad", *(f"b{n}" for n in range(boxes.BOXES)), *pairs, *(f"k{n}" for n in range(boxes.KEYS)), "ask"]
+    return [f"t{n}" for n in range(vocab_size)] if data.source in (*MARKOV, *TASKS) else None
 
 
 def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = None, **about) -> dict:
@@ -95,6 +102,7 @@ def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = N
     exported = {
         "about": about,
         "config": model.config.model_dump(mode="json"),
+        "cells": {letter: asdict(CELLS[letter]) for letter in sorted(set(model.config.pattern) & set(CELLS))},
         "words": words,
         "format": one,
         "tensors": [[name, list(numbers.shape)] for name, (_, numbers) in parts.items()],
@@ -143,7 +151,7 @@ def export_page(run: Path, file: Path, form: str = "auto") -> dict:
     exported = page_model(
         model,
         form,
-        words_of(config.data),
+        words_of(config.data, config.model.vocab_size),
         run_id=config.run_id,
         arm=config.arm,
         source=config.data.source,

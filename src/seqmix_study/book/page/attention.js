@@ -2,14 +2,18 @@
 import { rotate, shortConvolution, times } from "./numbers.js";
 
 export function attention(config, w, letter) {
-  const heads = config.n_heads, width = config.d_model / heads, d = config.d_model;
-  const turned = config.rope.includes(letter), window = letter === "S" ? config.window : Infinity;
+  const heads = config.n_heads,
+    width = config.d_model / heads,
+    d = config.d_model;
+  const turned = config.rope.includes(letter),
+    window = letter === "S" ? config.window : Infinity;
   return {
     start: () => ({ position: 0, keys: [], values: [], before: [] }),
     step(x, state) {
       let packed = times(w["qkv.weight"], x);
       if (w["conv.weight"]) packed = shortConvolution(w["conv.weight"], packed, state.before);
-      if (turned) for (let h = 0; h < 2 * heads; h++) rotate(packed, h * width, width, state.position, config.rope_base);
+      if (turned)
+        for (let h = 0; h < 2 * heads; h++) rotate(packed, h * width, width, state.position, config.rope_base);
       state.position += 1;
       state.keys.push(packed.slice(d, 2 * d));
       state.values.push(packed.slice(2 * d));
@@ -17,10 +21,12 @@ export function attention(config, w, letter) {
         state.keys.shift();
         state.values.shift();
       }
-      const out = new Float64Array(d), shares = new Float64Array(state.keys.length);
+      const out = new Float64Array(d),
+        shares = new Float64Array(state.keys.length);
       for (let h = 0; h < heads; h++) {
         const from = h * width;
-        let top = -Infinity, sum = 0;
+        let top = -Infinity,
+          sum = 0;
         state.keys.forEach((key, s) => {
           let score = 0;
           for (let j = from; j < from + width; j++) score += packed[j] * key[j];

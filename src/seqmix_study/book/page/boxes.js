@@ -1,5 +1,6 @@
-// Boxes: keys lie in boxes, boxes swap their contents; who still knows where each key is? The models never hear an answer.
-import { button, make, number, table } from "./frame.js";
+// Boxes: keys lie in boxes, boxes swap their contents; who still knows where each key is? The models never hear an
+// answer.
+import { bars, button, make, number, table } from "./frame.js";
 
 /** The sentence of a scene in tokens, as in training: each key and its box, ASK, a question, then (swap, question)... */
 export function sceneTokens(words, { keys, homes, swaps }) {
@@ -25,9 +26,11 @@ export function dice(seed) {
 }
 
 export function makeScene(words, { keys, swaps, seed, backwards = false }) {
-  const roll = dice(seed), every = words.filter((word) => /^k\d+$/.test(word)).length;
+  const roll = dice(seed),
+    every = words.filter((word) => /^k\d+$/.test(word)).length;
   const boxes = words.filter((word) => /^b\d+$/.test(word)).length;
-  const bag = [...Array(every).keys()], scene = { keys: [], homes: [], swaps: [] };
+  const bag = [...Array(every).keys()],
+    scene = { keys: [], homes: [], swaps: [] };
   while (scene.keys.length < Math.min(keys, every)) {
     scene.keys.push(...bag.splice(roll(bag.length), 1));
     scene.homes.push(roll(boxes));
@@ -42,34 +45,84 @@ export function makeScene(words, { keys, swaps, seed, backwards = false }) {
 }
 
 export function playBoxes({ data, state, keep, stage, say, ask }) {
-  const { words } = data.models[0], most = { keys: 64, swaps: 48 };
-  const size = () => ({ keys: +(state.keys ?? 4), swaps: +(state.swaps ?? 0), seed: +(state.seed ?? 1), backwards: state.backwards === "yes" });
+  const { words } = data.models[0],
+    most = { keys: 64, swaps: 48 };
+  const size = () => ({
+    keys: +(state.keys ?? 4),
+    swaps: +(state.swaps ?? 0),
+    seed: +(state.seed ?? 1),
+    backwards: state.backwards === "yes",
+  });
   const change = (name, by) => () => {
     const value = size()[name] + by;
     if (value >= (name === "keys" ? 1 : 0) && value <= (most[name] ?? Infinity)) keep({ [name]: value });
     update();
   };
-  const moves = [["One key more", "keys", 1], ["One key less", "keys", -1], ["Twice the keys", "keys", 0], ["One swap more", "swaps", 1],
-    ["Eight swaps more", "swaps", 8], ["One swap less", "swaps", -1], ["Another scene", "seed", 1]];
-  const twice = () => { keep({ keys: Math.min(most.keys, 2 * size().keys) }); update(); };
-  const turn = () => { keep({ backwards: size().backwards ? "" : "yes" }); update(); };
-  const scene = make("p", { className: "live-scene" }), known = make("div");
-  stage.append(make("div", { className: "live-row" }, moves.map(([text, name, by]) => button(text, by ? change(name, by) : twice)), button("Swaps in the other order", turn)), scene, known);
+  const moves = [
+    ["One key more", "keys", 1],
+    ["One key less", "keys", -1],
+    ["Twice the keys", "keys", 0],
+    ["One swap more", "swaps", 1],
+    ["Eight swaps more", "swaps", 8],
+    ["One swap less", "swaps", -1],
+    ["Another scene", "seed", 1],
+  ];
+  const twice = () => {
+    keep({ keys: Math.min(most.keys, 2 * size().keys) });
+    update();
+  };
+  const turn = () => {
+    keep({ backwards: size().backwards ? "" : "yes" });
+    update();
+  };
+  const scene = make("p", { className: "live-scene" }),
+    known = make("div"),
+    every = make("div");
+  stage.append(
+    make(
+      "div",
+      { className: "live-row" },
+      moves.map(([text, name, by]) => button(text, by ? change(name, by) : twice)),
+      button("Swaps in the other order", turn),
+    ),
+    scene,
+    known,
+    make("details", {}, make("summary", {}, "Every key"), every),
+  );
 
   async function update() {
-    const now = size(), one = makeScene(words, now), truth = whereNow(one);
+    const now = size(),
+      one = makeScene(words, now),
+      truth = whereNow(one);
     const questions = one.keys.map((key) => words.indexOf(`k${key}`));
     const choices = words.flatMap((word, token) => (/^b\d+$/.test(word) ? [token] : []));
-    scene.textContent = `${one.keys.map((key, n) => `key ${key} into box ${one.homes[n] + 1}`).join(", ")}` +
-      (one.swaps.length ? `; then swap boxes ${one.swaps.map(([a, b]) => `${a + 1}↔${b + 1}`).join(", ")}.` : "; no swap yet.");
+    scene.textContent =
+      `${one.keys.map((key, n) => `key ${key} into box ${one.homes[n] + 1}`).join(", ")}` +
+      (one.swaps.length
+        ? `; then swap boxes ${one.swaps.map(([a, b]) => `${a + 1}↔${b + 1}`).join(", ")}.`
+        : "; no swap yet.");
     const work = { kind: "answers", tokens: sceneTokens(words, one), questions, choices };
     const found = await Promise.all(data.models.map((model) => ask(model, work)));
     if (found.includes(null)) return;
     const right = (chances, n) => chances.indexOf(Math.max(...chances)) === truth[n];
-    known.replaceChildren(table("Share that each model gives to the right box", ["key, and its box now", ...data.models.map(({ label }) => label)],
-      one.keys.map((key, n) => [`key ${key}, box ${truth[n] + 1}`, ...found.map((rows) => `${right(rows[n], n) ? "✓" : "✗"} ${number(rows[n][truth[n]])}`)])));
-    const score = data.models.map(({ label }, m) => `${label} knows ${found[m].filter(right).length}`).join(", ");
-    say(`${now.keys} keys, ${now.swaps} swaps: ${score} of ${one.keys.length}. Guessing would know one in ${choices.length}.`);
+    every.replaceChildren(
+      table(
+        "Share that each model gives to the right box",
+        ["key, and its box now", ...data.models.map(({ label }) => label)],
+        one.keys.map((key, n) => [
+          `key ${key}, box ${truth[n] + 1}`,
+          ...found.map((rows) => `${right(rows[n], n) ? "✓" : "✗"} ${number(rows[n][truth[n]])}`),
+        ]),
+      ),
+    );
+    const score = found.map((rows) => rows.filter(right).length),
+      n = one.keys.length;
+    known.replaceChildren(
+      bars(data.models.map(({ label }, m) => ({ text: `${label}: ${score[m]} of ${n}`, share: score[m] / n }))),
+    );
+    say(
+      `${n} keys, ${now.swaps} swaps: ${data.models.map(({ label }, m) => `${label} knows ${score[m]}`).join(", ")}. Guessing would know one in ${choices.length}.`,
+    );
   }
   return update();
 }

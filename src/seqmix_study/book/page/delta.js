@@ -1,26 +1,41 @@
-// The delta rule family: one memory S [K, V] a head, with switches. Erase: D, G, K; add: N, R, V.
-// Decay: none (D, N), one number a head (G, R), one a channel of the key (K, V).
-//   S <- diag(α) S ;  S <- S + β k (v - Sᵀ k)ᵀ  (erase)  or  S + k vᵀ  (add) ;  o = Sᵀ q
+// The linear recurrences: one memory S [K, V] a head, and a cell that sets the switches (seqmix/mixers/recurrence.py).
+//   S <- diag(α) S ;  S <- S + β k (v - Sᵀ k)ᵀ  (erase)  or  S + β k vᵀ  (add; β = 1 without a gate for it) ;  o = Sᵀ q
+// α: none, one number a head (scalar) or one a channel of the key (vector).
 import { rmsNorm, rotate, shortConvolution, sigmoid, silu, softplus, times, unit } from "./numbers.js";
 
-export function delta(config, w, letter) {
-  const heads = config.n_heads, valueWidth = config.d_model / heads;
-  const values = heads * valueWidth, keyWidth = (w["qkv.weight"].rows - values) / 2 / heads, keys = heads * keyWidth;
-  const turned = config.rope.includes(letter), gated = "A_log" in w;
+export function delta(config, w, letter, cell) {
+  const heads = config.n_heads,
+    valueWidth = config.d_model / heads,
+    values = heads * valueWidth;
+  const keyWidth = (w["qkv.weight"].rows - values) / 2 / heads,
+    keys = heads * keyWidth;
+  const turned = config.rope.includes(letter),
+    decays = { none: 0, scalar: heads, vector: keys }[cell.decay];
+  const outGate = cell.gated ? values : 0,
+    betas = w["gates.weight"] ? w["gates.weight"].rows - decays - outGate : 0;
+
+  /** α of every decay: exp(-exp(A_log) softplus(rate + dt_bias)); both parameters are given a head or a channel. */
+  function decayOf(gates) {
+    const at = (parameter, n) => parameter.data[Math.floor((n * parameter.data.length) / decays)];
+    const rate = (n) => softplus(gates[betas + n] + at(w.dt_bias, n));
+    return Array.from({ length: decays }, (_, n) => Math.exp(-Math.exp(at(w.A_log, n)) * rate(n)));
+  }
 
   function update(memory, h, q, k, v, beta, decay, out) {
     const start = h * keyWidth * valueWidth;
     for (let j = 0; j < valueWidth; j++) {
-      let known = 0;
+      let known = 0,
+        read = 0;
       for (let i = 0; i < keyWidth; i++) {
-        memory[start + i * valueWidth + j] *= decay;
-        known += k[h * keyWidth + i] * memory[start + i * valueWidth + j];
+        const at = start + i * valueWidth + j;
+        if (decays) memory[at] *= decay[cell.decay === "vector" ? h * keyWidth + i : h];
+        known += k[h * keyWidth + i] * memory[at];
       }
-      const more = beta * (v[h * valueWidth + j] - known);
-      let read = 0;
+      const more = beta * (v[h * valueWidth + j] - (cell.erase ? known : 0));
       for (let i = 0; i < keyWidth; i++) {
-        memory[start + i * valueWidth + j] += k[h * keyWidth + i] * more;
-        read += q[h * keyWidth + i] * memory[start + i * valueWidth + j];
+        const at = start + i * valueWidth + j;
+        memory[at] += k[h * keyWidth + i] * more;
+        read += q[h * keyWidth + i] * memory[at];
       }
       out[h * valueWidth + j] = read;
     }
@@ -32,19 +47,21 @@ export function delta(config, w, letter) {
       let packed = times(w["qkv.weight"], x);
       if (w["conv.weight"]) packed = shortConvolution(w["conv.weight"], packed, state.before);
       packed = packed.map(silu);
-      const q = packed.slice(0, keys), k = packed.slice(keys, 2 * keys), v = packed.slice(2 * keys);
-      const gates = times(w["gates.weight"], x), out = new Float64Array(values);
+      const q = packed.slice(0, keys),
+        k = packed.slice(keys, 2 * keys),
+        v = packed.slice(2 * keys);
+      const gates = w["gates.weight"] ? times(w["gates.weight"], x) : [],
+        decay = decayOf(gates),
+        out = new Float64Array(values);
       for (let h = 0; h < heads; h++) {
         unit(q, h * keyWidth, keyWidth, keyWidth ** -0.5);
         unit(k, h * keyWidth, keyWidth);
         if (turned) for (const part of [q, k]) rotate(part, h * keyWidth, keyWidth, state.position, config.rope_base);
-        const beta = config.beta_scale * sigmoid(gates[h]);
-        const rate = gated ? -Math.exp(w.A_log.data[h]) * softplus(gates[heads + h] + w.dt_bias.data[h]) : 0;
-        update(state.memory, h, q, k, v, beta, Math.exp(rate), out);
+        update(state.memory, h, q, k, v, betas ? config.beta_scale * sigmoid(gates[h]) : 1, decay, out);
         rmsNorm(out, w["norm.weight"], config.norm_eps, h * valueWidth, valueWidth);
       }
       state.position += 1;
-      if (gated) for (let j = 0; j < values; j++) out[j] *= silu(gates[2 * heads + j]);
+      for (let j = 0; j < outGate; j++) out[j] *= silu(gates[betas + decays + j]);
       return times(w["out.weight"], out);
     },
   };

@@ -9,39 +9,61 @@ export function nearest(patterns, now, n, letter) {
   return fitting.reduce((best, one) => (best === null || apart(one) < apart(best) ? one : best), null);
 }
 
-const NAMES = { A: "attention", S: "sliding-window attention", L: "LSTM", M: "mLSTM", D: "DeltaNet", G: "gated DeltaNet", K: "delta rule, decay a channel",
-  N: "linear attention", R: "linear attention, decay a head", V: "linear attention, decay a channel" };
-
 export function playHybrids({ data, state, keep, stage, say, ask }) {
-  const byPattern = new Map(data.models.map((model) => [model.pattern, model])), patterns = [...byPattern.keys()];
+  const byPattern = new Map(data.models.map((model) => [model.pattern, model])),
+    patterns = [...byPattern.keys()];
   const visited = new Map();
   let now = byPattern.has(state.stack) ? state.stack : patterns[0];
   const area = make("textarea", { rows: 4, maxLength: 1500, spellcheck: false, value: state.text ?? data.text });
-  const layers = make("div", { className: "live-row", role: "group", aria: { label: "Layers, from the first: press one to change its type" } });
+  const layers = make("div", {
+    className: "live-row",
+    role: "group",
+    aria: { label: "Layers, from the first: press one to change its type" },
+  });
   const results = make("div");
   stage.append(layers, labelled("Text", area), results);
 
   function next(n) {
-    const letters = [...new Set(patterns.map((one) => one[n]))], at = letters.indexOf(now[n]);
+    const letters = [...new Set(patterns.map((one) => one[n]))],
+      at = letters.indexOf(now[n]);
     return letters.length > 1 ? nearest(patterns, now, n, letters[(at + 1) % letters.length]) : null;
   }
   function draw() {
-    const change = (n) => () => { now = next(n); update(); layers.children[n].focus(); };
-    layers.replaceChildren(...[...now].map((letter, n) => button(`${n + 1}: ${NAMES[letter]}`, change(n), { disabled: !next(n), className: `live-layer live-${letter}` })));
-    const rows = [...visited].map(([pattern, loss]) => [pattern + (pattern === now ? " (now)" : ""), number(loss), number(byPattern.get(pattern).loss)]);
-    results.replaceChildren(table("Loss, nats a token, of the stacks you tried", ["stack", "on your text", "published, on held-out text"], rows));
+    const change = (n) => () => {
+      now = next(n);
+      update();
+      layers.children[n].focus();
+    };
+    layers.replaceChildren(
+      ...[...now].map((letter, n) =>
+        button(`${n + 1}: ${data.layers[letter]}`, change(n), { disabled: !next(n), className: "live-layer" }),
+      ),
+    );
+    const rows = [...visited].map(([pattern, loss]) => [
+      pattern + (pattern === now ? " (now)" : ""),
+      number(loss),
+      number(byPattern.get(pattern).loss),
+    ]);
+    results.replaceChildren(
+      table(
+        "Loss, nats a token, of the stacks you tried",
+        ["stack", "on your text", "published, on held-out text"],
+        rows,
+      ),
+    );
   }
   async function update() {
     keep({ stack: now, text: area.value === data.text ? "" : area.value });
     draw();
     try {
-      const asked = now, { tokens } = encode(area.value, data.models[0].words);
+      const asked = now,
+        { tokens } = encode(area.value, data.models[0].words);
       if (tokens.length < 2) return say("Write at least two tokens.");
       const losses = await ask(byPattern.get(asked), { kind: "losses", tokens });
       if (!losses) return;
       visited.set(asked, losses.reduce((a, b) => a + b, 0) / losses.length);
       draw();
-      say(`${[...asked].map((letter) => NAMES[letter]).join(", ")}: ${number(visited.get(asked))} nats a token.`);
+      say(`${[...asked].map((letter) => data.layers[letter]).join(", ")}: ${number(visited.get(asked))} nats a token.`);
     } catch (error) {
       say(error.message);
     }

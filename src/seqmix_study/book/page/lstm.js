@@ -7,7 +7,8 @@ export function lstmLayer(w) {
   return {
     start: () => ({ hidden: new Float64Array(width), cell: new Float64Array(width) }),
     step(x, state) {
-      const gates = times(w.input_weight, x, w.bias), more = times(w.recurrent_weight, state.hidden);
+      const gates = times(w.input_weight, x, w.bias),
+        more = times(w.recurrent_weight, state.hidden);
       for (let j = 0; j < width; j++) {
         const [i, f, g, o] = [0, 1, 2, 3].map((n) => gates[n * width + j] + more[n * width + j]);
         state.cell[j] = sigmoid(f) * state.cell[j] + sigmoid(i) * Math.tanh(g);

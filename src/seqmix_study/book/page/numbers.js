@@ -1,5 +1,5 @@
-// Weights as they travel, and the few operations that all layers share. Activations are Float64Array, weights Float32Array.
-// A matrix is {data, rows, columns} with rows one after another; `times(matrix, x)` is W x.
+// Weights as they travel, and the few operations that all layers share. Activations are Float64Array, weights
+// Float32Array. A matrix is {data, rows, columns} with rows one after another; `times(matrix, x)` is W x.
 
 /** The bytes of base64 text. */
 export function bytesOf(base64) {
@@ -11,7 +11,9 @@ export function bytesOf(base64) {
 
 /** IEEE half precision -> number. */
 function half(bits) {
-  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  const sign = bits & 0x8000 ? -1 : 1,
+    exponent = (bits >> 10) & 31,
+    fraction = bits & 1023;
   if (exponent === 0) return sign * fraction * 2 ** -24;
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
@@ -23,12 +25,17 @@ const BYTES = { int8: 1, int16: 2, int24: 3 }; // of one number; little-endian, 
  * their row; the scales of all rows, float32, stand before the numbers of each tensor.
  */
 export function unpack(exported) {
-  const bytes = bytesOf(exported.weights), view = new DataView(bytes.buffer), width = BYTES[exported.format];
+  const bytes = bytesOf(exported.weights),
+    view = new DataView(bytes.buffer),
+    width = BYTES[exported.format];
   const named = {};
   let at = 0;
   for (const [name, shape] of exported.tensors) {
-    const columns = shape[shape.length - 1], size = shape.reduce((a, b) => a * b, 1), rows = size / columns;
-    const data = new Float32Array(size), scales = at;
+    const columns = shape[shape.length - 1],
+      size = shape.reduce((a, b) => a * b, 1),
+      rows = size / columns;
+    const data = new Float32Array(size),
+      scales = at;
     if (width) at += 4 * rows;
     for (let i = 0; i < size; i++, at += width ?? 2) {
       if (!width) {
@@ -46,9 +53,12 @@ export function unpack(exported) {
 
 /** W x, a new Float64Array; `bias` is added if there is one. */
 export function times(matrix, x, bias) {
-  const { data, rows, columns } = matrix, y = new Float64Array(rows);
+  const { data, rows, columns } = matrix,
+    y = new Float64Array(rows);
   for (let row = 0, at = 0; row < rows; row++) {
-    let a = 0, b = 0, j = 0;
+    let a = 0,
+      b = 0,
+      j = 0;
     for (; j + 1 < columns; j += 2, at += 2) {
       a += data[at] * x[j];
       b += data[at + 1] * x[j + 1];
@@ -84,8 +94,11 @@ export function unit(x, from, width, scale = 1) {
 /** Turn the planes (2j, 2j + 1) of one head by position · base^(-2j / width), in place. */
 export function rotate(x, from, width, position, base) {
   for (let j = 0; j < width; j += 2) {
-    const angle = position * base ** (-j / width), c = Math.cos(angle), s = Math.sin(angle);
-    const a = x[from + j], b = x[from + j + 1];
+    const angle = position * base ** (-j / width),
+      c = Math.cos(angle),
+      s = Math.sin(angle);
+    const a = x[from + j],
+      b = x[from + j + 1];
     x[from + j] = a * c - b * s;
     x[from + j + 1] = a * s + b * c;
   }
@@ -93,7 +106,8 @@ export function rotate(x, from, width, position, base) {
 
 /** The short causal convolution of one token; `before` holds the last inputs, oldest first, and is moved on. */
 export function shortConvolution(weight, x, before) {
-  const taps = weight.columns, y = new Float64Array(x.length);
+  const taps = weight.columns,
+    y = new Float64Array(x.length);
   before.push(x);
   for (let n = 0; n < taps; n++) {
     const past = before[before.length - taps + n];

@@ -14,12 +14,19 @@ function openAll() {
   function modelOf({ name, label }) {
     if (!exported.has(name)) exported.set(name, JSON.parse(document.getElementById(`model-${name}`).textContent));
     const { config, words, about } = exported.get(name);
-    return { name, label, words, pattern: config.pattern, loss: about.loss };
+    return { name, label, words, pattern: config.pattern, loss: about.loss, window: about.seq_len };
   }
   for (const box of document.querySelectorAll("section.live")) {
     const ask = (model, job) => {
-      desk ??= seqmixRuntime().startDesk(`"use strict";\n${seqmixRuntime}\nconst take = seqmixRuntime().makeDesk(postMessage);\nonmessage = (event) => take(event.data);`);
-      return desk.ask({ ...job, name: model.name, exported: exported.get(model.name), owner: `${box.id} ${model.name}` });
+      desk ??= seqmixRuntime().startDesk(
+        `"use strict";\n${seqmixRuntime}\nconst take = seqmixRuntime().makeDesk(postMessage);\nonmessage = (event) => take(event.data);`,
+      );
+      return desk.ask({
+        ...job,
+        name: model.name,
+        exported: exported.get(model.name),
+        owner: `${box.id} ${model.name}`,
+      });
     };
     openFrame(box, (frame) => {
       frame.data.models = (frame.data.models ?? []).map(modelOf);

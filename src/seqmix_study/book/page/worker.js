@@ -1,17 +1,20 @@
-// Jobs run in a worker where the browser allows one (from a Blob, so that file:// works too), else here in short slices.
+// Jobs run in a worker where the browser allows one (from a Blob, so that file:// works too), else here in short
+// slices.
 import { answers, buildModel, losses } from "./model.js";
 
 const SLICE = 25; // milliseconds of work before others may speak
 
 /** Answers {id, name, exported?, kind, ...} with {id, value, done}; a job whose `owner` asks again is given up. */
 export function makeDesk(reply) {
-  const models = new Map(), newest = new Map();
+  const models = new Map(),
+    newest = new Map();
   return async function take(job) {
     newest.set(job.owner, job.id);
     try {
       if (job.exported) models.set(job.name, buildModel(job.exported));
       const model = models.get(job.name);
-      const work = job.kind === "losses" ? losses(model, job.tokens) : answers(model, job.tokens, job.questions, job.choices);
+      const work =
+        job.kind === "losses" ? losses(model, job.tokens) : answers(model, job.tokens, job.questions, job.choices);
       let since = performance.now();
       for (let next = work.next(); ; next = work.next()) {
         if (next.done) return reply({ id: job.id, value: next.value, done: true });
@@ -29,8 +32,11 @@ export function makeDesk(reply) {
 
 /** `ask(job, partly)` -> promise of the value (null: a newer job took its place); `source` is this whole runtime's text. */
 export function startDesk(source) {
-  const waiting = new Map(), known = new Set();
-  let count = 0, post, place = "worker";
+  const waiting = new Map(),
+    known = new Set();
+  let count = 0,
+    post,
+    place = "worker";
   const hear = ({ id, value, error, done }) => {
     const { resolve, reject, partly } = waiting.get(id);
     if (!done) return value && partly?.(value);

@@ -26,6 +26,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from seqmix.mixers import MIXERS, mixer
 from seqmix_study.book.sphinxext import page_script
 from seqmix_study.chapters import style
 from seqmix_study.runs import page_file
@@ -33,6 +34,9 @@ from seqmix_study.runs import page_file
 __all__ = ["KINDS", "Live", "ladders", "setup", "speeds"]
 
 KINDS = ("boxes", "context", "hybrids", "scaling", "speed")
+SCREENS = ("html", "dirhtml")
+"""Builders whose readers have a browser: elsewhere the finding stands alone."""
+
 DOING = {"train": "training", "prefill": "reading", "decode": "writing, one token after another"}
 
 
@@ -60,9 +64,11 @@ class Live(SphinxDirective):
         except (OSError, KeyError, ValueError) as error:
             raise self.error(f"live {kind}: {error}") from error
         data["models"] = [{"name": model, "label": label} for model, label, _ in models]
+        if kind == "hybrids":
+            data["layers"] = {letter: mixer(letter).label for letter in MIXERS}
         finding = nodes.container(classes=["live-finding"])
         finding += self.parse_content_to_nodes()
-        if self.env.app.builder.name not in ("html", "dirhtml"):
+        if self.env.app.builder.name not in SCREENS:
             return [finding]  # on paper nobody can be asked
         name = nodes.make_id(self.options["id"])
         opening = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
@@ -147,14 +153,20 @@ def ladders(table: Path, column: str, panel: str | None) -> list[dict]:
     return [{"label": label, "points": sorted(points)} for label, points in groups.items() if len(points) > 3]
 
 
+def ask_for_script(app) -> None:
+    """Load the script in every page that is read on a screen."""
+    if app.builder.name in SCREENS:
+        app.add_js_file("live.js", loading_method="defer")
+
+
 def write_script(app, exception) -> None:
     """Put the joined script beside the pages."""
-    if exception is None and app.builder.format == "html":
+    if exception is None and app.builder.name in SCREENS:
         (Path(app.outdir) / "_static" / "live.js").write_text(page_script.script(), encoding="utf-8")
 
 
 def setup(app) -> None:
     """Register the directive, its script and its styles."""
     app.add_directive("live", Live)
-    app.add_js_file("live.js", loading_method="defer")
+    app.connect("builder-inited", ask_for_script)
     app.connect("build-finished", write_script)

@@ -13,7 +13,7 @@ HERE = Path(__file__).parents[1] / "page"
 RUNTIME = ("numbers", "attention", "lstm", "delta", "model", "worker")
 DEMONSTRATIONS = ("frame", "text", "ladder", "context", "boxes", "hybrids", "scaling", "speed", "start")
 PUBLIC = ("answers", "buildModel", "losses", "makeDesk", "startDesk")
-TESTED = ("fitLadder", "encode", "perPiece", "sentences", "makeScene", "sceneTokens", "whereNow", "nearest")
+TESTED = ("fitLadder", "encode", "perPiece", "sentences", "makeScene", "sceneTokens", "whereNow", "nearest", "wordsOf")
 """What node's tests call: the page itself sees no names of this script."""
 
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)

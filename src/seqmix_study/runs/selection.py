@@ -3,19 +3,30 @@
 from seqmix import study
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
+from seqmix_study.runs import tune
+from seqmix_study.runs.known import Known
 
-__all__ = ["by_value", "select"]
+__all__ = ["by_value", "resolve", "select"]
 
 
 def select(
     chapter: str, tier: str, groups: tuple[str, ...] = (), paths: Paths | None = None
 ) -> dict[str, list[RunConfig | SpeedConfig]]:
-    """Return study -> its plan in order; raises study.StudyError for an unknown study, tier or group.
+    """Return study -> the runs of its plan that are decided, in order (see :func:`resolve`)."""
+    return {name: plan.runs for name, plan in resolve(chapter, tier, groups, paths).items()}
 
-    With ``all``, studies that lack the tier or the groups are left out, and at least one must remain.
+
+def resolve(
+    chapter: str, tier: str, groups: tuple[str, ...] = (), paths: Paths | None = None, known: Known | None = None
+) -> dict[str, tune.Resolved]:
+    """Return study -> its plan; raises study.StudyError for an unknown study, tier or group.
+
+    With ``all``, studies that lack the tier or the groups are left out, and at least one must remain. ``known``: what
+    is known of runs, which decides rates; by default the records here and the committed tables.
     """
     names = study.names(paths) if chapter == "all" else [chapter]
-    plans: dict[str, list[RunConfig | SpeedConfig]] = {}
+    plans: dict[str, tune.Resolved] = {}
+    known = known or Known(tier, paths)
     refused: list[study.StudyError] = []
     for name in names:
         loaded = study.load(name, paths)
@@ -26,7 +37,7 @@ def select(
             continue
         try:
             overrides = {"groups": list(groups)} if groups else None
-            plans[name] = study.plan(name, tier, overrides=overrides, paths=paths)
+            plans[name] = tune.plan(name, tier, paths, known, overrides=overrides)
         except study.StudyError as error:
             if chapter != "all" or tier in loaded.tiers:
                 raise

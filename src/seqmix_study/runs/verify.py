@@ -12,6 +12,7 @@ from seqmix.record import RunFolder
 from seqmix_study.results import agreement as compare
 from seqmix_study.results import collect
 from seqmix_study.runs import launch as engine
+from seqmix_study.runs import tune
 
 __all__ = ["Check", "VerifyError", "sample", "verify"]
 
@@ -54,7 +55,7 @@ def sample(tier: str, count: int, seed: int, paths: Paths) -> list[tuple[RunConf
     plans = {}
     for name in study.names(paths):
         if tier in study.load(name, paths).tiers:
-            plans |= {c.run_id: c for c in study.plan(name, tier, paths=paths) if isinstance(c, RunConfig)}
+            plans |= {c.run_id: c for c in tune.plan(name, tier, paths).runs if isinstance(c, RunConfig)}
     both = sorted(set(rows) & set(plans))
     if not both:
         raise VerifyError(
