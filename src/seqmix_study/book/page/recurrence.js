@@ -3,7 +3,7 @@
 // α: none, one number a head (scalar) or one a channel of the key (vector).
 import { rmsNorm, rotate, shortConvolution, sigmoid, silu, softplus, times, unit } from "./numbers.js";
 
-export function delta(config, w, letter, cell) {
+export function recurrence(config, w, letter, cell) {
   const heads = config.n_heads,
     valueWidth = config.d_model / heads,
     values = heads * valueWidth;
