@@ -1,4 +1,4 @@
-"""This study's own questions and claims, put to the tables of a tier."""
+"""This study's own questions and claims, put to the tables of a tier. What chapters, cards and lessons read."""
 
 import functools
 from importlib import resources
@@ -11,8 +11,9 @@ from seqmix_study.findings import claims, documents
 from seqmix_study.findings.answer import Findings, findings
 from seqmix_study.findings.questions import Questions, load
 from seqmix_study.findings.select import Tables
+from seqmix_study.results import published
 
-__all__ = ["asked", "check", "read", "write"]
+__all__ = ["asked", "check", "compute", "rows", "verdicts", "write"]
 
 
 @functools.lru_cache
@@ -27,11 +28,31 @@ def check(name: str) -> documents.Flaw | None:
     return documents.check(name) if name in documents.names() else None
 
 
-def read(tier: str, results: Path | None = None) -> Findings:
+@functools.lru_cache
+def compute(tier: str, results: Path) -> Findings:
     """Return the findings of ``results/<tier>/*.csv``. The quick tier is a code check: its rows are never evidence."""
-    return findings(Tables.read((results or Paths().results) / tier, asked()))
+    return findings(Tables.read(results / tier, asked()))
+
+
+def rows(tier: str, paths: Paths | None = None) -> pd.DataFrame:
+    """Return findings.csv of a tier, indexed by the name of the row; computed where it has not been written."""
+    folder = (paths or Paths()).results / tier
+    found = published.frame(folder / "findings.csv", dtype={"threads": str, "size": str})
+    return (compute(tier, folder.parent).table() if found is None else found).set_index("row", drop=False)
+
+
+def verdicts(tier: str, paths: Paths | None = None) -> pd.DataFrame:
+    """Return verdicts.csv of a tier, indexed by claim; computed where it has not been written."""
+    folder = (paths or Paths()).results / tier
+    table = published.frame(folder / "verdicts.csv", dtype={"id": str})
+    if table is None:
+        found = compute(tier, folder.parent)
+        table = claims.table(claims.judge_all(found, check), found)
+    text = table.select_dtypes(exclude="number").columns
+    return table.assign(**{c: table[c].fillna("") for c in text}).set_index("id", drop=False)
 
 
 def write(tier: str, results: Path | None = None, out: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write findings and verdicts of a tier beside its tables (or into ``out``); return both."""
-    return claims.write(out or (results or Paths().results) / tier, read(tier, results), check)
+    results = results or Paths().results
+    return claims.write(out or results / tier, compute(tier, results), check)
