@@ -7,8 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from seqmix import accounting, models
 from seqmix.config import ModelConfig
+from seqmix.mixers import MIXERS
 from seqmix.models import causal
-from seqmix.models.registry import MIXERS
 
 CASES = {letter: {"pattern": letter * 3} for letter in MIXERS}
 CASES |= {f"{letter}-conv": {"pattern": letter * 2, "conv": "".join(MIXERS), "conv_width": 3} for letter in MIXERS}
@@ -83,9 +83,8 @@ def test_state_bytes_equal_the_state(config, length):
 
 
 def test_only_attention_grows_with_the_context():
-    for letter in MIXERS:
-        short, long = (accounting.state_bytes(ModelConfig(pattern=letter), t) for t in (10, 1000))
-        assert (long > short) == (letter == "A")
+    grows = [m for m in MIXERS if len({accounting.state_bytes(ModelConfig(pattern=m), t) for t in (500, 1000)}) > 1]
+    assert grows == ["A"]
 
 
 @pytest.mark.parametrize("d_model", [16, 64, 96, 256])

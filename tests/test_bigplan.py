@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from seqmix import accounting, study
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.paths import Paths
-from seqmix.selection import select
 from seqmix_study.__main__ import main
 from seqmix_study.runs import bigplan
+from seqmix_study.runs.selection import select
 
 BUDGET = 25 * 60
 START = 60

@@ -2,8 +2,6 @@
 
 import importlib
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -262,15 +260,6 @@ def test_gather_reads_every_study_and_says_what_is_missing(monkeypatch):
     assert len(here.tables.speed) == len(tables("speed", "whole").speed)
     assert here.configurations[run.run_id] == run.scientific()
     assert here.notes == ["Study scaling: 2 runs of its plan are neither here nor in the tables."]
-
-
-def test_a_chapter_never_loads_torch():
-    names = "chapter, words.cards, archive, " + ", ".join(f"{s}, words.{s}" for s in STUDIES)
-    text = "import seqmix.samples; " + "; ".join(f"import seqmix_study.chapters.{name}" for name in names.split(", "))
-    ended = subprocess.run(
-        [sys.executable, "-c", f"{text}; import sys; assert 'torch' not in sys.modules"], check=False
-    )
-    assert ended.returncode == 0
 
 
 def test_drawn_is_what_show_expects():

@@ -97,3 +97,9 @@ def test_the_command_prints_points_and_reasons(paths):
     text = CliRunner().invoke(command, [])
     assert "another device" in text.output
     assert text.exit_code == 0  # one of two may be chance
+
+
+def test_a_published_cell_holds_one_amount_of_training_text_and_every_seed_once():
+    cells = compare.published_cells("laptop", Paths())
+    assert all(len({row["train_tokens"] for row in rows}) == 1 for rows in cells.values())
+    assert all(len(compare.seed_losses(rows)) == len({row["seed"] for row in rows}) for rows in cells.values())

@@ -30,7 +30,12 @@ def test_configuration_is_frozen():
 
 def test_labels_do_not_rename_a_run():
     same = [run(), run(study="context", arm="hybrid", tier="gpu", group="lr", evaluate=("index",))]
-    same.append(run(data=DataConfig(path="/somewhere"), train=TrainConfig(checkpoint_every=7, accelerate="compile")))
+    same.append(
+        run(
+            data=DataConfig(path="/somewhere"),
+            train=TrainConfig(checkpoint_every=7, accelerate="compile", eval_sequences=5, eval_points=2),
+        )
+    )
     assert len({config.run_id for config in same}) == 1
 
 
@@ -59,11 +64,12 @@ def test_defaults_are_pinned():
     assert everything["TrainConfig"] == {
         "steps": 100, "batch_size": 16, "lr": 0.003, "lr_width": 64, "warmup": 0.05, "decay": 0.3, "final_lr": 0.02,
         "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1, "clip": 1.0, "precision": "float32", "kernel": "torch",
-        "accelerate": "none", "eval_sequences": 64, "eval_points": 8, "target_loss": 0.0, "checkpoint_every": 200,
+        "accelerate": "none", "eval_sequences": 64, "eval_points": 8, "test_sequences": 256, "target_loss": 0.0,
+        "target_accuracy": 0.0, "check_every": 50, "checkpoint_every": 200,
     }  # fmt: skip
     assert everything["DataConfig"] == {
         "source": "stdlib", "path": "", "fingerprint": "", "tokenizer": "bytes", "seq_len": 128, "train_tokens": 0,
-        "pairs": 0, "symbols": 0,
+        "pairs": 0, "symbols": 0, "keys_most": 16, "swaps_most": 16, "swaps_ramp": 0,
     }  # fmt: skip
     assert run().run_id == "block-DA-d64-s0-" + run().sha256()[:10]
     assert ModelConfig(pattern="AAD", conv="D").sha256()[:10] == "0fa854fb84"

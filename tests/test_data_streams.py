@@ -14,10 +14,10 @@ from seqmix.data.markov import MARKOV
 
 LANGUAGES = [*PRESETS, *MARKOV]
 
-GENERATED = [*LANGUAGES, "first_token", "mqar"]
+GENERATED = [*LANGUAGES, *data.TASKS]
 
 
-def source(name: str, seq_len: int = 64, **fields):
+def source(name: str, seq_len: int = 66, **fields):
     return data.open_source(DataConfig(source=name, seq_len=seq_len, **fields))
 
 
@@ -30,7 +30,7 @@ def test_batches_depend_on_seed_and_step_alone(name):
     torch = pytest.importorskip("torch")
     first = source(name)
     expected = first.batch(7, 4, seed=3)
-    assert expected.inputs.shape == expected.targets.shape == (4, 64)
+    assert expected.inputs.shape == expected.targets.shape == (4, 66)
     assert expected.inputs.min() >= 0
     assert max(expected.inputs.max(), expected.targets.max()) < first.vocab_size
     np.random.rand(5)  # noqa: NPY002 - the global state must not matter
@@ -48,7 +48,7 @@ def test_another_process_draws_the_same_and_needs_no_torch():
     program = (
         "import sys; from seqmix import data; from seqmix.config import DataConfig\n"
         f"for name in {GENERATED}:\n"
-        "    s = data.open_source(DataConfig(source=name, seq_len=64)); b = s.batch(7, 4, 3)\n"
+        "    s = data.open_source(DataConfig(source=name, seq_len=66)); b = s.batch(7, 4, 3)\n"
         "    print(name, s.fingerprint, hash((b.inputs.tobytes(), b.targets.tobytes())))\n"
         "assert 'torch' not in sys.modules\n"
     )
@@ -72,7 +72,7 @@ def test_evaluation_is_fixed_held_out_and_a_prefix(name):
     assert len(many) == 150
     for part in ("inputs", "targets", "bayes", "entropy", "kind", "age"):
         np.testing.assert_array_equal(getattr(few, part), getattr(many, part)[:10])
-        assert getattr(many, part).shape == (150, 64)
+        assert getattr(many, part).shape == (150, 66)
     assert many.kind.max() < len(many.kinds)
     assert not same(opened.evaluation(10, "test"), few)
     scored = few.targets != data.IGNORE
@@ -84,7 +84,7 @@ def test_evaluation_is_fixed_held_out_and_a_prefix(name):
 
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_training_pool_is_limited(name):
-    opened = source(name, train_tokens=64 * 5)
+    opened = source(name, train_tokens=66 * 5)
     rows = {row.tobytes() for step in range(20) for row in opened.batch(step, 8, seed=1).inputs}
     assert len(rows) == 5
     other = {row.tobytes() for step in range(20) for row in opened.batch(step, 8, seed=2).inputs}
@@ -115,4 +115,4 @@ def test_fingerprints_name_the_distribution():
     assert of(source="almanac") == "e313453715404980206addccf27eb0bf3d4022da5704379c4213e5999f2f1a21"
     assert of(source="mqar", seq_len=64, pairs=4) != of(source="mqar", seq_len=64, pairs=8)
     assert of(source="markov") != of(source="markov-slow")
-    assert len({of(source=name, seq_len=64) for name in GENERATED}) == len(GENERATED)
+    assert len({of(source=name, seq_len=66) for name in GENERATED}) == len(GENERATED)

@@ -12,7 +12,7 @@ from seqmix import data
 from seqmix.config import DataConfig
 from seqmix.data import files
 from seqmix.data.ngram import ngram_losses
-from seqmix.data.text import TextSource
+from seqmix.data.text import STRETCHES, TextSource
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_splits_are_disjoint_by_document(corpus):
 
 def test_split_of_a_document_does_not_depend_on_the_others(tmp_path):
     names = [f"{i}.py" for i in range(200)]
-    few, many = files._split(names[:120]), files._split(names)
+    few, many = files._split(names[:120], files.SHARES), files._split(names, files.SHARES)
     assert all(many[name] == few[name] for name in names[:120])
     share = sum(split == "train" for split in many.values()) / 200
     assert 0.8 < share < 0.97
@@ -85,11 +85,11 @@ def test_few_documents_still_hold_text_out(tmp_path, cache, count):
 
 def test_evaluation_is_fixed_and_a_prefix(corpus, cache):
     source = data.open_source(at(corpus), cache)
-    few, many = source.evaluation(7), source.evaluation(500)
-    assert len(many) == 500
+    few, many = source.evaluation(7), source.evaluation(100_000)
+    tiles = (len(source.streams["valid"]) - 1) // 32
+    assert len(many) == tiles == len({row.tobytes() for row in many.inputs})  # one pass, no window twice
+    assert list(np.unique(many.block)) == list(range(STRETCHES))
     np.testing.assert_array_equal(few.inputs, many.inputs[:7])
-    first = {row.tobytes() for row in source.evaluation(len(source.streams["valid"]) // 32 - 1).inputs}
-    assert len(first) == len(source.streams["valid"]) // 32 - 1  # no window twice within one pass
     with pytest.raises(ValueError, match="valid"):
         source.evaluation(3, "train")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from seqmix import study
+from seqmix import data, study
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix.record import run_folders
@@ -21,8 +21,6 @@ from seqmix.record import run_folders
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "_build", "runs", ".cache", "executed", "node_modules", "__pycache__", ".pytest_cache", "classroom"
 )
-LANGUAGE_TASKS = {"first_token", "mqar"}
-"""Sources that are recall tasks: there is no text whose token frequencies a model could beat."""
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +89,7 @@ def test_every_model_beats_token_frequencies_and_says_where_it_ran(project):
         kept, config, metrics = folder.provenance(), folder.config(), folder.metrics()
         assert {"corpus_sha256", "code_commit", "device", "kernel"} <= set(kept)
         assert kept["corpus_sha256"]
-        if config.data.source not in LANGUAGE_TASKS:
+        if config.data.source not in data.TASKS:
             assert metrics["loss"] < metrics["reference_unigram"], f"{folder.path} learnt less than token frequencies"
         assert math.isfinite(metrics["loss"])
 

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from seqmix import models, study, train
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.mixers import MIXERS, unshared
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
@@ -19,10 +20,10 @@ from seqmix_study.runs.together import describe, ensembles, run_together
 from seqmix_study.runs.worker import TASKS
 from test_plan_cli import project  # noqa: F401 (a fixture)
 
-SHAPES = {
-    "A": {"pattern": "AA", "conv": "A"},
-    "D": {"pattern": "DD", "conv": "D"},
-    "G": {"pattern": "GG", "conv": "G", "tie_embeddings": False},
+SHAPES = {letter: {"pattern": 2 * letter, "conv": letter} for letter in MIXERS}
+SHARED = [letter for letter in MIXERS if not unshared(ModelConfig(pattern=letter))]
+SHAPES |= {
+    "untied": {"pattern": "GG", "conv": "G", "tie_embeddings": False},
     "mixed": {"pattern": "DAG", "rope": "AD", "norm": "post"},
 }
 CLOSE = 1e-5
@@ -61,18 +62,18 @@ def side_by_side(configs: list[RunConfig], dtype: torch.dtype):
             yield weights, one.model.state_dict()[name]
 
 
-@pytest.mark.parametrize("shape", ["A", "D", "G"])
+@pytest.mark.parametrize("shape", SHARED)
 def test_after_twenty_steps_every_replica_is_the_run_it_would_be_alone(shape):
     for n, (got, wanted) in enumerate(side_by_side(grid(shape), torch.float32)):
         if n < 20:
             torch.testing.assert_close(got[0], wanted[0], rtol=CLOSE, atol=0)
-            torch.testing.assert_close(got[1], wanted[1], rtol=50 * CLOSE, atol=0)
+            torch.testing.assert_close(got[1], wanted[1], rtol=500 * CLOSE, atol=0)
             last = got[0].tolist()
     assert last[0] != pytest.approx(last[1], rel=1e-3)  # they are different runs
     assert last[1] != pytest.approx(last[2], rel=1e-3)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHARED, "untied", "mixed"])
 def test_in_double_precision_nothing_differs(shape, monkeypatch):
     """With high learning rates, which amplify rounding: whatever is left would be another computation."""
     monkeypatch.setattr(torch.Tensor, "float", lambda self: self)
@@ -103,6 +104,15 @@ def test_what_has_no_replica_form_is_refused(change, says):
     model = ModelConfig(**{"pattern": "AA", "d_model": 16, "n_heads": 2, "max_length": 24} | change)
     with pytest.raises(ValueError, match=says):
         Replicas([models.build(model, seed) for seed in (0, 1)])
+
+
+@pytest.mark.parametrize("letter", [letter for letter in MIXERS if letter not in SHARED])
+def test_a_mixer_that_cannot_share_says_why_before_anything_starts(letter):
+    runs = [config(letter, seed) for seed in (0, 1)]
+    assert ensembles(runs) == []
+    assert f"one by one: {unshared(runs[0].model)}" in describe(runs)
+    with pytest.raises(ValueError, match="cannot train as one ensemble"):
+        Replicas([models.build(run.model, run.seed) for run in runs])
 
 
 def folders(place, configs: list[RunConfig]) -> list[RunFolder]:
@@ -188,6 +198,17 @@ def test_each_run_ends_in_its_own_way(tmp_path, monkeypatch):
     assert "step 4" in together[1].outcome()["reason"]
     assert together[2].metrics()["reached_target_at_step"] == 6
     assert together[0].curve()[-1]["loss"] == pytest.approx(apart[0].curve()[-1]["loss"], rel=5 * CLOSE)
+
+
+def test_runs_that_solve_their_task_end_at_the_step_of_a_run_trained_alone(tmp_path):
+    configs = grid(target_accuracy=0.02, check_every=5)
+    apart, together = folders(tmp_path / "apart", configs), folders(tmp_path / "together", configs)
+    for c, folder in zip(configs, apart, strict=True):
+        train.train(c, folder, device="cpu")
+    train_together(configs, together, device="cpu")
+    steps = [[folder.metrics()["reached_target_at_step"] for folder in part] for part in (apart, together)]
+    assert steps[0] == steps[1]
+    assert any(steps[0])
 
 
 def test_runs_are_grouped_by_shape_and_by_memory():

@@ -26,7 +26,7 @@ def test_index_loss_adds_up_to_the_mean_loss():
     c, source, model = setting()
     rows = evaluate.by_index(model, source, c, CPU)["context"]
     whole = [r for r in rows if r["measure"] == "index" and r["kind"] == "all"]
-    windows = source.evaluation(evaluate.CONTEXT_WINDOWS * 8)
+    windows = source.evaluation(evaluate.CONTEXT_WINDOWS * 8, "test")
     each = evaluate.losses(model, windows.inputs, windows.targets, CPU)
     assert sum(r["count"] for r in whole) == each.size
     assert sum(r["loss"] * r["count"] for r in whole) / each.size == pytest.approx(each.mean())
@@ -41,7 +41,7 @@ def test_longer_windows_agree_with_the_training_window_where_both_see_the_same()
     assert {r["measure"] for r in rows} == {"longer"}
     assert max(r["hi"] for r in whole) == evaluate.LONGER * 32 + 1
     longer = data.open_source(c.data.model_copy(update={"seq_len": evaluate.LONGER * 32}))
-    windows = longer.evaluation(evaluate.CONTEXT_WINDOWS * 8 // evaluate.LONGER)
+    windows = longer.evaluation(evaluate.CONTEXT_WINDOWS * 8 // evaluate.LONGER, "test")
     cut = [np.ascontiguousarray(x[:, :32]) for x in (windows.inputs, windows.targets)]
     early = [r for r in whole if r["hi"] <= 33]
     mean = sum(r["loss"] * r["count"] for r in early) / sum(r["count"] for r in early)
@@ -51,7 +51,7 @@ def test_longer_windows_agree_with_the_training_window_where_both_see_the_same()
 def test_truncation_at_full_length_is_the_plain_loss():
     c, source, model = setting()
     rows = evaluate.by_truncation(model, source, c, CPU)["context"]
-    windows = source.evaluation(evaluate.CONTEXT_WINDOWS * 8)
+    windows = source.evaluation(evaluate.CONTEXT_WINDOWS * 8, "test")
     last = evaluate.losses(model, windows.inputs, windows.targets, CPU)[:, -1].mean()
     full = [r for r in rows if r["lo"] == 32]
     assert sum(r["loss"] * r["count"] for r in full) / sum(r["count"] for r in full) == pytest.approx(last)

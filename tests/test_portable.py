@@ -105,7 +105,7 @@ def test_a_used_up_budget_leaves_the_most_valuable_runs_and_says_so(project):  #
 
 
 def test_all_studies_give_every_first_seed_before_any_second():
-    from seqmix.selection import by_value, select
+    from seqmix_study.runs.selection import by_value, select
 
     order = by_value(select("all", "gpu", paths=Paths()))
     training = [config for config in order if config.kind == "train"]

@@ -8,7 +8,6 @@ from docutils import nodes
 from seqmix_study.book.sphinxext.api import prose, public, signature
 from seqmix_study.book.sphinxext.code import PACKAGES, address, modules
 from seqmix_study.book.sphinxext.comparison import comparison
-from seqmix_study.book.sphinxext.explorer import explorer_data
 from seqmix_study.book.sphinxext.val import lookup
 from seqmix_study.chapters.words import runs
 
@@ -53,17 +52,6 @@ def test_val_finds_one_number(results, key, text):
 def test_val_refuses_what_is_not_one_number(results, key, error):
     with pytest.raises(error):
         lookup(results, key)
-
-
-def test_explorer_keeps_points_and_looks():
-    rows = [
-        {"source": "stdlib", "arm": "transformer", "parameters": "1000", "mean": "2.5", "lo": "2.4", "hi": "nan"},
-        {"source": "stdlib", "arm": "lstm_2", "parameters": "1000", "mean": "", "lo": "", "hi": ""},
-    ]
-    data = explorer_data(rows, "parameters", "source")
-    assert data["rows"] == [{"group": "stdlib", "arm": "transformer", "x": 1000.0, "mean": 2.5, "lo": 2.4, "hi": None}]
-    assert data["looks"]["transformer"]["label"] == "Transformer"
-    assert explorer_data([{"note": "nothing"}], "parameters", None) is None
 
 
 def test_api_reads_every_module_without_importing():

@@ -8,6 +8,7 @@ import torch
 
 from seqmix import checkpoint, train
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.data import CorpusError
 from seqmix.record import RunFolder
 from seqmix.restore import StaleWeightsError
 
@@ -54,7 +55,7 @@ def test_record_says_on_what_it_ran(tmp_path):
     assert {"code_commit", "device", "kernel", "corpus_sha256", "versions", "threads"} <= set(kept)
     assert metrics["tokens_done"] == config().tokens
     assert metrics["evaluated"] == ["index", "swap", "truncate"]
-    assert set(folder.tables()) == {"context-index", "context-swap", "context-truncate"}
+    assert set(folder.tables()) == {"blocks-test", "context-index", "context-swap", "context-truncate"}
 
 
 @pytest.mark.parametrize("pattern", ["D", "classic"])
@@ -120,6 +121,40 @@ def test_recall_stops_at_its_target(tmp_path):
     metrics = run(tmp_path, c).metrics()
     assert 0 < metrics["reached_target_at_step"] < 600
     assert metrics["accuracy"] > 0.9
+
+
+def solving(target=0.95, source="parity", **train_fields) -> RunConfig:
+    settings = {"steps": 400, "batch_size": 16, "lr": 2e-2, "eval_sequences": 64, "checkpoint_every": 30}
+    model = ModelConfig(pattern="L", skeleton="classic", d_model=16, vocab_size=16, max_length=8)
+    settings |= {"target_accuracy": target, "check_every": 20} | train_fields
+    return RunConfig(model=model, data=DataConfig(source=source, seq_len=8), train=TrainConfig(**settings))
+
+
+def test_a_run_stops_when_fresh_sequences_are_answered_and_resumes_bitwise(tmp_path):
+    whole = run(tmp_path, solving(), "whole")
+    step = whole.metrics()["reached_target_at_step"]
+    assert 0 < step == whole.metrics()["steps_done"] < 400
+    assert step % 20 == 0
+    assert whole.metrics()["accuracy"] > 0.9
+    for stop in (20, step - 1):  # at a check that fails, and just before the one that does not
+        with pytest.raises(train.Interrupted):
+            run(tmp_path, solving(), "parts", progress=lambda info, stop=stop: info["step"] == stop)
+    parts = run(tmp_path, solving(), "parts")
+    assert parts.metrics()["reached_target_at_step"] == step
+    a, b = (checkpoint.load_weights(folder.weights) for folder in (whole, parts))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_checks_change_nothing_but_the_end(tmp_path):
+    checked, plain = (run(tmp_path, solving(t, steps=30, check_every=10), f"{t}") for t in (1.0, 0.0))
+    a, b = (checkpoint.load_weights(folder.weights) for folder in (checked, plain))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert checked.metrics()["reached_target_at_step"] == 0
+
+
+def test_no_accuracy_can_be_reached_where_nothing_is_asked(tmp_path):
+    with pytest.raises(CorpusError, match="target_accuracy"):
+        run(tmp_path, config(train={"target_accuracy": 0.9, "check_every": 1}))
 
 
 def test_schedule_rises_holds_falls():

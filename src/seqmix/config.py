@@ -9,61 +9,32 @@ Dimension key of the whole package: B batch, T time, D model width, H heads, K k
 C chunk length, N chunks, F MLP width, W vocabulary.
 """
 
-import hashlib
-import json
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-__all__ = ["DataConfig", "ModelConfig", "RunConfig", "SpeedConfig", "TrainConfig", "parse_run"]
+from seqmix.frozen import Frozen, label
+from seqmix.mixers import MIXERS, mixer, mixers_of
 
-MIXERS = "ADGL"
-"""Letters of a pattern: A softmax attention, D DeltaNet, G Gated DeltaNet, L LSTM."""
-
-
-class Frozen(BaseModel):
-    """Base of all configurations: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    def scientific(self) -> dict:
-        """Return the non-default fields that decide the numbers, as plain data (fields marked ``label`` left out)."""
-        fields = type(self).model_fields
-        labels = {name for name, field in fields.items() if (field.json_schema_extra or {}).get("label")}
-        plain = self.model_dump(mode="json", exclude_defaults=True, exclude=labels)
-        for name in list(plain):
-            value = getattr(self, name)
-            if isinstance(value, Frozen):
-                plain[name] = value.scientific()
-        return {name: value for name, value in plain.items() if value != {}}
-
-    def sha256(self) -> str:
-        """Return the hash of the canonical JSON of the scientific fields."""
-        text = json.dumps(self.scientific(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def label(default, description: str):
-    """Declare a field that names or tunes the execution and never changes the numbers."""
-    return Field(default, description=description, json_schema_extra={"label": True})
+__all__ = ["ROLES", "DataConfig", "ModelConfig", "Rate", "RunConfig", "SpeedConfig", "TrainConfig", "parse_run"]
 
 
 class ModelConfig(Frozen):
     """One language model: embedding -> layers -> norm -> head, one letter of ``pattern`` a layer."""
 
-    pattern: str = Field(min_length=1, max_length=256, description="one letter a layer: A, D, G or L")
+    pattern: str = Field(min_length=1, max_length=256, description="one letter a layer, see seqmix.mixers")
     skeleton: Literal["block", "classic"] = Field(
         "block",
         description="block: norm-mixer-norm-MLP with residuals; classic: stacked LSTM, no MLP, no residual",
     )
     d_model: int = Field(64, ge=1, le=16384, description="model width D")
-    n_heads: int = Field(4, ge=1, le=256, description="heads H of A, D and G; must divide d_model")
+    n_heads: int = Field(4, ge=1, le=256, description="heads H; must divide d_model (the LSTM has none)")
     vocab_size: int = Field(256, ge=2, description="vocabulary W, tokens")
     max_length: int = Field(128, ge=1, description="longest training sequence T, tokens")
     mlp_width: int = Field(0, ge=0, description="SwiGLU width F; 0: 8/3 of d_model, rounded to 16")
     conv: str = Field("", description="letters of the mixers that carry a short convolution, e.g. 'DG'")
     conv_width: int = Field(4, ge=2, le=64, description="taps of the short causal convolution")
-    rope: str = Field("A", description="letters of the mixers whose q and k are rotated (RoPE); L has none")
+    rope: str = Field("A", description="letters of the mixers whose q and k are rotated (RoPE)")
     rope_base: float = Field(10000.0, gt=1)
     learned_positions: bool = Field(False, description="add a learned position embedding of max_length rows")
     norm: Literal["pre", "post"] = Field("pre", description="where RMSNorm stands in a block")
@@ -75,7 +46,14 @@ class ModelConfig(Frozen):
         "constant", description="chrono: bias = log U(1, max_length - 1) (Tallec & Ollivier 2018)"
     )
     lstm_width: int = Field(0, ge=0, description="hidden width of the L mixer; 0: nearest to 4 D^2 parameters")
-    beta_scale: float = Field(1.0, gt=0, le=2, description="2 allows negative eigenvalues of the delta rule")
+    beta_scale: float = Field(1.0, gt=0, le=2, description="2 allows negative eigenvalues of what erases")
+    window: int = Field(32, ge=1, description="tokens that sliding-window attention sees, the present one included")
+    key_width: Literal["", "half", "full"] = Field(
+        "", description="keys of a recurrence: half of D / H or all of it; empty: as its paper has it"
+    )
+    output_gate: Literal["", "on", "off"] = Field(
+        "", description="gate after a recurrence's norm; empty: as its paper has it (mLSTM: always on)"
+    )
     chunk_size: int = Field(32, ge=1, le=256, description="chunk length C of the delta rule's training form")
 
     @field_validator("pattern", "conv", "rope")
@@ -87,14 +65,20 @@ class ModelConfig(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "ModelConfig":
-        if self.skeleton == "classic" and set(self.pattern) != {"L"}:
-            raise ValueError(f"the classic skeleton stacks LSTM layers only: pattern {self.pattern!r} is not all L")
-        if self.skeleton == "block" and set(self.pattern) - {"L"} and self.d_model % self.n_heads:
-            raise ValueError(f"n_heads {self.n_heads} must divide d_model {self.d_model}")
-        if "L" in self.rope:
-            raise ValueError("rope: the LSTM has no queries or keys to rotate")
-        if "A" in self.rope and "A" in self.pattern and self.head_dim % 2:
-            raise ValueError(f"rope needs an even head dimension, not {self.head_dim}")
+        mixers = mixers_of(self)
+        for each in mixers:
+            if self.skeleton == "classic" and not each.classic:
+                raise ValueError(
+                    f"the classic skeleton stacks LSTM layers only: pattern {self.pattern!r} holds {each.label}"
+                )
+            if self.skeleton == "block" and each.heads and self.d_model % self.n_heads:
+                raise ValueError(f"n_heads {self.n_heads} must divide d_model {self.d_model}")
+        for letter in self.rope:
+            if not mixer(letter).rotates:
+                raise ValueError(f"rope: {mixer(letter).label} has no queries or keys to rotate")
+        for each in mixers:
+            if each.check:
+                each.check(self)
         return self
 
     @property
@@ -123,6 +107,13 @@ class DataConfig(Frozen):
     train_tokens: int = Field(0, ge=0, description="use only the first so many training tokens; 0: all")
     pairs: int = Field(0, ge=0, description="key-value pairs, for task 'mqar'")
     symbols: int = Field(0, ge=0, description="vocabulary of a recall task; 0: the task's default")
+    keys_most: int = Field(16, ge=1, le=64, description="most keys of a training sequence, for task 'boxes'")
+    swaps_most: int = Field(16, ge=1, description="swaps of a training sequence, for task 'boxes'")
+    swaps_ramp: int = Field(
+        0,
+        ge=0,
+        description="steps in which swaps grow from 1 to swaps_most, for task 'boxes'; 0: all at once",
+    )
 
 
 class TrainConfig(Frozen):
@@ -130,7 +121,9 @@ class TrainConfig(Frozen):
 
     steps: int = Field(100, ge=1, description="optimiser steps")
     batch_size: int = Field(16, ge=1, description="sequences a step")
-    lr: float = Field(3e-3, gt=0, lt=1, description="peak learning rate of hidden matrices at width lr_width")
+    lr: float = Field(
+        3e-3, ge=0, lt=1, description="peak learning rate of hidden matrices at width lr_width; 0: to be tuned first"
+    )
     lr_width: int = Field(
         64,
         ge=0,
@@ -143,17 +136,48 @@ class TrainConfig(Frozen):
     beta2: float = Field(0.95, ge=0, lt=1)
     weight_decay: float = Field(0.1, ge=0, description="on matrices only")
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="autocast dtype; weights are float32")
+    precision: Literal["float32", "bfloat16", "checked"] = Field(
+        "float32",
+        description="autocast dtype; weights are float32. checked: bfloat16 if the published check of this kind of "
+        "model allows it, decided before training",
+    )
     kernel: Literal["torch", "fla"] = Field(
         "torch", description="delta rule: own PyTorch form, or flash-linear-attention"
     )
     accelerate: Literal["none", "compile", "cuda_graph"] = label(
         "none", "fewer kernel launches a step, for small models on a GPU (the record's kernel says what ran)"
     )
-    eval_sequences: int = Field(64, ge=1, description="held-out windows for every loss")
-    eval_points: int = Field(8, ge=1, description="evaluations during training, log-spaced in tokens, last at the end")
+    eval_sequences: int = label(64, "windows of 'valid' for every loss of the curve", ge=1)
+    eval_points: int = label(8, "evaluations during training, log-spaced in tokens, last at the end", ge=1)
+    test_sequences: int = label(256, "windows of 'test' for the loss that is published, at the end", ge=1)
     target_loss: float = Field(0.0, ge=0, description="stop early at this running loss (recall tasks); 0: never")
+    target_accuracy: float = Field(
+        0.0, ge=0, le=1, description="stop early at this accuracy on fresh sequences (tasks); 0: never"
+    )
+    check_every: int = Field(50, ge=1, description="steps between checks of target_accuracy")
     checkpoint_every: int = label(200, "steps between checkpoints")
+
+
+class Rate(Frozen):
+    """Where a learning rate came from: the sweep, its optimum, and what the rate that was used costs (``regret``).
+
+    Losses are means on the validation split, nats; ``curvature`` in nats per squared octave of the rate.
+    """
+
+    sweep: str = Field(description="name of the sweep, or of the rate law and the sweeps that it was fitted to")
+    optimum: float = Field(0.0, ge=0, description="rate at the lowest point of the parabola or of the law")
+    where: Literal["interior", "edge", "law", "none"] = Field(
+        "none", description="interior: the best rate has worse neighbours on both sides; law: predicted, checked"
+    )
+    curvature: float = Field(0.0, description="second coefficient of the parabola in log2(rate)")
+    regret: float = Field(0.0, ge=0, description="loss at the rate used minus the lowest, nats")
+    regret_hi: float = Field(0.0, ge=0, description="its upper bound with 90 % confidence, nats")
+    trials: int = Field(0, ge=0, description="runs spent on tuning the arm in this study")
+    trial_flops: float = Field(0.0, ge=0, description="their training FLOPs")
+
+
+ROLES = ("evidence", "sweep", "choice", "check")
+"""What a run is for: evidence is published; sweep finds a rate; choice loses to a sibling; check tests a rule."""
 
 
 class RunConfig(Frozen):
@@ -164,6 +188,12 @@ class RunConfig(Frozen):
     tier: str = label("", "quick, laptop or gpu")
     arm: str = label("", "name of the architecture in the study")
     group: str = label("", "the part of the study that the run belongs to, e.g. 'main' or 'lr'")
+    size: str = label("", "name of the size in the study")
+    role: Literal["", "evidence", "sweep", "choice", "check"] = label("", "what the run is for")
+    family: str = label("", "the family whose best member on 'valid' this run is; else the arm")
+    place: str = label("", "where the attention layers stand: none, front, middle, back, even, all, ...")
+    control: str = label("", "what the arm is a control for, e.g. 'convolution'")
+    rate: Rate | None = label(None, "where the learning rate came from")
     model: ModelConfig
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()

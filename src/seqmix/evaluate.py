@@ -13,23 +13,25 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from seqmix import data
+from seqmix import data, probes
 from seqmix.config import RunConfig
 from seqmix.data.swaps import swaps
 from seqmix.interpret import inside
+from seqmix.probes import TOKENS_PER_CALL
 
-__all__ = ["BLOCKS", "MEASURES", "held_out", "losses", "octave_edges"]
+__all__ = ["BLOCKS", "MEASURES", "held_out", "losses", "octave_edges", "test_loss"]
 
 BLOCKS = 32
 """Groups of evaluation windows that the bootstrap resamples."""
+
+TEST_BLOCKS = 16
+"""Stretches of test text that the published loss is reported by."""
 
 CONTEXT_WINDOWS = 16
 """Windows of the context measurements for each window of the ordinary loss: a bin needs thousands of tokens."""
 
 LONGER = 8
 """Windows of the measure ``longer`` are so many times as long as those of training."""
-
-TOKENS_PER_CALL = 32_768
 
 IGNORE = -100
 
@@ -50,25 +52,16 @@ def losses(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, plac
     return torch.cat(out).double().numpy()
 
 
-@torch.no_grad()
-def _accuracy(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, place: torch.device) -> float:
-    rows = max(1, TOKENS_PER_CALL // inputs.shape[1])
-    right = scored = 0
-    for first in range(0, len(inputs), rows):
-        goal = torch.from_numpy(targets[first : first + rows]).to(place)
-        hit = model(torch.from_numpy(inputs[first : first + rows]).to(place)).argmax(-1) == goal
-        asked = goal != IGNORE
-        right, scored = right + int((hit & asked).sum()), scored + int(asked.sum())
-    return right / scored
-
-
-def held_out(model: torch.nn.Module, windows: Any, place: torch.device) -> dict[str, float]:
+def held_out(
+    model: torch.nn.Module, windows: Any, place: torch.device, each: np.ndarray | None = None
+) -> dict[str, float]:
     """Loss on the held-out windows: mean over tokens (nats), its standard error over windows, and the accuracy.
 
-    Where the source knows its Bayes loss, also that loss on the same tokens and the excess over it.
+    Where the source knows its Bayes loss, also that loss on the same tokens and the excess over it. ``each``: the
+    losses of the windows' targets where they are known already.
     """
     model.eval()
-    each = losses(model, windows.inputs, windows.targets, place)
+    each = losses(model, windows.inputs, windows.targets, place) if each is None else each
     scored = windows.targets != IGNORE
     per_window = each.sum(1) / scored.sum(1)
     out = {
@@ -78,10 +71,30 @@ def held_out(model: torch.nn.Module, windows: Any, place: torch.device) -> dict[
     if windows.bayes is not None:
         out["bayes"] = float(windows.bayes[scored].mean())
         out["excess"] = out["loss"] - out["bayes"]
-    if not scored.all():
-        out["accuracy"] = _accuracy(model, windows.inputs, windows.targets, place)
+    if windows.steps is not None:  # a task
+        out["accuracy"] = probes.accuracy(model, windows, place)
     model.train()
     return out
+
+
+def test_loss(
+    model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device
+) -> tuple[dict[str, float], list[dict]]:
+    """The published loss, on windows of 'test' that do not overlap; and its rows by block, for the table ``blocks``.
+
+    A block is a stretch of consecutive text (or a group of generated sequences), the same for every run: resampling
+    blocks says what another sample of text would have changed.
+    """
+    windows = source.evaluation(config.train.test_sequences, "test")
+    each = losses(model, windows.inputs, windows.targets, place)
+    scored = windows.targets != IGNORE
+    groups = np.arange(len(windows)) * TEST_BLOCKS // len(windows) if windows.block is None else windows.block
+    rows = []
+    for block in np.unique(groups):
+        members = groups == block
+        count = int(scored[members].sum())
+        rows.append({"block": int(block), "loss": float(each[members].sum() / count), "count": count})
+    return held_out(model, windows, place, each) | {"test_tokens": int(scored.sum())}, rows
 
 
 def first_token_gradient(
@@ -150,7 +163,7 @@ def _index_rows(measure: str, windows: Any, each: np.ndarray) -> list[dict]:
 
 def by_index(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
     """Loss by token index, and, where the source knows them, by kind of token and by age of the last mention."""
-    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences)
+    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences, "test")
     each = losses(model, windows.inputs, windows.targets, place)
     rows = _index_rows("index", windows, each)
     if windows.age is not None:
@@ -164,7 +177,7 @@ def by_lengthening(
 ) -> dict[str, list[dict]]:
     """Loss by token index in windows ``LONGER`` times as long as those of training: does what was learned carry on?"""
     longer = data.open_source(config.data.model_copy(update={"seq_len": LONGER * config.data.seq_len}))
-    windows = longer.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences // LONGER)
+    windows = longer.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences // LONGER, "test")
     return {"context": _index_rows("longer", windows, losses(model, windows.inputs, windows.targets, place))}
 
 
@@ -173,7 +186,7 @@ def by_truncation(model: torch.nn.Module, source: Any, config: RunConfig, place:
 
     Exact and fully paired: the same targets at every c. Recurrent states start at zero where the text is cut.
     """
-    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences)
+    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences, "test")
     length, rows = windows.inputs.shape[1], []
     for visible in sorted({2**k for k in range(int(math.log2(length)) + 1)} | {length}):
         inputs = np.ascontiguousarray(windows.inputs[:, length - visible :])
@@ -184,7 +197,7 @@ def by_truncation(model: torch.nn.Module, source: Any, config: RunConfig, place:
 
 def by_shuffling(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
     """Loss of the last token when all tokens farther away than c are put in random order: is far *order* used?"""
-    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences)
+    windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences, "test")
     length, rows, rng = windows.inputs.shape[1], [], np.random.default_rng(17)
     order = rng.permuted(np.broadcast_to(np.arange(length), windows.inputs.shape), axis=1)
     for kept in (k for k in (4, 16, 64, 256, 1024) if k < length):
@@ -208,7 +221,7 @@ def recall(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
                 "task": config.data.source,
                 "distance": distance,
                 "step": config.train.steps,
-                "accuracy": _accuracy(model, windows.inputs, windows.targets, place),
+                "accuracy": probes.accuracy(model, windows, place),
                 "loss": float(each.sum() / scored.sum()),
                 "chance": source.chance,
                 "count": int(scored.sum()),
@@ -222,7 +235,7 @@ def by_swapping(model: torch.nn.Module, source: Any, config: RunConfig, place: t
 
     The causal recall-by-distance curve (almanac only). ``loss`` holds that rise, nats, by octaves of the distance.
     """
-    pairs = swaps(source, CONTEXT_WINDOWS * config.train.eval_sequences)
+    pairs = swaps(source, CONTEXT_WINDOWS * config.train.eval_sequences, "test")
     at = np.arange(len(pairs)), pairs.position
     targets = np.full(pairs.inputs.shape, IGNORE)
     targets[at] = pairs.new
@@ -241,6 +254,8 @@ MEASURES = {
     "shuffle": by_shuffling,
     "swap": by_swapping,
     "recall": recall,
+    "tracking": probes.tracking,
+    "boxes": probes.boxes,
     "inside": inside,
 }
 """Measurements by the name that ``RunConfig.evaluate`` uses; each returns table name -> rows."""

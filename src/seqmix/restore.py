@@ -31,7 +31,8 @@ def restore(config: RunConfig, folder: RunFolder, source: Any, device: str | tor
     place = torch.device(device)
     model = models.build(config.model, seed=config.seed, kernel=config.train.kernel).to(place)
     model.load_state_dict(checkpoint.load_weights(folder.weights, str(place)))
-    stated = folder.metrics().get("loss", math.nan)
+    metrics = folder.metrics()
+    stated = metrics.get("loss_valid", metrics.get("loss", math.nan))
     now = evaluate.held_out(model, source.evaluation(config.train.eval_sequences), place)["loss"]
     if math.isfinite(stated) and not abs(now - stated) <= TOLERANCE * max(abs(stated), 0.1):
         raise StaleWeightsError(

@@ -9,103 +9,29 @@ import functools
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from seqmix import accounting, data, provenance
-from seqmix.config import Frozen, ModelConfig, RunConfig, SpeedConfig
+from seqmix.config import ModelConfig, RunConfig, SpeedConfig
 from seqmix.paths import Paths
+from seqmix.study_file import TUNED, Group, Library, Study, StudyError, library, load, names
 
-__all__ = ["Study", "StudyError", "check_names", "known_names", "load", "model_of", "names", "plan"]
+__all__ = [
+    "Group",
+    "Study",
+    "StudyError",
+    "check_names",
+    "known_names",
+    "load",
+    "model_of",
+    "names",
+    "plan",
+]
 
-TEXT_SOURCES = {"stdlib", "folder", "prose", "wikitext-103", "pg19", "tinystories", "fineweb-edu"}
+TEXT_SOURCES = {"stdlib", "python", "books", "folder", "prose", "wikitext-103", "pg19", "tinystories", "fineweb-edu"}
 """Sources that ``source=`` and ``path=`` replace; synthetic sources and tasks stay what the study says."""
-
-TIERS = ("quick", "laptop", "gpu")
-
-
-class StudyError(ValueError):
-    """A study file or a request to change it is wrong; the message names the file or the parameter."""
-
-
-class Rung(Frozen):
-    """One size: the reference Transformer whose non-embedding parameters all arms match."""
-
-    layers: int = Field(ge=1)
-    d_model: int = Field(ge=1)
-    n_heads: int = Field(ge=1)
-
-
-class Arm(Frozen):
-    """One architecture. ``pattern`` is repeated until the rung's depth is reached; ``layers`` fixes the depth."""
-
-    pattern: str
-    layers: int = Field(0, ge=0, description="0: the rung's depth")
-    model: dict[str, Any] = Field(default_factory=dict, description="further ModelConfig fields")
-
-
-class Group(Frozen):
-    """One part of a study: arms x sizes x grid x seeds."""
-
-    name: str
-    kind: Literal["train", "speed"] = "train"
-    arms: tuple[str, ...]
-    sizes: tuple[str, ...]
-    seeds: tuple[int, ...] = (0,)
-    base: dict[str, dict[str, Any]] = Field(default_factory=dict, description="model, data, train or speed fields")
-    per_arm: dict[str, dict[str, Any]] = Field(default_factory=dict, description="arm -> dotted field -> value")
-    per_size: dict[str, dict[str, Any]] = Field(default_factory=dict, description="size -> dotted field -> value")
-    grid: dict[str, list[Any]] = Field(default_factory=dict, description="dotted field -> values; a product of all")
-    evaluate: tuple[str, ...] = ()
-
-
-class Tier(Frozen):
-    """What one tier of a study runs."""
-
-    groups: tuple[Group, ...]
-
-
-class Study(Frozen):
-    """A study file."""
-
-    title: str
-    question: str
-    tiers: dict[Literal["quick", "laptop", "gpu"], Tier]
-
-
-class Library(Frozen):
-    """``studies/arms.yaml``."""
-
-    arms: dict[str, Arm]
-    rungs: dict[str, Rung]
-
-
-def names(paths: Paths | None = None) -> list[str]:
-    """Return the names of all studies."""
-    folder = (paths or Paths()).studies
-    return sorted(file.stem for file in folder.glob("*.yaml") if file.stem != "arms")
-
-
-def load(name: str, paths: Paths | None = None) -> Study:
-    """Read and check one study file; raises StudyError naming the file and the first mistakes."""
-    paths = paths or Paths()
-    if name not in names(paths):
-        raise StudyError(f"no study named {name!r}; known: {', '.join(names(paths))}")
-    return _read(paths.studies / f"{name}.yaml", Study)
-
-
-@functools.lru_cache
-def _library(file: Path) -> Library:
-    return _read(file, Library)
-
-
-def _read(file: Path, kind: type[Frozen]):
-    try:
-        return kind.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise StudyError(f"{file}: {error}") from error
 
 
 def plan(
@@ -125,7 +51,7 @@ def plan(
     (the same science) appear once a group. Raises StudyError for anything unknown or inconsistent.
     """
     paths = paths or Paths()
-    study, library = load(name, paths), _library(paths.studies / "arms.yaml")
+    study, arms = load(name, paths), library(paths.studies / "arms.yaml")
     if tier not in study.tiers:
         raise StudyError(f"study {name!r} has no tier {tier!r}; it has: {', '.join(study.tiers)}")
     request = dict(overrides or {})
@@ -142,12 +68,12 @@ def plan(
     for rank, group in enumerate(groups):
         labels = {"study": name, "tier": tier, "group": group.name}
         if group.kind == "speed":
-            order += [(0, rank, config) for config in _speed_runs(group, library, labels, request)]
+            order += [(0, rank, config) for config in _speed_runs(group, arms, labels, request)]
             continue
         chosen = tuple(range(seeds)) if seeds and len(group.seeds) > 0 else group.seeds
         corpus = _corpus(group, source, path)
         for seed in chosen:
-            cells = _train_runs(group, library, labels, request, corpus)
+            cells = _train_runs(group, arms, labels, request, corpus)
             order += [(seed, rank, config.model_copy(update={"seed": seed, "data_seed": seed})) for config in cells]
     return [config for _, _, config in sorted(order, key=lambda item: item[:2])]
 
@@ -203,7 +129,10 @@ def _corpus(group: Group, source: str, path: str) -> dict[str, Any]:
 
 def _train_runs(group: Group, library: Library, labels: dict, request: dict, corpus: dict) -> list[RunConfig]:
     runs = []
-    for size, arm, values in itertools.product(group.sizes, group.arms, _product(group.grid)):
+    for size, (arm, family), values in itertools.product(group.sizes, group.members, _product(group.grid)):
+        here = {"arm": arm, "size": size, **values}
+        if any(all(here.get(key) == value for key, value in left_out.items()) for left_out in group.without):
+            continue
         fields = {"data": dict(group.base.get("data", {})), "train": dict(group.base.get("train", {}))}
         extra = dict(group.base.get("model", {}))
         merged = group.per_size.get(size, {}) | group.per_arm.get(arm, {}) | values | corpus | request
@@ -214,9 +143,19 @@ def _train_runs(group: Group, library: Library, labels: dict, request: dict, cor
                     f"{dotted!r} is not a field of a run: use model.<field>, data.<field> or train.<field>"
                 )
             (extra if part == "model" else fields[part])[field] = value
+        if fields["train"].get("lr") == TUNED:
+            fields["train"]["lr"] = 0.0
+        if arm not in library.arms:
+            raise StudyError(f"no arm named {arm!r} in studies/arms.yaml; known: {', '.join(library.arms)}")
+        spec = library.arms[arm]
+        about = {"arm": arm, "family": family, "size": size, "place": spec.place, "control": spec.control}
         try:
             run = RunConfig.model_validate(
-                {**labels, "arm": arm, "evaluate": group.evaluate, **fields, "model": {"pattern": "A"}}
+                {
+                    **(labels | about | {"role": group.role, "evaluate": group.evaluate}),
+                    **fields,
+                    "model": {"pattern": "A"},
+                }
             )
             corpus_config = _fingerprinted(run.data)
             model = _model(library, arm, size, extra, _vocabulary(corpus_config), run.data.seq_len)
@@ -248,9 +187,9 @@ def _speed_runs(group: Group, library: Library, labels: dict, request: dict) -> 
 
 def model_of(arm: str, size: str, vocab_size: int, length: int, paths: Paths | None = None) -> ModelConfig:
     """Return the model of an arm at a size, matched as in every study; StudyError for an unknown name."""
-    library = _library((paths or Paths()).studies / "arms.yaml")
+    arms = library((paths or Paths()).studies / "arms.yaml")
     try:
-        return _model(library, arm, size, {}, vocab_size, length)
+        return _model(arms, arm, size, {}, vocab_size, length)
     except StudyError:
         raise
     except ValueError as error:

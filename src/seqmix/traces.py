@@ -21,8 +21,8 @@ from seqmix import interpret as inside
 from seqmix import models
 from seqmix.config import RunConfig
 from seqmix.interpret import Queries
-from seqmix.models.deltanet import DeltaNet
 from seqmix.models.lstm import LSTMLayer
+from seqmix.models.recurrence import Recurrence
 
 __all__ = ["CLASSES", "Gate", "by_class", "gates", "lstm_gates", "question", "trace"]
 
@@ -99,7 +99,7 @@ def lstm_gates(layer: LSTMLayer, x: Tensor) -> tuple[Tensor, Tensor]:
 def gates(model: torch.nn.Module, inputs: Tensor) -> list[Gate]:
     """Return the gates of all recurrent layers while the model reads ``inputs [n, T]`` ([] if there are none)."""
     seen: list[tuple[torch.nn.Module, Tensor]] = []
-    parts = [module for module in model.modules() if isinstance(module, LSTMLayer | DeltaNet)]
+    parts = [module for module in model.modules() if isinstance(module, LSTMLayer | Recurrence)]
     hooks = [part.register_forward_pre_hook(lambda module, args: seen.append((module, args[0]))) for part in parts]
     model(inputs)
     for hook in hooks:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from seqmix import checkpoint, data, distributed, evaluate, models, provenance
+from seqmix import checkpoint, data, distributed, evaluate, models, probes, provenance
 from seqmix.accelerate import kernel_name, make_step
 from seqmix.config import RunConfig, TrainConfig
 from seqmix.record import RunFolder
@@ -62,6 +62,10 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
     a loss that is not finite ends the run with the outcome ``diverged``.
     """
     # 1 build
+    if not config.train.lr or config.train.precision == "checked":
+        raise ValueError(
+            f"{config.run_id}: its rate or precision is not decided yet; seqmix train runs what decides it"
+        )
     torch.set_flush_denormal(True)  # decaying states create denormal numbers, which are many times slower
     team = distributed.join()  # None unless torchrun started several processes for this one run
     place = team.place if team else choose_device(device)
@@ -74,7 +78,7 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
 
     # 2 schedule
     points = set(evaluation_steps(config.train))
-    windows = source.evaluation(config.train.eval_sequences)
+    windows = source.evaluation(config.train.eval_sequences, "valid")
     tokens_per_step = config.train.batch_size * config.data.seq_len
     began, reported = time.perf_counter(), state["seconds"]
 
@@ -100,6 +104,8 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
         state["grad_norm_max"] = max(state["grad_norm_max"], grad_norm)
         state["seconds"] = reported + time.perf_counter() - began
         reached = 0 < state["smooth"] < config.train.target_loss
+        reached = reached or probes.solved(model, source, config, state["step"], place)
+        reached = team.agree(reached) if team else reached
 
         # 4 measure
         if (state["step"] in points or reached) and (team is None or team.leads):
@@ -140,8 +146,8 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
     if team and not team.leads:
         return
     checkpoint.save_weights(folder.weights, model.state_dict())
-    _measure(config, folder, model, source, place)
-    _finish(folder, config, source, state, "finished", "")
+    tested = _measure(config, folder, model, source, place)
+    _finish(folder, config, source, state, "finished", "", tested)
 
 
 def _provenance(config: RunConfig, place: torch.device, source: Any) -> dict:
@@ -156,8 +162,7 @@ def remeasure(
     place = choose_device(device)
     source = data.open_source(config.data)
     model = restore(config, folder, source, place)
-    metrics = folder.metrics()
-    _measure(config, folder, model, source, place)
+    metrics = folder.metrics() | _measure(config, folder, model, source, place)
     folder.write_metrics(metrics | {"evaluated": sorted(config.evaluate)})
     folder.finish("finished", "")
 
@@ -181,18 +186,35 @@ def _restore(folder: RunFolder, model: torch.nn.Module, step: TrainStep, team: A
     return saved["state"]
 
 
-def _measure(config: RunConfig, folder: RunFolder, model: torch.nn.Module, source: Any, place: torch.device) -> None:
+def _measure(
+    config: RunConfig, folder: RunFolder, model: torch.nn.Module, source: Any, place: torch.device
+) -> dict[str, float]:
+    """Write the tables that ``config.evaluate`` asks for; return what is published of every run: its loss on 'test'."""
     model.eval()
     for name in config.evaluate:
         for table, rows in evaluate.MEASURES[name](model, source, config, place).items():
             folder.write_table(f"{table}-{name}", rows)
+    tested, rows = evaluate.test_loss(model, source, config, place)
+    folder.write_table("blocks-test", rows)
+    return tested
 
 
-def _finish(folder: RunFolder, config: RunConfig, source: Any, state: dict[str, Any], status: str, reason: str) -> None:
+def _finish(
+    folder: RunFolder,
+    config: RunConfig,
+    source: Any,
+    state: dict[str, Any],
+    status: str,
+    reason: str,
+    tested: dict[str, float] | None = None,
+) -> None:
+    """Seal the record. Losses of the curve are those of 'valid'; ``tested`` (a finished run's) are those of 'test'."""
     curve = folder.curve()
     last = curve[-1] if curve else {}
     done = state["step"] * config.train.batch_size * config.data.seq_len
-    metrics = {name: value for name, value in last.items() if name not in ("step", "tokens", "lr", "grad_norm")}
+    kept = ("train_loss", "grad_first", "grad_last")
+    metrics = {name: last[name] for name in kept if name in last} | (tested or {})
+    metrics |= {f"{name}_valid": last[name] for name in ("loss", "accuracy") if name in last}
     metrics |= {
         "steps_done": state["step"],
         "tokens_done": done,
@@ -205,7 +227,7 @@ def _finish(folder: RunFolder, config: RunConfig, source: Any, state: dict[str, 
         "evaluated": sorted(config.evaluate) if status == "finished" else [],
     }
     metrics |= {f"reference_{name}": value for name, value in source.references.items()}
-    if "loss" in last and math.isfinite(source.bytes_per_token):
-        metrics["bits_per_byte"] = last["loss"] / math.log(2) / source.bytes_per_token
+    if tested and math.isfinite(source.bytes_per_token):
+        metrics["bits_per_byte"] = metrics["loss"] / math.log(2) / source.bytes_per_token
     folder.write_metrics(metrics)
     folder.finish(status, reason)

@@ -4,6 +4,8 @@
     batch = source.batch(step=0, batch_size=16, seed=0)   # a function of (seed, step) alone
     held_out = source.evaluation(64)                      # the same windows for everyone
 
+A task has one right answer a question (``TASKS``); the docstring of its module says what to write into a study.
+
 numpy only: importing this package never imports torch.
 """
 
@@ -17,21 +19,41 @@ from seqmix.config import DataConfig
 from seqmix.data import files
 from seqmix.data.almanac import PRESETS
 from seqmix.data.base import IGNORE, Batch, CorpusError, Evaluation, Source
+from seqmix.data.boxes import Boxes
 from seqmix.data.cache import Store, remember
 from seqmix.data.hub import SETS, documents, open_set
 from seqmix.data.markov import MARKOV, MarkovSource
 from seqmix.data.recall import FirstToken, Mqar
 from seqmix.data.synthetic import AlmanacSource
 from seqmix.data.text import open_text, token_store
+from seqmix.data.tracking import GROUPS, Product
 from seqmix.paths import Paths
 
-__all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "describe", "fingerprint", "names", "open_source"]
+__all__ = [
+    "GROUPS",
+    "IGNORE",
+    "TASKS",
+    "Batch",
+    "CorpusError",
+    "Evaluation",
+    "Source",
+    "describe",
+    "fingerprint",
+    "names",
+    "open_source",
+]
 
-_ON_DISK = ("stdlib", "folder", "prose")
-_TASKS = ("first_token", "mqar")
+TASKS = ("first_token", "mqar", *GROUPS, "boxes")
+"""Sources that ask questions: the accuracy of the answers is what counts, and there is no text to model."""
+
+_ON_DISK = ("stdlib", "python", "books", "folder", "prose")
+_STDLIB = {"stdlib": files.SHARES, "python": (0.76, 0.88)}
+"""Corpora of the standard library's files -> how they are split: "python" holds out more than 1 MB twice."""
 
 _WHAT = {
     "stdlib": "source text of the running Python's standard library; nothing to download",
+    "python": "the same text with more than a megabyte each for validation and test",
+    "books": "long books: a folder with train*, valid and test (SEQMIX_BOOKS)",
     "folder": "a folder of UTF-8 text (data.path or SEQMIX_DATA)",
     "prose": "a folder of long books (SEQMIX_PROSE)",
     "wikitext-103": "Wikipedia articles, 540 MB, from the Hugging Face hub",
@@ -47,12 +69,17 @@ _WHAT = {
     "markov-slow": "the same with chains that are harder to tell apart",
     "first_token": "recall the first of T tokens at the last",
     "mqar": "multi-query associative recall: pairs of key and value, each asked once",
+    "parity": "whether the ones so far are even or odd: two states to track",
+    "sum_mod5": "the sum so far modulo 5: five states to track, in any order",
+    "s3": "the product so far of permutations of 3: six states, where order matters",
+    "a5": "the product so far of even permutations of 5: sixty states, the hardest kind of tracking",
+    "boxes": "where is a key after its box swapped contents with others: recall and tracking at once",
 }
 
 
 def names() -> list[str]:
     """Return every name that ``DataConfig.source`` may have."""
-    return [*_ON_DISK, *SETS, *PRESETS, *MARKOV, *_TASKS]
+    return [*_ON_DISK, *SETS, *PRESETS, *MARKOV, *TASKS]
 
 
 def describe(name: str) -> str:
@@ -85,18 +112,22 @@ def fingerprint(config: DataConfig, cache: Path | None = None) -> str:
     """
     if config.source in _ON_DISK:
         found, _ = _files(config)
-        return _fingerprint_of(found, config.source != "stdlib", cache or Paths().cache)
+        return _fingerprint_of(found, config.source, cache or Paths().cache)
     if config.source in SETS:
         return open_set(config.source, cache or Paths().cache).meta["fingerprint"]
     return _generated(config).fingerprint
 
 
 def _open_files(config: DataConfig, cache: Path) -> Store:
-    given = config.source != "stdlib"
     found, name = _files(config)
-    known = _fingerprint_of(found, given, cache)
+    known = _fingerprint_of(found, config.source, cache)
     _require(config, known)
-    return token_store(cache, name, known, config.tokenizer, lambda: files.read(found, given, lenient=not given))
+    return token_store(cache, name, known, config.tokenizer, lambda: _read(found, config.source))
+
+
+def _read(found: dict[str, Path], source: str) -> files.Corpus:
+    given = source not in _STDLIB
+    return files.read(found, given, lenient=not given, shares=_STDLIB.get(source, files.SHARES))
 
 
 def _open_set(config: DataConfig, cache: Path) -> Store:
@@ -117,29 +148,34 @@ def _generated(config: DataConfig) -> Source:
         return FirstToken.open(config.seq_len, config.symbols)
     if config.source == "mqar":
         return Mqar.open(config.seq_len, config.pairs, config.symbols)
+    if config.source in GROUPS:
+        return Product.open(config.source, config.seq_len)
+    if config.source == "boxes":
+        return Boxes.open(config.seq_len, config.keys_most, config.swaps_most, config.swaps_ramp)
     kind = AlmanacSource if config.source in PRESETS else MarkovSource
     return kind.open(config.source, config.seq_len, config.train_tokens)
 
 
 def _files(config: DataConfig) -> tuple[dict[str, Path], str]:
     """Return the files of a corpus on disk and a short name for it."""
-    if config.source == "stdlib":
-        return files.stdlib_files(), "stdlib"
-    if config.source == "prose":
-        folder = config.path or os.environ.get("SEQMIX_PROSE", "")
+    if config.source in _STDLIB:
+        return files.stdlib_files(), config.source
+    if config.source in ("books", "prose"):
+        variable = f"SEQMIX_{config.source.upper()}"
+        folder = config.path or os.environ.get(variable, "")
         if not folder:
             raise CorpusError(
-                "source 'prose' is a folder of long English books named by the environment variable SEQMIX_PROSE, "
-                "which is not set; the nearest public set is 'pg19' (through the library 'datasets')"
+                f"source {config.source!r} is a folder of long English books named by the environment variable "
+                f"{variable}, which is not set; the nearest public set is 'pg19' (through the library 'datasets')"
             )
-        return files.folder_files(Path(folder).expanduser().resolve()), "prose"
+        return files.folder_files(Path(folder).expanduser().resolve()), config.source
     folder = config.path or os.environ.get("SEQMIX_DATA", "")
     if not folder:
         raise CorpusError("source 'folder' needs the folder: set data.path (or the environment variable SEQMIX_DATA)")
     return files.folder_files(Path(folder).expanduser().resolve()), "folder"
 
 
-def _fingerprint_of(found: dict[str, Path], given: bool, cache: Path) -> str:
+def _fingerprint_of(found: dict[str, Path], source: str, cache: Path) -> str:
     """Fingerprint files; unchanged files (by path, size and times) are not read again."""
     stats = []
     for name, path in sorted(found.items()):
@@ -147,17 +183,17 @@ def _fingerprint_of(found: dict[str, Path], given: bool, cache: Path) -> str:
         stats.append((name, str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     newest = max(max(mtime, ctime) for *_, mtime, ctime in stats)
     if time.time_ns() - newest < 2_000_000_000:  # a file just written may change again within its time stamp
-        return files.read(found, given, lenient=not given).fingerprint
-    return _remembered(tuple(stats), given, cache)
+        return _read(found, source).fingerprint
+    return _remembered(tuple(stats), source, cache)
 
 
 @lru_cache(maxsize=64)
-def _remembered(stats: tuple, given: bool, cache: Path) -> str:
-    key = hashlib.sha256(repr((1, given, stats)).encode()).hexdigest()[:32]
+def _remembered(stats: tuple, source: str, cache: Path) -> str:
+    key = hashlib.sha256(repr((2, _STDLIB.get(source), stats)).encode()).hexdigest()[:32]
 
     def compute() -> dict:
         found = {name: Path(path) for name, path, *_ in stats}
-        return {"fingerprint": files.read(found, given, lenient=not given).fingerprint}
+        return {"fingerprint": _read(found, source).fingerprint}
 
     return remember(cache / "fingerprints" / f"{key}.json", str, compute)["fingerprint"]
 

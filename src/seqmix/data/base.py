@@ -4,6 +4,8 @@ numpy only. Nothing here draws from a global random state: each draw has its own
 name its purpose, so that building a model, or another process, can never move the data.
 """
 
+import hashlib
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,13 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "generator"]
+__all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "Task", "generator"]
 
 IGNORE = -100
 """Target of a position that is not scored (PyTorch's ``ignore_index``)."""
 
 _BLOCK = 64
-_PURPOSES = {"train": 1, "valid": 2, "test": 3, "pool": 4, "ngram": 5, "swap": 6, "table": 7}
+_PURPOSES = {"train": 1, "valid": 2, "test": 3, "pool": 4, "ngram": 5, "swap": 6, "table": 7, "fresh": 8}
 
 
 class CorpusError(ValueError):
@@ -27,6 +29,11 @@ class CorpusError(ValueError):
 def generator(purpose: str, *numbers: int) -> np.random.Generator:
     """Return the random generator that belongs to a purpose ('train', 'valid', ...) and some integers."""
     return np.random.default_rng((_PURPOSES[purpose], *numbers))
+
+
+def sha256_of(**parameters) -> str:
+    """Return the fingerprint of a task: the hash of its parameters and the version of its generator."""
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -44,14 +51,19 @@ class Evaluation(Batch):
     ``bayes``: exact -log p of the target under the generator, nats (nan where not scored).
     ``entropy``: entropy of that exact prediction, nats; the same mean as ``bayes`` with far less noise (Rao-Blackwell).
     ``kind``: class of the target, an index into ``kinds``. ``age``: tokens since the last mention of what the target
-    states, 0 if it is not mentioned before (or if the class has no mentions).
+    states, 0 if it is not mentioned before (or if the class has no mentions). ``block`` [n]: which stretch of the
+    held-out text a window is from (windows of one stretch are alike; generated sequences have none). ``steps``: what
+    has happened so far to the thing that is asked for: swaps (boxes) or factors (group products); 0 where nothing
+    happens to it.
     """
 
     bayes: np.ndarray | None = None
     entropy: np.ndarray | None = None
     kind: np.ndarray | None = None
     age: np.ndarray | None = None
+    steps: np.ndarray | None = None
     kinds: tuple[str, ...] = ()
+    block: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -92,6 +104,43 @@ class Source(ABC):
     @abstractmethod
     def evaluation(self, n: int, split: str = "valid") -> Evaluation:
         """Return ``n`` fixed windows of 'valid' or 'test'; the first m of n are those of ``evaluation(m)``."""
+
+    def fresh(self, step: int, n: int, seed: int) -> Batch:
+        """Return ``n`` sequences like those of training that are seen once only, after ``step``, by a check.
+
+        Raises CorpusError for text and languages, whose tokens have no right answer.
+        """
+        raise CorpusError(
+            f"source {self.name!r} asks no questions, so no accuracy can be reached: leave train.target_accuracy at 0"
+        )
+
+
+@dataclass
+class Task(Source):
+    """A source of questions with one right answer each: only answers are scored, and their Bayes loss is 0.
+
+    Subclasses say how sequences are drawn; training, checks, 'valid' and 'test' each have a random stream of their own.
+    """
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return ``inputs``, ``targets``, ``age`` and ``steps`` (see ``Evaluation``) of ``n`` sequences: [n, T]."""
+
+    def batch(self, step: int, batch_size: int, seed: int) -> Batch:
+        return Batch(*self.draw(generator("train", seed, step), batch_size)[:2])
+
+    def fresh(self, step: int, n: int, seed: int) -> Batch:
+        return Batch(*self.draw(generator("fresh", seed, step), n)[:2])
+
+    def evaluation(self, n: int, split: str = "valid") -> Evaluation:
+        return asked(*in_blocks(n, split, self.draw))
+
+
+def asked(inputs: np.ndarray, targets: np.ndarray, age: np.ndarray, steps: np.ndarray) -> Evaluation:
+    """Return the evaluation windows of a task: whoever knows the rule answers every question."""
+    scored = targets != IGNORE
+    bayes = np.where(scored, 0.0, np.nan)
+    return Evaluation(inputs, targets, bayes, bayes, scored.astype(np.int64), age, steps, ("filler", "query"))
 
 
 def check_split(split: str) -> str:

@@ -86,11 +86,12 @@ def folder_files(root: Path) -> dict[str, Path]:
     return files
 
 
-def read(files: dict[str, Path], given: bool, lenient: bool = False) -> Corpus:
+def read(files: dict[str, Path], given: bool, lenient: bool = False, shares: tuple[float, float] = SHARES) -> Corpus:
     """Read, check, deduplicate, split and order the documents.
 
     ``given``: folders named train*/valid*/test* decide the split where they exist. ``lenient``: leave out what is not
     UTF-8 instead of raising CorpusError (for the standard library, whose files are not the reader's to mend).
+    ``shares``: upper ends of train and valid on the scale of a document's hash, where no folder decides.
     """
     texts = {}
     for name in sorted(files):
@@ -105,10 +106,10 @@ def read(files: dict[str, Path], given: bool, lenient: bool = False) -> Corpus:
     if given:
         splits = {name: _given_split(name) for name in texts}
     elif len(texts) < len(SPLITS):
-        texts = _cut(texts)
+        texts = _cut(texts, shares)
         splits = {name: name.rsplit("#", 1)[1] for name in texts}
     else:
-        splits = _split(sorted(texts, key=_position))
+        splits = _split(sorted(texts, key=_position), shares)
     return Corpus(tuple(Document(name, splits[name], texts[name]) for name in sorted(texts, key=_position)))
 
 
@@ -151,22 +152,21 @@ def _position(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 
 
-def _split(ordered: list[str]) -> dict[str, str]:
+def _split(ordered: list[str], shares: tuple[float, float]) -> dict[str, str]:
     """Split by hash thresholds; by rank where so few documents leave a split empty."""
-    ends = [SHARES[0], SHARES[1]]
-    splits = {name: SPLITS[sum(_position(name) >= end for end in ends)] for name in ordered}
+    splits = {name: SPLITS[sum(_position(name) >= end for end in shares)] for name in ordered}
     if len(set(splits.values())) < len(SPLITS):
-        held = max(1, round(len(ordered) * (1 - SHARES[1])))
+        held = max(1, round(len(ordered) * (1 - shares[1])))
         ranks = ["train"] * (len(ordered) - 2 * held) + ["valid"] * held + ["test"] * held
         splits = dict(zip(ordered, ranks, strict=True))
     return splits
 
 
-def _cut(texts: dict[str, bytes]) -> dict[str, bytes]:
-    """Cut one or two documents into contiguous parts 90/5/5 at line ends, as there is no other way to hold text out."""
+def _cut(texts: dict[str, bytes], shares: tuple[float, float]) -> dict[str, bytes]:
+    """Cut one or two documents into contiguous parts at line ends: there is no other way to hold text out."""
     parts = {}
     for name, text in texts.items():
-        ends = [0, *(_line_end(text, round(len(text) * share)) for share in SHARES), len(text)]
+        ends = [0, *(_line_end(text, round(len(text) * share)) for share in shares), len(text)]
         for split, start, end in zip(SPLITS, ends, ends[1:], strict=False):
             parts[f"{name}#{split}"] = text[start:end]
     return {name: text for name, text in parts.items() if text}

@@ -1,25 +1,29 @@
-"""Recall tasks: nothing to model but what must be remembered; only the answers are scored."""
+"""Recall tasks: nothing to model but what must be remembered; only the answers are scored.
 
-import hashlib
-import json
+    data:  {source: mqar, pairs: 32, seq_len: 256}         # from seq_len = 4 pairs, where nothing lies between
+    train: {steps: 1000, batch_size: 16, target_accuracy: 0.95, check_every: 25}
+    data:  {source: first_token, seq_len: 100}
+    train: {steps: 3000, batch_size: 32, target_accuracy: 0.95, eval_sequences: 256}
+    evaluate: [recall]
+
+Every sequence of mqar asks for all its pairs, so few sequences a step are enough. One of first_token has one question:
+its checks need more sequences.
+"""
+
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from seqmix.data.base import IGNORE, Batch, CorpusError, Evaluation, Source, generator, in_blocks
+from seqmix.data.base import IGNORE, CorpusError, Task, sha256_of
 
 __all__ = ["FirstToken", "Mqar"]
 
 VERSION = 1
 
 
-def _fingerprint(**parameters) -> str:
-    return hashlib.sha256(json.dumps({"version": VERSION, **parameters}, sort_keys=True).encode()).hexdigest()
-
-
 @dataclass
-class FirstToken(Source):
+class FirstToken(Task):
     """Say at the last of T positions which symbol came first (after the memory test of an RNN/Transformer notebook).
 
     Symbols 1..W-1 are drawn independently; 0 is never used, so chance is ln(W - 1).
@@ -32,31 +36,22 @@ class FirstToken(Source):
         symbols = symbols or 100
         if symbols < 3:
             raise CorpusError(f"first_token: symbols {symbols} leaves nothing to guess; take at least 3")
-        fingerprint = _fingerprint(task="first_token", symbols=symbols, seq_len=seq_len)
+        fingerprint = sha256_of(version=VERSION, task="first_token", symbols=symbols, seq_len=seq_len)
         return cls("first_token", fingerprint, symbols, seq_len, chance=1 / (symbols - 1))
-
-    def batch(self, step: int, batch_size: int, seed: int) -> Batch:
-        return Batch(*self._draw(generator("train", seed, step), batch_size))
-
-    def evaluation(self, n: int, split: str = "valid") -> Evaluation:
-        inputs, targets = in_blocks(n, split, self._draw)
-        scored = targets != IGNORE
-        bayes = np.where(scored, 0.0, np.nan)
-        age = np.where(scored, self.seq_len - 1, 0)
-        return Evaluation(inputs, targets, bayes, bayes, scored.astype(np.int64), age, ("filler", "query"))
 
     def measure_references(self) -> dict[str, float]:
         return {"chance": math.log(self.vocab_size - 1), "bayes": 0.0}
 
-    def _draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
+        """``age`` of the query: T - 1."""
         inputs = rng.integers(1, self.vocab_size, (n, self.seq_len))
-        targets = np.full_like(inputs, IGNORE)
-        targets[:, -1] = inputs[:, 0]
-        return inputs, targets
+        targets, age = np.full_like(inputs, IGNORE), np.zeros_like(inputs)
+        targets[:, -1], age[:, -1] = inputs[:, 0], self.seq_len - 1
+        return inputs, targets, age, np.zeros_like(inputs)
 
 
 @dataclass
-class Mqar(Source):
+class Mqar(Task):
     """Multi-query associative recall (Arora et al., Zoology, arXiv 2312.04927), D key-value pairs, each asked once.
 
     Keys are 1..W/2-1, values W/2..W-1, all distinct within a sequence. After the pairs, every key comes again after
@@ -78,26 +73,16 @@ class Mqar(Source):
             raise CorpusError(f"mqar: {pairs} pairs and their queries need seq_len >= {4 * pairs}, not {seq_len}")
         if symbols // 2 - 1 < pairs:
             raise CorpusError(f"mqar: {pairs} pairs need symbols >= {2 * pairs + 2}, not {symbols}")
-        fingerprint = _fingerprint(task="mqar", symbols=symbols, pairs=pairs, seq_len=seq_len)
+        fingerprint = sha256_of(version=VERSION, task="mqar", symbols=symbols, pairs=pairs, seq_len=seq_len)
         chance = 1 / (symbols - symbols // 2)
         return cls("mqar", fingerprint, symbols, seq_len, chance=chance, pairs=pairs)
-
-    def batch(self, step: int, batch_size: int, seed: int) -> Batch:
-        inputs, targets, _ = self._draw(generator("train", seed, step), batch_size)
-        return Batch(inputs, targets)
-
-    def evaluation(self, n: int, split: str = "valid") -> Evaluation:
-        """``age`` of a query: tokens since the key was introduced."""
-        inputs, targets, age = in_blocks(n, split, self._draw)
-        scored = targets != IGNORE
-        bayes = np.where(scored, 0.0, np.nan)
-        return Evaluation(inputs, targets, bayes, bayes, scored.astype(np.int64), age, ("filler", "query"))
 
     def measure_references(self) -> dict[str, float]:
         """``chance``: any value; ``unbound``: one of the D values shown, without knowing which key it belongs to."""
         return {"chance": -math.log(self.chance), "unbound": math.log(self.pairs), "bayes": 0.0}
 
-    def _draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
+        """``age`` of a query: tokens since the key was introduced."""
         half, pairs, head = self.vocab_size // 2, self.pairs, 2 * self.pairs
         keys = 1 + _subset(rng.random((n, half - 1)), pairs)
         values = half + _subset(rng.random((n, self.vocab_size - half)), pairs)
@@ -113,7 +98,7 @@ class Mqar(Source):
         targets[rows, queries] = values
         age = np.zeros_like(inputs)
         age[rows, queries] = queries - np.arange(0, head, 2)
-        return inputs, targets, age
+        return inputs, targets, age, np.zeros_like(inputs)
 
 
 def _subset(scores: np.ndarray, size: int) -> np.ndarray:

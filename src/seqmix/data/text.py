@@ -19,6 +19,9 @@ from seqmix.data.tokens import encode
 
 __all__ = ["TextSource", "open_text", "token_store"]
 
+STRETCHES = 16
+"""Parts into which a held-out stream is cut for block resampling: each of some tens of documents or chapters."""
+
 FORMAT = 1
 """Version of the token files; raise it when the way they are made changes."""
 
@@ -83,7 +86,7 @@ class TextSource(Source):
         return Batch(*self._windows(stream, offsets))
 
     def evaluation(self, n: int, split: str = "valid") -> Evaluation:
-        """Windows that do not overlap, in a fixed random order; beyond one pass, at random offsets."""
+        """At most ``n`` windows that do not overlap, in a fixed random order: fewer where the text is shorter."""
         stream = self.streams[check_split(split)]
         tiles = (len(stream) - 1) // self.seq_len
         if tiles < 1:
@@ -91,11 +94,8 @@ class TextSource(Source):
                 f"corpus {self.name!r}: its {split} part has {len(stream)} tokens, fewer than one window of "
                 f"seq_len {self.seq_len} and its next token; add documents for {split} or lower seq_len"
             )
-        rng = generator(split, self.seq_len)
-        offsets = rng.permutation(tiles) * self.seq_len
-        if n > tiles:
-            offsets = np.concatenate([offsets, rng.integers(0, len(stream) - self.seq_len, n - tiles)])
-        return Evaluation(*self._windows(stream, offsets[:n]))
+        chosen = generator(split, self.seq_len).permutation(tiles)[:n]
+        return Evaluation(*self._windows(stream, chosen * self.seq_len), block=chosen * STRETCHES // tiles)
 
     def measure_references(self) -> dict[str, float]:
         """Unigram and bigram counted on the training stream, scored on the whole validation stream; kept on disk."""

@@ -1,8 +1,8 @@
 """The model families: one skeleton, one mixer a file, all built from a ``ModelConfig``.
 
-Reading order: ``lm.py`` (skeleton), ``registry.py``, then the mixers ``attention.py``, ``deltanet.py`` with
-``delta_rule.py`` (the equations), ``lstm.py``; ``initialise.py`` says how weights start. ``reference.py`` holds the
-slow float64 twins; only tests import it.
+Reading order: ``lm.py`` (skeleton), ``seqmix/mixers`` (what is registered), then the mixers ``attention.py``,
+``recurrence.py`` with ``delta_rule.py`` (the equations), ``lstm.py``; ``initialise.py`` says how weights start.
+``reference.py`` holds the slow float64 twins.
 
 >>> model = build(ModelConfig(pattern="DDAD", d_model=64, n_heads=4))
 >>> logits = model(tokens)                            # [B, T] -> [B, T, W]

@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqmix.models.attention import Attention
-from seqmix.models.layers import rope_slice
+from seqmix.models.layers import columns
 
 
 class Decoder:
@@ -50,11 +49,6 @@ def for_decoding(model: nn.Module) -> "Decoder | nn.Module":
     return Decoder(model) if weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64) else model
 
 
-def columns(weight: Tensor) -> Tensor:
-    """Return ``weight [out, in]`` as a contiguous ``[in, out]``."""
-    return weight.detach().t().contiguous()
-
-
 def laid_out(module: nn.Module) -> nn.Module:
     """Return a copy of ``module`` whose matrices keep their shape and lie column by column."""
     module = copy.deepcopy(module).requires_grad_(False)
@@ -66,7 +60,7 @@ def laid_out(module: nn.Module) -> nn.Module:
 
 def block_step(block: nn.Module) -> Callable:
     """Return ``(x [B, D], state) -> (x, state)`` for one block: norms and MLP as plain calls, the mixer's own step."""
-    mixer = attention_step(block.mixer) if type(block.mixer) is Attention else mixer_step(laid_out(block.mixer))
+    mixer = block.mixer.decoder() if getattr(block.mixer, "decoder", None) else mixer_step(laid_out(block.mixer))
     first, second = block.mixer_norm, block.mlp_norm
     up, down = columns(block.mlp.up.weight), columns(block.mlp.down.weight)
     shape, eps = first.weight.shape, first.eps
@@ -98,32 +92,5 @@ def mixer_step(mixer: nn.Module) -> Callable:
     def step(x: Tensor, state) -> tuple:
         y, state = mixer(x[:, None], state)
         return y[:, 0], state
-
-    return step
-
-
-def attention_step(mixer: Attention) -> Callable:
-    """Return ``(x [B, D], KVCache) -> (y, KVCache)``; see ``Attention.forward``."""
-    c, conv = mixer.config, mixer.conv
-    heads, width = c.n_heads, c.head_dim
-    qkv, out = columns(mixer.qkv.weight), columns(mixer.out.weight)
-    mm, attend = torch.mm, F.scaled_dot_product_attention
-
-    def step(x: Tensor, state) -> tuple:
-        batch, position, memory = x.shape[0], state.position, state.conv
-        packed = mm(x, qkv)
-        if conv is not None:
-            packed, memory = conv(packed[:, None], memory)
-        packed = packed.view(batch, 3, heads, 1, width)
-        qk, v = packed[:, :2], packed[:, 2]
-        if mixer.rope:
-            row = rope_slice(x, width, c.rope_base, position, 1)
-            pairs = torch.view_as_complex(qk.view(batch, 2, heads, 1, width // 2, 2))
-            qk = torch.view_as_real(pairs * row).view(batch, 2, heads, 1, width)
-        q, k = qk.unbind(1)
-        state = state.append(k, v, memory)
-        end = position + 1
-        o = attend(q, state.keys.narrow(2, 0, end), state.values.narrow(2, 0, end))
-        return mm(o.view(batch, -1), out), state
 
     return step

@@ -2,6 +2,9 @@
 
 from torch import nn
 
+from seqmix.config import ModelConfig
+from seqmix.mixers import weight_of
+
 
 def parameter_groups(model: nn.Module, lr: float, lr_width: int, weight_decay: float) -> list[dict]:
     """Return AdamW's groups, each with ``name``, ``params``, ``lr``, ``initial_lr`` and ``weight_decay``.
@@ -12,7 +15,7 @@ def parameter_groups(model: nn.Module, lr: float, lr_width: int, weight_decay: f
     """
     members: dict[str, list] = {"hidden": [], "embedding": [], "other": []}
     for name, parameter in model.named_parameters():
-        members[group_of(name, parameter.dim())].append(parameter)
+        members[group_of(model.config, name, parameter.dim())].append(parameter)
     hidden_lr = lr * lr_width / model.config.d_model if lr_width else lr
     return [
         {
@@ -27,8 +30,9 @@ def parameter_groups(model: nn.Module, lr: float, lr_width: int, weight_decay: f
     ]
 
 
-def group_of(name: str, dimensions: int) -> str:
-    """Return the group of one parameter."""
+def group_of(config: ModelConfig, name: str, dimensions: int) -> str:
+    """Return the group of one parameter: what its mixer's descriptor says, or by its number of dimensions."""
     if not name.startswith("layers."):
         return "embedding" if dimensions == 2 else "other"
-    return "hidden" if dimensions == 2 and not name.endswith("conv.weight") else "other"
+    weight = weight_of(config, name)
+    return (weight and weight.group) or ("hidden" if dimensions == 2 else "other")

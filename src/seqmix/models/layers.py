@@ -113,3 +113,20 @@ def rotate(x: Tensor, base: float, position: int = 0) -> Tensor:
     table = rope_slice(x, x.shape[-1], base, position, x.shape[1])[:, None]
     pairs = torch.view_as_complex(x.to(table.real.dtype).unflatten(-1, (-1, 2)).contiguous())
     return torch.view_as_real(pairs * table).flatten(-2).to(x.dtype)
+
+
+def columns(weight: Tensor) -> Tensor:
+    """Return ``weight [out, in]`` as a contiguous ``[in, out]``."""
+    return weight.detach().t().contiguous()
+
+
+def beside(vector: Tensor, x: Tensor) -> Tensor:
+    """Return ``vector [n]`` for use beside ``x [B, ..., n]``.
+
+    In an ensemble the vector is ``[R, n]`` and x's rows stand replica by replica: it is repeated for them. A mixer that
+    reads its own vectors through this function can share an ensemble (``replicas.py``).
+    """
+    if vector.dim() == 1:
+        return vector
+    rows = vector.repeat_interleave(x.shape[0] // vector.shape[0], 0)
+    return rows.view(len(rows), *[1] * (x.dim() - 2), -1)

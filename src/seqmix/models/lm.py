@@ -2,7 +2,8 @@
 
 Every mixer is a module ``mixer(x [B, T, D], state=None) -> (y, state)`` with ``initial_state(batch_size)``: without a
 state it starts from nothing and returns None; with one it continues after it. A mixer may add ``step(x [B, D],
-state)``, a shorter way for one token (``decode.py``).
+state)``, a shorter way for one token, or ``decoder()``, which returns such a function over weights laid out for it
+(``decode.py``).
 """
 
 from typing import NamedTuple
@@ -11,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqmix.config import ModelConfig
+from seqmix.mixers import mixer
 from seqmix.models.generate import generate
 from seqmix.models.layers import RMSNorm, SwiGLU
-from seqmix.models.registry import MIXERS
 
 
 class State(NamedTuple):
@@ -107,7 +108,7 @@ class Block(nn.Module):
         super().__init__()
         self.pre = config.norm == "pre"
         self.mixer_norm = RMSNorm(config.d_model, config.norm_eps)
-        self.mixer = MIXERS[letter](config, kernel)
+        self.mixer = mixer(letter).build(config, kernel)
         self.mlp_norm = RMSNorm(config.d_model, config.norm_eps)
         self.mlp = SwiGLU(config)
 

@@ -20,7 +20,8 @@ from seqmix_study.chapters import style
 from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
 from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels
 from seqmix_study.results import collect, configurations
-from seqmix_study.runs import launch as engine
+from seqmix_study.runs import rounds, tune
+from seqmix_study.runs.known import Known
 
 __all__ = ["Chapter", "gather", "open"]
 
@@ -117,7 +118,7 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
     notes, known = [], configurations.read(tier)
     for name in study.names():
         try:
-            wanted = None if not train or os.environ.get("SEQMIX_NO_TRAIN") else study.plan(name, tier)
+            wanted = None if not train or os.environ.get("SEQMIX_NO_TRAIN") else tune.plan(name, tier).runs
             frames = collect.load(name, tier, plan=wanted)
             known |= {config.run_id: configurations.of(config) for config in wanted or ()}
         except ValueError as error:  # a study without this tier, or a corpus that is not on this machine
@@ -141,11 +142,16 @@ def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dic
         said += "." if there else ", which hold no run of this study at this tier."
         asked = " What the parameters ask to be trained or measured has no effect on it."
         return frames, [said + (asked if there and (seeds or source or path or request) else "")]
-    plan = study.plan(name, tier, seeds=seeds, source=source, path=path, overrides=request)
-    summary = engine.run(plan, jobs=jobs or None)
+    known = Known(tier)
+
+    def resolve(known: Known) -> dict[str, tune.Resolved]:
+        request_of = {"seeds": seeds, "source": source, "path": path, "overrides": request}
+        return {name: tune.plan(name, tier, known=known, **request_of)}
+
+    summary = rounds.train(resolve, known, jobs=jobs or None)
     summary.check()
     _clear_progress()
-    frames = collect.load(name, tier, plan=plan)
+    frames = collect.load(name, tier, plan=resolve(known)[name].runs)
     return frames, [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
 
 

@@ -21,7 +21,7 @@ from seqmix_study.chapters.marks import (
     view,
 )
 from seqmix_study.chapters.style import PALETTE, look
-from seqmix_study.findings import effects as compare
+from seqmix_study.findings import compare_arms as compare
 
 __all__ = ["best_set", "by_count", "by_length", "controls", "placement", "recall_by_count", "speed_by_count"]
 
@@ -142,7 +142,7 @@ def controls(tables: Tables) -> Drawn:
 
 
 def separable(runs: pd.DataFrame, value: str = "value") -> dict:
-    """Return ``findings.effects.best_set`` of one corpus: which stacks no other one is shown to be below.
+    """Return ``findings.compare_arms.best_set`` of one corpus: which stacks no other one is shown to be below.
 
     A stack with fewer than three seeds is neither shown to be below another one nor shown to be above.
     """

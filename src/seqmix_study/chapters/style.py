@@ -5,22 +5,24 @@ on white as text, and keep their hue in dark mode (the page's style sheet invert
 say the same again, for print in grey.
 """
 
+import functools
 import re
 from dataclasses import dataclass, replace
 
 import matplotlib as mpl
+import yaml
+
+from seqmix.mixers import mixer
+from seqmix.paths import Paths
 
 __all__ = ["GREY", "INK", "PALETTE", "Look", "look", "order", "use"]
 
 INK = "#24292f"
 GREY = "#6a737d"
-PALETTE = {
-    "attention": "#0060a8",
-    "lstm": "#bf4a00",
-    "deltanet": "#00795b",
-    "gated": "#8a6a00",
-    "hybrid": "#94398a",
-}
+MIX = "hybrid"
+"""Family of the stacks that mix several kinds of layers."""
+
+PALETTE = {mixer(letter).family: mixer(letter).colour for letter in "ALDG"} | {MIX: "#94398a"}
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,33 @@ class Look:
     family: str
 
 
+def pure(letter: str, **change) -> Look:
+    """Return the look of a stack of one mixer, as the mixer's descriptor has it, with changes."""
+    m = mixer(letter)
+    return replace(Look(m.colour, m.marker, m.line, m.label, m.family), **change)
+
+
 LOOKS = {
-    "transformer": Look(PALETTE["attention"], "o", "-", "Transformer", "attention"),
+    "transformer": pure("A", label="Transformer"),
     "transformer_conv": Look("#3f88c9", "o", (0, (4, 1.5)), "Transformer + convolution", "attention"),
-    "lstm_block": Look(PALETTE["lstm"], "s", "-", "LSTM in the block", "lstm"),
+    "lstm_block": pure("L", label="LSTM in the block"),
     "lstm_1": Look("#d1661c", "1", (0, (1, 1.2)), "LSTM, 1 layer", "lstm"),
     "lstm_2": Look("#a23c00", "2", (0, (4, 1.5)), "LSTM, 2 layers", "lstm"),
     "lstm_4": Look("#6e2800", "3", (0, (6, 1.5, 1, 1.5)), "LSTM, 4 layers", "lstm"),
     "lstm_1_chrono": Look("#8f1d2c", "P", "-", "LSTM, chrono bias", "lstm"),
     "lstm_1_zero": Look("#b5651d", "X", (0, (1, 1.2)), "LSTM, forget bias 0", "lstm"),
-    "deltanet": Look(PALETTE["deltanet"], "^", "-", "DeltaNet", "deltanet"),
+    "deltanet": pure("D"),
     "deltanet_noconv": Look("#3f9d82", "^", (0, (4, 1.5)), "DeltaNet, no convolution", "deltanet"),
-    "gated_deltanet": Look(PALETTE["gated"], "D", "-", "Gated DeltaNet", "gated"),
+    "gated_deltanet": pure("G"),
     "hybrid_half": Look(PALETTE["hybrid"], "p", "-", "Hybrid, half attention", "hybrid"),
 }
-"""Every arm with a name of its own; the arms of the hybrid study are made from their names."""
+"""Every arm with a name of its own; others are drawn by their name or by what ``studies/arms.yaml`` says of them."""
+
+SWITCHES = {"_noconv": ("no convolution", (0, (4, 1.5))), "_conv": ("convolution", (0, (6, 1.5, 1, 1.5))),
+            "_neg": ("eigenvalues to −1", (0, (1, 1.2)))}  # fmt: skip
+"""Ending of an arm's name -> what the label adds, and the dashes."""
+
+MIX_MARKERS = "ph*d<>vXP8H"
 
 PLACES = {"even": ("o", "spread evenly"), "front": ("<", "in front"), "middle": ("d", "in the middle"),
           "back": (">", "at the back"), "report": ("*", "layers 3 and 6")}  # fmt: skip
@@ -68,6 +82,8 @@ def look(arm: str) -> Look:
         return replace(base, label=f"{base.label} again", line=(0, (3, 1)))
     if match := HYBRID.match(arm):
         return _hybrid(int(match[1]), match[2] or "")
+    if found := _from_library(arm):
+        return found
     for start, family in (("transformer", "transformer"), ("gated", "gated_deltanet"), ("delta", "deltanet"),
                           ("lstm", "lstm_block"), ("hybrid", "hybrid_half")):  # fmt: skip
         if arm.startswith(start):
@@ -86,6 +102,32 @@ def _hybrid(layers: int, place: str) -> Look:
     marker, words = PLACES.get(place, ("p", place.replace("_", " ")))
     label = f"{layers} of {HYBRID_LAYERS} attention" + (f", {words}" if words else "")
     return Look(PALETTE["hybrid"], marker, "-", label, "hybrid")
+
+
+@functools.lru_cache
+def _patterns() -> dict[str, str]:
+    """Return arm -> pattern of ``studies/arms.yaml``."""
+    file = Paths().studies / "arms.yaml"
+    arms = yaml.safe_load(file.read_text("utf-8"))["arms"] if file.exists() else {}
+    return {arm: spec["pattern"] for arm, spec in arms.items()}
+
+
+def _from_library(arm: str) -> Look | None:
+    """Return the look of an arm by its pattern: the mixer's own, or one of the mixes'; switches change the dashes."""
+    pattern = _patterns().get(arm)
+    if pattern is None:
+        return None
+    kinds = [mixer(letter).label for letter in dict.fromkeys(pattern)]
+    if len(kinds) == 1:
+        found = pure(pattern[0])
+    else:
+        mixes = [name for name, letters in _patterns().items() if len(set(letters)) > 1 and not HYBRID.match(name)]
+        marker = MIX_MARKERS[mixes.index(arm) % len(MIX_MARKERS)]
+        found = Look(PALETTE[MIX], marker, "-", f"{pattern}: {' + '.join(kinds)}", MIX)
+    for ending, (words, line) in SWITCHES.items():
+        if ending in arm:
+            found = replace(found, label=f"{found.label}, {words}", line=line)
+    return found
 
 
 def order(arms) -> list[str]:

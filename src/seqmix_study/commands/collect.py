@@ -19,9 +19,9 @@ def command(chapter: str, tier: str, replace: bool, mixed_corpora: bool, prune: 
     """
     from seqmix.files import RecordError
     from seqmix.paths import Paths
-    from seqmix.selection import select
     from seqmix.study import StudyError
     from seqmix_study.results import collect
+    from seqmix_study.runs.selection import select
 
     paths = Paths()
     try:

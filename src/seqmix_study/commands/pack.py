@@ -19,8 +19,8 @@ def command(out: Path, weights: bool, chapter: str, tier: str) -> None:
 
     only = None
     if chapter or tier:
-        from seqmix.selection import select
         from seqmix.study import StudyError
+        from seqmix_study.runs.selection import select
 
         try:
             plans = select(chapter or "all", tier or "quick")

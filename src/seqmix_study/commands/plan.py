@@ -21,11 +21,11 @@ def command(chapter: str, tier: str, only: tuple[str, ...], jobs: int | None, no
     (the message says what to lower).
     """
     from seqmix.paths import Paths
-    from seqmix.selection import select
     from seqmix.study import StudyError
     from seqmix_study.runs import cost as estimate
     from seqmix_study.runs import launch as engine
     from seqmix_study.runs.machine import layout
+    from seqmix_study.runs.selection import select
 
     paths = Paths()
     try:

@@ -43,37 +43,40 @@ def command(
     """
     from seqmix.files import RecordError
     from seqmix.paths import Paths
-    from seqmix.selection import by_value, select
     from seqmix.study import StudyError
     from seqmix_study.runs import cost as estimate
     from seqmix_study.runs import launch as engine
+    from seqmix_study.runs import rounds
     from seqmix_study.runs.here import leads
+    from seqmix_study.runs.known import Known
+    from seqmix_study.runs.selection import by_value, resolve
 
     paths = Paths()
     try:
-        plans = select(chapter, tier, only, paths)
+        known = Known(tier, paths)
+        plans = resolve(chapter, tier, only, paths, known)
     except StudyError as error:
         click.echo(f"seqmix train: {error}", err=True)
         sys.exit(2)
-    configs = [_accelerated(config, accelerate) for config in by_value(plans)]
+    runs = by_value({name: plan.runs for name, plan in plans.items()})
     if ensemble and accelerate != "none":
         click.echo("seqmix train: --ensemble and --accelerate do not go together", err=True)
         sys.exit(2)
-    if reasons := estimate.refusals(engine.unique(configs), paths.runs):
+    if reasons := estimate.refusals(engine.unique(runs), paths.runs):
         click.echo("\n".join(f"seqmix train: {reason}" for reason in reasons), err=True)
         sys.exit(2)
     if ensemble and not quiet:
         from seqmix_study.runs.together import describe
 
-        click.echo(describe(engine.unique(configs)), err=True)
+        click.echo(describe(engine.unique(runs)), err=True)
     try:
-        summary = engine.run(
-            configs,
+        summary = rounds.train(
+            lambda known: _accelerated(resolve(chapter, tier, only, paths, known), accelerate),
+            known,
             jobs,
             engine_name,
+            budget_minutes,
             progress=not quiet and leads(),
-            budget_minutes=budget_minutes,
-            paths=paths,
             ensemble=ensemble,
         )
         if not leads():
@@ -87,8 +90,8 @@ def command(
         if gather:
             from seqmix_study.results import collect
 
-            for name, plan in plans.items():
-                collect.collect(plan, tier, name, paths=paths)
+            for name, plan in resolve(chapter, tier, only, paths, known).items():
+                collect.collect(plan.runs, tier, name, paths=paths)
     except KeyboardInterrupt:
         sys.exit(130)
     except (engine.EngineError, RecordError, ValueError) as error:
@@ -97,8 +100,14 @@ def command(
     sys.exit(0 if summary.ok else 1)
 
 
-def _accelerated(config, how: str):
-    """Return the run with its steps computed another way; speed measurements stay as they are."""
-    if how == "none" or config.kind != "train":
-        return config
-    return config.model_copy(update={"train": config.train.model_copy(update={"accelerate": how})})
+def _accelerated(plans: dict, how: str) -> dict:
+    """Return the plans with their steps computed another way; speed measurements stay as they are."""
+    if how != "none":
+        for plan in plans.values():
+            plan.runs = [
+                config.model_copy(update={"train": config.train.model_copy(update={"accelerate": how})})
+                if config.kind == "train"
+                else config
+                for config in plan.runs
+            ]
+    return plans

@@ -38,6 +38,7 @@ def command(
     """Time the trainer's own step of several architectures: tokens/s, MFU, memory. Byte vocabulary, random tokens."""
     from seqmix import study
     from seqmix.config import TrainConfig
+    from seqmix.mixers import unshared
     from seqmix.train import choose_device
     from seqmix_study.runs import utilisation
 
@@ -50,7 +51,7 @@ def command(
     place = choose_device()
     try:
         rows = utilisation.report(built, train, length, place, repeats, ceiling_size)
-        shared = [arm for arm in built if "L" not in built[arm].pattern] if replicas else []
+        shared = [arm for arm in built if not unshared(built[arm])] if replicas else []
         gains = {arm: utilisation.ensemble_gain(built[arm], train, length, replicas, place, repeats) for arm in shared}
     except (ValueError, RuntimeError, ImportError) as error:
         click.echo(f"seqmix utilisation: {error}", err=True)

@@ -20,8 +20,8 @@ def command(count: int, tier: str, seed: int, jobs: int | None, as_json: bool) -
     """
     from seqmix.files import RecordError
     from seqmix_study.results.collect import CollectError
-    from seqmix_study.results.verify import VerifyError, verify
     from seqmix_study.runs.launch import EngineError
+    from seqmix_study.runs.verify import VerifyError, verify
 
     try:
         checks = verify(tier, count, seed, jobs)

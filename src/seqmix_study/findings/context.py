@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from seqmix_study.findings.bootstrap import percentile
-from seqmix_study.findings.effects import Difference, over_seeds_and_blocks
+from seqmix_study.findings.compare_arms import Difference, over_seeds_and_blocks
 
 __all__ = ["Curve", "difference", "effective_context", "late_slope", "plateau", "summary", "utilisation"]
 

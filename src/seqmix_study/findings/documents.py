@@ -2,9 +2,9 @@
 
 Each check returns a ``Flaw``: whether the slip is really there (``holds``, computed), the numbers, and the arithmetic
 in words. A check that finds nothing wrong says so (``holds=False``): a fair microscope also clears. The printed numbers
-are in ``flaws_numbers``, each with where it was read.
+are in ``documents_numbers``, each with where it was read.
 
-    from seqmix_study.findings import flaws
+    from seqmix_study.findings import documents as flaws
     flaws.check("halving_paradox").lines
 """
 
@@ -35,7 +35,7 @@ class Flaw:
 Found = tuple[bool, dict[str, float], list[str]]
 
 CHECKS: dict[str, Callable[[], Flaw]] = {}
-"""All checks by name, filled by the modules ``flaws_scaling``, ``flaws_hybrids`` and ``flaws_speed``."""
+"""All checks by name, filled by the modules ``documents_scaling``, ``documents_hybrids`` and ``documents_speed``."""
 
 
 def flaw(document: int, title: str, lesson: str) -> Callable[[Callable[[], Found]], Callable[[], Found]]:

@@ -1,202 +1,261 @@
-"""Comparing arms: paired by seed, with a margin, so that "too close to call" is an answer.
+"""The estimators: each turns the two sides of a sample into an effect with its interval, units and method.
 
-A seed fixes the order of the data for every arm, so differences are taken within seeds. Two to nine seeds get a
-Student interval (a bootstrap of three values cannot be wider than the values themselves), ten or more a bootstrap;
-evaluation blocks, where they are at hand, are a second source of error and resampled too. Variances are never pooled
-over arms: they differ.
+``ESTIMATORS`` maps the name used in a questions file to a function (sample, rules, tables) -> Effect. Those about
+shapes, ranks, laws and crossings stand in ``shapes``.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from itertools import combinations
-from typing import Any
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+import pandas as pd
+from scipy import special, stats
 
-from seqmix_study.findings.bootstrap import percentile
+from seqmix_study.findings.linear import Contrast, contrast
+from seqmix_study.findings.questions import Measure, Rules
+from seqmix_study.findings.select import NotDecided, Sample, Tables
 
-__all__ = ["Difference", "best_set", "conclude", "holm", "over_seeds_and_blocks", "paired", "winners_curse"]
-
-MARGIN = 0.02  # nats: a difference of loss that matters
-FEW = 10  # below this many seeds Student's interval is used
+__all__ = ["ESTIMATORS", "Effect", "estimate", "estimator"]
 
 
 @dataclass(frozen=True)
-class Difference:
-    """``estimate`` = first minus second, with its interval; ``p`` two-sided against zero, ``p_equivalent`` by TOST.
-
-    ``conclusion``: "supported" (beyond the margin in the claimed direction), "reversed", "equivalent", "inconclusive".
-    """
+class Effect:
+    """An effect with its interval, before any reading. ``log``: lo, hi and margin are compared as ratios."""
 
     estimate: float
-    low: float
-    high: float
-    p: float
-    p_equivalent: float
-    margin: float
-    conclusion: str
-    pairs: int
+    lo: float
+    hi: float
+    n: int
     method: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def conclude(low: float, high: float, margin: float, claimed: int = -1) -> str:
-    """Apply the shared rule to an interval; ``claimed`` is the sign of the claimed effect (-1: the first is lower)."""
-    if margin < 0:
-        raise ValueError(f"margin {margin} is negative")
-    if claimed < 0:
-        low, high = -high, -low
-    if low > margin:
-        return "supported"
-    if high < -margin:
-        return "reversed"
-    return "equivalent" if low > -margin and high < margin else "inconclusive"
+    se: float = math.nan
+    df: float = math.inf
+    regret: tuple[float, float] = (0.0, 0.0)
+    log: bool = False
+    power: float = math.nan
+    false_positive: float = math.nan
 
 
-def paired(
-    first: Mapping[Any, float],
-    second: Mapping[Any, float],
-    *,
-    margin: float = MARGIN,
-    claimed: int = -1,
-    level: float = 0.95,
-    draws: int = 4000,
-    rng: int = 0,
-) -> Difference:
-    """Compare two arms given as {seed: value}; only seeds that both have are used.
+Estimator = Callable[[Sample, Rules, Tables], Effect]
 
-    Raises ValueError with fewer than two common seeds: one run each says nothing about new seeds.
+ESTIMATORS: dict[str, Estimator] = {}
+
+
+def estimator(function: Estimator) -> Estimator:
+    """Register an estimator under its name."""
+    ESTIMATORS[function.__name__] = function
+    return function
+
+
+def estimate(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """Return the effect of a sample; raises NotDecided with the reason, KeyError for an unknown estimator."""
+    return ESTIMATORS[sample.question.estimator](sample, rules, tables)
+
+
+def _student(found: Contrast, level: float, bounds: tuple[float, float] | None = None, log: bool = False) -> Effect:
+    """Return a contrast as an effect: interval widened by the regret, kept inside its possible range."""
+    lo, hi = found.interval(level)
+    lo, hi = lo - found.regret[0], hi + found.regret[1]
+    if bounds:
+        lo, hi = max(lo, bounds[0]), min(hi, bounds[1])
+    values = [math.exp(v) for v in (found.estimate, lo, hi)] if log else [found.estimate, lo, hi]
+    return Effect(*values, found.n, found.method, found.se, found.df, found.regret, log)
+
+
+def _with_text(found: Contrast, sample: Sample, tables: Tables) -> Contrast:
+    """Add the sample of text to the error: the same contrast in every block of the held-out text, where it is known.
+
+    Blocks are the same text for every run, so that what is hard for both sides cancels.
     """
-    common = sorted(set(first) & set(second), key=str)
-    if len(common) < 2:
-        raise ValueError(f"{len(common)} common seeds: a paired comparison needs two or more")
-    values = np.array([first[s] - second[s] for s in common], float)
-    n, estimate = len(values), float(values.mean())
-    se = max(float(values.std(ddof=1)) / np.sqrt(n), 1e-15)
-    if n < FEW:
-        half = float(stdtrit(n - 1, 0.5 + level / 2)) * se
-        low, high, method = estimate - half, estimate + half, "Student, paired by seed"
-    else:
-        generator = np.random.default_rng(rng)
-        # studentised: the percentile interval of ten values is 5 % too narrow
-        picks = values[generator.integers(0, n, (draws, n))]
-        spread = np.maximum(picks.std(1, ddof=1) / np.sqrt(n), 1e-15)
-        t_low, t_high = percentile((picks.mean(1) - estimate) / spread, level)
-        low, high, method = estimate - t_high * se, estimate - t_low * se, "bootstrap-t, paired by seed"
-    p = 2 * float(stdtr(n - 1, -abs(estimate) / se))
-    inside = max(float(stdtr(n - 1, -(margin + side * estimate) / se)) for side in (-1, 1))
-    return Difference(estimate, low, high, p, inside, margin, conclude(low, high, margin, claimed), n, method)
+    blocks = tables.frames.get("blocks")
+    if sample.question.value != "loss" or blocks is None or not found.weights:
+        return found
+    rows = blocks[blocks["run"].isin(found.weights)]
+    losses = rows.pivot_table(index="run", columns="block", values="loss").dropna(axis=1)
+    if losses.shape[1] < 2 or len(losses) < len(found.weights):
+        return found
+    per_block = np.array([found.weights[run] for run in losses.index]) @ losses.to_numpy(float)
+    text = float(per_block.var(ddof=1)) / len(per_block)
+    total = found.se**2 + text
+    df = total**2 / (found.se**4 / found.df + text**2 / (len(per_block) - 1)) if total > 0 else found.df
+    method = f"{found.method}; {len(per_block)} blocks of text"
+    return replace(found, se=math.sqrt(total), df=df, method=method)
 
 
-def over_seeds_and_blocks(
-    values: np.ndarray,
-    *,
-    margin: float = MARGIN,
-    claimed: int = -1,
-    level: float = 0.95,
-    draws: int = 4000,
-    rng: int = 0,
-) -> Difference:
-    """The same for differences [seeds, blocks] on common evaluation blocks: both are resampled, independently.
+@estimator
+def difference(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """``first`` minus ``second`` over the shared cells; the level of ``first`` where there is no second."""
+    q = sample.question
+    keep = q.value.keep if isinstance(q.value, Measure) else ""
+    if keep:
+        return _over_blocks(sample, keep, rules.level)
+    if q.bounds:
+        return _bounded(sample, rules.level)
+    found = contrast(sample.first, sample.second, sample.match, lower_is_better=q.better == "lower")
+    return _student(_with_text(found, sample, tables), rules.level)
 
-    Resampled seeds are stretched about their mean for their degrees of freedom (three seeds are three values).
+
+@estimator
+def slope(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """Change of the value (or of the gap first - second) per decade of ``x`` (per unit with ``log: false``)."""
+    q = sample.question
+    found = contrast(sample.first, sample.second, sample.match, q.x, q.log, q.better == "lower")
+    return _student(_with_text(found, sample, tables), rules.level)
+
+
+@estimator
+def ratio(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """``first`` over ``second``: paired in rounds where both were timed in one process, else in cells and seeds."""
+    sides = [side.assign(value=np.log(side["value"].where(side["value"] > 0))).dropna(subset=["value"])
+             for side in sample.sides]  # fmt: skip
+    if len(sides) < 2 or any(not len(side) for side in sides):
+        raise NotDecided("a ratio needs two sides with positive values")
+    if "round" in sides[0] and "process" in sides[0]:
+        return _rounds(sides, sample, rules.level)
+    if any(np.isinf(side["value"]).any() for side in sides):
+        raise NotDecided("some runs never got there: a question about time_to_solve, not about a ratio")
+    return _student(contrast(*sides, sample.match), rules.level, log=True)
+
+
+def _rounds(sides: list[pd.DataFrame], sample: Sample, level: float) -> Effect:
+    """Median of the log ratio over interleaved rounds, with the distribution-free interval of the sign test."""
+    keys = [c for c in ("process", "round", *sample.match) if c in sides[0]]
+    pairs = (sides[0].groupby(keys)["value"].median() - sides[1].groupby(keys)["value"].median()).dropna().to_numpy()
+    if len(pairs) < 6:
+        raise NotDecided(f"{len(pairs)} rounds in one process: six are needed for an interval of a median")
+    found = stats.quantile_test(pairs, p=0.5).confidence_interval(confidence_level=level)
+    lo, hi = float(found.low), float(found.high)
+    se = (hi - lo) / 2 / float(stats.t.ppf(0.5 + level / 2, len(pairs) - 1))
+    values = (math.exp(v) for v in (float(np.median(pairs)), lo, hi))
+    return Effect(*values, len(pairs), "median over interleaved rounds", se, len(pairs) - 1, log=True)
+
+
+def _over_blocks(sample: Sample, block: str, level: float) -> Effect:
+    """Seeds and evaluation blocks are both random: variance of seeds (Student) plus variance of blocks.
+
+    Blocks are the same windows for every run, so that a difference is taken within blocks.
     """
-    values = np.asarray(values, float)
-    seeds, blocks = values.shape
-    if seeds < 2:
-        raise ValueError(f"{seeds} seeds: an interval needs two or more")
-    generator = np.random.default_rng(rng)
-    estimate = float(values.mean())
-    by_seed = values.mean(1) - estimate
-    noise = stdtrit(seeds - 1, generator.uniform(1e-6, 1 - 1e-6, draws)) * by_seed.std(ddof=1) / np.sqrt(seeds)
-    weights = generator.multinomial(blocks, np.full(blocks, 1 / blocks), draws) / blocks
-    total = estimate + noise + weights @ (values.mean(0) - estimate)
-    low, high = percentile(total, level)
-    p = 2 * min(float((total <= 0).mean()), float((total >= 0).mean()))
-    inside = max(float((total <= -margin).mean()), float((total >= margin).mean()))
-    conclusion = conclude(low, high, margin, claimed)
-    return Difference(
-        estimate, low, high, min(p, 1.0), inside, margin, conclusion, seeds, "Student over seeds, bootstrap over blocks"
-    )
+    keys = list(dict.fromkeys((*sample.match, "seed", "arm")))
+    tables = [side.pivot_table(index=keys, columns=block, values="value").dropna() for side in sample.sides]
+    if any(len(table) < 2 or table.shape[1] < 2 for table in tables):
+        raise NotDecided("two seeds and two evaluation blocks with every bin are needed")
+    common = tables[0].columns.intersection(tables[-1].columns)
+    signs = (1.0, -1.0)
+    runs = [table[common] for table in tables]
+    residuals = [run.mean(axis=1) - run.mean(axis=1).groupby(level=sample.match).transform("mean") if sample.match
+                 else run.mean(axis=1) - run.mean(axis=1).mean() for run in runs]  # fmt: skip
+    cells = [len(run.groupby(level=sample.match)) if sample.match else 1 for run in runs]
+    free = [len(run) - cell for run, cell in zip(runs, cells, strict=True)]
+    if sum(free) < 1:
+        raise NotDecided("two seeds a cell are needed")
+    noise = sum(float((r**2).sum()) for r in residuals) / sum(free)
+    by_block = sum(sign * run.mean() for sign, run in zip(signs, runs, strict=False))
+    from_seeds = noise * sum(1 / len(run) for run in runs)
+    from_blocks = float(by_block.var(ddof=1)) / len(common)
+    se = math.sqrt(from_seeds + from_blocks)
+    parts = from_seeds**2 / sum(free) + from_blocks**2 / (len(common) - 1)
+    df = se**4 / parts if parts > 0 else len(common) - 1.0
+    found = Contrast(float(by_block.mean()), se, df, sum(map(len, runs)), "seeds and evaluation blocks")
+    return _student(found, level)
 
 
-def holm(p: Mapping[Any, float]) -> dict[Any, float]:
-    """Holm's step-down adjusted p-values (1979), by name."""
-    order = sorted(p, key=lambda name: p[name])
-    adjusted, highest = {}, 0.0
-    for rank, name in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * p[name]))
-        adjusted[name] = highest
-    return {name: adjusted[name] for name in p}
+def _bounded(sample: Sample, level: float) -> Effect:
+    """Level or difference of a quantity with a possible range: intervals on the logit scale, joined by squares.
 
-
-def best_set(
-    arms: Mapping[str, Mapping[Any, float]], level: float = 0.95, draws: int = 4000, rng: int = 0
-) -> dict[str, Any]:
-    """Which arms cannot be separated from the best (lowest)? ``arms``: {arm: {seed: loss}}.
-
-    An arm leaves the set when some other arm is lower by a one-sided paired t-test, Holm-corrected over all ordered
-    pairs. Returns the ordered means, the set, adjusted p-values of leaving, and how often each arm is first in a
-    bootstrap over seeds (arms resample their seeds together).
+    The interval of the difference is that of Newcombe (1998): it stays inside its range.
     """
-    names = sorted(arms, key=lambda a: float(np.mean(list(arms[a].values()))))
-    if len(names) < 2:
-        raise ValueError("a best set needs two arms or more")
-    raw: dict[tuple[str, str], float] = {}
-    for loser, winner in ((a, b) for pair in combinations(names, 2) for a, b in (pair, pair[::-1])):
-        common = sorted(set(arms[loser]) & set(arms[winner]), key=str)
-        if len(common) < 2:
-            raw[loser, winner] = 1.0
-            continue
-        values = np.array([arms[loser][s] - arms[winner][s] for s in common])
-        se = max(float(values.std(ddof=1)) / np.sqrt(len(values)), 1e-15)
-        raw[loser, winner] = float(stdtr(len(values) - 1, -values.mean() / se))
-    adjusted = holm(raw)
-    leaves = {a: min(adjusted[a, b] for b in names if b != a) for a in names}
-    shared = sorted(set.intersection(*(set(arms[a]) for a in names)), key=str)
-    share = dict.fromkeys(names, float("nan"))
-    if len(shared) >= 2:
-        matrix = np.array([[arms[a][s] for s in shared] for a in names])
-        picks = np.random.default_rng(rng).integers(0, len(shared), (draws, len(shared)))
-        first = matrix[:, picks].mean(2).argmin(0)
-        share = {a: float((first == i).mean()) for i, a in enumerate(names)}
-    return {
-        "means": {a: float(np.mean(list(arms[a].values()))) for a in names},
-        "best": names[0],
-        "set": [a for a in names if leaves[a] > 1 - level],
-        "p_leaves": leaves,
-        "first_share": share,
-        "seeds": {a: len(arms[a]) for a in names},
-    }
+    low, high = sample.question.bounds
+    queries = float(sample.question.options.get("queries", 100))
+    parts = [_logit_interval((side["value"].to_numpy(float) - low) / (high - low), queries, level)
+             for side in sample.sides]  # fmt: skip
+    n = sum(len(side) for side in sample.sides)
+    method = "Student on the logit scale"
+    if len(parts) == 1:
+        value, lo, hi = (low + v * (high - low) for v in parts[0])
+        return Effect(value, lo, hi, n, method, (hi - lo) / 4, n - 1)
+    return _newcombe(*parts, n, f"{method}, joined by squares", high - low)
 
 
-def winners_curse(values: np.ndarray, draws: int = 20000, rng: int = 0) -> dict[str, float]:
-    """How much of the best arm's lead is luck? ``values`` [arms, seeds], lower is better.
+def _logit_interval(values: np.ndarray, queries: float, level: float) -> tuple[float, float, float]:
+    """Return mean and interval of values in [0, 1]; a value on the edge is half a query away from it."""
+    if len(values) < 2:
+        raise NotDecided(f"two seeds are needed, there are {len(values)}")
+    inside = np.clip(values, 0.5 / queries, 1 - 0.5 / queries)
+    logits, mean = special.logit(inside), float(inside.mean())
+    floor = 1 / math.sqrt(len(values) * queries * mean * (1 - mean))
+    se = max(float(logits.std(ddof=1)) / math.sqrt(len(values)), floor)
+    half = float(stats.t.ppf(0.5 + level / 2, len(values) - 1)) * se
+    lo, hi = (float(special.expit(logits.mean() + side * half)) for side in (-1, 1))
+    value = float(values.mean())
+    return value, min(lo, value), max(hi, value)
 
-    ``lead``: best minus second. ``null_lead``, ``null_range``: what equal arms with the same seed spread would show on
-    average. ``corrected``: the winner's mean when it is chosen by some seeds and judged on the others, averaged over
-    leave-one-seed-out splits; ``optimism`` is what choosing and judging on the same seeds adds.
+
+def _newcombe(a: tuple, b: tuple, n: int, method: str, scale: float = 1.0) -> Effect:
+    gap = a[0] - b[0]
+    lo = gap - math.hypot(a[0] - a[1], b[2] - b[0])
+    hi = gap + math.hypot(a[2] - a[0], b[0] - b[1])
+    return Effect(gap * scale, lo * scale, hi * scale, n, method, (hi - lo) / 4 * scale, max(n - 2, 1))
+
+
+@estimator
+def share(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """Share of runs whose value is ``at_least`` (or ``at_most``) the option; Wilson, differences after Newcombe."""
+    options = sample.question.options
+    parts, counts = [], []
+    for side in sample.sides:
+        values = side["value"]
+        good = int((values >= options["at_least"]).sum() if "at_least" in options else
+                   (values <= options["at_most"]).sum())  # fmt: skip
+        found = stats.binomtest(good, len(values)).proportion_ci(rules.level, method="wilson")
+        parts.append((good / len(values), float(found.low), float(found.high)))
+        counts.append(len(values))
+    if len(parts) == 2:
+        return _newcombe(*parts, sum(counts), "Wilson, difference after Newcombe")
+    n, q = counts[0], sample.question
+    return Effect(*parts[0], n, "Wilson", (parts[0][2] - parts[0][1]) / 4, n - 1,
+                  power=_share_power(n, q.around, q.margin, q.detect or q.margin, q.says, rules.level))  # fmt: skip
+
+
+def _share_power(n: int, around: float, margin: float, detect: float, says: str, level: float) -> float:
+    """Return the exact probability that the interval decides if the share lay ``detect`` beyond the threshold."""
+    successes = np.arange(n + 1)
+    ends = [stats.binomtest(int(k), n).proportion_ci(level, method="wilson") for k in successes]
+    up = says in ("above", "not_above")
+    threshold = around + margin if up else around - margin
+    yes = np.array([end.low > threshold if up else end.high < threshold for end in ends])
+    truth = np.clip(threshold + (detect if up else -detect), 0.0, 1.0)
+    return float(stats.binom.pmf(successes, n, truth) @ yes)
+
+
+@estimator
+def time_to_solve(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """Median of a time that some runs never reach; with two sides, the chance that ``first`` gets there earlier.
+
+    Runs that never get there are later than all others. The interval of the median inverts the sign test; the chance
+    (ties count half) has the interval of DeLong (1988) on the logit scale.
     """
-    values = np.asarray(values, float)
-    arms, seeds = values.shape
-    means = np.sort(values.mean(1))
-    out = {"lead": float(means[1] - means[0]), "range": float(means[-1] - means[0]), "winner": float(means[0])}
-    if seeds < 2:
-        return out | dict.fromkeys(("null_lead", "null_range", "corrected", "optimism"), float("nan"))
-    centred = values - values.mean(1, keepdims=True)
-    sd = np.sqrt((centred**2).sum(1) / (seeds - 1) / seeds)
-    noise = np.sort(np.random.default_rng(rng).standard_normal((draws, arms)) * sd, 1)
-    judged = []
-    for s in range(seeds):
-        others = np.delete(values, s, axis=1).mean(1)
-        judged.append(values[others.argmin(), s])
-    corrected = float(np.mean(judged))
-    return out | {
-        "null_lead": float((noise[:, 1] - noise[:, 0]).mean()),
-        "null_range": float((noise[:, -1] - noise[:, 0]).mean()),
-        "corrected": corrected,
-        "optimism": corrected - out["winner"],
-    }
+    times = [side["value"].dropna().to_numpy(float) for side in sample.sides]
+    if len(times) == 2:
+        return _earlier(*times, rules.level)
+    n = len(times[0])
+    if n < 6:
+        raise NotDecided(f"an interval of a median needs 6 runs, there are {n}")
+    found = stats.quantile_test(times[0], p=0.5).confidence_interval(confidence_level=rules.level)
+    reached = int(np.isfinite(times[0]).sum())
+    return Effect(float(np.median(times[0])), float(found.low), float(found.high), n,
+                  f"median, sign test; {reached} of {n} get there", power=1.0)  # fmt: skip
+
+
+def _earlier(a: np.ndarray, b: np.ndarray, level: float) -> Effect:
+    if min(len(a), len(b)) < 2:
+        raise NotDecided("two runs a side are needed")
+    wins = (a[:, None] < b[None]) + 0.5 * (a[:, None] == b[None])
+    p = float(wins.mean())
+    variance = wins.mean(1).var(ddof=1) / len(a) + wins.mean(0).var(ddof=1) / len(b)
+    edge = 0.5 / (len(a) * len(b))
+    inside = min(max(p, edge), 1 - edge)
+    se = max(math.sqrt(variance), 1 / math.sqrt(12 * min(len(a), len(b)) ** 2)) / (inside * (1 - inside))
+    half = float(stats.t.ppf(0.5 + level / 2, len(a) + len(b) - 2)) * se
+    lo, hi = (float(special.expit(special.logit(inside) + side * half)) for side in (-1, 1))
+    return Effect(p, min(lo, p), max(hi, p), len(a) + len(b), "chance of being earlier", (hi - lo) / 4,
+                  len(a) + len(b) - 2)  # fmt: skip

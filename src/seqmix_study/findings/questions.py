@@ -21,12 +21,12 @@ Kind = Literal["architecture", "time", "parallel", "memory", "shape", "other"]
 OPPOSITE: dict[str, Says] = {
     "above": "below",
     "below": "above",
-    "not_above": "not_below",
-    "not_below": "not_above",
+    "not_above": "above",
+    "not_below": "below",
     "same": "different",
     "different": "same",
 }
-"""The reading that takes the other side of the same effect."""
+"""The reading of the opposite claim: never yes where this one is."""
 
 
 class QuestionsError(ValueError):
@@ -62,7 +62,7 @@ class Measure(Strict):
     by: str = Field("", description="column that orders the rows: last, first, reach")
     at: str = Field("", description="column that the ranges of `between` speak about")
     between: tuple[tuple[float, float], ...] = Field(
-        (), description="mean over [a, b); two ranges: the first minus the second; bounds up to 1 are shares of `length`"
+        (), description="mean over [a, b); two ranges: first minus second; bounds up to 1 are shares of `length`"
     )
     weight: str = Field("", description="column of weights for means, e.g. tokens in a bin")
     keep: str = Field("", description="a column that stays a second unit beside the seed, e.g. the evaluation block")
@@ -100,6 +100,20 @@ class Question(Strict):
     )
     again: Side | None = Field(None, description="the second side measured twice: shows the noise of the machine")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the estimator")
+
+    def reading(self, says: str) -> str:
+        """Return a reading in words, "above 0.02 nats"."""
+        ratio = self.unit == "times"
+        up = self.around * (1 + self.margin) if ratio else self.around + self.margin
+        down = self.around / (1 + self.margin) if ratio else self.around - self.margin
+        return {
+            "above": f"above {up:.4g} {self.unit}",
+            "below": f"below {down:.4g} {self.unit}",
+            "not_above": f"at most {up:.4g} {self.unit}",
+            "not_below": f"at least {down:.4g} {self.unit}",
+            "same": f"between {down:.4g} and {up:.4g} {self.unit}",
+            "different": f"below {down:.4g} or above {up:.4g} {self.unit}",
+        }[says]
 
 
 class Part(Strict):
@@ -145,6 +159,15 @@ class Claim(Strict):
         return self.all or self.any
 
 
+class Derived(Strict):
+    """A column made from others: exactly one of count (of a letter in a text), ratio, sum (factor of each), log."""
+
+    count: tuple[str, str] | None = Field(None, description="text to count, and the column to count it in")
+    ratio: tuple[str, str] | None = None
+    sum: dict[str, float] | None = Field(None, description="column -> factor")
+    log: str = Field("", description="natural logarithm of this column")
+
+
 class Rules(Strict):
     """What holds for every question of the file."""
 
@@ -156,7 +179,7 @@ class Rules(Strict):
     same_size: float = Field(1.07, ge=1, description="arms whose sizes differ by less than this factor are one size")
     false_positives: float = Field(0.1, description="largest rate at which a rule about shapes may be wrong")
     roles: dict[str, Where] = Field(
-        default_factory=dict, description="for tables without a column `role`: role -> which rows have it"
+        default_factory=dict, description="for rows whose column `role` is empty: role -> which rows have it"
     )
     not_evidence: Where = Field(default_factory=dict, description="rows that are never evidence, e.g. a code check")
 
@@ -182,8 +205,10 @@ class Questions(Strict):
     title: str = ""
     tables: dict[str, str] = Field(default_factory=lambda: {"runs": "runs.csv"}, description="name -> file")
     columns: dict[str, str | list[str]] = Field(
-        default_factory=dict, description="name used here -> column of the tables (of several, the first that exists)"
+        default_factory=dict,
+        description="name used here -> column of the tables (the first that is filled in)",
     )
+    derived: dict[str, Derived] = Field(default_factory=dict, description="new column -> how it is made")
     names: dict[str, str] = Field(default_factory=dict, description="values of corpora and arms, as readers know them")
     rules: Rules = Rules()
     questions: dict[str, Question]
@@ -216,8 +241,8 @@ class Questions(Strict):
 
 def short(value: Any) -> str:
     """Return 12345 as "12k" and 2.1e6 as "2.1M"; anything that is no number as it is."""
-    if isinstance(value, str) or not float(value) == float(value):
-        return str(value)
+    if isinstance(value, str):
+        return value
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit:
             return f"{value / limit:.3g}{unit}"

@@ -1,190 +1,243 @@
-"""The result tables as deciders see them: finished runs, paired by seed, never a learning-rate sweep by mistake."""
+"""Which rows count: the only place that says finished, evidence, same size, sweep, control and place.
 
+Everything is read from columns, never from the name of a group or an arm. A column that a table lacks is tolerated
+where it only narrows (status, role); a question that names a column which is not there is answered "invalid".
+"""
+
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from seqmix_study.findings.finding import NotTested
+from seqmix_study.findings.questions import Derived, Measure, Question, Questions, Side, Where
 
-__all__ = ["Evidence", "scope", "with_sizes"]
+__all__ = ["NotDecided", "Sample", "Tables", "pick", "samples", "size_groups"]
 
-NEEDED = {
-    "runs": "study group arm run_id status source seed pattern conv seq_len steps lr tokens params_non_embedding loss "
-    "device hardware",
-    "curves": "study run_id step tokens seconds loss",
-    "context": "study run_id measure kind lo hi block loss bayes count",
-    "recall": "study run_id task distance step accuracy",
-    "speed": "run_id arm mode length batch_size repeat seconds tokens params_non_embedding state_bytes peak_bytes "
-    "device hardware threads precision",
-    "inside": "study run_id method score value",
-}
-"""Columns that the deciders read, by table."""
-
-SWEEP = r"^lr|[-_]lr$|^sweep"
-"""Groups whose name says that they vary the learning rate."""
-
-CONTROLS = ("markov",)
-"""Negative controls: corpora on which far context is of no use by construction. They have no vote on a claim."""
-
-TEXT = ("pattern", "conv", "group", "arm", "source", "device", "hardware", "precision", "kernel", "method", "kind")
-
-ENDS = {
-    "deltanet": "hybrid_0",
-    "transformer": "hybrid_12",
-    "transformer_conv": "hybrid_12_conv",
-    "deltanet_noconv": "hybrid_0_noconv",
-}
-"""Names of the pure stacks and their controls in the hybrids study."""
-
-SAME_SIZE = 1.12
-"""Runs whose non-embedding parameters differ by less than this factor are one size (arms are matched to 3 %)."""
+VARYING = ("tokens", "length", "train_tokens")
+"""Columns that both sides of a comparison must share: each value is a cell of its own."""
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """All tables of one tier. Missing tables are empty; a column that is missing reads as NaN."""
+TEXT = ("role", "family", "sweep", "optimum", "place", "control", "split")
+"""Columns of text, which pandas reads as numbers where they are empty throughout."""
 
-    tier: str
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    answered: dict[str, object] = field(default_factory=dict, compare=False)
-    """Decisions by question: several claims ask the same one."""
+
+class NotDecided(Exception):
+    """The rows cannot answer the question; the text says why, for the reader."""
+
+
+@dataclass
+class Sample:
+    """The rows of one condition: both sides with columns ``value``, ``seed`` and the matched ones."""
+
+    question: Question
+    key: dict[str, Any]
+    first: pd.DataFrame
+    second: pd.DataFrame | None
+    match: list[str]
+    around: pd.DataFrame
+    """All evidence of the condition, whatever the arm: controls and repeated measurements are looked up here."""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        return self.first if self.second is None else pd.concat([self.first, self.second])
+
+    @property
+    def sides(self) -> list[pd.DataFrame]:
+        return [self.first] if self.second is None else [self.first, self.second]
+
+
+@dataclass
+class Tables:
+    """Result tables by name, with the columns that the questions file renames."""
+
+    frames: dict[str, pd.DataFrame]
+    questions: Questions
 
     @classmethod
-    def read(cls, results: Path, tier: str) -> "Evidence":
-        """Read ``results/<tier>/*.csv``; a folder or file that is not there gives empty tables.
+    def read(cls, folder: Path, questions: Questions, **files: Path) -> "Tables":
+        """Read the tables of ``questions`` from ``folder`` (or ``files`` by name); one that is missing is left out.
 
-        Raises ValueError naming the file for one that is torn or lacks a column that rules need.
+        Raises ValueError naming a file that is torn.
         """
-        tables = {}
-        for name, needed in NEEDED.items():
-            file = results / tier / f"{name}.csv"
-            if not file.is_file():
-                continue
-            try:
-                tables[name] = pd.read_csv(file, low_memory=False)
-            except ValueError as error:
-                raise ValueError(f"{file}: {error}") from error
-            if missing := [column for column in needed.split() if column not in tables[name]]:
-                raise ValueError(f"{file} lacks the column {', '.join(missing)}")
-        return cls(tier, tables)
+        frames = {}
+        for name, file in questions.tables.items():
+            path = Path(files.get(name, folder / file))
+            if path.is_file():
+                try:
+                    frames[name] = pd.read_csv(path, low_memory=False)
+                except ValueError as error:
+                    raise ValueError(f"{path}: {error}") from error
+        return cls(frames, questions)
 
     def __post_init__(self) -> None:
-        """Read empty cells of text columns as "", and give the ends of the hybrids study one name."""
-        for name, table in self.tables.items():
-            empty = {column: table[column].astype(object).fillna("") for column in TEXT if column in table}
-            self.tables[name] = table.assign(**empty)
-        runs = self.tables.get("runs")
-        if runs is not None and len(runs):
-            ends = runs["study"].eq("hybrids") & runs["arm"].isin(ENDS)
-            self.tables["runs"] = runs.assign(arm=runs["arm"].where(~ends, runs["arm"].replace(ENDS)))
+        self.frames = {name: self._named(frame) for name, frame in self.frames.items()}
+        runs = self.frames.get("runs")
+        for name, frame in self.frames.items():
+            if runs is None or name == "runs" or "run" not in frame or "run" not in runs:
+                continue
+            if not frame["run"].isin(runs["run"]).any():
+                continue  # a table of measurements of its own, such as timings
+            keys = [c for c in ("study", "run") if c in frame and c in runs]
+            new = [c for c in runs if c not in frame]
+            self.frames[name] = frame.merge(runs[[*keys, *new]].drop_duplicates(keys), on=keys, how="left")
 
-    def table(self, name: str) -> pd.DataFrame:
-        return self.tables.get(name, pd.DataFrame())
+    def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Add the columns under the names that questions use; empty cells of text read as ""."""
+        new = {}
+        for name, found in self.questions.columns.items():
+            known = [frame[c] for c in ([found] if isinstance(found, str) else found) if c in frame]
+            for column in known:  # of several columns, the first that is filled in, row by row
+                new[name] = column if name not in new else new[name].where(new[name].notna(), column)
+        frame = frame.assign(**new)
+        for name, how in self.questions.derived.items():
+            frame = _derive(frame, name, how)
+        empty = [c for c in frame if frame[c].isna().all()]
+        text = [*frame.select_dtypes(exclude=["number", "bool"]).columns, *(c for c in empty if c in TEXT)]
+        frame = frame.assign(**{c: frame[c].astype(object).where(frame[c].notna(), "") for c in text})
+        if self.questions.rules.roles:
+            given = frame["role"] if "role" in frame else pd.Series("", frame.index)
+            frame = frame.assign(role=given.where(given != "", "evidence"))
+            for role, where in self.questions.rules.roles.items():
+                if set(where) <= set(frame):
+                    rows = pick(frame[given == ""], where).index
+                    frame.loc[rows, "role"] = role
+        return frame
 
-    def runs(
-        self,
-        study: str,
-        arms: list[str] | None = None,
-        source: str | None = None,
-        groups: list[str] | None = None,
-        sweep: bool = False,
-        tokens: str | None = None,
-        statuses: tuple[str, ...] = ("finished",),
-    ) -> pd.DataFrame:
-        """Return the finished runs of a study, one row a run; learning-rate sweeps only with ``sweep``.
-
-        ``tokens="common"`` keeps the training length that most runs have: a ladder is a law at one length only.
-        A run that diverged is a failure, not a gap, where ``statuses`` asks for it. Raises NotTested, with the missing
-        piece named, if nothing is left.
-        """
-        rows = self.table("runs")
-        if not len(rows) or not (rows["study"] == study).any():
-            raise NotTested(f"no runs of the study {study!r} in the tables of tier {self.tier!r}")
-        rows = rows[(rows["study"] == study) & rows["status"].isin(statuses)]
-        named = rows["group"].fillna("").astype(str)
-        rows = rows[named.isin(groups)] if groups else rows[named.str.contains(SWEEP) == sweep]
-        if source is not None:
-            rows = rows[rows["source"] == source]
-        if arms is not None:
-            missing = [arm for arm in arms if not (rows["arm"] == arm).any()]
-            if missing:
-                where = f" on {source}" if source else ""
-                raise NotTested(f"no finished runs of {', '.join(missing)} in the study {study!r}{where}")
-            rows = rows[rows["arm"].isin(arms)]
-        if tokens == "common" and len(rows):
-            rows = rows[rows["tokens"] == rows["tokens"].mode().max()]
+    def evidence(self, question: Question) -> pd.DataFrame:
+        """Return the rows that count for a question: finished, in a role that it asks for, each run once."""
+        rows = self.frames.get(question.table)
+        if rows is None:
+            raise NotDecided(f"there is no table {question.table!r}")
+        if "status" in rows:
+            ended = ("finished", "diverged") if question.options.get("failures") else ("finished",)
+            rows = rows[rows["status"].isin(ended)]
+        if "role" in rows:
+            rows = rows[rows["role"].isin([*question.roles, ""])]
+        excluded = self.questions.rules.not_evidence
+        if excluded and set(excluded) <= set(rows):
+            rows = rows.drop(pick(rows, excluded).index)
+        rows = pick(rows, question.where)
+        if question.table == "runs" and "run" in rows:
+            rows = rows.drop_duplicates("run")
         if not len(rows):
-            raise NotTested(f"no finished runs of the study {study!r} fit the rule")
-        return rows.drop_duplicates("run_id").sort_values("run_id")
-
-    def sources(self, study: str, arms: list[str], groups: list[str] | None = None) -> list[str]:
-        """Return the corpora, controls apart, on which each of ``arms`` has finished runs, in alphabetical order."""
-        rows = self.table("runs")
-        if not len(rows):
-            return []
-        rows = rows[(rows["study"] == study) & (rows["status"] == "finished")]
-        named = rows["group"].fillna("").astype(str)
-        rows = rows[named.isin(groups)] if groups else rows[~named.str.contains(SWEEP)]
-        asked = sorted(set(rows["source"]) - set(CONTROLS))
-        return [source for source in asked if set(arms) <= set(rows[rows["source"] == source]["arm"])]
-
-    def joined(self, name: str, runs: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-        """Return the rows of a table that belong to ``runs`` of the same study, with ``columns`` of their run."""
-        table = self.table(name)
-        if not len(table):
-            raise NotTested(f"no {name}.csv in the tables of tier {self.tier!r}")
-        table = table[table["study"].isin(runs["study"].unique()) & table["run_id"].isin(runs["run_id"])]
-        table = table.drop(columns=[c for c in columns if c in table]).merge(
-            runs[["run_id", *columns]].drop_duplicates("run_id"), on="run_id"
-        )
-        if not len(table):
-            raise NotTested(f"{name}.csv has no rows of the runs that the rule needs")
-        return table
+            raise NotDecided("the table has no finished rows for it")
+        return rows
 
 
-def with_sizes(rows: pd.DataFrame, same: float = SAME_SIZE) -> pd.DataFrame:
-    """Add ``size``: the median parameters of the group of nearly equal non-embedding sizes a run belongs to."""
-    order = rows.sort_values("params_non_embedding", kind="stable")
-    n = order["params_non_embedding"].to_numpy(float)
-    label = np.concatenate([[0], np.cumsum(n[1:] / n[:-1] > same)]) if len(n) else np.zeros(0)
-    sizes = order.assign(_rung=label)
-    sizes["size"] = sizes.groupby("_rung")["params_non_embedding"].transform("median")
-    return sizes.drop(columns="_rung").sort_values("run_id")
+def _derive(frame: pd.DataFrame, name: str, how: Derived) -> pd.DataFrame:
+    """Add a column made from others; a table that lacks them stays as it is."""
+    if how.count and how.count[1] in frame:
+        return frame.assign(**{name: frame[how.count[1]].astype(str).str.count(re.escape(how.count[0]))})
+    if how.ratio and set(how.ratio) <= set(frame):
+        return frame.assign(**{name: frame[how.ratio[0]] / frame[how.ratio[1]]})
+    if how.sum and set(how.sum) <= set(frame):
+        return frame.assign(**{name: sum(factor * frame[c] for c, factor in how.sum.items())})
+    if how.log and how.log in frame:
+        return frame.assign(**{name: np.log(frame[how.log].where(frame[how.log] > 0))})
+    return frame
 
 
-def common_cells(rows: pd.DataFrame, arms: list[str], by: list[str], seeds: int) -> pd.DataFrame:
-    """Keep the cells (``by`` and seed) that every arm has; raise NotTested below ``seeds`` paired seeds a cell."""
-    wide = rows[rows["arm"].isin(arms)].groupby([*by, "seed", "arm"])["loss"].mean().unstack("arm")
-    wide = wide.reindex(columns=arms).dropna()
-    counts = wide.groupby(level=list(range(len(by)))).size() if len(wide) else pd.Series(dtype=int)
-    good = counts[counts >= seeds].index
-    if not len(good):
-        most = int(counts.max()) if len(counts) else 0
-        raise NotTested(f"{seeds} paired seeds of {' and '.join(arms)} are needed, the tables have {most}")
-    return wide[[key in set(good) for key in wide.index.droplevel("seed")]]
+def pick(rows: pd.DataFrame, where: Where) -> pd.DataFrame:
+    """Return the rows that fulfil every condition of ``where``; raises NotDecided for a column that is not there."""
+    for column, wanted in where.items():
+        if column not in rows:
+            raise NotDecided(f"the table has no column {column!r}")
+        rows = rows[_fits(rows[column], wanted)]
+    return rows
 
 
-def scope(rows: pd.DataFrame) -> str:
-    """Return "at N in [7k, 332k], T in [256], tokens [1.0M], on almanac": the region a verdict speaks about."""
-    parts = []
-    for column, name in (("params_non_embedding", "N in"), ("seq_len", "T in"), ("tokens", "tokens")):
-        values = rows[column].dropna() if column in rows else pd.Series(dtype=float)
-        if len(values):
-            ends = [short(float(values.min())), short(float(values.max()))]
-            parts.append(f"{name} [{', '.join(dict.fromkeys(ends))}]")
-    text = "at " + ", ".join(parts) if parts else ""
-    for column, name in (("source", "on"), ("device", "device")):
-        if column in rows and rows[column].notna().any():
-            values = " and ".join(sorted(map(str, rows[column].dropna().unique())))
-            text += f"{', ' if text else ''}{name} {values}"
-    return text
+def _fits(values: pd.Series, wanted: Any) -> pd.Series:
+    if isinstance(wanted, dict):
+        keep = pd.Series(True, values.index)
+        for name, bound in wanted.items():
+            others = bound if isinstance(bound, list) else [bound]
+            keep &= {"min": lambda b=bound: values >= b, "max": lambda b=bound: values <= b,
+                     "not": lambda b=others: ~values.isin(b)}[name]()  # fmt: skip
+        return keep
+    if isinstance(wanted, list):
+        return values.isin(wanted)
+    if isinstance(wanted, str) and wanted.startswith("@"):
+        if not len(values):
+            return values.astype(bool)
+        found = {"@largest": values.max, "@smallest": values.min, "@usual": lambda: values.mode().max()}[wanted]()
+        return values == found
+    return values == wanted
 
 
-def short(value: float) -> str:
-    """Return 12345 as "12k" and 2.1e6 as "2.1M"."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= limit:
-            return f"{value / limit:.3g}{unit}"
-    return f"{value:.4g}"
+def size_groups(sizes: pd.Series, same: float) -> pd.Series:
+    """Return for each size the median of its group: sizes within a factor ``same`` of the group's smallest are one.
+
+    Sizes that are words ("small") are their own groups.
+    """
+    if not pd.api.types.is_numeric_dtype(sizes):
+        return sizes
+    label, start, groups = {}, None, {}
+    for value in np.sort(sizes.dropna().unique()):
+        start = value if start is None or value > start * same else start
+        groups.setdefault(start, []).append(value)
+    for members in groups.values():
+        label |= dict.fromkeys(members, sizes[sizes.isin(members)].median())
+    return sizes.map(label)
+
+
+def samples(tables: Tables, question: Question) -> Iterator[Sample]:
+    """Yield one sample for every value of the columns ``per``, in their order."""
+    rules = tables.questions.rules
+    rows = tables.evidence(question)
+    if "size" in rows:
+        rows = rows.assign(size_run=rows["size"], size=size_groups(rows["size"], rules.same_size))
+    per = [c for c in question.per if c in rows and c not in (question.x,)]
+    left = pick(rows, question.first.where)
+    if not len(left):
+        raise NotDecided(f"no finished rows of {named(question.first)}")
+    keys = left[per].drop_duplicates().sort_values(per).to_dict("records") if per else [{}]
+    for key in keys:
+        fixed = question.second.where if question.second else {}
+        around = pick(rows, {c: v for c, v in key.items() if c not in {"arm", *fixed}})
+        first, second = pick(left, key), None
+        if question.second:
+            of_arm = {"arm": key["arm"]} if "arm" in key and not {"arm", "family"} & set(fixed) else {}
+            second = pick(around, of_arm | fixed)
+        yield Sample(question, key, first, second, _match(question, rows, per), around)
+
+
+def named(side: Side) -> str:
+    """Return what a side is called: its name, or what it is selected by."""
+    value = next((side.where[c] for c in ("arm", "family") if c in side.where), next(iter(side.where.values()), ""))
+    return side.name or (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "all rows"
+
+
+def _match(question: Question, rows: pd.DataFrame, per: list[str]) -> list[str]:
+    free = {*per, question.x, *question.options.get("unlike", ())}
+    if question.estimator in ("share", "time_to_solve") or isinstance(question.value, Measure):
+        return [c for c in question.match if c in rows and c not in free]
+    varying = [c for c in VARYING if c in rows and rows[c].nunique() > 1]
+    return [c for c in dict.fromkeys((*question.match, *varying)) if c in rows and c not in free]
+
+
+def one_per_cell(side: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Average rows of the same cell and seed: what was measured twice is not two units."""
+    by = [c for c in by if c in side]
+    if "seed" not in by or not side.duplicated(by).any():
+        return side
+    numbers = side.select_dtypes("number").columns.difference(by)
+    how = dict.fromkeys(numbers, "mean") | dict.fromkeys(side.columns.difference([*numbers, *by]), "first")
+    return side.groupby(by, as_index=False, dropna=False).agg(how)
+
+
+def choose_best(side: pd.DataFrame, chosen: Side, cells: list[str], notes: list[str]) -> pd.DataFrame:
+    """Keep, in every cell, the candidate with the lowest mean of ``best_by`` (chosen on other rows than judged)."""
+    if not chosen.best_by or not len(side):
+        return side
+    if chosen.best_by not in side or side[chosen.best_by].isna().all():
+        raise NotDecided(f"there is no column {chosen.best_by!r} to choose the best of {named(chosen)} by")
+    means = side.groupby([*cells, chosen.best_of])[chosen.best_by].mean().reset_index()
+    best = means.loc[means.groupby(cells)[chosen.best_by].idxmin() if cells else [means[chosen.best_by].idxmin()]]
+    if chosen.best_of == "arm":
+        notes.append("chosen: " + ", ".join(dict.fromkeys(map(str, best["arm"]))))
+    return side.merge(best[[*cells, chosen.best_of]], on=[*cells, chosen.best_of])

@@ -19,7 +19,7 @@ from seqmix_study.results import collect
 __all__ = ["Point", "compare", "interval", "published_cells", "summarise"]
 
 CELL = (
-    *("source", "tokenizer", "pairs", "pattern", "skeleton", "conv", "d_model", "n_heads", "mlp_width"),
+    *("source", "tokenizer", "pairs", "train_tokens", "pattern", "skeleton", "conv", "d_model", "n_heads", "mlp_width"),
     *("forget_bias", "forget_init", "seq_len", "batch_size", "steps", "lr"),
 )
 """Columns of runs.csv that say which runs differ by their seeds only."""
@@ -71,10 +71,15 @@ def published_cells(tier: str, paths: Paths) -> dict[tuple, list[dict[str, str]]
     return {cell: list(rows.values()) for cell, rows in cells.items()}
 
 
+def seed_losses(rows: list[dict[str, str]]) -> list[float]:
+    """Return one loss per seed: trainings that differ only in how often they were evaluated are one."""
+    return list({(row["seed"], row["data_seed"]): float(row["loss"]) for row in rows}.values())
+
+
 def _typical_spread(cells: Iterable[list[dict[str, str]]]) -> float:
     """Return the median over cells of the standard deviation over the mean; 2 % where no cell has two seeds."""
-    losses = [[float(row["loss"]) for row in rows] for rows in cells if len(rows) > 1]
-    spreads = [statistics.stdev(values) / statistics.mean(values) for values in losses]
+    losses = [seed_losses(rows) for rows in cells]
+    spreads = [statistics.stdev(values) / statistics.mean(values) for values in losses if len(values) > 1]
     return statistics.median(spreads) if spreads else 0.02
 
 
@@ -134,11 +139,11 @@ def compare(tier: str, paths: Paths | None = None, study: str = "") -> list[Poin
 
 def _point(row: dict[str, str], rows: list[dict[str, str]], spread: float, tier: str) -> Point:
     names = {"study": row["study"], "arm": row["arm"], "tier": row["tier"], "run_id": row["run_id"]}
-    names |= {"seed": int(row["seed"]), "loss": float(row["loss"] or "nan"), "published": len(rows)}
+    names |= {"seed": int(row["seed"]), "loss": float(row["loss"] or "nan"), "published": len(seed_losses(rows))}
     if not rows:
         why = f"nothing published at tier {tier} has this configuration (arm, size, steps, rate, source)"
         return Point(**names, mean=math.nan, low=math.nan, high=math.nan, verdict="alone", reason=why)
-    mean, low, high = interval([float(other["loss"]) for other in rows], spread)
+    mean, low, high = interval(seed_losses(rows), spread)
     names |= {"mean": mean, "low": low, "high": high}
     twin = next((other for other in rows if other["run_id"] == row["run_id"]), None)
     if row["status"] == "diverged":

@@ -26,6 +26,11 @@ RUN = _columns(
     "tier | text | | quick, laptop or gpu",
     "group | text | | part of the study",
     "arm | text | | architecture by its name in the study",
+    "family | text | | the family that the arm stands for: its best member on 'valid' is evidence; else the arm itself",
+    "size | text | | size by its name in the study",
+    "role | text | | evidence, sweep (a trial of a rate), choice (lost to a sibling on 'valid') or check (of a rule)",
+    "place | text | | where the attention layers stand, in stacks that are compared by place",
+    "control | text | | what the arm is a control for",
     "run_id | text | | readable name and hash of everything that decides the numbers",
     "status | text | | finished, diverged or failed",
     "reason | text | | why a run diverged or failed",
@@ -33,6 +38,8 @@ RUN = _columns(
     "corpus_sha256 | text | | hash of the corpus and its split, or of the generator and its parameters",
     "tokenizer | text | | bytes, or bpe-<vocabulary>",
     "pairs | int | | key-value pairs (task mqar)",
+    "keys_most | int | | most keys of a training sequence (task boxes)",
+    "swaps_most | int | | swaps of a training sequence (task boxes)",
     "train_tokens | int | tokens | training text was cut to so many tokens; 0: all of it",
     "seed | int | | seed of the initial weights",
     "data_seed | int | | seed of the order of the data",
@@ -50,12 +57,23 @@ RUN = _columns(
     "steps | int | steps | optimiser steps planned",
     "steps_done | int | steps | optimiser steps done (fewer if the target was reached or the run diverged)",
     "lr | float | | peak learning rate at the reference width",
+    "sweep | text | | the sweep, or the rate law, that the rate came from",
+    "optimum | text | | interior, edge, law (predicted and checked) or none",
+    "lr_optimum | float | | rate at the lowest point of the sweep's parabola, or of the law",
+    "curvature | float | nats/octave^2 | second coefficient of that parabola in log2 of the rate",
+    "regret | float | nats/token | what the rate used costs against the best one (of a law: at its checks)",
+    "regret_hi | float | nats/token | its upper bound, 90 %",
+    "trials | int | | runs spent on the arm's rates in this study",
+    "trial_flops | float | FLOP | their training FLOPs",
+    "split | text | | held-out text of the published loss",
     "tokens | int | tokens | training tokens seen",
     "params_total | int | | parameters",
     "params_non_embedding | int | | parameters without the embedding",
     "train_flops | float | FLOP | training FLOPs by the closed forms of accounting.py",
     "state_bytes | int | bytes | state of one sequence of seq_len tokens when decoding (KV cache or recurrent state)",
-    "loss | float | nats/token | loss on the held-out windows",
+    "loss | float | nats/token | loss on the held-out windows of the split",
+    "loss_valid | float | nats/token | loss on 'valid', which rates and depths are chosen by",
+    "test_tokens | int | tokens | scored tokens of the split",
     "loss_se | float | nats/token | its standard error over windows",
     "bits_per_byte | float | bits/byte | the loss in bits a byte of text",
     "accuracy | float | | share of scored tokens predicted right (recall tasks)",
@@ -66,7 +84,7 @@ RUN = _columns(
     "excess | float | nats/token | loss - bayes",
     "train_loss | float | nats/token | running training loss at the end",
     "grad_norm_max | float | | largest gradient norm before clipping",
-    "reached_target_at_step | int | steps | step at which target_loss was reached; 0: never",
+    "reached_target_at_step | int | steps | step at which target_accuracy or target_loss was reached; 0: never",
     "tokens_per_second | float | tokens/s | training speed of this run beside whatever else ran (not a measurement)",
     "seconds | float | s | training time, interruptions left out",
     "device | text | | cpu or cuda",
@@ -78,6 +96,14 @@ RUN = _columns(
     "torch | text | | version",
     "hardware | text | | processor or GPU model",
     "finished_at | text | UTC | when the record was sealed",
+)
+
+BLOCKS = _columns(
+    "study | text | | study",
+    "run_id | text | | run",
+    "block | int | | stretch of the test text (or group of generated sequences), the same for every run",
+    "loss | float | nats/token | mean loss in the block",
+    "count | int | tokens | tokens in the mean",
 )
 
 CURVES = _columns(
@@ -123,6 +149,21 @@ RECALL = _columns(
     "count | int | tokens | queries scored",
 )
 
+PROBES = _columns(
+    "study | text | | study",
+    "run_id | text | | run",
+    "task | text | | parity, sum_mod5, s3, a5 or boxes",
+    "measure | text | | tracking or boxes",
+    "load | int | | keys to remember (boxes); 0: none",
+    "lo | int | steps | lo <= swaps so far (boxes) or factors so far (tracking)",
+    "hi | int | steps | ... < hi",
+    "accuracy | float | | share of questions answered right",
+    "count | int | | questions scored; those of one sequence are not independent",
+    "chance | float | | accuracy of guessing",
+    "unbound | float | | accuracy of who follows the swaps but does not know which key is in which box (boxes)",
+    "unmoved | float | | accuracy of who knows where each key was put but does not follow the swaps (boxes)",
+)
+
 SPEED = _columns(
     "study | text | | study",
     "tier | text | | tier",
@@ -152,7 +193,7 @@ INSIDE = _columns(
     "run_id | text | | run",
     "arm | text | | architecture",
     "method | text | | method that looks inside",
-    "score | text | | what is scored (see inside.py)",
+    "score | text | | what is scored (see interpret.py)",
     "query | text | | which queries, where a method tells several kinds apart",
     "value | float | | mean over the queries",
     "se | float | | its standard error",
@@ -161,18 +202,22 @@ INSIDE = _columns(
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "runs": RUN,
+    "blocks": BLOCKS,
     "curves": CURVES,
     "context": CONTEXT,
     "recall": RECALL,
+    "probes": PROBES,
     "speed": SPEED,
     "inside": INSIDE,
 }
 
 KEYS: dict[str, tuple[str, ...]] = {
     "runs": ("study", "group", "arm", "run_id"),
+    "blocks": ("study", "run_id", "block"),
     "curves": ("study", "run_id", "step"),
     "context": ("study", "run_id", "measure", "kind", "lo", "hi", "block"),
     "recall": ("study", "run_id", "task", "distance", "step"),
+    "probes": ("study", "run_id", "measure", "load", "lo"),
     "speed": ("study", "run_id", "order"),
     "inside": ("study", "run_id", "arm", "method", "score", "query"),
 }
@@ -184,9 +229,11 @@ KINDS = ("all", "value")
 ABOUT = {
     "runs": "One row a run and place in a study: a run that two studies or groups ask for has two rows that differ "
     "only in study, group and arm.",
-    "curves": "One row an evaluation during training.",
+    "blocks": "The published loss by stretch of the test text: resampling stretches says what other text would change.",
+    "curves": "One row an evaluation on 'valid' during training.",
     "context": "How the loss depends on the text before the token, one row a block of evaluation windows.",
     "recall": "Accuracy on the recall tasks.",
+    "probes": "Accuracy on the tasks that track a state, by what must be remembered and by how often it changed.",
     "speed": "One row a timed call; medians, ratios and their intervals are made by the analysis.",
     "inside": "What was found inside the models.",
 }
@@ -197,6 +244,8 @@ OTHERS = """\
 
 * `configurations.json`: run_id -> the fields of the run that are not at their default. `seqmix.config.parse_run` gives
   the run back; its run_id is the hash of these fields.
+* `findings.csv`, `verdicts.csv` (and the same as `.json`): one row for every effect and condition, and one for every
+  claim, written by `seqmix findings`; their columns are explained in `book/findings.md`.
 * `samples.json`: what the largest byte-level models write (`python -m seqmix.samples TIER`).
 * `traces.json`: what went on inside the models of the study `inside` while they read one document (attention, gates,
   highlights), and over many (gates by class of token, sources of facts stated once): `python -m seqmix.looking TIER`.

@@ -19,6 +19,10 @@ PLACE = re.compile(r"(?<![\w.])(/[\w.~+-]+)+(?=/)|[A-Z]:\\\S+(?=\\)")
 """The folders of an absolute path: whose machine it was is nobody's business in a published table."""
 
 
+PUBLISHED_WHOLE = ("", "evidence")
+"""Roles whose curves and measurements are published; of a trial, a check or a losing sibling the row is enough."""
+
+
 class CollectError(ValueError):
     """Records or tables contradict each other or hold something unknown; the text names the files."""
 
@@ -64,10 +68,16 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     flops = accounting.train_flops_per_token(model, config.data.seq_len)
     shared = ("skeleton", "pattern", "conv", "n_layers", "d_model", "n_heads", "forget_bias", "forget_init")
     row = {name: getattr(model, name) for name in shared}
-    row |= {"study": config.study, "tier": config.tier, "group": config.group, "arm": config.arm}
+    row |= {
+        name: getattr(config, name) for name in ("study", "tier", "group", "arm", "size", "role", "place", "control")
+    }
+    row |= {"family": config.family or config.arm, "split": "test" if "test_tokens" in metrics else "valid"}
+    row |= _rate(config)
     row |= {"run_id": config.run_id, "status": outcome["status"], "reason": PLACE.sub("...", outcome["reason"])}
     row |= {"source": config.data.source, "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
     row["train_tokens"] = config.data.train_tokens
+    if config.data.source == "boxes":
+        row |= {"keys_most": config.data.keys_most, "swaps_most": config.data.swaps_most}
     row |= {"corpus_sha256": proven.get("corpus_sha256", config.data.fingerprint)}
     width = model.mlp_hidden if model.skeleton == "block" else 0
     row |= {"seed": config.seed, "data_seed": config.data_seed, "mlp_width": width}
@@ -81,12 +91,22 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     return _metrics(metrics) | row
 
 
+def _rate(config: RunConfig) -> dict:
+    """Return where the learning rate came from; nothing where it was typed."""
+    if config.rate is None:
+        return {}
+    told = config.rate.model_dump()
+    return {"optimum": told.pop("where"), "lr_optimum": told.pop("optimum")} | told
+
+
 def run_rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:
     """Return the rows of one ended run, labelled as ``config`` says; raises CollectError or RecordError."""
     rows: Rows = {}
     labels = {"study": config.study, "run_id": config.run_id}
     if isinstance(config, RunConfig):
         rows["runs"] = [_written("runs", _run_row(config, folder), folder.path / "metrics.json")]
+        if config.role not in PUBLISHED_WHOLE:
+            return rows
         flops = accounting.train_flops_per_token(config.model, config.data.seq_len)
         curve = ({k: v for k, v in row.items() if k != "excess"} for row in folder.curve())
         curve = [row | labels | {"flops": flops * row["tokens"]} for row in curve if "tokens" in row]

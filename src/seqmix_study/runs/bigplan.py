@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from seqmix import accounting
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig
+from seqmix.mixers import mixers_of, unshared
 from seqmix_study.runs.together import shape_of
 
 __all__ = [
@@ -60,7 +61,12 @@ def replicas(configs: Iterable[RunConfig]) -> dict[str, int]:
     shapes: dict[str, set[str]] = {}
     for config in plan:
         shapes.setdefault(shape_of(config), set()).add(config.run_id)
-    return {c.run_id: 1 if "L" in c.model.pattern else len(shapes[shape_of(c)]) for c in plan}
+    return {c.run_id: 1 if unshared(c.model) else len(shapes[shape_of(c)]) for c in plan}
+
+
+def sequential_layers(model: ModelConfig) -> int:
+    """Return the number of layers that train token by token."""
+    return sum(each.sequential for each in mixers_of(model))
 
 
 def gpu_seconds(config: RunConfig | SpeedConfig, together: int = 1, assumed: Assumptions = ASSUMED) -> float:
@@ -74,7 +80,7 @@ def gpu_seconds(config: RunConfig | SpeedConfig, together: int = 1, assumed: Ass
     model, train, length = config.model, config.train, config.data.seq_len
     per_token = accounting.train_flops_per_token(model, length)
     read = train.eval_sequences * length * (train.eval_points + 16 * len(config.evaluate)) / 3
-    layers = model.pattern.count("L")
+    layers = sequential_layers(model)
     rate = assumed.small_rate if model.d_model <= assumed.small_width else assumed.large_rate
     if layers == model.n_layers:
         rate = assumed.lstm_rate
@@ -92,7 +98,7 @@ def _speed_seconds(config: SpeedConfig, assumed: Assumptions) -> float:
             tokens = batch * (1 if config.mode == "decode" else length)
             share = 1.0 if config.mode == "train" else 1 / 3
             flops += share * per_token * tokens * (config.repeats + 3)
-            latency = length * assumed.lstm_step * model.pattern.count("L") * (config.repeats + 3)
+            latency = length * assumed.lstm_step * sequential_layers(model) * (config.repeats + 3)
             cells += 1 + (latency if config.mode != "decode" else 0.0)
     return flops / assumed.small_rate + cells
 
@@ -147,9 +153,9 @@ def activation_bytes(model: ModelConfig, tokens: int) -> int:
     and vocabulary entry.
     """
     bytes_per_token = 0
-    for letter in model.pattern:
+    for each in mixers_of(model):
         bytes_per_token += 2 * (14 * model.d_model + 4 * model.mlp_hidden)
-        if letter in "DG":
+        if "delta" in each.flops(model, LENGTH, True):
             bytes_per_token += 4 * (4 * model.chunk_size * model.n_heads + 10 * model.d_model)
     return tokens * (bytes_per_token + 6 * model.vocab_size)
 
@@ -164,7 +170,7 @@ def large_runs(sizes: Iterable[str] = tuple(LARGE), arms: Iterable[str] = tuple(
             tokens = TOKENS_PER_PARAMETER * count["total"]
             flops = accounting.train_flops_per_token(model, LENGTH) * tokens
             sequences, memory = _micro_batch(model, count["total"], assumed)
-            share = assumed.utilisation if set(model.pattern) == {"A"} else assumed.utilisation_delta
+            share = assumed.utilisation if arm == "transformer" else assumed.utilisation_delta
             for gpus, efficiency in assumed.parallel:
                 hours = flops / (assumed.dense_peak * share * gpus * efficiency) / 3600
                 sums = (count["total"], count["non_embedding"], tokens, flops)

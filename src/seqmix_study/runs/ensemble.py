@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqmix import checkpoint, data, evaluate, models, train
+from seqmix import checkpoint, data, evaluate, models, probes, train
 from seqmix.config import RunConfig
 from seqmix.models.groups import group_of
 from seqmix.record import RunFolder
@@ -46,7 +46,7 @@ class EnsembleStep:
         lr = torch.tensor([c.train.lr for c in configs], dtype=torch.float64)
         hidden = lr * base / width if base else lr
         self.named = dict(replicas.named_parameters())
-        self.hidden = {name: group_of(name, p.dim() - 1) == "hidden" for name, p in self.named.items()}
+        self.hidden = {name: group_of(replicas.config, name, p.dim() - 1) == "hidden" for name, p in self.named.items()}
         dtype = replicas.embedding.weight.dtype
         self.lr = {True: hidden.to(device, dtype), False: lr.to(device, dtype)}
         self.first = {name: torch.zeros_like(p) for name, p in self.named.items()}
@@ -194,6 +194,9 @@ def train_together(
             state["smooth"] = losses[r] if now == 0 else train.SMOOTHING * old + (1 - train.SMOOTHING) * losses[r]
             state["grad_norm_max"] = max(state["grad_norm_max"], norms[r])
             reached = 0 < state["smooth"] < settings.target_loss
+            if settings.target_accuracy and (now + 1) % settings.check_every == 0:
+                alone.model.load_state_dict(replicas.weights_of(r))
+                reached = reached or probes.solved(alone.model, source, member.config, now + 1, place)
             if now + 1 in points or reached:
                 alone.model.load_state_dict(replicas.weights_of(r))
                 _append_row(member, alone.model, windows, place, norms[r])
@@ -249,8 +252,8 @@ def _append_row(member: Member, model: torch.nn.Module, windows: Any, place: tor
 
 def _finish(member: Member, model: torch.nn.Module, source: Any, place: torch.device) -> None:
     checkpoint.save_weights(member.folder.weights, model.state_dict())
-    train._measure(member.config, member.folder, model, source, place)
-    train._finish(member.folder, member.config, source, member.state, "finished", "")
+    tested = train._measure(member.config, member.folder, model, source, place)
+    train._finish(member.folder, member.config, source, member.state, "finished", "", tested)
     model.train()
 
 

@@ -4,7 +4,7 @@ The skeleton and the mixers are the ordinary ones (``models/``): they see a batc
 replica. Only the parts that hold parameters are exchanged for twins that use replica r's parameters for its rows.
 Names stay, so ``state_dict()[name][r]`` is what a model of its own would hold.
 
-An LSTM is refused: PyTorch's sequence kernels (oneDNN, cuDNN) take one set of weights a call.
+A mixer's descriptor says whether it can be stacked (``mixers.unshared``): PyTorch's LSTM kernels cannot.
 """
 
 from collections.abc import Sequence
@@ -13,24 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqmix.config import ModelConfig
+from seqmix.mixers import unshared
 from seqmix.models.conv import ShortConv
-from seqmix.models.deltanet import GatedDeltaNet
 from seqmix.models.layers import RMSNorm
 from seqmix.models.lm import BlockLM
 
-__all__ = ["Replicas", "can_share"]
-
-
-def can_share(config: ModelConfig) -> str:
-    """Return "" if models of this shape can be trained as one, else why not."""
-    if "L" in config.pattern:
-        return (
-            "its LSTM layers run on a sequence kernel that takes one set of weights; such runs share a GPU as processes"
-        )
-    if config.learned_positions:
-        return "learned positions have no replica form"
-    return ""
+__all__ = ["Replicas"]
 
 
 def rows_of(x: Tensor, count: int) -> Tensor:
@@ -38,7 +26,7 @@ def rows_of(x: Tensor, count: int) -> Tensor:
     return x.unflatten(0, (count, -1))
 
 
-def beside(vector: Tensor, dimensions: int) -> Tensor:
+def spread(vector: Tensor, dimensions: int) -> Tensor:
     """``[R, n] -> [R, 1, ..., 1, n]`` with ``dimensions`` axes: a replica's vector beside its rows."""
     return vector.view(vector.shape[0], *[1] * (dimensions - 2), vector.shape[1])
 
@@ -82,7 +70,7 @@ class NormStack(Stack):
     def forward(self, x: Tensor) -> Tensor:
         wide = rows_of(x.to(self.weight.dtype), self.count)
         scale = (wide.square().mean(-1, keepdim=True) + self.eps).rsqrt()
-        return (wide * scale * beside(self.weight, wide.dim())).flatten(0, 1).to(x.dtype)
+        return (wide * scale * spread(self.weight, wide.dim())).flatten(0, 1).to(x.dtype)
 
 
 class ConvStack(Stack):
@@ -92,9 +80,9 @@ class ConvStack(Stack):
         taps, time = self.weight.shape[-1], x.shape[1]
         padded = rows_of(F.pad(x, (0, 0, taps - 1, 0)), self.count)
         weight = self.weight.to(x.dtype)
-        y = padded[:, :, :time] * beside(weight[..., 0], 4)
+        y = padded[:, :, :time] * spread(weight[..., 0], 4)
         for tap in range(1, taps):
-            y = torch.addcmul(y, padded[:, :, tap : tap + time], beside(weight[..., tap], 4))
+            y = torch.addcmul(y, padded[:, :, tap : tap + time], spread(weight[..., tap], 4))
         return y.flatten(0, 1), None
 
 
@@ -121,7 +109,7 @@ class Replicas(BlockLM):
 
     def __init__(self, models: Sequence[BlockLM]) -> None:
         config = models[0].config
-        if reason := can_share(config):
+        if reason := unshared(config):
             raise ValueError(f"runs of pattern {config.pattern} cannot train as one ensemble: {reason}")
         if any(model.config != config for model in models):
             raise ValueError("an ensemble's models have one configuration")
@@ -174,13 +162,5 @@ def exchange(whole: nn.Module, models: Sequence[nn.Module]) -> None:
             setattr(whole, name, stacked)
         else:
             exchange(part, parts)
-    if isinstance(whole, GatedDeltaNet):
-        for name in ("A_log", "dt_bias"):
-            setattr(whole, name, nn.Parameter(torch.stack([getattr(model, name).detach() for model in models])))
-        whole.log_decay = lambda rate: decay_of_rows(whole.A_log, whole.dt_bias, rate)
-
-
-def decay_of_rows(A_log: Tensor, dt_bias: Tensor, rate: Tensor) -> Tensor:
-    """``GatedDeltaNet.log_decay`` for rates ``[R B, T, H]`` and parameters ``[R, H]``."""
-    rate = rows_of(rate, len(A_log))
-    return (-beside(A_log.exp(), 4) * F.softplus(rate + beside(dt_bias, 4))).flatten(0, 1)
+    for name, _ in list(whole.named_parameters(recurse=False)):  # a mixer's own vectors, see ``layers.beside``
+        setattr(whole, name, nn.Parameter(torch.stack([getattr(model, name).detach() for model in models])))

@@ -1,7 +1,7 @@
 """Runs of one shape as one batched model, in this process: for a GPU that a single small run leaves idle.
 
-Only when asked for (``ensemble=True``, ``seqmix train --ensemble``). What cannot share - another shape, an LSTM, a run
-that stands at another step - is left to the ordinary workers, which come afterwards.
+Only when asked for (``ensemble=True``, ``seqmix train --ensemble``). What cannot share - another shape, a mixer that
+says so, a run that stands at another step - is left to the ordinary workers, which come afterwards.
 """
 
 import importlib
@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from seqmix.config import RunConfig, SpeedConfig
+from seqmix.mixers import unshared
 from seqmix.record import RecordError, RunFolder
 from seqmix_study.runs import memory
 from seqmix_study.runs.here import stoppable
@@ -25,7 +26,7 @@ MOST = 64
 """Runs in one ensemble at most."""
 
 SHARE = 0.6
-"""Part of the memory that an ensemble may fill by the generous estimate of ``resources.run_memory``."""
+"""Part of the memory that an ensemble may fill by the generous estimate of ``machine.run_memory``."""
 
 
 def shape_of(config: RunConfig) -> str:
@@ -41,7 +42,7 @@ def ensembles(configs: list[RunConfig | SpeedConfig], limit: int | None = None) 
     """
     shapes: dict[str, list[RunConfig]] = {}
     for config in configs:
-        if isinstance(config, RunConfig) and "L" not in config.model.pattern and not config.model.learned_positions:
+        if isinstance(config, RunConfig) and not unshared(config.model):
             shapes.setdefault(shape_of(config), []).append(config)
     limit = _memory() if limit is None else limit
     groups = []
@@ -62,13 +63,15 @@ def _memory() -> int:
 
 
 def describe(configs: list[RunConfig | SpeedConfig]) -> str:
-    """Return a line that says which of the runs share and which do not."""
+    """Return lines that say which of the runs share, which do not, and why."""
     groups = ensembles(configs)
     together = sum(len(group) for group in groups)
     sizes = f" of {min(map(len, groups))} to {max(map(len, groups))}" if groups else ""
+    why = dict.fromkeys(unshared(c.model) for c in configs if isinstance(c, RunConfig))
+    reasons = "".join(f"\none by one: {reason}" for reason in why if reason)
     return (
-        f"{together} of {len(configs)} runs train in {len(groups)} ensembles{sizes}; the others (LSTM, speed, alone in "
-        "their shape) one by one"
+        f"{together} of {len(configs)} runs train in {len(groups)} ensembles{sizes}; the others (a mixer that cannot "
+        f"share, speed, alone in their shape) one by one{reasons}"
     )
 
 

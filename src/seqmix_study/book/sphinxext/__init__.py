@@ -6,11 +6,11 @@
 ``api``      the package's public functions and classes, from their docstrings
 ``code``     the source of every module as a page
 ``comparison`` the runs of this machine against the published ones
-``explorer`` a published figure that the reader can turn
+``live``     demonstrations in which the reader asks the published models
 ``pages``    directives that show the executed chapters on the front page and the status page
 """
 
-from seqmix_study.book.sphinxext import api, code, comparison, explorer, mathjax, val
+from seqmix_study.book.sphinxext import api, code, comparison, live, mathjax, val
 from seqmix_study.book.sphinxext import chapters as pages
 
 
@@ -19,7 +19,7 @@ def setup(app):
     api.setup(app)
     code.setup(app)
     comparison.setup(app)
-    explorer.setup(app)
+    live.setup(app)
     val.setup(app)
     mathjax.setup(app)
     pages.setup(app)

@@ -26,6 +26,11 @@ CORPORA = {
     "first_token": "Random symbols; the first one must be named at the end. Only the answer is scored.",
     "mqar": "Multi-query associative recall: keys with values, then keys whose values are asked for. Only answers are "
     "scored.",
+    "parity": "Zeros and ones; after each, whether the ones so far are even or odd.",
+    "sum_mod5": "Digits 0 to 4; after each, the sum so far modulo 5.",
+    "s3": "Permutations of three things; after each, the product so far.",
+    "a5": "Even permutations of five things; after each, the product so far.",
+    "boxes": "Keys are put into five boxes, boxes swap their contents; after every swap: where is this key now?",
 }
 
 FAMILIES = {

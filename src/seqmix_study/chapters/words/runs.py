@@ -6,16 +6,15 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from seqmix.mixers import mixer
 from seqmix_study.chapters.common import Tables, human, listing, several
 from seqmix_study.chapters.marks import label, labels
 
 __all__ = ["code", "listed", "page"]
 
-MIXERS = {"A": "models.attention", "D": "models.deltanet", "G": "models.deltanet", "L": "models.lstm"}
-"""Letter of a pattern -> module."""
-
 SOURCES = {"stdlib": "data.files", "folder": "data.files", "prose": "data.files", "markov": "data.markov",
-           "first_token": "data.recall", "mqar": "data.recall"}  # fmt: skip
+           "first_token": "data.recall", "mqar": "data.recall", "boxes": "data.boxes",
+           **dict.fromkeys(("parity", "sum_mod5", "s3", "a5"), "data.tracking")}  # fmt: skip
 
 COLUMNS = {
     **{"arm": "architecture", "source": "corpus", "params_non_embedding": "parameters", "seed": "seed", "lr": "rate"},
@@ -36,7 +35,8 @@ def code(fields: dict) -> dict[str, str]:
         return {"timing": "demos" if mode.startswith("document") else "timing", "models": "models.lm"}
     model, source = fields["model"], fields.get("data", {}).get("source", "stdlib")
     stack = "models.classic" if model.get("skeleton") == "classic" else "models.lm"
-    mixers = {MIXERS[letter] for letter in model["pattern"]}
+    places = {mixer(letter).module for letter in model["pattern"]}
+    mixers = {place.partition(":")[0].removeprefix("seqmix.") for place in places if isinstance(place, str)}
     return {
         "model": stack,
         **{module.rpartition(".")[2]: module for module in sorted(mixers)},

@@ -1,0 +1,139 @@
+"""What a study file may say: groups of arms, sizes, grids and seeds, once per tier; and how it is read."""
+
+import functools
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from seqmix.frozen import Frozen
+from seqmix.paths import Paths
+
+__all__ = [
+    "TUNED",
+    "Arm",
+    "Group",
+    "Library",
+    "Rung",
+    "Study",
+    "StudyError",
+    "Tier",
+    "Tune",
+    "library",
+    "load",
+    "names",
+]
+
+TUNED = "tuned"
+"""The rate that a study asks for: found by sweeps before the runs that are published (see runs/tune.py)."""
+
+
+class StudyError(ValueError):
+    """A study file or a request to change it is wrong; the message names the file or the parameter."""
+
+
+class Rung(Frozen):
+    """One size: the reference Transformer whose non-embedding parameters all arms match."""
+
+    layers: int = Field(ge=1)
+    d_model: int = Field(ge=1)
+    n_heads: int = Field(ge=1)
+
+
+class Arm(Frozen):
+    """One architecture. ``pattern`` is repeated until the rung's depth is reached; ``layers`` fixes the depth."""
+
+    pattern: str
+    layers: int = Field(0, ge=0, description="0: the rung's depth")
+    place: str = Field("", description="where the attention layers stand, for stacks that are compared by place")
+    control: str = Field("", description="what the arm is a control for, e.g. 'convolution'")
+    model: dict[str, Any] = Field(default_factory=dict, description="further ModelConfig fields")
+
+
+class Tune(Frozen):
+    """How the learning rates of a group are found, where it asks for ``lr: tuned``."""
+
+    margin: float = Field(0.02, gt=0, description="difference that the group wants to see, nats")
+    span: int = Field(2, ge=2, multiple_of=2, description="octaves that the first trials of a sweep cover")
+    law: tuple[tuple[str, int], ...] = Field(
+        (), description="cells (size, steps) with a full sweep; a rate law serves the others. Empty: a sweep each"
+    )
+    fix: dict[str, Any] = Field(
+        default_factory=dict, description="dotted fields of the sweeps that differ from the runs"
+    )
+
+
+class Group(Frozen):
+    """One part of a study: arms x sizes x grid x seeds."""
+
+    name: str
+    kind: Literal["train", "speed"] = "train"
+    arms: tuple[str, ...]
+    sizes: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    base: dict[str, dict[str, Any]] = Field(default_factory=dict, description="model, data, train or speed fields")
+    per_arm: dict[str, dict[str, Any]] = Field(default_factory=dict, description="arm -> dotted field -> value")
+    per_size: dict[str, dict[str, Any]] = Field(default_factory=dict, description="size -> dotted field -> value")
+    grid: dict[str, list[Any]] = Field(default_factory=dict, description="dotted field -> values; a product of all")
+    evaluate: tuple[str, ...] = ()
+    role: Literal["evidence", "sweep", "check"] = "evidence"
+    families: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="arm -> its members: the one that is best on 'valid' stands for it, cell by cell",
+    )
+    without: tuple[dict[str, Any], ...] = Field((), description="cells left out: arm, size or dotted field -> value")
+    tune: Tune = Tune()
+
+    @property
+    def members(self) -> list[tuple[str, str]]:
+        """(arm, family) of every architecture that is trained; an arm without members is its own family."""
+        return [(member, arm) for arm in self.arms for member in self.families.get(arm, (arm,))]
+
+
+class Tier(Frozen):
+    """What one tier of a study runs."""
+
+    groups: tuple[Group, ...]
+
+
+class Study(Frozen):
+    """A study file."""
+
+    title: str
+    question: str
+    tiers: dict[Literal["quick", "laptop", "gpu"], Tier]
+
+
+class Library(Frozen):
+    """``studies/arms.yaml``."""
+
+    arms: dict[str, Arm]
+    rungs: dict[str, Rung]
+
+
+def names(paths: Paths | None = None) -> list[str]:
+    """Return the names of all studies."""
+    folder = (paths or Paths()).studies
+    return sorted(file.stem for file in folder.glob("*.yaml") if file.stem != "arms")
+
+
+def load(name: str, paths: Paths | None = None) -> Study:
+    """Read and check one study file; raises StudyError naming the file and the first mistakes."""
+    paths = paths or Paths()
+    if name not in names(paths):
+        raise StudyError(f"no study named {name!r}; known: {', '.join(names(paths))}")
+    return _read(paths.studies / f"{name}.yaml", Study)
+
+
+@functools.lru_cache
+def library(file: Path) -> Library:
+    """Read ``arms.yaml``."""
+    return _read(file, Library)
+
+
+def _read(file: Path, kind: type[Frozen]):
+    try:
+        return kind.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise StudyError(f"{file}: {error}") from error

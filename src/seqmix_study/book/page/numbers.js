@@ -1,0 +1,125 @@
+// Weights as they travel, and the few operations that all layers share. Activations are Float64Array, weights
+// Float32Array. A matrix is {data, rows, columns} with rows one after another; `times(matrix, x)` is W x.
+
+/** The bytes of base64 text. */
+export function bytesOf(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** IEEE half precision -> number. */
+function half(bits) {
+  const sign = bits & 0x8000 ? -1 : 1,
+    exponent = (bits >> 10) & 31,
+    fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+const BYTES = { int8: 1, int16: 2, int24: 3 }; // of one number; little-endian, signed
+
+/**
+ * The named tensors of an exported model. float16: plain numbers. int8, int16, int24: whole numbers times the scale of
+ * their row; the scales of all rows, float32, stand before the numbers of each tensor.
+ */
+export function unpack(exported) {
+  const bytes = bytesOf(exported.weights),
+    view = new DataView(bytes.buffer),
+    width = BYTES[exported.format];
+  const named = {};
+  let at = 0;
+  for (const [name, shape] of exported.tensors) {
+    const columns = shape[shape.length - 1],
+      size = shape.reduce((a, b) => a * b, 1),
+      rows = size / columns;
+    const data = new Float32Array(size),
+      scales = at;
+    if (width) at += 4 * rows;
+    for (let i = 0; i < size; i++, at += width ?? 2) {
+      if (!width) {
+        data[i] = half(view.getUint16(at, true));
+        continue;
+      }
+      let whole = view.getInt8(at + width - 1);
+      for (let n = width - 2; n >= 0; n--) whole = whole * 256 + bytes[at + n];
+      data[i] = whole * view.getFloat32(scales + 4 * Math.floor(i / columns), true);
+    }
+    named[name] = { data, rows, columns };
+  }
+  return named;
+}
+
+/** W x, a new Float64Array; `bias` is added if there is one. */
+export function times(matrix, x, bias) {
+  const { data, rows, columns } = matrix,
+    y = new Float64Array(rows);
+  for (let row = 0, at = 0; row < rows; row++) {
+    let a = 0,
+      b = 0,
+      j = 0;
+    for (; j + 1 < columns; j += 2, at += 2) {
+      a += data[at] * x[j];
+      b += data[at + 1] * x[j + 1];
+    }
+    if (j < columns) a += data[at++] * x[j];
+    y[row] = a + b + (bias ? bias.data[row] : 0);
+  }
+  return y;
+}
+
+export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+export const silu = (x) => x * sigmoid(x);
+export const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+export const logSigmoid = (x) => -softplus(-x);
+
+/** x / sqrt(mean(x²) + eps) * gain over `width` numbers from `from` on, in place. */
+export function rmsNorm(x, gain, eps, from = 0, width = x.length) {
+  let sum = 0;
+  for (let j = 0; j < width; j++) sum += x[from + j] ** 2;
+  const scale = 1 / Math.sqrt(sum / width + eps);
+  for (let j = 0; j < width; j++) x[from + j] *= scale * gain.data[j];
+  return x;
+}
+
+/** scale · x / sqrt(|x|² + 1e-6) over `width` numbers from `from` on, in place. */
+export function unit(x, from, width, scale = 1) {
+  let sum = 1e-6;
+  for (let j = 0; j < width; j++) sum += x[from + j] ** 2;
+  const factor = scale / Math.sqrt(sum);
+  for (let j = 0; j < width; j++) x[from + j] *= factor;
+}
+
+/** Turn the planes (2j, 2j + 1) of one head by position · base^(-2j / width), in place. */
+export function rotate(x, from, width, position, base) {
+  for (let j = 0; j < width; j += 2) {
+    const angle = position * base ** (-j / width),
+      c = Math.cos(angle),
+      s = Math.sin(angle);
+    const a = x[from + j],
+      b = x[from + j + 1];
+    x[from + j] = a * c - b * s;
+    x[from + j + 1] = a * s + b * c;
+  }
+}
+
+/** The short causal convolution of one token; `before` holds the last inputs, oldest first, and is moved on. */
+export function shortConvolution(weight, x, before) {
+  const taps = weight.columns,
+    y = new Float64Array(x.length);
+  before.push(x);
+  for (let n = 0; n < taps; n++) {
+    const past = before[before.length - taps + n];
+    if (past) for (let c = 0; c < x.length; c++) y[c] += weight.data[c * taps + n] * past[c];
+  }
+  if (before.length === taps) before.shift();
+  return y;
+}
+
+/** ln softmax, a new Float64Array. */
+export function logSoftmax(logits) {
+  const top = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const log = top + Math.log(logits.reduce((sum, value) => sum + Math.exp(value - top), 0));
+  return logits.map((value) => value - log);
+}

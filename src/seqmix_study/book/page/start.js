@@ -1,0 +1,40 @@
+// Open every demonstration of the page. Models lie once in the page, whoever asks them; one worker answers all.
+import { playBoxes } from "./boxes.js";
+import { playContext } from "./context.js";
+import { openFrame } from "./frame.js";
+import { playHybrids } from "./hybrids.js";
+import { playScaling } from "./scaling.js";
+import { playSpeed } from "./speed.js";
+
+const PLAYS = { boxes: playBoxes, context: playContext, hybrids: playHybrids, scaling: playScaling, speed: playSpeed };
+
+function openAll() {
+  let desk;
+  const exported = new Map();
+  function modelOf({ name, label }) {
+    if (!exported.has(name)) exported.set(name, JSON.parse(document.getElementById(`model-${name}`).textContent));
+    const { config, words, about } = exported.get(name);
+    return { name, label, words, pattern: config.pattern, loss: about.loss, window: about.seq_len };
+  }
+  for (const box of document.querySelectorAll("section.live")) {
+    const ask = (model, job) => {
+      desk ??= seqmixRuntime().startDesk(
+        `"use strict";\n${seqmixRuntime}\nconst take = seqmixRuntime().makeDesk(postMessage);\nonmessage = (event) => take(event.data);`,
+      );
+      return desk.ask({
+        ...job,
+        name: model.name,
+        exported: exported.get(model.name),
+        owner: `${box.id} ${model.name}`,
+      });
+    };
+    openFrame(box, (frame) => {
+      frame.data.models = (frame.data.models ?? []).map(modelOf);
+      PLAYS[box.dataset.kind]({ ...frame, ask });
+    });
+  }
+}
+export function start() {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", openAll);
+  else openAll();
+}

@@ -1,0 +1,172 @@
+"""``live``: a demonstration in which the reader asks the published models, after a guess.
+
+::
+
+    ```{live} context
+    :id: ask-context
+    :models: python-lstm python-transformer python-mix
+    :question: Take out the line that names the function. Which model notices most?
+    :guesses: LSTM | Transformer | the mix | none of them
+    :text: def area(width, height):\\n    return width * height\\n
+
+    What was published about it, with its static figure: shown to everybody without JavaScript, else after the guess.
+    ```
+
+Kinds: ``context``, ``boxes``, ``hybrids`` (``models``, ``text``), ``scaling`` (``figure`` names the figure whose points
+can be started from, ``column`` its x column, ``panel`` what tells its panels apart), ``speed`` (the measured times).
+Models are files of ``seqmix export --page`` under ``results/<tier>/models``; each lies once in a page, sealed.
+"""
+
+import csv
+import json
+from pathlib import Path
+from statistics import quantiles
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+from seqmix.mixers import MIXERS, mixer
+from seqmix_study.book.sphinxext import page_script
+from seqmix_study.chapters import style
+from seqmix_study.runs import page_file
+
+__all__ = ["KINDS", "Live", "ladders", "setup", "speeds"]
+
+KINDS = ("boxes", "context", "hybrids", "scaling", "speed")
+SCREENS = ("html", "dirhtml")
+"""Builders whose readers have a browser: elsewhere the finding stands alone."""
+
+DOING = {"train": "training", "prefill": "reading", "decode": "writing, one token after another"}
+
+
+class Live(SphinxDirective):
+    """Embed one demonstration, and the models it asks where the page has none of them yet."""
+
+    required_arguments = 1
+    has_content = True
+    option_spec = {  # noqa: RUF012 - docutils wants a plain class attribute
+        **dict.fromkeys(("id", "question", "guesses"), directives.unchanged_required),
+        **dict.fromkeys(("models", "text", "tier", "figure", "column", "panel"), directives.unchanged),
+    }
+
+    def run(self) -> list[nodes.Node]:
+        kind, source = self.arguments[0], Path(self.env.app.srcdir)
+        missing = [name for name in ("id", "question", "guesses") if not self.options.get(name)]
+        if kind not in KINDS or missing or not self.content:
+            wrong = f"{', '.join(missing)} must be given" if missing else f"kinds: {', '.join(KINDS)}; content needed"
+            raise self.error(f"live: {wrong}")
+        data = {name: self.options[name].replace("\\n", "\n") for name in ("question", "text") if name in self.options}
+        data["guesses"] = [guess.strip() for guess in self.options["guesses"].split("|")] + ["I cannot tell"]
+        try:
+            data |= self.numbers(kind, source)
+            models = self.models(source)
+        except (OSError, KeyError, ValueError) as error:
+            raise self.error(f"live {kind}: {error}") from error
+        data["models"] = [{"name": model, "label": label} for model, label, _ in models]
+        if kind == "hybrids":
+            data["layers"] = {letter: mixer(letter).label for letter in MIXERS}
+        finding = nodes.container(classes=["live-finding"])
+        finding += self.parse_content_to_nodes()
+        if self.env.app.builder.name not in SCREENS:
+            return [finding]  # on paper nobody can be asked
+        name = nodes.make_id(self.options["id"])
+        opening = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
+        return [
+            *(raw(f'<script type="application/json" id="model-{m}">{text}</script>') for m, _, text in models if text),
+            raw(f'{opening}<script type="application/json">{in_script(data)}</script>'),
+            finding,
+            raw("</section>"),
+        ]
+
+    def numbers(self, kind: str, source: Path) -> dict:
+        """Return what the demonstration draws besides models; OSError or KeyError without its table."""
+        if kind == "speed":
+            table = source / "results" / self.options.get("tier", "laptop") / "speed.csv"
+            self.env.note_dependency(str(table))
+            return {"rows": speeds(table)}
+        if kind == "scaling" and self.options.get("figure"):
+            table = source / "book" / "executed" / "figures" / f"{self.options['figure']}.csv"
+            self.env.note_reread()
+            columns = self.options["column"], self.options.get("panel")
+            return {"ladders": ladders(table, *columns) if table.is_file() else []}
+        return {}
+
+    def models(self, source: Path) -> list[tuple[str, str, str]]:
+        """Return (name, label, JSON text) of each model; the text is empty where the page has it already."""
+        names = self.options.get("models", "").split()
+        if self.arguments[0] in ("boxes", "context", "hybrids") and not names:
+            raise ValueError("models must be given")
+        present, found = self.env.temp_data.setdefault("live_models", {}), []
+        for name in names:
+            file = page_file.folder(source / "results", self.options.get("tier", "laptop")) / f"{name}.json"
+            self.env.note_dependency(str(file))
+            model = page_file.read(file)
+            text = "" if name in present else in_script(model)
+            present.setdefault(name, len(text))
+            found.append((name, style.look(model["about"]["arm"]).label, text))
+        if (size := sum(present.values())) > page_file.LARGEST_PAGE:
+            raise ValueError(f"the models of this page have {size:,} bytes, more than {page_file.LARGEST_PAGE:,}")
+        return found
+
+
+def raw(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="html")
+
+
+def in_script(data: dict) -> str:
+    """Return JSON that cannot end the script element it stands in."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def read_rows(table: Path) -> list[dict]:
+    with table.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def speeds(table: Path) -> list[dict]:
+    """Return median tokens a second and its quartiles over the timed calls, a row a regime, length and architecture."""
+    calls: dict[tuple, list[float]] = {}
+    for row in read_rows(table):
+        if row["mode"] in DOING and not row["arm"].endswith(style.AGAIN):
+            threads = f"{row['threads']} thread" + ("s" if row["threads"] != "1" else "")
+            batch = "equal tokens a step" if row["mode"] == "train" else f"batch {row['batch_size']}"
+            regime = f"{DOING[row['mode']]}: {row['device']}, {threads}, {row['precision']}, {batch}"
+            key = regime, int(row["length"]), row["arm"]
+            calls.setdefault(key, []).append(float(row["tokens"]) / float(row["seconds"]))
+    found = []
+    for (regime, length, arm), values in calls.items():
+        low, middle, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+        look = style.look(arm)
+        ends = {"speed": round(middle, 1), "low": round(low, 1), "high": round(high, 1)}
+        found.append({"regime": regime, "length": length, "label": look.label, "colour": look.colour, **ends})
+    return found
+
+
+def ladders(table: Path, column: str, panel: str | None) -> list[dict]:
+    """Return the ladders of a figure's table, at least four sizes each: {"label", "points": [[size, mean], ...]}."""
+    groups: dict[str, list] = {}
+    for row in read_rows(table):
+        label = style.look(row["arm"]).label + (f", {row[panel]}" if panel else "")
+        if row.get("mean") and row.get(column):
+            groups.setdefault(label, []).append([round(float(row[column])), float(row["mean"])])
+    return [{"label": label, "points": sorted(points)} for label, points in groups.items() if len(points) > 3]
+
+
+def ask_for_script(app) -> None:
+    """Load the script in every page that is read on a screen."""
+    if app.builder.name in SCREENS:
+        app.add_js_file("live.js", loading_method="defer")
+
+
+def write_script(app, exception) -> None:
+    """Put the joined script beside the pages."""
+    if exception is None and app.builder.name in SCREENS:
+        (Path(app.outdir) / "_static" / "live.js").write_text(page_script.script(), encoding="utf-8")
+
+
+def setup(app) -> None:
+    """Register the directive, its script and its styles."""
+    app.add_directive("live", Live)
+    app.connect("builder-inited", ask_for_script)
+    app.connect("build-finished", write_script)

@@ -1,0 +1,34 @@
+"""Join the modules of ``book/page`` to one plain script: pages opened from a disk may not load modules.
+
+The runtime (models and worker) becomes a function of its own, so that its text can start a worker; the
+demonstrations follow it. A module's ``import`` and ``export`` lines are what the joining replaces: names are unique.
+"""
+
+import re
+from pathlib import Path
+
+__all__ = ["DEMONSTRATIONS", "RUNTIME", "script"]
+
+HERE = Path(__file__).parents[1] / "page"
+RUNTIME = ("numbers", "attention", "lstm", "mlstm", "recurrence", "model", "worker")
+DEMONSTRATIONS = ("frame", "text", "ladder", "context", "boxes", "hybrids", "scaling", "speed", "start")
+PUBLIC = ("answers", "buildModel", "losses", "makeDesk", "startDesk")
+TESTED = ("fitLadder", "encode", "perPiece", "sentences", "makeScene", "sceneTokens", "whereNow", "nearest", "wordsOf")
+"""What node's tests call: the page itself sees no names of this script."""
+
+IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+EXPORT = re.compile(r"^export (?=const|function|async function)", re.MULTILINE)
+
+
+def joined(names: tuple[str, ...]) -> str:
+    """Return the modules' text without imports and exports; FileNotFoundError if one is missing."""
+    texts = [(HERE / f"{name}.js").read_text(encoding="utf-8") for name in names]
+    return "\n".join(EXPORT.sub("", IMPORT.sub("", text)) for text in texts)
+
+
+def script() -> str:
+    """Return the script of the book's pages; node, which has no page, gets the functions to test instead."""
+    runtime = f"function seqmixRuntime() {{\n{joined(RUNTIME)}\nreturn {{ {', '.join(PUBLIC)} }};\n}}\n"
+    node = f"module.exports = {{ ...seqmixRuntime(), {', '.join(TESTED)} }};"
+    start = f'if (typeof module === "object") {node}\nelse start();'
+    return f'"use strict";\n(() => {{\n{runtime}{joined(DEMONSTRATIONS)}\n{start}\n}})();\n'

@@ -1,0 +1,247 @@
+"""From questions and tables to rows of findings: one for every effect and condition."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from seqmix_study.findings import shapes  # noqa: F401  registers its estimators
+from seqmix_study.findings.effects import ESTIMATORS, Effect, estimate
+from seqmix_study.findings.questions import Question, QuestionsError, Side, short
+from seqmix_study.findings.select import NotDecided, Sample, Tables, named, samples
+from seqmix_study.findings.validity import power_of, problems, too_weak
+from seqmix_study.findings.values import prepare
+from seqmix_study.findings.verdict import Answer, reads, side_of
+
+__all__ = ["COLUMNS", "Findings", "Row", "findings"]
+
+COLUMNS = (
+    *("row", "id", "asks", "condition", "corpus", "size", "tokens", "length", "mode", "arm", "against"),
+    *("estimate", "lo", "hi", "n", "unit", "direction", "margin", "around", "says", "verdict", "why"),
+    *("power", "false_positive", "regret", "p", "p_adjusted", "method", "notes", "scope"),
+    *("device", "threads", "precision", "commit", "runs"),
+)
+"""Columns of findings.csv, in their order; what they mean stands in book/findings.md."""
+
+WORDS = {
+    "length": "T = {:g}",
+    "threads": "threads: {:g}",
+    "batch": "batch {:g}",
+    "train_tokens": "{:g} tokens of text",
+}
+SHORT = {"size": "N = {}", "tokens": "{} tokens"}
+"""How numbers of a condition are said: exactly, or shortened."""
+
+
+@dataclass
+class Row:
+    """One effect in one condition, valid or not, with everything that a reading needs."""
+
+    name: str
+    id: str
+    question: Question
+    key: dict[str, Any]
+    condition: str
+    effect: Effect | None
+    why: str
+    plain: dict[str, Any]
+    p: float = math.nan
+    p_adjusted: float = math.nan
+
+    def read(self, says: str | None = None, rules: Any = None) -> tuple[str, str]:
+        """Return the word (yes, no, too close, invalid) and why, for this reading (default: the question's)."""
+        says = says or self.question.says
+        if self.effect is None or self.why:
+            return "invalid", self.why
+        question = self.question.model_copy(update={"says": says})
+        word = reads(side_of(self.effect, question), says)
+        weak = too_weak(self.effect, question, rules)
+        if weak:
+            return "invalid", weak
+        if word == "yes" and says == self.question.says and self.p_adjusted > (1 - rules.level) / 2:
+            return "too close", f"not after the correction over the rows of {self.id}"
+        return word, ""
+
+    def answer(self, says: str | None, rules: Any) -> Answer:
+        """Return what this row says to one reading of a claim."""
+        word, why = self.read(says, rules)
+        return Answer(self.name, word, self.condition, self.key, why, self.question.kind == "architecture")
+
+
+class Findings:
+    """All rows of a questions file on some tables; each question is answered once."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables, self.questions = tables, tables.questions
+        self._rows: dict[str, list[Row]] = {}
+
+    def rows(self, id: str) -> list[Row]:
+        """Return the rows of one question; raises QuestionsError for an unknown estimator or a circle of needs."""
+        if id in self._rows:
+            if self._rows[id] is None:
+                raise QuestionsError(f"question {id} needs itself, by way of others")
+            return self._rows[id]
+        self._rows[id] = None  # marks that it is being answered
+        question = self.questions.questions[id]
+        if question.estimator not in ESTIMATORS:
+            known = ", ".join(sorted(ESTIMATORS))
+            raise QuestionsError(f"question {id}: no estimator {question.estimator!r}; known: {known}")
+        try:
+            there = list(samples(self.tables, question))
+            keys = [sample.key for sample in there]
+            axes = {c for c in keys[0] if c == "corpus" or len({str(key[c]) for key in keys}) > 1} or set(keys[0])
+            rows = [self._row(id, sample, axes) for sample in there]
+        except NotDecided as gap:
+            rows = [Row(id, id, question, {}, "", None, str(gap), {})]
+        self._corrected(rows, question)
+        self._rows[id] = rows
+        return rows
+
+    def _row(self, id: str, sample: Sample, axes: set[str]) -> Row:
+        question, rules = sample.question, self.questions.rules
+        words = [self._word(column, value) for column, value in sample.key.items() if column in axes]
+        name = "/".join([id, *(_slug(value) for value in sample.key.values())])
+        effect, why = None, self._needs(question, sample.key)
+        plain = self._scope(sample)
+        try:
+            prepared = prepare(self.tables, sample)
+            plain = self._scope(prepared)
+            effect = estimate(prepared, rules, self.tables)
+            why = "; ".join([*([why] if why else []), *problems(prepared, effect, rules)])
+            plain["notes"] = "; ".join(prepared.notes)
+        except NotDecided as gap:
+            why = why or str(gap)
+        return Row(name, id, question, sample.key, ", ".join(words), effect, self._spoken(why), plain)
+
+    def _word(self, column: str, value: Any) -> str:
+        value = _number(value)
+        if isinstance(value, str) or str(value) in self.questions.names:
+            return self.questions.readable(value)
+        return WORDS[column].format(value) if column in WORDS else SHORT.get(column, "{}").format(short(value))
+
+    def _spoken(self, text: str) -> str:
+        """Return a reason with the names that readers know."""
+        return re.sub(r"\w+", lambda found: self.questions.names.get(found[0], found[0]), text)
+
+    def _needs(self, question: Question, key: dict[str, Any]) -> str:
+        """Return what is missing of the questions that must be answered yes in this condition; "" if nothing is."""
+        for id, meaning in question.needs.items():
+            there = [row for row in self.rows(id) if all(row.key.get(c, v) == v for c, v in key.items())]
+            words = [row.read(None, self.questions.rules) for row in there]
+            if not words:
+                return f"{meaning} ({id} was not asked there)"
+            if bad := [(word, why) for word, why in words if word != "yes"]:
+                return f"{meaning} ({id}: {bad[0][1] or bad[0][0]})"
+        return ""
+
+    def _side(self, side: Side | None, rows: pd.DataFrame | None) -> str:
+        if side is None or rows is None:
+            return ""
+        if side.name:
+            return side.name
+        arms = sorted(set(rows["arm"].astype(str))) if "arm" in rows and len(rows) else [named(side)]
+        return ", ".join(self.questions.readable(arm) for arm in arms)
+
+    def _scope(self, sample: Sample) -> dict[str, Any]:
+        """Return where a sample was measured, as columns of the table."""
+        rows = sample.rows
+        found = {
+            "corpus": self.questions.readable(sample.key["corpus"]) if "corpus" in sample.key else "",
+            "arm": self._side(sample.question.first, sample.first),
+            "against": self._side(sample.question.second, sample.second),
+        }
+        for column in ("size", "tokens", "length", "threads"):
+            found[column] = _range(rows, column)
+        for column in ("mode", "device", "precision", "commit"):
+            values = sorted({str(v) for v in rows[column].dropna()} - {""}) if column in rows else []
+            found[column] = ", ".join(values)
+        ids = "run" if "run" in rows else "process" if "process" in rows else None
+        found["runs"] = " ".join(dict.fromkeys(rows[ids].astype(str))) if ids else ""
+        words = {"size": "N", "length": "T", "tokens": "tokens", "threads": "threads"}
+        parts = [f"{word} {found[c]}" for c, word in words.items() if found[c]]
+        found["scope"] = ", ".join([*parts, *(found[c] for c in ("device", "precision") if found[c])])
+        return found
+
+    def _corrected(self, rows: list[Row], question: Question) -> None:
+        """Fill in p against the margin and, where the question asks for it, p corrected over its rows."""
+        valid = []
+        for row in rows:
+            if row.effect is not None and math.isfinite(row.effect.se) and row.effect.se > 0:
+                row.p = _p(row.effect, question)
+                if not row.why and math.isfinite(row.p):
+                    valid.append(row)
+        if not question.family or not valid:
+            return
+        p = np.array([row.p for row in valid])
+        adjusted = stats.false_discovery_control(p) if question.family == "fdr" else holm(p)
+        for row, value in zip(valid, adjusted, strict=True):
+            row.p_adjusted = float(value)
+
+    def table(self) -> pd.DataFrame:
+        """Return all rows of all questions as findings.csv holds them."""
+        rules = self.questions.rules
+        out = []
+        for id, question in self.questions.questions.items():
+            for row in self.rows(id):
+                word, why = row.read(None, rules)
+                e = row.effect
+                numbers = {} if e is None else {
+                    "estimate": e.estimate, "lo": e.lo, "hi": e.hi, "n": e.n, "method": e.method,
+                    "direction": side_of(e, question), "power": power_of(e, question, rules),
+                    "false_positive": e.false_positive, "regret": max(e.regret),
+                }  # fmt: skip
+                out.append(row.plain | numbers | {
+                    "row": row.name, "id": id, "asks": question.asks, "condition": row.condition,
+                    "unit": question.unit, "margin": question.margin, "around": question.around,
+                    "says": question.says, "verdict": word, "why": why, "p": row.p, "p_adjusted": row.p_adjusted,
+                })  # fmt: skip
+        return pd.DataFrame(out).reindex(columns=COLUMNS)
+
+
+def findings(tables: Tables) -> Findings:
+    """Return the findings of ``tables``; nothing is computed before it is asked for."""
+    return Findings(tables)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return Holm's step-down adjusted p-values (1979)."""
+    order = np.argsort(p)
+    steps = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order])
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted
+
+
+def _p(effect: Effect, question: Question) -> float:
+    """One-sided p against the margin, for the readings that name a side."""
+    if question.says not in ("above", "below") or (effect.estimate <= 0 and effect.log):
+        return math.nan
+    value, around, margin = effect.estimate, question.around, question.margin
+    if effect.log:
+        value, around, margin = math.log(value), math.log(around or 1.0), math.log1p(margin)
+    sign = 1 if question.says == "above" else -1
+    gap = sign * (value - around) - margin - (effect.regret[0] if sign > 0 else effect.regret[1])
+    return float(stats.t.sf(gap / effect.se, effect.df))
+
+
+def _number(value: Any) -> Any:
+    """Numbers of numpy as Python's own, so that 128.0 is written as 128."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _slug(value: Any) -> str:
+    value = _number(value)
+    return re.sub(r"[^\w.+-]+", "_", value) if isinstance(value, str) else f"{value:.9g}"
+
+
+def _range(rows: pd.DataFrame, column: str) -> str:
+    if column not in rows or not rows[column].notna().any():
+        return ""
+    values = rows[column].dropna()
+    if not pd.api.types.is_numeric_dtype(values):
+        return ", ".join(sorted(set(map(str, values)) - {""}))
+    return "–".join(dict.fromkeys((short(float(values.min())), short(float(values.max())))))

@@ -1,0 +1,152 @@
+"""From rows of findings to one verdict for every claim, and the files that hold both."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seqmix_study.findings import verdict as v
+from seqmix_study.findings.answer import Findings, findings
+from seqmix_study.findings.questions import Claim, Questions, load
+from seqmix_study.findings.select import Tables, pick
+from seqmix_study.findings.verdict import Verdict
+
+__all__ = ["COLUMNS", "Check", "Judged", "judge", "judge_all", "table", "write"]
+
+COLUMNS = (
+    *("id", "document", "claim", "verdict", "text", "yes", "no", "open", "invalid", "needs", "rows"),
+    *("row", "estimate", "lo", "hi", "unit", "scope", "instead", "instead_text", "metric", "rule", "claim_scope"),
+    *("link", "runs"),
+)
+"""Columns of verdicts.csv, in their order; what they mean stands in book/findings.md."""
+
+Check = Callable[[str], Any]
+"""Name of a check of a document's own arithmetic -> an object with ``holds`` and ``arithmetic``."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with its verdict, and for an ill-posed one the answer to the question behind it."""
+
+    claim: Claim
+    verdict: Verdict
+    instead: Verdict | None = None
+
+
+def judge(claim: Claim, found: Findings, check: Check | None = None) -> Judged:
+    """Return the verdict on one claim. ``check`` looks up arithmetic by name; without it, texts stand as they are."""
+    measured = _measured(claim, found) if claim.parts or claim.opposite_of else None
+    if name := claim.ill_posed or claim.by_arithmetic:
+        flaw = check(name) if check else None
+        text = flaw.arithmetic if flaw else name
+        if claim.by_arithmetic:
+            word = v.REFUTED if flaw is None or flaw.holds else v.SUPPORTED
+            return Judged(claim, Verdict(word, f"by arithmetic: {text}"))
+        if flaw is None or flaw.holds:
+            return Judged(claim, Verdict(v.ILL, f"by arithmetic: {text}"), measured)
+        return Judged(claim, measured or Verdict(v.UNTESTED, f"the arithmetic does not take it apart: {text}"))
+    if claim.not_testable:
+        return Judged(claim, Verdict(v.UNTESTABLE, claim.not_testable), measured)
+    if claim.not_tested:
+        return Judged(claim, Verdict(v.UNTESTED, f"it would take {claim.not_tested}", needs=claim.not_tested), measured)
+    return Judged(claim, measured)
+
+
+def _measured(claim: Claim, found: Findings) -> Verdict:
+    """Read the rows of the claim's parts; an opposite claim reads the same rows from the other side."""
+    source, turned = (found.questions.claim(claim.opposite_of), True) if claim.opposite_of else (claim, False)
+    rules = found.questions.rules
+    corpora = claim.corpora or source.corpora or rules.corpora
+    parts = []
+    for part in source.parts:
+        says = part.says or found.questions.questions[part.question].says
+        says = v.opposite(says) if turned else says
+        rows = [row for row in found.rows(part.question) if _about(row.key, part.only)]
+        answers = [row.answer(says, rules) for row in rows]
+        somewhere = source.somewhere and not turned
+        parts.append((part.name, v.combine(answers, corpora, somewhere)))
+    return v.both(parts, corpora) if source.all else v.either(parts)
+
+
+def _about(key: dict[str, Any], only: dict[str, Any]) -> bool:
+    """True where a condition is one that the claim speaks about."""
+    asked = {column: wanted for column, wanted in only.items() if column in key}
+    return not asked or len(pick(pd.DataFrame([key]), asked)) == 1
+
+
+def rule_of(claim: Claim, questions: Questions) -> str:
+    """Return in words what is asked of the rows: made from the questions, so that it is what is computed."""
+    source = questions.claim(claim.opposite_of) if claim.opposite_of else claim
+    lines = []
+    for part in source.parts:
+        asked = questions.questions[part.question]
+        says = part.says or asked.says
+        says = v.opposite(says) if claim.opposite_of else says
+        lines.append(f"{asked.asks} Read as: {asked.reading(says)}.")
+    joined = " Or: ".join(lines) if source.any else " And: ".join(lines)
+    return " ".join(filter(None, (joined, claim.rule)))
+
+
+def judge_all(found: Findings, check: Check | None = None) -> list[Judged]:
+    """Return the verdicts on all claims of the questions file, in its order."""
+    return [judge(claim, found, check) for claim in found.questions.claims]
+
+
+def table(judged: list[Judged], found: Findings) -> pd.DataFrame:
+    """Return all verdicts as verdicts.csv holds them."""
+    rows = {row.name: row for id in found.questions.questions for row in found.rows(id)}
+    return pd.DataFrame([_plain(one, rows, found) for one in judged]).reindex(columns=COLUMNS)
+
+
+def _plain(one: Judged, rows: dict[str, Any], found: Findings) -> dict[str, Any]:
+    claim, verdict = one.claim, one.verdict
+    shown = verdict if verdict.answers or one.instead is None else one.instead
+    lead = _lead(shown)
+    row = rows.get(lead.row) if lead else None
+    effect = row.effect if row else None
+    runs = {run for a in shown.answers for run in rows[a.row].plain.get("runs", "").split()}
+    words = {name: "; ".join(filter(None, verdict.conditions(word))) for name, word in
+             (("yes", "yes"), ("no", "no"), ("open", "too close"))}  # fmt: skip
+    bad = [f"{a.condition}: {a.why}" if a.condition else a.why for a in verdict.answers if a.word == "invalid"]
+    return words | {
+        "id": claim.id, "document": claim.document, "claim": claim.claim, "verdict": verdict.said,
+        "text": verdict.text, "invalid": "; ".join(dict.fromkeys(bad)), "needs": verdict.needs,
+        "rows": "; ".join(f"{a.row}: {a.word}" for a in shown.answers), "row": lead.row if lead else "",
+        "estimate": effect.estimate if effect else math.nan, "lo": effect.lo if effect else math.nan,
+        "hi": effect.hi if effect else math.nan, "unit": row.question.unit if effect else "",
+        "scope": row.plain.get("scope", "") if row else "", "instead": one.instead.said if one.instead else "",
+        "instead_text": one.instead.text if one.instead else "", "metric": claim.metric,
+        "rule": rule_of(claim, found.questions),
+        "claim_scope": claim.scope, "link": claim.link, "runs": " ".join(sorted(runs)),
+    }  # fmt: skip
+
+
+def _lead(verdict: Verdict) -> Any:
+    """Return the answer whose row stands beside the verdict: the first that says what the verdict says."""
+    word = {v.SUPPORTED: "yes", v.REFUTED: "no", v.CLOSE: "too close", v.UNTESTED: "invalid"}.get(verdict.word)
+    return next((a for a in verdict.answers if a.word == word), verdict.answers[0] if verdict.answers else None)
+
+
+def write(folder: Path, found: Findings, check: Check | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write findings.csv, findings.json, verdicts.csv and verdicts.json into ``folder``; return both tables."""
+    both = found.table(), table(judge_all(found, check), found)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in zip(("findings", "verdicts"), both, strict=True):
+        frame.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+        rows = json.loads(frame.to_json(orient="records", double_precision=8, force_ascii=False))
+        text = json.dumps(rows, indent=1, ensure_ascii=False)
+        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    return both
+
+
+def from_files(runs: Path, *questions: Path, out: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Judge any table of runs: read, answer, write beside it (or into ``out``), return findings and verdicts.
+
+    Raises QuestionsError and ValueError with the name of the file that is wrong.
+    """
+    asked: Questions = load(*questions)
+    return write(out or runs.parent, findings(Tables.read(runs.parent, asked, runs=runs)))

@@ -1,0 +1,233 @@
+"""Differences and slopes as one contrast of a linear model whose units are cells of size and seed.
+
+A seed is a unit of its own only where a seed effect is found; pairs are used only where pairing helps. Both are tested
+and reported. Then the residual degrees of freedom of "cell + side" (or "cell + side + slope") carry the interval,
+instead of the two degrees of freedom of three seed means.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from seqmix_study.findings.select import NotDecided
+
+__all__ = ["Contrast", "contrast", "seed_tests"]
+
+FOUND = 0.05
+"""Level of the tests for a seed effect, for pairing and for misfit."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """An estimate with standard error and degrees of freedom; ``regret`` by which each end may be off (lo, hi)."""
+
+    estimate: float
+    se: float
+    df: float
+    n: int
+    method: str
+    regret: tuple[float, float] = (0.0, 0.0)
+    weights: dict = field(default_factory=dict)
+    """Weight of every run in the estimate, by its identifier."""
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the Student interval, not widened by the regret."""
+        half = float(stats.t.ppf(0.5 + level / 2, self.df)) * self.se
+        return self.estimate - half, self.estimate + half
+
+
+def seed_tests(rows: pd.DataFrame, cells: list[str]) -> tuple[float, float, float]:
+    """Return p of a seed main effect in the residuals of the cells, and correlation of the sides' pairs with its p.
+
+    ``rows``: columns value, seed, side (0, 1) and ``cells``. NaN where there is too little to test.
+    """
+    centred = rows["value"] - rows.groupby([*cells, "side"])["value"].transform("mean")
+    p_seed = correlation = p_pairs = np.nan
+    groups = [part.to_numpy() for _, part in centred.groupby(rows["seed"])]
+    count, used = len(groups), len(rows.groupby([*cells, "side"]))
+    df = len(rows) - used - count + 1
+    if count > 1 and df > 1 and used > 2:  # cell means cost `used` degrees of freedom, seeds count - 1
+        between = sum(len(g) * g.mean() ** 2 for g in groups)
+        within = float((centred**2).sum()) - between
+        if within > 0:
+            p_seed = float(stats.f.sf(between / (count - 1) / (within / df), count - 1, df))
+    wide = rows.assign(value=centred).pivot_table(index=[*cells, "seed"], columns="side", values="value").dropna()
+    if wide.shape[1] == 2 and len(wide) > 4 and (wide.std() > 0).all():
+        correlation = float(np.corrcoef(wide.to_numpy().T)[0, 1])
+        free = len(wide) - len(wide.groupby(cells)) - 1 if cells else len(wide) - 2
+        if free > 1 and abs(correlation) < 1:
+            p_pairs = float(stats.t.sf(correlation * np.sqrt(free / (1 - correlation**2)), free))
+    return p_seed, correlation, p_pairs
+
+
+def contrast(
+    first: pd.DataFrame,
+    second: pd.DataFrame | None,
+    match: list[str],
+    x: str = "",
+    log: bool = True,
+    lower_is_better: bool = True,
+) -> Contrast:
+    """Return mean (or slope along ``x``) of ``first`` minus ``second``, or of ``first`` alone.
+
+    Both hold ``value``, ``seed`` and the columns ``match`` and ``x``; column ``regret``, if there, is what a better
+    learning rate would have gained. Raises NotDecided where fewer than one degree of freedom is left.
+    """
+    rows = first.assign(side=0.5) if second is None else pd.concat([first.assign(side=0.5), second.assign(side=-0.5)])
+    if "seed" not in rows:
+        rows = rows.assign(seed=rows.groupby([*match, "side"] if match else "side").cumcount())
+    if x:
+        along = rows[x].astype(float)
+        rows = rows.assign(along=np.log10(along) if log else along)
+        if rows["along"].nunique() < 3:
+            raise NotDecided(f"a slope needs three values of {x} or more, there are {rows['along'].nunique()}")
+    cells = [*match, "along"] if x else list(match)
+    rows = rows.reset_index(drop=True)
+    if second is None:
+        return _one_side(rows, cells, match, x, lower_is_better)
+    p_seed, correlation, p_pairs = seed_tests(rows, cells)
+    said = f"seed effect p = {p_seed:.2g}, " if np.isfinite(p_seed) else ""
+    said += f"correlation of pairs {correlation:.2f}" if np.isfinite(correlation) else "pairs not testable"
+    if p_seed < FOUND or p_pairs < FOUND:
+        return _paired(rows, cells, match, x, said, lower_is_better)
+    design = _dummies(rows, cells)
+    columns = [design, rows["side"].to_numpy()[:, None]]
+    if x:
+        per_group = _dummies(rows, match)[:, 1:] * rows["side"].to_numpy()[:, None]
+        columns += [per_group, (rows["side"] * (rows["along"] - rows["along"].mean())).to_numpy()[:, None]]
+    if not x and not len(design[0]) > 1:
+        return _welch(rows, said, lower_is_better)
+    name = f"additive model of cells ({said})"
+    return _solve(rows, np.hstack(columns), name, [*cells, "side"], lower_is_better)
+
+
+def _one_side(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, lower: bool) -> Contrast:
+    """Level of one side (mean over its cells, equal weights) or its slope along x."""
+    if not x:
+        design = _dummies(rows, cells)
+        weights = np.full(design.shape[1], 1 / design.shape[1])
+        weights = np.r_[1.0, weights[1:]]  # column 0 is the first cell, the others are differences from it
+        return _solve(rows, design, "cells of one side", [], lower, weights)
+    design = np.hstack([_dummies(rows, match), (rows["along"] - rows["along"].mean()).to_numpy()[:, None]])
+    return _solve(rows, design, "straight line through the cells", [*cells], lower)
+
+
+def _dummies(rows: pd.DataFrame, by: list[str]) -> np.ndarray:
+    """Return an intercept and a column for every further group of ``by``."""
+    if not by:
+        return np.ones((len(rows), 1))
+    group = rows.groupby(by, dropna=False).ngroup().to_numpy()
+    table = (group[:, None] == np.arange(group.max() + 1)[None]).astype(float)
+    table[:, 0] = 1.0
+    return table
+
+
+def _solve(
+    rows: pd.DataFrame,
+    design: np.ndarray,
+    method: str,
+    misfit: list[str],
+    lower: bool,
+    pick: np.ndarray | None = None,
+) -> Contrast:
+    """Least squares; the contrast is the last coefficient unless ``pick`` says which.
+
+    ``misfit``: columns of cells. Where the misfit between cells is larger than the noise within them, it carries the
+    interval (with its few degrees of freedom): seeds do not repeat a misfit.
+    """
+    y = rows["value"].to_numpy(float)
+    inverse = np.linalg.pinv(design)
+    pick = np.eye(design.shape[1])[-1] if pick is None else pick
+    row_weights = pick @ inverse
+    residual = y - design @ (inverse @ y)
+    rank = np.linalg.matrix_rank(design)
+    df = len(y) - rank
+    if df < 1:
+        raise NotDecided(f"{len(y)} cells leave no degree of freedom: more seeds or sizes are needed")
+    mean_square = float(residual @ residual) / df
+    if misfit:
+        group = rows.groupby(misfit, dropna=False)["value"]
+        pure = float(((rows["value"] - group.transform("mean")) ** 2).sum())
+        cells = group.ngroups
+        df_pure, df_misfit = len(y) - cells, cells - rank
+        if df_pure > 0 and df_misfit > 0 and pure > 0:
+            between = (float(residual @ residual) - pure) / df_misfit
+            if stats.f.sf(between / (pure / df_pure), df_misfit, df_pure) < FOUND:
+                mean_square, df, method = between, df_misfit, f"{method}; misfit between cells carries the interval"
+    if mean_square <= 1e-30 * max(1.0, float(y @ y)):
+        raise NotDecided("the values do not vary at all between seeds: are they copies of one run?")
+    se = float(np.sqrt(mean_square * (row_weights @ row_weights)))
+    weights = dict(zip(rows["run"], row_weights, strict=True)) if "run" in rows else {}
+    return Contrast(float(row_weights @ y), se, df, len(y), method, _widening(rows, row_weights, lower), weights)
+
+
+def _widening(rows: pd.DataFrame, weights: np.ndarray, lower: bool) -> tuple[float, float]:
+    """Return by how much the lower and the upper end move if every run had been tuned to its best rate."""
+    column = next((c for c in ("regret_hi", "regret") if c in rows and rows[c].notna().any()), None)
+    if column is None:
+        return 0.0, 0.0
+    regret = rows[column].fillna(0.0).clip(lower=0.0).to_numpy(float)
+    down, up = float(np.maximum(weights, 0) @ regret), float(np.maximum(-weights, 0) @ regret)
+    return (down, up) if lower else (up, down)
+
+
+def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said: str, lower: bool) -> Contrast:
+    """Differences within pairs; clustered by seed where the differences still have a seed effect."""
+    wide = rows.pivot_table(index=[*cells, "seed"], columns="side", values="value").dropna()
+    if wide.shape[1] < 2 or len(wide) < 2:
+        raise NotDecided("fewer than two pairs of equal seed")
+    pairs = (wide[0.5] - wide[-0.5]).rename("value").reset_index().assign(side=0.5)
+    table = rows.pivot_table(index=[*cells, "seed"], columns="side",
+                             values=[c for c in ("regret_hi", "regret") if c in rows])  # fmt: skip
+    p_seed, _, _ = seed_tests(pairs, cells) if cells else (np.nan, 0, 0)
+    if p_seed < FOUND:
+        per_seed = pairs.groupby("seed").apply(lambda part: _of_seed(part, x), include_groups=False).dropna()
+        values = per_seed.to_numpy(float)
+        if len(values) < 2:
+            raise NotDecided("a seed effect was found, and there are fewer than two seeds")
+        se = float(values.std(ddof=1) / np.sqrt(len(values)))
+        return Contrast(float(values.mean()), se, len(values) - 1, len(values), f"seeds as units ({said})",
+                        _both(table, lower))  # fmt: skip
+    columns = [_dummies(pairs, match)] if x else [np.ones((len(pairs), 1))]
+    if x:
+        columns.append((pairs["along"] - pairs["along"].mean()).to_numpy()[:, None])
+    found = _solve(pairs.assign(run=range(len(pairs))), np.hstack(columns), f"pairs of equal seed ({said})", [], lower)
+    weights = {}
+    if "run" in rows:
+        runs = rows.pivot_table(index=[*cells, "seed"], columns="side", values="run", aggfunc="first").loc[wide.index]
+        for i, weight in found.weights.items():
+            weights |= {runs[0.5].iloc[i]: weight, runs[-0.5].iloc[i]: -weight}
+    return replace(found, regret=_both(table, lower), weights=weights)
+
+
+def _of_seed(part: pd.DataFrame, x: str) -> float:
+    if not x:
+        return float(part["value"].mean())
+    return float(np.polyfit(part["along"], part["value"], 1)[0]) if part["along"].nunique() > 1 else np.nan
+
+
+def _both(table: pd.DataFrame, lower: bool) -> tuple[float, float]:
+    """Return the mean regret of the first and of the second side, as the widening of the lower and upper end."""
+    if table.empty:
+        return 0.0, 0.0
+    means = table.mean().fillna(0.0).clip(lower=0.0)
+    column = "regret_hi" if "regret_hi" in means.index.get_level_values(0) else "regret"
+    down, up = float(means.get((column, 0.5), 0.0)), float(means.get((column, -0.5), 0.0))
+    return (down, up) if lower else (up, down)
+
+
+def _welch(rows: pd.DataFrame, said: str, lower: bool) -> Contrast:
+    """One cell: two means whose variances may differ."""
+    parts = [rows.loc[rows["side"] == side, "value"].to_numpy(float) for side in (0.5, -0.5)]
+    if min(map(len, parts)) < 2:
+        raise NotDecided(f"two seeds a side are needed, there are {len(parts[0])} and {len(parts[1])}")
+    errors = [part.var(ddof=1) / len(part) for part in parts]
+    if sum(errors) <= 0:
+        raise NotDecided("the values do not vary at all between seeds: are they copies of one run?")
+    df = sum(errors) ** 2 / sum(e**2 / (len(p) - 1) for e, p in zip(errors, parts, strict=True))
+    weights = np.where(rows["side"] > 0, 1 / len(parts[0]), -1 / len(parts[1]))
+    by_run = dict(zip(rows["run"], weights, strict=True)) if "run" in rows else {}
+    return Contrast(float(parts[0].mean() - parts[1].mean()), float(np.sqrt(sum(errors))), float(df), len(rows),
+                    f"Welch ({said})", _widening(rows, weights, lower), by_run)  # fmt: skip

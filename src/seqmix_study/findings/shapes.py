@@ -1,0 +1,322 @@
+"""Estimators about shapes, places, ranks, laws and crossings. The rules about shapes know their own error rates."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from seqmix_study.findings import detect
+from seqmix_study.findings.context import Curve
+from seqmix_study.findings.crossover import crossover
+from seqmix_study.findings.effects import Effect, estimator
+from seqmix_study.findings.fits.exponents import compare_exponents
+from seqmix_study.findings.fits.power import fit_power
+from seqmix_study.findings.growth import exponent as growth_exponent
+from seqmix_study.findings.questions import Rules
+from seqmix_study.findings.select import NotDecided, Sample, Tables, pick
+
+__all__ = ["two_line_fall_and_rise"]
+
+DRAWS = 4000
+
+
+def _wide(side: pd.DataFrame, x: str, least: int = 2) -> pd.DataFrame:
+    """Return the values [x, seed] of the seeds that every x has; raises NotDecided below ``least`` seeds."""
+    table = side.pivot_table(index=x, columns="seed", values="value").dropna(axis=1)
+    if table.shape[1] < least or len(table) < 2:
+        raise NotDecided(f"{least} seeds that every {x} has are needed: {table.shape[1]} seeds, {len(table)} of {x}")
+    return table
+
+
+def _noise(y: np.ndarray) -> tuple[float, int]:
+    """Return the pooled standard deviation within arms of ``y`` [arms, seeds] and its degrees of freedom."""
+    df = y.shape[0] * (y.shape[1] - 1)
+    sd = math.sqrt(float(((y - y.mean(1, keepdims=True)) ** 2).sum()) / df)
+    if sd == 0:
+        raise NotDecided("the values do not vary at all between seeds: are they copies of one run?")
+    return sd, df
+
+
+def _redrawn(y: np.ndarray, side: pd.DataFrame | None, x: str, draws: int = DRAWS) -> np.ndarray:
+    """Return draws [draws, arms] of the arm means: Student noise of pooled residuals, less a part of the regret."""
+    sd, df = _noise(y)
+    generator = np.random.default_rng(0)
+    means = y.mean(1) + generator.standard_t(df, (draws, len(y))) * sd / math.sqrt(y.shape[1])
+    if side is not None and "regret" in side and side["regret"].notna().any():
+        regret = side.groupby(x)["regret"].mean().fillna(0.0).clip(lower=0.0).to_numpy()
+        means = means - generator.uniform(0, 1, means.shape) * regret
+    return means
+
+
+def _ends(draws: np.ndarray, level: float) -> tuple[float, float]:
+    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)], method="closest_observation")
+    return float(low), float(high)
+
+
+@estimator
+def argmin(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """The ``x`` at which the mean is lowest (``better: higher``: highest), with the interval of redrawn means."""
+    sign = 1.0 if sample.question.better == "lower" else -1.0
+    table = _wide(sample.first, sample.question.x)
+    x, y = table.index.to_numpy(float), sign * table.to_numpy(float)
+    places = x[_redrawn(y, sample.first, sample.question.x).argmin(1)]
+    return Effect(float(x[y.mean(1).argmin()]), *_ends(places, rules.level), y.size, "redrawn means", power=1.0)
+
+
+@estimator
+def rank(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """Rank (1: best) of the contestant ``options.of`` among the values of ``x`` (default: arms), with its interval."""
+    q = sample.question
+    x, sign = q.x or "arm", 1.0 if q.better == "lower" else -1.0
+    table = _wide(sample.first, x)
+    if q.options["of"] not in table.index:
+        raise NotDecided(f"no finished rows of {q.options['of']}")
+    at, y = table.index.get_loc(q.options["of"]), sign * table.to_numpy(float)
+    ranks = (lambda means: (means < means[:, at, None]).sum(1) + 1.0)(_redrawn(y, sample.first, x))
+    lo, hi = _ends(ranks, rules.level)
+    sd, _ = _noise(y)
+    better = np.zeros(len(y))
+    better[at] = (-1.0 if q.around < len(y) / 2 else 1.0) * float(q.options.get("gap", 0.02))
+
+    def decides(trial: np.ndarray) -> bool:
+        drawn = _redrawn(trial, None, x, 400)
+        ends = _ends((drawn < drawn[:, at, None]).sum(1) + 1.0, rules.level)
+        return ends[1] < q.around if better[at] < 0 else ends[0] > q.around
+
+    power = detect.rate(decides, better, sd, y.shape[1])
+    wrong = detect.rate(decides, np.zeros(len(y)), sd, y.shape[1])
+    estimate = float((y.mean(1) < y.mean(1)[at]).sum() + 1)
+    return Effect(estimate, lo, hi, y.size, "redrawn means", power=power, false_positive=wrong)
+
+
+def two_line_fall_and_rise(x: np.ndarray, y: np.ndarray, level: float = 0.95) -> list[tuple[float, float, float]]:
+    """Return (estimate, lo, hi) of the fall before the lowest mean and of the rise after it; ``y`` [arms, seeds].
+
+    The arm of the lowest mean belongs to neither line (it was chosen for being low). A side needs three arms; of the
+    error within arms and the misfit of the line the larger counts, and each line is fitted again without its outermost
+    arm: one bad arm at an end makes no rise. Of the two fits the weaker is returned. A side of fewer arms
+    has no lower end.
+    """
+    means, seeds = y.mean(1), y.shape[1]
+    sd, df = _noise(y)
+    low = int(means.argmin())
+    out = []
+    for part, sign, drop in ((np.arange(low), -1.0, slice(1, None)), (np.arange(low + 1, len(x)), 1.0, slice(-1))):
+        if len(part) < 3:
+            rest = float(means[part].mean() - means[low]) if len(part) else 0.0
+            half = float(stats.t.ppf(0.5 + level / 2, df)) * sd * math.sqrt((1 + 1 / max(len(part), 1)) / seeds)
+            out.append((rest, -math.inf, rest + half))
+            continue
+        fits = []
+        for at in (part, part[drop]) if len(part) > 3 else (part,):
+            centred = x[at] - x[at].mean()
+            square = float(centred @ centred)
+            b = float(centred @ means[at]) / square
+            misfit = means[at] - means[at].mean() - b * centred
+            free = len(at) - 2
+            error, used = sd**2 / seeds, df
+            if free > 0 and float(misfit @ misfit) / free > error:
+                error, used = float(misfit @ misfit) / free, free
+            reach = float(np.ptp(x[part]))
+            half = float(stats.t.ppf(0.5 + level / 2, used)) * math.sqrt(error / square) * reach
+            fits.append((sign * b * reach, sign * b * reach - half, sign * b * reach + half))
+        out.append(min(fits, key=lambda fit: fit[1]))
+    return out
+
+
+@estimator
+def two_lines(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """Smaller of the fall before and the rise after the lowest mean: above the margin, the curve is a U.
+
+    Power: a V as deep as ``detect`` on both sides. False positives: the worst of several worlds without a U.
+    """
+    q = sample.question
+    table = _wide(sample.first, q.x)
+    x, y = table.index.to_numpy(float), table.to_numpy(float)
+    if len(x) < 7:
+        raise NotDecided(f"a U needs seven values of {q.x} or more, there are {len(x)}")
+    sides = two_line_fall_and_rise(x, y, rules.level)
+    effect, lo, hi = (min(side[i] for side in sides) for i in range(3))
+    sd, _ = _noise(y)
+
+    def decides(trial: np.ndarray) -> bool:
+        return min(side[1] for side in two_line_fall_and_rise(x, trial, rules.level)) > q.around + q.margin
+
+    wrong = max(detect.rate(decides, shape, sd, y.shape[1]) for shape in detect.null_shapes(y.mean(1)))
+    middle = (x[0] + x[-1]) / 2
+    vee = np.abs(x - middle) / (x[-1] - middle) * 2 * (q.margin + (q.detect or q.margin))
+    power = detect.rate(decides, vee, sd, y.shape[1])
+    return Effect(effect, lo, hi, y.size, f"two lines about {q.x} = {x[y.mean(1).argmin()]:g}", power=power,
+                  false_positive=wrong)  # fmt: skip
+
+
+@estimator
+def crossing(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """The ``x`` from which ``first`` is lower than ``second``; an end outside the range says on which side it lies."""
+    q = sample.question
+    tables_ = [_wide(side, q.x) for side in sample.sides]
+    x = tables_[0].index.intersection(tables_[1].index)
+    a, b = (table.loc[x].to_numpy(float) for table in tables_)
+    log_ratio = bool(q.options.get("ratio", False))
+    found = crossover(x.to_numpy(float), a, b, paired=bool(q.options.get("paired", False)), log_ratio=log_ratio,
+                      level=rules.level)  # fmt: skip
+    if found.status == "crosses" and found.direction == "first overtakes":
+        value, lo, hi = found.value, found.low, found.high
+    elif found.status == "none in range":
+        below = found.ends[0][2] < 0
+        value, lo, hi = math.nan, *((0.0, float(x[0])) if below else (float(x[-1]), math.inf))
+    elif found.status == "not resolved" and found.ends[0][1] > 0:
+        value, lo, hi = math.nan, found.low, math.inf
+    else:
+        raise NotDecided(found.text)
+    asked = 1.0 if not q.around or x[0] <= q.around <= x[-1] else 0.0
+    return Effect(value, lo, hi, a.size + b.size, found.text, log=True, power=asked)
+
+
+@estimator
+def plateau(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """Index after which every bin of the loss stays within the option ``tolerance`` of the last octave.
+
+    ``lo``: end of the last bin that is surely above it, ``hi``: start of the first bin from which all surely are not
+    (simultaneous bounds over seeds and evaluation blocks); infinity where none is.
+    """
+    q = sample.question
+    curve, first = _curve(sample, tables), float(q.options.get("start", 8))
+    tail = curve.octave(0)
+    early = np.flatnonzero((curve.lo >= first) & (tail[0] == 0))
+    if not len(early):
+        raise NotDecided(f"no bins between {first:g} and the last octave")
+    estimate, draws = curve.draws(np.concatenate([np.eye(len(curve.lo))[early], tail]))
+    gap, drawn = estimate[:-1] - estimate[-1], draws[:, :-1] - draws[:, -1:]
+    sd = drawn.std(0) + 1e-12
+    critical = float(np.quantile(np.abs((drawn - gap) / sd).max(1), rules.level))
+    tolerance = float(q.options.get("tolerance", 0.02))
+
+    def flat_from(values: np.ndarray, otherwise: float) -> float:
+        bad = np.flatnonzero(~(values < tolerance))
+        at = bad[-1] + 1 if len(bad) else 0
+        return float(curve.lo[early][at]) if at < len(early) else otherwise
+
+    end = float(curve.hi[early][-1])
+    return Effect(flat_from(gap, end), flat_from(gap - critical * sd, end), flat_from(gap + critical * sd, math.inf),
+                  len(curve.seeds), "simultaneous bounds over bins", power=1.0)  # fmt: skip
+
+
+def _curve(sample: Sample, tables: Tables) -> Curve:
+    value = sample.question.value
+    rows = tables.frames[value.table]
+    rows = pick(rows[rows["run"].isin(sample.first["run"])], value.where)
+    try:
+        return Curve.from_rows(rows)
+    except ValueError as error:
+        raise NotDecided(str(error)) from error
+
+
+@estimator
+def exponent(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """``law: growth``: slope of ln value over ln x at its last doublings. ``law: power``: alpha of E + A x^-alpha.
+
+    With two sides, the difference of two exponents. A fit that its gates refuse is no evidence.
+    """
+    q = sample.question
+    if q.options.get("law", "power") == "growth":
+        side = sample.first.assign(seed=sample.first["round"] if "round" in sample.first else sample.first["seed"])
+        table = _wide(side, q.x, 6)
+        found = growth_exponent(table.index.to_numpy(float), table.to_numpy(float), q.options.get("doublings", 4))
+        lo, hi = found["low"], found["high"]
+        return Effect(found["exponent"], lo, hi, table.size, "log-log slope, bootstrap of rounds", (hi - lo) / 4)
+    fits = []
+    for side in sample.sides:
+        tokens = side.get("tokens")
+        edge = side["optimum"].eq("edge") if "optimum" in side else None
+        fit = fit_power(side[q.x], side["value"], seeds=side["seed"], tokens=tokens, lr_at_edge=edge)
+        if fit.verdict != "ok":
+            raise NotDecided(f"the fit is {fit.verdict.replace('_', ' ')}: {'; '.join(fit.reasons)}")
+        fits.append(fit)
+    n = sum(map(len, sample.sides))
+    if len(fits) == 1:
+        lo, hi = fits[0].intervals["alpha"]
+        return Effect(fits[0].estimates["alpha"], lo, hi, n, "power law past its gates", (hi - lo) / 4)
+    found = compare_exponents(*fits)
+    lo, hi = found["interval"]
+    return Effect(found["delta"], lo, hi, n, "joint profile of two power laws", (hi - lo) / 4)
+
+
+@estimator
+def reach_ratio(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """How many times the ``x`` of ``second`` does ``first`` need for the same value, over the values both reach?"""
+    q = sample.question
+    sides = [_wide(side, q.x) for side in sample.sides]
+    x = sides[0].index.intersection(sides[1].index)
+    seeds = sides[0].columns.intersection(sides[1].columns)
+    if len(x) < 4 or len(seeds) < 2:
+        raise NotDecided(f"four values of {q.x} and two seeds that both have are needed")
+    curves = [np.minimum.accumulate(side.loc[x, seeds].to_numpy(float), axis=0) for side in sides]
+    top, bottom = (pick_([c.mean(1)[at] for c in curves]) for pick_, at in ((min, 0), (max, -1)))
+    if bottom >= top:
+        raise NotDecided("no value is reached by both")
+    targets = np.linspace(top, bottom, 9)[1:-1]
+    at = [np.array([np.interp(-targets, -c, np.log(x.to_numpy(float)), np.nan, np.nan) for c in curve.T])
+          for curve in curves]  # fmt: skip
+    gaps = np.nanmean(at[0] - at[1], axis=1)
+    gaps = gaps[np.isfinite(gaps)]
+    if len(gaps) < 2 or not gaps.std():
+        raise NotDecided("fewer than two seeds share values")
+    se, df = float(gaps.std(ddof=1)) / math.sqrt(len(gaps)), len(gaps) - 1
+    half = float(stats.t.ppf(0.5 + rules.level / 2, df)) * se
+    values = (math.exp(float(gaps.mean()) + step * half) for step in (0, -1, 1))
+    return Effect(*values, len(gaps), f"interpolated between {q.x}, Student over seeds", se, df, log=True)
+
+
+@estimator
+def agreement(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """Kendall's tau between the rankings of the arms at the smallest and at the largest value of ``x``."""
+    q = sample.question
+    rows = sample.first
+    ends = sorted(rows[q.x].unique())
+    if len(ends) < 2:
+        raise NotDecided(f"one value of {q.x} only")
+    short, long = (_wide(rows[rows[q.x] == end], "arm") for end in (ends[0], ends[-1]))
+    arms = short.index.intersection(long.index)
+    if len(arms) < 4:
+        raise NotDecided(f"four arms at both ends of {q.x} are needed, there are {len(arms)}")
+    tables_ = [table.loc[arms].to_numpy(float) for table in (short, long)]
+    tau = lambda a, b: float(stats.kendalltau(a, b).statistic)  # noqa: E731
+    drawn = [tau(a, b) for a, b in zip(*(_redrawn(y, None, "arm", 1000) for y in tables_), strict=True)]
+    lo, hi = _ends(np.array(drawn), rules.level)
+    ceiling = np.mean([tau(tables_[0].mean(1), b) for b in _redrawn(tables_[0], None, "arm", 300)])
+    power = 0.0 if ceiling < q.around + q.margin else 1.0
+    return Effect(tau(*(y.mean(1) for y in tables_)), max(lo, -1.0), min(hi, 1.0), sum(y.size for y in tables_),
+                  f"redrawn means; a ranking agrees with itself at {ceiling:.2f}", power=power)  # fmt: skip
+
+
+@estimator
+def variance(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """Variance between the levels of ``options.one`` minus that of ``options.other``, as a share of all variance.
+
+    Components per level, corrected for noise: a factor with more levels gets no advantage.
+    """
+    one, other = sample.question.options["one"], sample.question.options["other"]
+    table = sample.first.pivot_table(index=[other, "seed"], columns=one, values="value").dropna()
+    counts = table.groupby(level=other).size()
+    levels = counts[counts >= 2].index
+    if len(levels) < 2 or table.shape[1] < 2:
+        raise NotDecided(f"two values of {other} that have every {one}, with two seeds each, are needed")
+    table = table[table.index.get_level_values(other).isin(levels)]
+    means = table.groupby(level=other).mean().to_numpy()
+    residual = (table - table.groupby(level=other).transform("mean")).to_numpy()
+    seeds = float(counts[levels].mean())
+    noise = float((residual**2).sum()) / (residual.size - means.size)
+    drawn = means + np.random.default_rng(0).standard_normal((DRAWS, *means.shape)) * math.sqrt(noise / seeds)
+    lo, hi = _ends(_components(drawn, 2 * noise / seeds, noise), rules.level)
+    value = float(_components(means[None], noise / seeds, noise)[0])
+    return Effect(value, max(lo, -1.0), min(hi, 1.0), table.size, "variance components", (hi - lo) / 4)
+
+
+def _components(means: np.ndarray, error: float, noise: float) -> np.ndarray:
+    """Return (component of columns - component of rows) / (both + noise) for ``means`` [draws, rows, columns]."""
+    rows, columns = means.shape[1:]
+    by_row = np.maximum(means.mean(2).var(1, ddof=1) - error / columns, 0.0)
+    by_column = np.maximum(means.mean(1).var(1, ddof=1) - error / rows, 0.0)
+    return (by_column - by_row) / (by_column + by_row + noise)

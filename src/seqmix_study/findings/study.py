@@ -1,0 +1,59 @@
+"""This study's own questions and claims, put to the tables of a tier. What chapters, cards and lessons read."""
+
+import functools
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+
+from seqmix.paths import Paths
+from seqmix_study.findings import claims, documents
+from seqmix_study.findings.answer import Findings, findings
+from seqmix_study.findings.questions import Questions, load
+from seqmix_study.findings.select import Tables
+
+__all__ = ["asked", "check", "compute", "rows", "verdicts", "write"]
+
+
+@functools.lru_cache
+def asked() -> Questions:
+    """Return questions.yaml and ledger.yaml as they come with the package."""
+    folder = resources.files("seqmix_study.findings")
+    return load(*(Path(str(folder.joinpath(name))) for name in ("questions.yaml", "ledger.yaml")))
+
+
+def check(name: str) -> documents.Flaw | None:
+    """Return the check of a founding document's arithmetic of this name; None where there is none."""
+    return documents.check(name) if name in documents.names() else None
+
+
+@functools.lru_cache
+def compute(tier: str, results: Path) -> Findings:
+    """Return the findings of ``results/<tier>/*.csv``. The quick tier is a code check: its rows are never evidence."""
+    return findings(Tables.read(results / tier, asked()))
+
+
+def rows(tier: str, paths: Paths | None = None) -> pd.DataFrame:
+    """Return findings.csv of a tier, indexed by the name of the row; computed where it has not been written."""
+    file = (paths or Paths()).results / tier / "findings.csv"
+    if file.is_file():
+        return pd.read_csv(file, dtype={"threads": str, "size": str}).set_index("row", drop=False)
+    return compute(tier, (paths or Paths()).results).table().set_index("row", drop=False)
+
+
+def verdicts(tier: str, paths: Paths | None = None) -> pd.DataFrame:
+    """Return verdicts.csv of a tier, indexed by claim; computed where it has not been written."""
+    file = (paths or Paths()).results / tier / "verdicts.csv"
+    if file.is_file():
+        table = pd.read_csv(file, dtype={"id": str})
+    else:
+        found = compute(tier, (paths or Paths()).results)
+        table = claims.table(claims.judge_all(found, check), found)
+    text = table.select_dtypes(exclude="number").columns
+    return table.assign(**{c: table[c].fillna("") for c in text}).set_index("id", drop=False)
+
+
+def write(tier: str, results: Path | None = None, out: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write findings and verdicts of a tier beside its tables (or into ``out``); return both."""
+    results = results or Paths().results
+    return claims.write(out or results / tier, compute(tier, results), check)

@@ -1,0 +1,219 @@
+"""How an interval is read, and how the answers of conditions become the verdict on a claim.
+
+Every reading has an exact opposite, so that opposite claims get opposite verdicts from the same rows.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from seqmix_study.findings.effects import Effect
+from seqmix_study.findings.questions import OPPOSITE, Question
+
+__all__ = [
+    "MARKS",
+    "VERDICTS",
+    "Answer",
+    "Verdict",
+    "both",
+    "combine",
+    "either",
+    "opposite",
+    "reads",
+    "side_of",
+    "word_of",
+]
+
+SUPPORTED, REFUTED, MIXED, DEPENDS = "supported", "refuted", "mixed", "depends"
+CLOSE, UNTESTED, UNTESTABLE, ILL = "too close to call", "not tested", "not testable", "ill-posed"
+VERDICTS = (SUPPORTED, REFUTED, MIXED, DEPENDS, CLOSE, UNTESTED, UNTESTABLE, ILL)
+MARKS = dict(zip(VERDICTS, "✓✗◐◑≈○—⊘", strict=True))
+"""A sign for each verdict, so that colour is not needed."""
+
+YES: dict[str, tuple[str, ...]] = {
+    "above": ("above",),
+    "below": ("below",),
+    "same": ("same",),
+    "not_above": ("below", "same", "not_above"),
+    "not_below": ("above", "same", "not_below"),
+    "different": ("above", "below"),
+}
+"""Reading -> where the interval must lie for a yes; no is what its opposite in logic calls yes."""
+
+COMPLEMENT = {"above": "not_above", "below": "not_below", "same": "different"}
+COMPLEMENT |= {b: a for a, b in COMPLEMENT.items()}
+
+
+def word_of(said: str) -> str:
+    """Return the verdict behind its words: "depends" for "depends on length"."""
+    return DEPENDS if said.startswith(DEPENDS) else said
+
+
+def side_of(effect: Effect, question: Question) -> str:
+    """Return where the interval lies: above, below, same, not_above, not_below (beside the margin) or open."""
+    lo, hi, around, margin = effect.lo, effect.hi, question.around, question.margin
+    if effect.log:
+        lo, hi, around = (math.log(v) if v > 0 else -math.inf for v in (lo, hi, around or 1.0))
+        margin = math.log1p(margin)
+    if math.isnan(lo) or math.isnan(hi):
+        return "open"
+    if lo > around + margin:
+        return "above"
+    if hi < around - margin:
+        return "below"
+    if lo > around - margin and hi < around + margin:
+        return "same"
+    return "not_above" if hi < around + margin else "not_below" if lo > around - margin else "open"
+
+
+def reads(side: str, says: str) -> str:
+    """Return yes, no or too close."""
+    return "yes" if side in YES[says] else "no" if side in YES[COMPLEMENT[says]] else "too close"
+
+
+def opposite(says: str) -> str:
+    """Return the reading of the opposite claim."""
+    return OPPOSITE[says]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one row says to one reading: yes, no, too close or invalid, with the condition that it is about."""
+
+    row: str
+    word: str
+    condition: str
+    key: dict = field(default_factory=dict)
+    why: str = ""
+    architecture: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on a claim or on one part of it; conditions in words."""
+
+    word: str
+    text: str
+    answers: tuple[Answer, ...] = ()
+    needs: str = ""
+    on: str = ""
+    """For "depends": the axis that separates yes from no."""
+
+    def conditions(self, word: str) -> list[str]:
+        return list(dict.fromkeys(a.condition for a in self.answers if a.word == word))
+
+    @property
+    def said(self) -> str:
+        """The verdict in words: "depends on length", "not tested"."""
+        return f"depends on {self.on}" if self.word == DEPENDS else self.word
+
+
+def combine(answers: Sequence[Answer], corpora: int = 1, somewhere: bool = False) -> Verdict:
+    """Return the verdict of one question over its conditions.
+
+    ``corpora``: how many must have a decided answer where the question is about architectures. ``somewhere``: the
+    claim says only that there is a condition.
+    """
+    answers = tuple(answers)
+    valid = [a for a in answers if a.word != "invalid"]
+    whys = list(dict.fromkeys(a.why for a in answers if a.word == "invalid" and a.why))
+    if not valid:
+        text = whys[0] if len(whys) == 1 else "; ".join(f"{why} ({_names(answers, 'invalid', why)})" for why in whys)
+        return Verdict(UNTESTED, text or "no rows", answers, "; ".join(whys))
+    decided = [a for a in valid if a.word != "too close"]
+    words = {a.word for a in decided}
+    if somewhere:
+        return _somewhere(answers, valid)
+    if words == {"yes", "no"}:
+        axis = _axis(decided)
+        text = f"yes on {_names(decided, 'yes')}, no on {_names(decided, 'no')}"
+        return Verdict(DEPENDS if axis else MIXED, text, answers, "; ".join(whys), axis)
+    needed = corpora if any(a.architecture for a in answers) else 1
+    there = {a.key.get("corpus", a.condition) for a in valid}
+    if len(there) < needed:
+        have = f"{_names(valid, valid[0].word)}: {valid[0].word}"
+        needs = "; ".join(whys) or f"a second corpus (a claim about architectures needs {needed})"
+        return Verdict(UNTESTED, f"{len(there)} of the {needed} corpora that are needed can be judged ({have})",
+                       answers, needs)  # fmt: skip
+    open_ = [a for a in valid if a.word == "too close"]
+    if decided and len(decided) > len(open_):
+        word = SUPPORTED if "yes" in words else REFUTED
+        beside = f"; too close on {_names(open_, 'too close')}" if open_ else ""
+        return Verdict(word, f"{decided[0].word} on {_names(decided, decided[0].word)}{beside}", answers,
+                       "; ".join(whys))  # fmt: skip
+    beside = f"{decided[0].word} on {_names(decided, decided[0].word)}, " if decided else ""
+    return Verdict(CLOSE, f"{beside}too close on {_names(open_, 'too close')}", answers, "; ".join(whys))
+
+
+def _somewhere(answers: tuple[Answer, ...], valid: list[Answer]) -> Verdict:
+    words = {a.word for a in valid}
+    word = SUPPORTED if "yes" in words else CLOSE if "too close" in words else REFUTED
+    said = {"supported": "yes", "refuted": "no"}.get(word, "too close")
+    return Verdict(word, f"{said} on {_names(valid, said)}", answers)
+
+
+def _axis(decided: Sequence[Answer]) -> str:
+    """Return the one axis (not the corpus) whose values separate yes from no: numbers at one change only."""
+    for axis in decided[0].key:
+        if axis == "corpus" or any(axis not in a.key for a in decided):
+            continue
+        by_value: dict = {}
+        for a in decided:
+            by_value.setdefault(a.key[axis], set()).add(a.word)
+        if len(by_value) < 2 or any(len(words) > 1 for words in by_value.values()):
+            continue
+        if all(isinstance(v, (int, float)) for v in by_value):
+            in_order = [by_value[v] for v in sorted(by_value)]
+            if sum(a != b for a, b in itertools.pairwise(in_order)) > 1:
+                continue
+        return {"length": "length", "threads": "the number of threads", "size": "size"}.get(axis, axis)
+    return ""
+
+
+def both(parts: Sequence[tuple[str, Verdict]], corpora: int = 1) -> Verdict:
+    """Return the verdict of parts that must all hold. Where they were asked in the same conditions, per condition."""
+    if len(parts) == 1:
+        return parts[0][1]
+    answers = tuple(a for _, part in parts for a in part.answers)
+    asked = [{a.condition for a in part.answers} for _, part in parts]
+    if asked[0] and all(conditions == asked[0] for conditions in asked):
+        joined = [_all_in([next(a for a in part.answers if a.condition == c) for _, part in parts]) for c in asked[0]]
+        found = combine(sorted(joined, key=lambda a: a.condition), corpora)
+        return Verdict(found.word, found.text, answers, found.needs, found.on)
+    return _ranked(parts, (REFUTED, UNTESTABLE, UNTESTED, MIXED, DEPENDS, CLOSE, SUPPORTED), answers)
+
+
+def either(parts: Sequence[tuple[str, Verdict]]) -> Verdict:
+    """Return the verdict of parts of which one must hold."""
+    answers = tuple(a for _, part in parts for a in part.answers)
+    return _ranked(parts, (SUPPORTED, MIXED, DEPENDS, CLOSE, UNTESTED, UNTESTABLE, REFUTED), answers)
+
+
+def _ranked(parts: Sequence[tuple[str, Verdict]], order: Sequence[str], answers: tuple[Answer, ...]) -> Verdict:
+    """The first word of ``order`` that a part has is the verdict of the whole."""
+    word = next(word for word in order if any(part.word == word for _, part in parts))
+    lead = next(part for _, part in parts if part.word == word)
+    text = "; ".join(f"{name or 'part'}: {part.said} ({part.text})" for name, part in parts)
+    needs = "; ".join(dict.fromkeys(part.needs for _, part in parts if part.needs and part.word == UNTESTED))
+    return Verdict(word, text, answers, needs, lead.on)
+
+
+def _all_in(parts: Sequence[Answer]) -> Answer:
+    """Join the answers of one condition: one no is a no, whatever else is invalid."""
+    for word in ("no", "invalid", "too close", "yes"):
+        for part in parts:
+            if part.word == word:
+                return Answer(part.row, word, part.condition, part.key, part.why,
+                              any(p.architecture for p in parts))  # fmt: skip
+    raise ValueError("no parts")
+
+
+def _names(answers: Sequence[Answer], word: str, why: str = "") -> str:
+    """Return the conditions that say this word (for this reason), as people list them."""
+    found = list(dict.fromkeys(a.condition for a in answers if a.word == word and why in ("", a.why)))
+    found = found or ["the whole table"]
+    found = [name or "the whole table" for name in found]
+    if len(found) > 6:
+        return f"{len(found)} conditions ({found[0]} ... {found[-1]})"
+    return found[0] if len(found) == 1 else ", ".join(found[:-1]) + " and " + found[-1]

@@ -1,0 +1,71 @@
+"""What is known of runs: from their records on this machine, else from the committed tables."""
+
+import math
+from dataclasses import dataclass
+
+from seqmix.config import RunConfig
+from seqmix.paths import Paths
+from seqmix.record import RunFolder
+from seqmix_study.results.collect import read_table
+
+__all__ = ["Known", "Outcome"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. ``loss_valid``: nats, infinity if it diverged; ``loss``: the same on the test split."""
+
+    loss_valid: float
+    loss: float
+    bigram: float
+    seconds: float
+    solved_at: int
+    accuracy: float
+
+    def score(self, steps: int) -> float:
+        """Return what rates and members of families are chosen by, less is better, of a run of ``steps`` at most.
+
+        The loss on the validation split; of a task that was solved, how early, which is better than any loss.
+        """
+        return self.solved_at / steps - 1 if self.solved_at else self.loss_valid
+
+
+class Known:
+    """Run -> how it ended, or None while that is not known. Records are read once: an ended run does not change."""
+
+    def __init__(self, tier: str, paths: Paths | None = None) -> None:
+        self.paths = paths or Paths()
+        self._found: dict[str, Outcome] = {}
+        for row in read_table("runs", tier, self.paths):
+            if row["status"] in ("finished", "diverged"):
+                self._found[row["run_id"]] = _outcome(row, row["status"])
+
+    def of(self, config: RunConfig) -> Outcome | None:
+        """Return how a run ended, None if it has not."""
+        run_id = config.run_id
+        if run_id not in self._found:
+            folder = RunFolder(self.paths.runs / run_id)
+            ended = folder.outcome()
+            if ended.get("status") not in ("finished", "diverged"):
+                return None
+            metrics = folder.metrics()
+            row = {name.removeprefix("reference_"): value for name, value in metrics.items()}
+            self._found[run_id] = _outcome(row, ended["status"])
+        return self._found[run_id]
+
+
+def _outcome(row: dict, status: str) -> Outcome:
+    def number(name: str) -> float:
+        value = row.get(name, "")
+        return float(value) if value not in ("", None) else math.nan
+
+    valid = number("loss_valid") if status == "finished" else math.inf
+    solved = number("reached_target_at_step")
+    return Outcome(
+        math.inf if math.isnan(valid) else valid,
+        number("loss"),
+        number("bigram"),
+        number("seconds"),
+        0 if math.isnan(solved) else int(solved),
+        number("accuracy_valid"),
+    )

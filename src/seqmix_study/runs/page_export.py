@@ -1,0 +1,183 @@
+"""``seqmix export --page``: write a trained model as a file that a page can hold (see ``page_file``)."""
+
+import base64
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqmix.checkpoint import load_weights
+from seqmix.config import DataConfig, ModelConfig, RunConfig
+from seqmix.data import TASKS, boxes
+from seqmix.data.almanac import PRESETS
+from seqmix.data.markov import MARKOV
+from seqmix.mixers import mixer
+from seqmix.mixers.recurrence import CELLS
+from seqmix.models import build
+from seqmix.record import RunFolder
+from seqmix_study.runs import page_file
+
+__all__ = ["FORMATS", "TOLERANCE", "export_page", "packed", "page_model"]
+
+FORMATS = {"int8": 1, "int16": 2, "int24": 3, "float16": 0}
+"""Ways to write numbers, with the bytes of a whole number (0: a plain half-precision one)."""
+
+TOLERANCE = 5e-4
+"""``auto`` takes the first format that changes no token's loss by more, nats."""
+
+PAGE = Path(__file__).parents[1] / "book" / "page"
+"""Where the page's own JavaScript is, a module a mixer."""
+
+PASSAGE = """\
+The keeper of the lamp wrote every evening what the sea had brought: a rope, two oars, a letter without a name. \
+"Who reads a log," she asked, "that nobody sends for?" The letter stayed in the drawer, and the drawer stayed shut.
+
+def area(width, height):
+    if width < 0 or height < 0:
+        raise ValueError("width and height must not be negative")
+    return width * height
+"""
+"""What models of text are checked on: 96 tokens of one kind and 200 of another."""
+
+
+def packed(weight: Tensor, form: str) -> tuple[bytes, Tensor]:
+    """Return the bytes of one tensor and the float32 numbers that they stand for.
+
+    Whole numbers: each row (last axis) times its own scale, largest absolute value / largest whole number; the scales
+    of the rows, float32, come first. ValueError for a number that float16 cannot hold.
+    """
+    numbers = weight.detach().float().cpu().contiguous()
+    size = FORMATS[form]
+    if not size:
+        if not torch.isfinite(numbers.half()).all():
+            raise ValueError("a weight is too large for float16; use int16")
+        return numbers.numpy().astype("<f2").tobytes(), numbers.half().float()
+    rows = numbers.view(-1, numbers.shape[-1]).double().numpy()
+    top = 2 ** (8 * size - 1) - 1
+    scale = (np.abs(rows).max(1, keepdims=True) / top).astype("<f4").astype(float)
+    whole = np.clip(np.rint(rows / np.where(scale == 0, 1, scale)), -top, top).astype("<i4")
+    content = whole.view(np.uint8).reshape(*whole.shape, 4)[..., :size]
+    stands_for = torch.from_numpy((whole * scale).astype(np.float32)).view(numbers.shape)
+    return scale.astype("<f4").tobytes() + content.tobytes(), stands_for
+
+
+def words_of(data: DataConfig, vocab_size: int) -> list[str] | None:
+    """Return a name for each of ``vocab_size`` tokens, or None where tokens are bytes of text."""
+    if data.source in PRESETS:
+        language = PRESETS[data.source]
+        sizes = (language.subjects, language.relations, language.objects, language.keys, language.values)
+        return [f"{letter}{n}" for letter, size in zip("srokv", sizes, strict=True) for n in range(size)]
+    if data.source == "boxes":
+        pairs = [f"s{one}{other}" for one, other in boxes.PAIRS]
+        return ["pad", *(f"b{n}" for n in range(boxes.BOXES)), *pairs, *(f"k{n}" for n in range(boxes.KEYS)), "ask"]
+    return [f"t{n}" for n in range(vocab_size)] if data.source in (*MARKOV, *TASKS) else None
+
+
+def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = None, **about) -> dict:
+    """Return the sealed export of ``model`` (built by ``seqmix.models.build``, weights in any precision).
+
+    ``form``: one of ``FORMATS``, or ``auto``: the shortest that keeps every loss within ``TOLERANCE``. ``about``: plain
+    facts that travel with it. ValueError for an unknown form, or if the model would not fit into a page.
+    """
+    if form not in (*FORMATS, "auto"):
+        raise ValueError(f"unknown format {form!r}; known: auto, {', '.join(FORMATS)}")
+    tokens = check_tokens(model, words)
+    exact = build(model.config)
+    exact.load_state_dict(model.state_dict())
+    reference, _ = losses_and_logits(exact, tokens)
+    for one in [form] if form != "auto" else ("int8", "int16", "int24"):
+        parts = {name: packed(weight, one) for name, weight in model.state_dict().items()}
+        twin = build(model.config)
+        twin.load_state_dict({name: numbers for name, (_, numbers) in parts.items()})
+        losses, logits = losses_and_logits(twin, tokens)
+        rounding = float((losses - reference).abs().max())
+        if rounding <= TOLERANCE:
+            break
+    weights = base64.b64encode(b"".join(content for content, _ in parts.values())).decode()
+    if len(weights) > page_file.LARGEST_PAGE:
+        raise ValueError(
+            f"the model has {len(weights):,} bytes as {one}, a page takes {page_file.LARGEST_PAGE:,}; "
+            "export it as int8, or export a smaller one"
+        )
+    check = {"tokens": tokens.tolist(), "losses": losses.tolist(), "logits": logits.tolist(), "rounding": rounding}
+    exported = {
+        "about": about,
+        "config": model.config.model_dump(mode="json"),
+        "mixers": mixers(model.config),
+        "words": words,
+        "format": one,
+        "tensors": [[name, list(numbers.shape)] for name, (_, numbers) in parts.items()],
+        "weights": weights,
+        "check": check,
+    }
+    return page_file.sealed(exported)
+
+
+def mixers(config: ModelConfig) -> dict[str, dict]:
+    """Return what the page must know of each mixer, by letter; ValueError for one that has no module there."""
+    found = {}
+    for letter in sorted(set(config.pattern)):
+        module, _, name = str(mixer(letter).module).partition(":")
+        file = PAGE / f"{module.rsplit('.', 1)[-1]}.js"
+        if not file.is_file():
+            raise ValueError(f"{mixer(letter).label} has no step in JavaScript: write {file}, and name it in model.js")
+        found[letter] = {"module": file.stem, "class": name}
+        if letter in CELLS:
+            found[letter] |= asdict(CELLS[letter]) | {"gated": CELLS[letter].output_gate(config)}
+    return found
+
+
+def check_tokens(model: nn.Module, words: list[str] | None) -> Tensor:
+    """Return the tokens [T] of a model's own vector: a passage of text, or random tokens told twice."""
+    config = model.config
+    if words is None and config.vocab_size == 256:
+        tokens = torch.tensor(list(PASSAGE.encode()))
+    else:
+        tokens = torch.randint(config.vocab_size, (48,), generator=torch.Generator().manual_seed(0)).repeat(2)
+    return tokens[: config.max_length] if config.learned_positions else tokens
+
+
+@torch.no_grad()
+def losses_and_logits(model: nn.Module, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss of each token but the first [T - 1], nats, and the logits after the last [W], in float32."""
+    logits = model.eval()(tokens[None])[0]
+    return F.cross_entropy(logits[:-1], tokens[1:], reduction="none"), logits[-1]
+
+
+def export_page(run: Path, file: Path, form: str = "auto") -> dict:
+    """Write the trained model of the run folder ``run`` to ``file`` and return what was written.
+
+    FileNotFoundError if the run has no weights, ValueError if its record is damaged or the model too large for a page.
+    """
+    folder = RunFolder(run)
+    if not folder.weights.is_file() or not folder.outcome():
+        raise FileNotFoundError(f"{run}: not a finished training run with its weights")
+    if problem := folder.problem(deep=True):
+        raise ValueError(problem)
+    config = folder.config()
+    if not isinstance(config, RunConfig):
+        raise ValueError(f"{run}: a measurement of speed has no model to export")
+    if config.data.tokenizer != "bytes":
+        raise ValueError(
+            f"{run}: reads {config.data.tokenizer}; a page reads bytes or the tokens of a synthetic source"
+        )
+    model = build(config.model)
+    model.load_state_dict(load_weights(folder.weights))
+    exported = page_model(
+        model,
+        form,
+        words_of(config.data, config.model.vocab_size),
+        run_id=config.run_id,
+        arm=config.arm,
+        source=config.data.source,
+        seq_len=config.data.seq_len,
+        tokens=config.tokens,
+        loss=folder.metrics().get("loss"),
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        weights_sha256=folder.outcome()["files"]["weights.pt"]["sha256"],
+    )
+    page_file.write(file, exported)
+    return exported

@@ -1,0 +1,68 @@
+"""Exported models as files: one JSON text each, sealed, small enough for a page.
+
+::
+
+    {"about":   {"run_id", "arm", "source", "tokenizer", "seq_len", "loss", "weights_sha256", ...},
+     "config":  the ModelConfig in full,
+     "mixers":  by letter: module and class of seqmix.models, and the switches of a cell (seqmix.mixers.recurrence),
+     "words":   a name for each token, or null where tokens are bytes of UTF-8,
+     "format":  "float16", or "int8", "int16", "int24": whole numbers and a scale for each row,
+     "tensors": [[name, shape], ...] in the order of the numbers,
+     "weights": their bytes, base64 (see numbers.js),
+     "check":   {"tokens", "losses", "logits", "rounding"}: what torch says with the numbers as they are written here,
+                and how far a token's loss is at most from that of the run's own numbers,
+     "seal":    sha256 over all of the above}
+
+The seal is checked wherever a file is read; no torch is needed for that.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+__all__ = ["LARGEST_PAGE", "PageModelError", "folder", "read", "sealed", "write"]
+
+LARGEST_PAGE = 2_000_000
+"""Most bytes that the models of one page may have together."""
+
+KEYS = {"about", "config", "mixers", "words", "format", "tensors", "weights", "check", "seal"}
+
+
+class PageModelError(ValueError):
+    """A model's file cannot be used; the text names it and says what to do."""
+
+
+def folder(results: Path, tier: str = "laptop") -> Path:
+    """Where the committed files of a tier lie."""
+    return results / tier / "models"
+
+
+def seal_of(model: dict) -> str:
+    plain = {key: value for key, value in model.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def sealed(model: dict) -> dict:
+    """Return ``model`` with its seal."""
+    return {**model, "seal": seal_of(model)}
+
+
+def write(path: Path, model: dict) -> None:
+    """Write a sealed model, one key a line."""
+    lines = [f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in model.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{" + ",\n".join(lines) + "}\n", encoding="utf-8")
+
+
+def read(path: Path) -> dict:
+    """Return the model of a file; raises PageModelError if it is missing, not one, or not as it was written."""
+    remedy = "write it again with: seqmix export --page RUN " + str(path.name)
+    try:
+        model = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PageModelError(f"{path}: cannot be read ({error}); {remedy}") from error
+    if not isinstance(model, dict) or set(model) != KEYS:
+        raise PageModelError(f"{path}: not an exported model; {remedy}")
+    if model["seal"] != seal_of(model):
+        raise PageModelError(f"{path}: changed after it was written (its seal differs); {remedy}")
+    return model

@@ -1,0 +1,112 @@
+"""May a kind of model be trained in bfloat16? Decided from pairs of runs that differ in precision only.
+
+The study 'precision' trains one pure arm of every mixer in both precisions, seed by seed. bfloat16 is allowed where the
+mean shift of the loss is inside the margin with 90 % confidence and the runs were faster; a stack of several mixers
+needs all of them allowed. Seeds are added ``LOOK`` pairs at a time, and no more once a kind of model is allowed; a kind
+that is not allowed after all seeds of the study stays in float32: not shown is not allowed.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import stats
+
+from seqmix import study
+from seqmix.config import ModelConfig, RunConfig
+from seqmix.paths import Paths
+
+__all__ = ["MARGIN", "Shift", "allowed", "shifts"]
+
+MARGIN = 0.005
+"""Largest shift of a mean loss, nats, that the published tables tolerate."""
+
+STUDY = "precision"
+
+LOOK = 16
+"""Pairs after which the interval is looked at."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Loss in bfloat16 minus loss in float32 over ``n`` pairs, nats (``lo`` to ``hi``: 90 %), and the gain in time."""
+
+    mean: float
+    lo: float
+    hi: float
+    n: int
+    speedup: float
+
+    @property
+    def allowed(self) -> bool:
+        """Whether bfloat16 may be used: nothing lost beyond the margin, and time gained."""
+        return self.lo >= -MARGIN and self.hi <= MARGIN and self.speedup > 1
+
+
+def allowed(model: ModelConfig, checks: dict) -> str | None:
+    """Return the precision for a model, None while a check that it needs is not finished.
+
+    ``checks``: from :func:`shifts`. Kinds are skeleton and letter; an unchecked mixer stays in float32.
+    """
+    needed = [checks.get((model.skeleton, letter), "unchecked") for letter in set(model.pattern)]
+    if any(check == "unchecked" for check in needed):
+        return "float32"
+    if any(check is None for check in needed):
+        return None
+    return "bfloat16" if all(check.allowed for check in needed) else "float32"
+
+
+def shifts(known) -> dict[tuple[str, str], Shift | None]:
+    """Return (skeleton, letter) -> the shift that its check found, None while runs are missing."""
+    pairs = _pairs(known.paths)
+    return {kind: _shift(runs, known) for kind, runs in pairs.items()}
+
+
+@lru_cache
+def _pairs(paths: Paths) -> dict[tuple[str, str], list[RunConfig]]:
+    found: dict[tuple[str, str], list[RunConfig]] = {}
+    if STUDY not in study.names(paths) or "laptop" not in study.load(STUDY, paths).tiers:
+        return found
+    for config in study.plan(STUDY, "laptop", paths=paths):
+        found.setdefault((config.model.skeleton, config.model.pattern[0]), []).append(config)
+    return found
+
+
+def _shift(templates: list[RunConfig], known) -> Shift | None:
+    """Compute the shift of one kind; the rate of the pairs is that of the sweep in float32."""
+    from seqmix_study.runs import tune
+
+    group = next(g for g in study.load(STUDY, known.paths).tiers["laptop"].groups if g.name == templates[0].group)
+    runs = [run for run in tune.resolve(templates, {group.name: group}, known).runs if run.role == "check"]
+    for n in _looks(runs):
+        found = _after(runs, n, known)
+        if found is None or found.allowed:
+            return found
+    return found
+
+
+def wanted(runs: list[RunConfig], known) -> list[RunConfig]:
+    """Return the runs of one kind of model that its next look needs (and those of the looks before it)."""
+    for n in _looks(runs):
+        found = _after(runs, n, known)
+        if found is None or found.allowed:
+            break
+    return [run for run in runs if run.seed < n]
+
+
+def _looks(runs: list[RunConfig]) -> list[int]:
+    seeds = max((run.seed for run in runs), default=0) + 1
+    return [*range(LOOK, seeds, LOOK), seeds]
+
+
+def _after(runs: list[RunConfig], n: int, known) -> Shift | None:
+    """Return the shift over the first ``n`` seeds; None while one of their runs is missing."""
+    ended = {(run.train.precision, run.seed): known.of(run) for run in runs if run.seed < n}
+    pairs = [(ended.get(("float32", seed)), ended.get(("bfloat16", seed))) for seed in range(n)]
+    if any(one is None or other is None for one, other in pairs):
+        return None
+    differences = np.array([other.loss_valid - one.loss_valid for one, other in pairs])
+    half = stats.t.ppf(0.95, n - 1) * differences.std(ddof=1) / n**0.5
+    gain = float(np.median([one.seconds / other.seconds for one, other in pairs]))
+    mean = float(differences.mean())
+    return Shift(mean, mean - half, mean + half, n, gain)

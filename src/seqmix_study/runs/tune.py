@@ -1,0 +1,103 @@
+"""From a study that asks for tuned rates to the runs that can be started now, stage by stage.
+
+Stages: precision (is bfloat16 allowed for this kind of model?), sweeps (the rate of each cell, or of the cells that a
+rate law is fitted to and checked at), choice (which member of a family is best on 'valid'), evidence (all seeds).
+Nothing is stored but the records of runs: :func:`resolve` computes from them what is decided and what comes next, so a
+search that was killed goes on, on any engine. A *cell* is everything of a run but its seed and its rate.
+"""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from seqmix import accounting, study
+from seqmix.config import RunConfig, SpeedConfig
+from seqmix.paths import Paths
+from seqmix_study.runs import precision
+from seqmix_study.runs.known import Known
+from seqmix_study.runs.stages import Resolved, Stages
+
+__all__ = ["Resolved", "plan", "resolve"]
+
+Config = RunConfig | SpeedConfig
+
+
+def plan(name: str, tier: str = "quick", paths: Paths | None = None, known: Known | None = None, **request) -> Resolved:
+    """Plan a study (see ``study.plan``, which takes ``request``) and resolve its rates from what is known."""
+    paths = paths or Paths()
+    templates = study.plan(name, tier, paths=paths, **request)
+    groups = {group.name: group for group in study.load(name, paths).tiers[tier].groups}
+    if not any(unresolved(config) for config in templates):
+        return Resolved(list(templates))
+    return resolve(templates, groups, known or Known(tier, paths))
+
+
+def unresolved(config: Config) -> bool:
+    """Whether a run still lacks its rate or its precision."""
+    return isinstance(config, RunConfig) and (not config.train.lr or config.train.precision == "checked")
+
+
+def resolve(templates: list[Config], groups: dict[str, study.Group], known: Known) -> Resolved:
+    """Return what of a plan can be run, given what is ``known``; a pure function of both."""
+    out = Resolved()
+    half = any(isinstance(c, RunConfig) and c.train.precision == "checked" for c in templates)
+    checks = precision.shifts(known) if half else {}
+    ranked: list[tuple[tuple, Config]] = []
+    for rank, (name, members) in enumerate(groupby(templates_by_group(templates, groups), key=lambda c: c.group)):
+        of_group = list(members)
+        tuned = [config for config in of_group if unresolved(config)]
+        ready = [config for config in of_group if not unresolved(config)]
+        ready += Stages(groups[name], tuned, known, checks, out).runs() if tuned else []
+        if groups[name].role == "check":
+            ready = _looked(ready, known)
+        for config in ready:
+            tokens, seed = (config.tokens, config.seed) if isinstance(config, RunConfig) else (0, 0)
+            ranked.append(((tokens, rank, seed), config))
+    runs = [config for _, config in sorted(ranked, key=lambda pair: pair[0])]
+    out.runs = _counted(_once(runs))
+    return out
+
+
+def _looked(runs: list[RunConfig], known: Known) -> list[RunConfig]:
+    """Return the trials of a check, and of its pairs those that the next look at each kind of model needs."""
+    by_arm: dict[str, list[RunConfig]] = {}
+    for run in runs:
+        by_arm.setdefault(run.arm if run.role == "check" else "", []).append(run)
+    return by_arm.pop("", []) + [run for pairs in by_arm.values() for run in precision.wanted(pairs, known)]
+
+
+def templates_by_group(templates: Iterable[Config], groups: dict[str, study.Group]) -> list[Config]:
+    """Return the templates in the order of the study's groups."""
+    order = {name: rank for rank, name in enumerate(groups)}
+    return sorted(templates, key=lambda config: order[config.group])
+
+
+def _once(runs: list[Config]) -> list[Config]:
+    """Keep one entry a run: as evidence, if it is that as well as a trial of a sweep."""
+    worth = {"evidence": 0, "choice": 1, "check": 2, "": 3, "sweep": 4}
+    best: dict[str, Config] = {}
+    for config in runs:
+        other = best.setdefault(config.run_id, config)
+        if isinstance(config, RunConfig) and worth[config.role] < worth[other.role]:
+            best[config.run_id] = config
+    return list(best.values())
+
+
+def _counted(runs: list[Config]) -> list[Config]:
+    """Write the number and the FLOPs of an arm's trials into the rates of its runs."""
+    trials: dict[str, list[float]] = {}
+    for config in runs:
+        if isinstance(config, RunConfig) and config.rate and config.rate.sweep and _is_trial(config):
+            flops = accounting.train_flops_per_token(config.model, config.data.seq_len) * config.tokens
+            trials.setdefault(config.arm, []).append(flops)
+    done = []
+    for config in runs:
+        spent = trials.get(config.arm, []) if isinstance(config, RunConfig) and config.rate else []
+        if spent:
+            counted = config.rate.model_copy(update={"trials": len(spent), "trial_flops": sum(spent)})
+            config = config.model_copy(update={"rate": counted})
+        done.append(config)
+    return done
+
+
+def _is_trial(config: RunConfig) -> bool:
+    return config.role == "sweep" or (config.rate.where in ("interior", "edge") and config.seed < 2)

@@ -1,0 +1,406 @@
+"""Models in the page: the JavaScript that ships equals torch, files are sealed, and demonstrations can be used."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch.nn import functional as F
+
+from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.data.boxes import Boxes
+from seqmix.mixers import MIXERS, mixer
+from seqmix.models import build
+from seqmix.record import RunFolder
+from seqmix.train import train
+from seqmix_study.book.formats import find_chromium
+from seqmix_study.book.sphinxext import live, page_script
+from seqmix_study.commands.export import command
+from seqmix_study.findings.fits.power import fit_power
+from seqmix_study.runs import page_export, page_file
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(
+    not NODE, reason="needs node (apt-get install nodejs): the pages' JavaScript runs in it"
+)
+
+MODELS = {
+    "attention": {"pattern": "AA"},
+    "attention-conv": {"pattern": "AA", "conv": "A", "rope": ""},
+    "lstm-block": {"pattern": "LL", "conv": "L"},
+    "lstm-classic": {"pattern": "LL", "skeleton": "classic"},
+    "deltanet": {"pattern": "DD", "conv": "D", "beta_scale": 2.0},
+    "gated-deltanet": {"pattern": "GG", "conv": "G"},
+    "sliding-window": {"pattern": "SS", "conv": "S", "window": 7},
+    "sliding-window-own-rope": {"pattern": "SA", "rope": "S", "window": 300},
+    "mlstm": {"pattern": "MM", "conv": "M", "rope": "M"},
+    "kda": {"pattern": "KK", "conv": "K", "beta_scale": 2.0},
+    "linear-attention": {"pattern": "NN", "rope": "N"},
+    "linear-attention-gated": {"pattern": "NN", "key_width": "half", "output_gate": "on"},
+    "scalar-decay": {"pattern": "RR", "conv": "R"},
+    "gla": {"pattern": "VV", "output_gate": "off", "rope": "V"},
+    "everything": {"pattern": "DLAGSMKNRV", "conv": "DLAGK", "rope": "ADG", "norm": "post", "tie_embeddings": False,
+                   "learned_positions": True},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("script") / "live.js"
+    path.write_text(page_script.script(), encoding="utf-8")
+    return path
+
+
+def node(*arguments, given: object = None) -> list[str]:
+    done = subprocess.run([NODE, *map(str, arguments)], input=json.dumps(given), text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def call(script: Path, *calls) -> list:
+    return json.loads(node(HERE / "page_functions.js", script, given=calls)[0])
+
+
+def trained(seed: int = 1, **settings) -> torch.nn.Module:
+    """A model whose weights are far from their start: a few large steps on one batch."""
+    model = build(ModelConfig(d_model=32, n_heads=2, vocab_size=256, **settings), seed=seed)
+    tokens = torch.randint(256, (4, 33), generator=torch.Generator().manual_seed(seed))
+    optimiser = torch.optim.Adam(model.parameters(), lr=4e-2)
+    for _ in range(6):
+        optimiser.zero_grad()
+        F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten()).backward()
+        optimiser.step()
+    return model
+
+
+def test_page_equals_torch_for_every_mixer_and_format(script, tmp_path):
+    """Logits within 1e-4 and losses, read at once or token by token with a copied state; torch's are in the file."""
+    files = []
+    for name, settings in MODELS.items():
+        for form in page_export.FORMATS if name in ("everything", "lstm-classic") else ("auto",):
+            files.append(tmp_path / f"{name}-{form}.json")
+            page_file.write(files[-1], page_export.page_model(trained(**settings), form))
+    for file, line in zip(files, node(HERE / "page_vectors.js", script, *files), strict=True):
+        said, check = json.loads(line), page_file.read(file)["check"]
+        assert np.abs(np.subtract(said["logits"], check["logits"])).max() < 1e-4, file.stem
+        assert np.abs(np.subtract(said["losses"], check["losses"])).max() < 1e-4, file.stem
+        assert said["tokensPerSecond"] > 30
+
+
+def test_a_mixer_without_javascript_is_refused_with_what_to_write(monkeypatch):
+    """The other way round, every mixer of the package has its module in the page."""
+    for letter in MIXERS:
+        assert page_export.mixers(ModelConfig(pattern=letter, n_heads=2))[letter]["module"] in page_script.RUNTIME
+    monkeypatch.setitem(MIXERS, "D", replace(mixer("D"), module="elsewhere.gru:GRU"))
+    with pytest.raises(ValueError, match=r"no step in JavaScript: write .*gru\.js"):
+        page_export.mixers(ModelConfig(pattern="D"))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "results").glob("*/models/*.json")), ids=lambda file: file.stem)
+def test_every_published_model_answers_as_torch_does(script, file):
+    model = page_file.read(file)
+    with (file.parents[1] / "runs.csv").open(encoding="utf-8", newline="") as handle:
+        runs = {row["run_id"]: float(row["loss"] or "nan") for row in csv.DictReader(handle)}
+    assert runs[model["about"]["run_id"]] == pytest.approx(model["about"]["loss"], rel=1e-4)
+    said = json.loads(node(HERE / "page_vectors.js", script, file)[0])
+    assert np.abs(np.subtract(said["logits"], model["check"]["logits"])).max() < 1e-4
+    assert np.abs(np.subtract(said["losses"], model["check"]["losses"])).max() < 1e-4
+    assert model["check"]["rounding"] <= page_export.TOLERANCE or model["format"] == "int8"
+
+
+def test_a_readers_text_costs_what_torch_says(script):
+    """300 bytes, letters of two bytes among them, against the run's own weights: within 1e-3 for each token."""
+    text = ("Der Schlüssel liegt unter der Matte – sagt sie. " * 8).encode()[:300].decode(errors="ignore")
+    for settings in (MODELS["attention-conv"], MODELS["lstm-classic"], {"pattern": "DAL", "conv": "D"}):
+        model = trained(**settings)
+        exported = page_export.page_model(model)
+        assert exported["check"]["rounding"] <= page_export.TOLERANCE
+        pieces = call(script, ["encode", text, None])[0]
+        assert bytes(pieces["tokens"]) == text.encode()
+        losses = exact(model, pieces["tokens"])
+        code = "const p = require(process.argv[1]), [e, t] = JSON.parse(require('fs').readFileSync(0, 'utf8'));"
+        code += "console.log(JSON.stringify([...p.losses(p.buildModel(e), t)].at(-1)))"
+        said = json.loads(node("-e", code, script, given=[exported, pieces["tokens"]])[0])
+        assert np.abs(np.subtract(said, losses)).max() < 1e-3
+
+
+@torch.no_grad()
+def exact(model: torch.nn.Module, tokens: list[int]) -> np.ndarray:
+    row = torch.tensor(tokens)
+    return F.cross_entropy(model(row[None])[0][:-1], row[1:], reduction="none").numpy()
+
+
+def test_formats_round_as_they_say():
+    weight = torch.randn(7, 33, generator=torch.Generator().manual_seed(0))
+    for form, size in page_export.FORMATS.items():
+        content, numbers = page_export.packed(weight, form)
+        assert len(content) == weight.numel() * (size or 2) + (4 * 7 if size else 0)
+        step = weight.abs().max(1, keepdim=True).values / (2 ** (8 * size - 1) - 1) if size else weight.abs() / 1024
+        assert ((numbers - weight).abs() <= 0.51 * step + 1e-6 * weight.abs()).all(), form
+    assert not page_export.packed(torch.zeros(2, 3), "int8")[1].any()
+    with pytest.raises(ValueError, match="float16"):
+        page_export.packed(torch.full((2, 2), 1e6), "float16")
+
+
+def test_a_changed_file_is_refused(tmp_path):
+    model = build(ModelConfig(pattern="A", d_model=16, n_heads=1, vocab_size=8))
+    file = tmp_path / "small.json"
+    page_file.write(file, page_export.page_model(model, words=[f"w{n}" for n in range(8)]))
+    text = file.read_text()
+    assert page_file.read(file)["words"][3] == "w3"
+    for damaged in (text.replace('"w3"', '"w4"'), text[: len(text) // 2], "[]", text.replace("seal", "sale")):
+        file.write_text(damaged)
+        with pytest.raises(page_file.PageModelError, match="seqmix export --page"):
+            page_file.read(file)
+    with pytest.raises(ValueError, match="unknown format"):
+        page_export.page_model(model, "int4")
+    with pytest.raises(ValueError, match="a page takes"):
+        page_export.page_model(build(ModelConfig(pattern="AAA", d_model=192, n_heads=4)), "int24")
+
+
+def test_a_finished_run_becomes_a_file_by_command(tmp_path):
+    """The record's seal is checked to the weights' last bit; what travels says which run it was."""
+    model = ModelConfig(pattern="L", skeleton="classic", d_model=16, vocab_size=56)
+    data = DataConfig(source="almanac-12", seq_len=32)
+    config = RunConfig(arm="lstm_1", model=model, data=data, train=TrainConfig(steps=2, batch_size=2, eval_sequences=2))
+    run, file = RunFolder(tmp_path / config.run_id), tmp_path / "models" / "small.json"
+    train(config, run, device="cpu")
+    assert CliRunner().invoke(command, [str(run.path), str(file), "--page"]).exit_code == 0
+    exported = page_file.read(file)
+    assert exported["about"]["run_id"] == config.run_id
+    assert exported["about"]["loss"] == run.metrics()["loss"]
+    assert exported["words"][0] == "s0"
+    content = bytearray(run.weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    run.weights.write_bytes(bytes(content))
+    for source, message in ((run.path, "checksum differs"), (tmp_path, "not a finished")):
+        said = CliRunner().invoke(command, [str(source), str(file), "--page"])
+        assert said.exit_code == 1
+        assert message in said.output
+
+
+def test_words_of_a_synthetic_language_are_its_tokens():
+    words = page_export.words_of(DataConfig(source="almanac-12"), 56)
+    assert words[:2] == ["s0", "s1"]
+    assert words[-1] == "v7"
+    assert len(words) == 16 + 8 + 8 + 16 + 8
+    assert len(page_export.words_of(DataConfig(source="boxes"), 81)) == 81
+    assert page_export.words_of(DataConfig(source="first_token"), 3) == ["t0", "t1", "t2"]
+    assert page_export.words_of(DataConfig(source="stdlib"), 256) is None
+
+
+def test_losses_fall_to_the_right_letters(script):
+    """The loss of a letter of two bytes is the sum of both; the first letter's first byte has none."""
+    pieces = call(script, ["encode", "aüb", None])[0]["pieces"]
+    assert call(script, ["perPiece", pieces, [1, 2, 4]])[0] == [None, 3, 4]
+    letters = call(script, ["encode", "ab_1 (c)", None])[0]["pieces"]
+    assert call(script, ["wordsOf", letters])[0] == [[0, 1, 2, 3], [4], [5], [6], [7]]
+    named = call(script, ["encode", "k1 v0. k0", ["k0", "k1", "v0"]])[0]
+    assert named["tokens"] == [1, 2, 0]
+    text = "One. Two words? \n\ndef f(x):\n    return x.y\n"
+    parts = call(script, ["sentences", text])[0]
+    assert "".join(parts) == text
+    assert len(parts) == 4
+
+
+def test_scenes_of_boxes_are_those_of_training(script):
+    words = page_export.words_of(DataConfig(source="boxes"), 81)
+    wanted = {"keys": 6, "swaps": 9, "seed": 3}
+    more = ({}, {}, {"swaps": 12}, {"backwards": True})
+    scene, same, longer, back = call(script, *(["makeScene", words, wanted | one] for one in more))
+    assert scene == same
+    assert longer["swaps"][:9] == scene["swaps"] == back["swaps"][::-1]
+    assert len(set(scene["keys"])) == 6
+    # A scene of the generator, told by the page: the same tokens but for the keys that are asked, the same answer.
+    drawn = Boxes.open(66).cell(keys=6, swaps=9, n=8)
+    for inputs, targets in zip(drawn.inputs, drawn.targets, strict=True):
+        names = [words[token] for token in inputs]
+        keys, homes = ([int(name[1:]) for name in names[start:12:2]] for start in (0, 1))
+        swaps = [[int(digit) for digit in name[1:]] for name in names[14::2]]
+        told, now = (call(script, [f, *given])[0] for f, given in (
+            ("sceneTokens", [words, {"keys": keys, "homes": homes, "swaps": swaps}]),
+            ("whereNow", [{"homes": homes, "swaps": swaps}]),
+        ))  # fmt: skip
+        asked = list(range(13, len(inputs), 2))
+        assert [*np.delete(told, asked[:-1])] == [*np.delete(inputs, asked)]
+        assert now[keys.index(int(names[-1][1:]))] == int(words[targets[-1]][1:])
+
+
+def test_stacks_change_to_published_ones_only(script):
+    stacks = ["DDD", "DDA", "DAA", "AAA"]
+    assert call(script, ["nearest", stacks, "DDD", 2, "A"], ["nearest", stacks, "DDD", 0, "A"]) == ["DDA", "AAA"]
+    assert call(script, ["nearest", stacks, "DDD", 1, "L"]) == [None]
+
+
+def test_the_pages_fit_doctor_agrees_with_the_real_one(script):
+    """Planted laws, straight lines and bends with noise: the same verdict, exponent and interval on every table."""
+    rng = np.random.default_rng(0)
+    tables = []
+    for kind in range(48):
+        k = int(rng.integers(4, 10))
+        sizes = np.round(np.geomspace(5e3, 5e3 * 10 ** rng.uniform(1.2, 3), k))
+        floor, alpha, spread = rng.uniform(0.5, 2) * (kind % 8 > 0), rng.uniform(0.05, 0.6), rng.choice([0.002, 0.01])
+        law = floor + rng.uniform(0.5, 2) * (sizes / 5e3) ** -alpha
+        line = 3 - rng.uniform(-0.02, 0.2) * np.log(sizes / 5e3)
+        losses = (law if kind % 3 else line) + rng.normal(0, 0.6 * spread, k)
+        tables.append((sizes, losses, float(spread)))
+    said = call(script, *(["fitLadder", list(n), list(y), 3, spread] for n, y, spread in tables))
+    seen = set()
+    for (sizes, losses, spread), page in zip(tables, said, strict=True):
+        rows = (losses[:, None] + np.array([-spread, 0, spread])).ravel()
+        fit = fit_power(np.repeat(sizes, 3), rows, n_boot=300, cross_check=False)
+        assert page["status"] == fit.status, (page, fit.reasons)
+        assert bool(page["reasons"]) == bool(fit.reasons)
+        if fit.status == "ok":
+            assert page["values"]["alpha"] == pytest.approx(fit.estimates["alpha"], rel=1e-5)
+            assert page["alpha"] == pytest.approx(fit.intervals["alpha"], rel=1e-3)
+        seen.add(fit.status)
+    assert seen == {"ok", "slope_only", "refused"}
+
+
+def test_measured_speeds_are_medians_by_regime(tmp_path):
+    table = tmp_path / "speed.csv"
+    head = "arm,mode,length,batch_size,seconds,tokens,device,threads,precision\n"
+    calls = "".join(f"lstm_2,decode,128,1,{seconds},1,cpu,1,float32\n" for seconds in (0.5, 0.1, 0.25))
+    table.write_text(
+        head + calls + "lstm_2_again,decode,128,1,9,1,cpu,1,float32\nlstm_2,decode,128,1,2,1,cpu,2,float32\n"
+    )
+    one, two = live.speeds(table)
+    assert (one["speed"], one["low"], one["high"], one["label"]) == (4.0, 3.0, 7.0, "LSTM, 2 layers")
+    assert one["regime"] == "writing, one token after another: cpu, 1 thread, float32, batch 1"
+    assert "2 threads" in two["regime"]
+
+
+BOOK = """# A book
+
+```{live} context
+:id: ask-context
+:models: lstm transformer
+:question: Who <notices>?
+:guesses: LSTM | Transformer
+:text: One fact. Two facts. One fact.
+
+The study **found** it.
+```
+
+```{live} hybrids
+:id: ask-hybrids
+:models: lstm transformer
+:question: Which stack?
+:guesses: LSTM | Transformer
+:text: One fact.
+
+Another finding.
+```
+
+```{live} boxes
+:id: ask-boxes
+:models: boxes
+:question: Who knows?
+:guesses: LSTM | Transformer
+
+The map of Boxes.
+```
+
+```{live} scaling
+:id: ask-scaling
+:question: Is there a law?
+:guesses: yes | no
+
+The ladder.
+```
+
+```{live} speed
+:id: ask-speed
+:question: Who is fastest?
+:guesses: LSTM | Transformer
+
+The timings.
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Path:
+    """A page with every demonstration, built by Sphinx."""
+    pytest.importorskip("myst_parser")
+    from sphinx.cmd.build import main
+
+    source = tmp_path_factory.mktemp("book")
+    models = page_file.folder(source / "results")
+    for name, pattern in (("lstm", "LL"), ("transformer", "AA")):
+        exported = page_export.page_model(trained(pattern=pattern), arm=name, loss=1.0)
+        page_file.write(models / f"{name}.json", exported)
+    words = page_export.words_of(DataConfig(source="boxes"), 81)
+    small = build(ModelConfig(pattern="D", d_model=16, n_heads=1, vocab_size=len(words)))
+    page_file.write(models / "boxes.json", page_export.page_model(small, words=words, arm="deltanet", loss=1.0))
+    shutil.copy(ROOT / "results/laptop/speed.csv", models.parent / "speed.csv")
+    shutil.copytree(ROOT / "book/static", source / "_static")
+    settings = "html_css_files = ['live.css']\nhtml_static_path = ['_static']\nexclude_patterns = ['results']\n"
+    (source / "conf.py").write_text(
+        f"extensions = ['myst_parser', 'seqmix_study.book.sphinxext.live']\nhtml_theme = 'alabaster'\n{settings}"
+    )
+    (source / "index.md").write_text(BOOK)
+    assert main(["-q", "-W", "-n", str(source), str(source / "html")]) == 0
+    return source / "html" / "index.html"
+
+
+def test_a_model_lies_in_a_page_once_and_markup_stays_text(page):
+    text = page.read_text(encoding="utf-8")
+    assert text.count('id="model-lstm"') == 1
+    assert "<notices>" not in text
+    assert len(text) < page_file.LARGEST_PAGE
+    assert text.count('class="live-finding docutils container"') == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (":models: nobody\n:question: q\n:guesses: a", "cannot be read"),
+        (":question: q\n:guesses: a", "models must be given"),
+        (":models: lstm\n:guesses: a", "question must be given"),
+    ],
+)
+def test_a_demonstration_without_its_parts_fails_the_build(tmp_path, capfd, options, message):
+    pytest.importorskip("myst_parser")
+    from sphinx.cmd.build import main
+
+    (tmp_path / "conf.py").write_text("extensions = ['myst_parser', 'seqmix_study.book.sphinxext.live']\n")
+    (tmp_path / "index.md").write_text(f"# T\n\n```{{live}} context\n:id: x\n{options}\n\nFound.\n```\n")
+    assert main(["-q", "-W", str(tmp_path), str(tmp_path / "html")]) != 0
+    assert message in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_every_demonstration_works_by_keyboard_without_network(page):
+    """Guess, answer, finding, address and axe, from file:// in Chromium; the phone has no workers."""
+    tools = Path(os.environ.get("SEQMIX_CRAWL_TOOLS", ROOT / ".cache" / "crawl")) / "node_modules"
+    chromium = find_chromium()
+    if not chromium or not (tools / "axe-core").is_dir():
+        pytest.skip("needs Chromium and the tools that `make crawl` installs (playwright-core, axe-core)")
+    environment = os.environ | {"NODE_PATH": str(tools)}
+    command = [NODE, HERE / "page_demonstrations.js", chromium, page]
+    done = subprocess.run(list(map(str, command)), env=environment, text=True, capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    plain, *seen = map(json.loads, done.stdout.splitlines())
+    assert plain == {"static": 5, "seen": 5}  # without JavaScript every finding is there to read
+    kinds = ("context", "hybrids", "boxes", "scaling", "speed")
+    assert [one["id"] for one in seen] == 2 * [f"ask-{kind}" for kind in kinds]
+    for one in seen:
+        assert one["hidden"], one
+        assert one["shown"], one
+        assert one["same"], one
+        assert not one["outside"] + one["errors"] + one["violations"], one
+        assert not one["wide"], one
+        assert one["shared"].startswith(f"#{one['id']}~guess=1"), one
+    asking = ("context", "hybrids", "boxes")
+    assert [one["workers"] for one in seen] == [1 if kind in asking else 0 for kind in kinds] + [0] * 5
