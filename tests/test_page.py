@@ -254,6 +254,8 @@ def test_the_pages_fit_doctor_agrees_with_the_real_one(script):
         losses = (law if kind % 3 else line) + rng.normal(0, 0.6 * spread, k)
         tables.append((sizes, losses, float(spread)))
     said = call(script, *(["fitLadder", list(n), list(y), 3, spread] for n, y, spread in tables))
+    sizes, losses, _ = tables[0]
+    assert call(script, ["fitLadder", list(sizes), list(losses), 3, 0])[0]["status"] == "refused"  # copies of one run
     seen = set()
     for (sizes, losses, spread), page in zip(tables, said, strict=True):
         rows = (losses[:, None] + np.array([-spread, 0, spread])).ravel()
