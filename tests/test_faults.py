@@ -1,19 +1,23 @@
 """Every kind of file, damaged in every way, before everybody who reads it: a named refusal, or the right answer."""
 
 import contextlib
+import gzip
 import json
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from fake_records import config, record, speed_record
-from seqmix import files
+from seqmix import checkpoint, files, models
 from seqmix.files import RecordError
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix.restore import restore
 from seqmix_study.__main__ import main
 from seqmix_study.book.fingerprint import results_digest
 from seqmix_study.book.sphinxext.val import lookup
@@ -21,7 +25,7 @@ from seqmix_study.findings.questions import Questions
 from seqmix_study.findings.select import Tables
 from seqmix_study.results import agreement, collect, configurations, published
 from seqmix_study.results.published import CollectError
-from seqmix_study.runs import launch, looking, samples
+from seqmix_study.runs import archive, downstream, export, launch, looking, page_export, samples
 from seqmix_study.runs.known import Known
 
 PLAN = [config(0), config(1)]
@@ -207,3 +211,64 @@ def test_a_damaged_record_is_corrupt_and_stops_no_other(copy, monkeypatch, name,
         assert str(folder.path) in folder.problem()
         with pytest.raises(CollectError, match="cannot be trusted"):
             collect.collect(PLAN, "laptop", "scaling", paths=copy)
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """A finished run with weights."""
+    monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
+    monkeypatch.setenv("SEQMIX_RUNS", str(tmp_path / "runs"))
+    folder = record(tmp_path / "runs", PLAN[0])
+    checkpoint.save_weights(folder.weights, models.build(PLAN[0].model, 0).state_dict())
+    folder.finish("finished")
+    return folder
+
+
+LOADERS = {
+    "load": lambda folder: checkpoint.load_weights(folder.weights),
+    "restore": lambda folder: restore(PLAN[0], folder, None),
+    "score": lambda folder: downstream.Speaker.of(folder, "cpu"),
+    "export": lambda folder: export.export_run(folder.path, folder.path.parent.parent / "out"),
+    "page": lambda folder: page_export.export_page(folder.path, folder.path.parent.parent / "page.json"),
+    "pack": lambda folder: archive.pack(folder.path.parent.parent / "a.tar.xz", folder.path.parent, weights=True),
+}
+
+
+@pytest.mark.parametrize("where", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("loader", LOADERS)
+def test_one_flipped_bit_of_the_weights_is_refused_wherever_they_are_used(trained, loader, where):
+    content = bytearray(trained.weights.read_bytes())
+    content[int(where * len(content))] ^= 1
+    trained.weights.write_bytes(bytes(content))
+    with pytest.raises((checkpoint.CheckpointError, archive.PackError), match=r"weights\.pt was (altered|edited)"):
+        LOADERS[loader](trained)
+    assert not list(trained.path.parent.parent.glob("out*")) + list(trained.path.parent.parent.glob("a.tar.xz"))
+
+
+def test_a_new_measurement_never_seals_weights_that_changed(trained):
+    trained.reopen()
+    flip(trained.weights)  # after the check, before the seal
+    trained.finish("finished")
+    assert "weights.pt" in trained.problem(deep=True)
+    trained.reopen()
+    checkpoint.save_weights(trained.weights, {"w": torch.ones(2)})  # trained anew: a new seal
+    trained.finish("finished")
+    assert trained.problem(deep=True) == ""
+
+
+def test_a_small_archive_cannot_fill_the_memory(tmp_path):
+    """A file of zeros behind a manifest that tells the truth about it, and headers that claim to be long."""
+    name = f"{PLAN[0].run_id}/weights.pt"
+    size = 2**29
+    listed = {"files": {name: {"bytes": size, "sha256": "0" * 64}}, "format": archive.FORMAT}
+    path = tmp_path / "bomb.tar.gz"
+    with gzip.open(path, "wb", 9) as stream:
+        for title, content in (("manifest.json", json.dumps(listed).encode()), (name, None)):
+            info = tarfile.TarInfo(title)
+            info.size = size if content is None else len(content)
+            stream.write(info.tobuf() + (content or b"").ljust(-(-len(content or b"") // 512) * 512, b"\0"))
+        for _ in range(size // 2**22):
+            stream.write(bytes(2**22))
+    with pytest.raises(archive.PackError, match="times its size"):
+        archive.unpack(path, tmp_path / "runs")
+    assert not list((tmp_path / "runs").glob("[!.]*"))
