@@ -60,24 +60,16 @@ def _time_step(config: RunConfig, place: Layout) -> float:
 
     from seqmix import models
     from seqmix.step import TrainStep
+    from seqmix.timing import interleaved
 
     before = torch.get_num_threads()
     torch.set_num_threads(place.threads)
     device = torch.device("cuda" if place.gpus else "cpu")
-    wait = torch.cuda.synchronize if place.gpus else (lambda: None)
     try:
         model = models.build(config.model, seed=0, kernel=config.train.kernel).to(device)
         step = TrainStep(model, config.train, device)
-        shape = (config.train.batch_size, config.data.seq_len)
-        tokens = torch.randint(config.model.vocab_size, shape, device=device)
-        times = []
-        for _ in range(2 + STEPS):
-            wait()
-            began = time.perf_counter()
-            step(tokens, tokens, 0.0)
-            wait()
-            times.append(time.perf_counter() - began)
-        return min(times[2:])
+        tokens = torch.randint(config.model.vocab_size, (config.train.batch_size, config.data.seq_len), device=device)
+        return min(seconds for _, _, seconds, _ in interleaved([lambda: step(tokens, tokens, 0.0)], STEPS, device, 2))
     finally:
         torch.set_num_threads(before)
 

@@ -21,6 +21,9 @@ RATES = {"float32": (0.65e9, 50e9), "bfloat16": (1.2e9, 90e9)}
 """FLOP/s of one core of the machine that published, in training: so many for each unit of width, and at most so many.
 Measured on the runs of the published tier (`seconds` in its tables); sweeps of very small models are slower."""
 
+GPU_RATE = 40e12
+"""FLOP/s of an H200-class GPU on models of this size, several at once; assumed, not measured."""
+
 NAMES = {"check": "precision", "sweep": "sweeps", "choice": "choice", "evidence": "evidence", "speed": "speed"}
 
 
@@ -43,9 +46,11 @@ class Stage:
 
 
 def assumed_seconds(config: RunConfig | SpeedConfig) -> float:
-    """Return the seconds of a run on one core of the machine that published, by its FLOPs; 0 for timings."""
+    """Return the seconds of a run on one core of the machine that published (tier gpu: on a GPU); 0 for timings."""
     if isinstance(config, SpeedConfig):
         return 0.0
+    if config.tier == "gpu":
+        return flops(config) / GPU_RATE
     slope, most = RATES["float32" if config.train.precision == "float32" else "bfloat16"]
     return flops(config) / min(most, slope * config.model.d_model)
 
