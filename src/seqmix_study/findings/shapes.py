@@ -80,12 +80,12 @@ def rank(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     better[at] = (-1.0 if q.around < len(y) / 2 else 1.0) * float(q.options.get("gap", 0.02))
 
     def decides(trial: np.ndarray) -> bool:
-        drawn = _redrawn(trial, None, x, 400)
+        drawn = _redrawn(trial, None, x, 200)
         ends = _ends((drawn < drawn[:, at, None]).sum(1) + 1.0, rules.level)
         return ends[1] < q.around if better[at] < 0 else ends[0] > q.around
 
-    power = detect.rate(decides, better, sd, y.shape[1])
-    wrong = detect.rate(decides, np.zeros(len(y)), sd, y.shape[1])
+    power = detect.rate(decides, better, sd, y.shape[1], 100)
+    wrong = detect.rate(decides, np.zeros(len(y)), sd, y.shape[1], 100)
     estimate = float((y.mean(1) < y.mean(1)[at]).sum() + 1)
     return Effect(estimate, lo, hi, y.size, "redrawn means", power=power, false_positive=wrong)
 
