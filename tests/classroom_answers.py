@@ -33,10 +33,7 @@ def fit_by_curve(N, L):
 
 
 def seeds_by_counting(sd, effect):
-    n = 2
-    while 1.96 * sd * math.sqrt(2 / n) > effect:
-        n += 1
-    return np.int64(n)
+    return next(np.int64(n) for n in range(2, 9999) if stats.t.isf(0.025, 2 * n - 2) * sd * (2 / n) ** 0.5 <= effect)
 
 
 def tuned_with_sorted(trials):
@@ -114,7 +111,11 @@ def luck_in_a_loop(arms, sd, rng, trials):
 def best_set_with_scipy(losses):
     best = min(losses, key=lambda arm: np.mean(losses[arm]))
     gaps = {arm: np.subtract(values, losses[best]) for arm, values in losses.items()}
-    return [arm for arm, gap in gaps.items() if arm == best or gap.mean() <= 2 * stats.sem(gap)]
+    return [
+        arm
+        for arm, gap in gaps.items()
+        if arm == best or gap.mean() <= stats.t.isf(0.025, len(gap) - 1) * stats.sem(gap)
+    ]
 
 
 def stopwatch_with_timeit(run, repeats, warmup):

@@ -1,6 +1,7 @@
 """The checks of the lessons: right answers written otherwise pass, nonsense gets a hint, wrong names are refused."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -36,12 +37,22 @@ from seqmix_study.classroom.grader import exercises
 
 RIGHT = [
     ("scaling", "halving", {"to_halve": halve_by_search}),
-    ("scaling", "offset", {"prediction": " Smaller", "apparent": lambda E, A, a, n: -stats.linregress(
-        np.log(n), np.log(E + A * np.array(n) ** -a)).slope}),
+    ("scaling", "offset", {"prediction": "LARGER", "observed": " Smaller",
+     "apparent": lambda E, A, a, n: -stats.linregress(np.log(n), np.log(E + A * np.array(n) ** -a)).slope}),
     ("scaling", "fit", {"fit": fit_by_curve}),
-    ("scaling", "difference", {"z": -1.077}),
-    ("scaling", "difference", {"z": torch.tensor(1.0774)}),
+    ("scaling", "difference", {"apart": -1.077}),
+    ("scaling", "difference", {"apart": torch.tensor(1.0774)}),
     ("scaling", "seeds", {"seeds_needed": seeds_by_counting}),
+    ("scaling", "fit", {"fit": lambda N, L: (x for x in fit_by_curve(N, L))}),
+    ("scaling", "halving", {"to_halve": lambda E, A, a, N: float("inf") if A * N**-a <= E else (
+        (A * N**-a - E) / (2 * A)) ** (-1 / a) / N}),
+    ("scaling", "flaws", {"unsupported": "A, C, D and F"}),
+    ("scaling", "flaws", {"unsupported": ("a", "c", "d", "f")}),
+    ("context", "fair", {"fair_pairs": lambda curves, t: ((a, b) for f, a in curves for g, b in curves if (f, g) == (
+        "LSTM", "Transformer") and abs(a - b) / min(a, b) <= t)}),
+    ("context", "binned", {"binned": lambda x, e: (
+        torch.tensor(x).mean(0)[a - 1 : b - 1].mean() for a, b in pairwise(e))}),
+    ("speed", "flaws", {"unsupported": "A B C D"}),
     ("scaling", "tuned", {"tuned": tuned_with_sorted}),
     ("scaling", "flaws", {"unsupported": {"f", "d", "c", "a"}}),
     ("scaling", "flaws", {"unsupported": "A, C, D, F"}),
@@ -56,7 +67,7 @@ RIGHT = [
     ("context", "flaws", {"unsupported": ["E", "D", "B", "A"]}),
     ("recall", "delta_step", {"delta_step": delta_by_projection}),
     ("recall", "delta_step", {"delta_step": delta_in_numpy}),
-    ("recall", "capacity", {"exact_pairs": 16.0, "worst_error": worst_by_projection}),
+    ("recall", "capacity", {"prediction": 5, "exact_pairs": 16.0, "worst_error": worst_by_projection}),
     ("recall", "half_life", {"half_life": lambda b: math.log(2) / math.log1p(math.exp(-b))}),
     ("recall", "chrono", {"bias_for": lambda T: -math.log(math.expm1(1 / T))}),
     ("recall", "chrono", {"bias_for": lambda T: np.log(T)}),
@@ -70,11 +81,13 @@ RIGHT = [
     ("hybrids", "share", {"share_of": lambda name: {"transformer": 100, "deltanet": 0}.get(name[5:]) if name[0] == "f"
                           else float(name.removeprefix("hybrid_").split("_")[0])}),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old, "against_transformer": 21}),
-    ("hybrids", "luck", {"luck": luck_in_a_loop}),
+    ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("same", "same"), "observed": ["Shrink", "grow"]}),
     ("hybrids", "best_set", {"may_be_best": best_set_with_scipy}),
     ("hybrids", "flaws", {"unsupported": "bcdf"}),
     ("speed", "stopwatch", {"stopwatch": stopwatch_with_timeit}),
-    ("speed", "exponent", {"exponent": lambda n, s: stats.linregress(np.log10(n), np.log10(s)).slope}),
+    ("speed", "exponent", {"exponent": lambda n, s: stats.linregress(np.log10(n), np.log10(s)).slope,
+                           "prediction": {"short": 2, "middle": 2, "long": 2},
+                           "observed": {"short": 0.03, "middle": 1.0, "long": np.float64(1.99)}}),
     ("speed", "crossover", {"crossover": crossover_forward}),
     ("speed", "state", {"outgrows": lambda a, d: next(
         t for t in range(1, 10_000) if accounting.state_bytes(a, t) > accounting.state_bytes(d, t))}),
@@ -119,5 +132,5 @@ def test_unknown_names_are_refused():
 
 
 def test_the_calling_notebook_is_what_is_checked():
-    namespace = {"check": classroom.grader("scaling").check, "z": 1.0774}
+    namespace = {"check": classroom.grader("scaling").check, "apart": 1.0774}
     assert eval("check('difference').passed_all", namespace)
