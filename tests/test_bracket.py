@@ -9,11 +9,11 @@ from seqmix_study.runs import rate_law
 from seqmix_study.runs.bracket import HIGHEST, LOWEST, START, Optimum, rate, search, step_of
 
 
-def sweep(loss, margin=0.02, start=START, fine=True):
+def sweep(loss, margin=0.02, start=START, fine=True, span=2):
     """Run a search to its end against ``loss(octaves, seed)``; return the optimum and every trial that it asked for."""
     known = {}
     for _ in range(40):
-        found = search(known, margin, start, fine)
+        found = search(known, margin, start, fine, span)
         if isinstance(found, Optimum):
             return found, known
         assert not set(found) & set(known), "a trial was asked for twice"
@@ -62,6 +62,13 @@ def test_a_check_takes_three_points_where_the_prediction_holds():
     found, known = sweep(lambda octaves, seed: 0.2 * (octaves + 4.1) ** 2, start=-12, fine=False)
     assert found.where == "interior"
     assert found.used == -8
+
+
+def test_a_wide_look_finds_a_rate_that_a_narrow_one_misses():
+    """At chance everywhere but around 0.05, as a task that only some rates solve."""
+    solved = lambda octaves, seed: -0.5 if -5 <= octaves <= -4 else 2.3 + 0.001 * abs(octaves + 7)  # noqa: E731
+    assert sweep(solved)[0].used / 2 < -6
+    assert -5 <= sweep(solved, span=6)[0].used / 2 <= -4
 
 
 def test_grid():

@@ -1,11 +1,10 @@
-"""Differences with a margin, best sets, winner's curse, survival: right on planted truth, quiet on none."""
+"""Differences with a margin, best sets, winner's curse: right on planted truth, quiet on none."""
 
 import numpy as np
 import pytest
 
 from seqmix_study.findings.bootstrap import cluster_counts, expanded, hierarchical
 from seqmix_study.findings.compare_arms import best_set, conclude, holm, over_seeds_and_blocks, paired, winners_curse
-from seqmix_study.findings.survival import kaplan_meier, log_rank, median_steps, steps_to
 
 
 @pytest.mark.parametrize(
@@ -97,31 +96,6 @@ def test_winners_curse_is_shown():
     optimism = [winners_curse(4 + 0.05 * rng.standard_normal((13, 4)), draws=10)["optimism"] for _ in range(100)]
     assert np.mean(optimism) > 0.02  # the winner's own seeds flatter it
     assert np.isnan(winners_curse(values[:, :1])["corrected"])
-
-
-def test_steps_and_medians_with_censoring():
-    assert steps_to([10, 20, 30], [3, 0.1, 0.1], 0.2) == (20, True)
-    assert steps_to([10, 20, 30], [3, 0.1, 1.0], 0.2, stay=2) == (30, False)
-    result = median_steps([100, 200, 300, 400, 500], [True, True, True, False, False])
-    assert result["median"] == 300
-    assert result["reached"] == 3
-    assert median_steps([500, 500, 500], [False] * 3)["median"] == np.inf
-    times, share = kaplan_meier([1, 2, 3], [True, False, True])
-    assert times.tolist() == [1, 3]
-    assert share == pytest.approx([2 / 3, 0])
-
-
-def test_log_rank_on_a_textbook_table():
-    """Freireich et al. 1963, weeks of remission (6-MP against placebo): chi-square 16.79."""
-    drug = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
-    event = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
-    placebo = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
-    result = log_rank({"drug": (drug, event), "placebo": (placebo, [1] * 21)})
-    assert result["chi2"] == pytest.approx(16.79, abs=0.01)
-    assert median_steps(drug, event)["median"] == 23
-    rng = np.random.default_rng(0)
-    alike = [log_rank({k: (rng.exponential(1, 12), np.ones(12)) for k in "abc"})["p"] < 0.05 for _ in range(200)]
-    assert np.mean(alike) < 0.11
 
 
 def test_resampling_helpers():

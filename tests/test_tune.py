@@ -166,3 +166,31 @@ def test_no_rate_is_typed_where_results_are_published():
 
 BEFORE_TUNING = {"scaling", "context", "recall", "hybrids", "budget", "inside"}
 """Studies of the first edition, whose tables stay until their successors are whole."""
+
+
+def test_pairs_are_added_until_bfloat16_is_shown_harmless(paths):
+    """A quiet kind of model is allowed after one look; a noisy one uses all seeds and, not shown, stays in float32."""
+    (paths.studies / "precision.yaml").write_text((Paths().studies / "precision.yaml").read_text("utf-8"), "utf-8")
+    world = World(paths)
+
+    def train(config):
+        noise = {"transformer": 0.001, "lstm_2": 0.03}.get(config.arm, 0.03) * (-1) ** config.seed
+        half = config.train.precision == "bfloat16"
+        loss = 2.0 + 0.05 * (math.log2(config.train.lr) + 7) ** 2 + noise * (1 + config.seed / 64) * half
+        world.done[config.run_id] = Outcome(loss, loss, 3.0, 0.5 if half else 1.0, 0, math.nan)
+
+    for _ in range(30):
+        todo = [run for run in tune.plan("precision", "laptop", paths, world).runs if world.of(run) is None]
+        for run in todo:
+            train(run)
+        if not todo:
+            break
+    shifts = precision.shifts(world)
+    assert shifts["block", "A"].n == precision.LOOK
+    assert shifts["block", "A"].allowed
+    assert shifts["classic", "L"].n == 2 * precision.LOOK
+    assert not shifts["classic", "L"].allowed
+    model = study.model_of("transformer", "d16", 256, 64)
+    assert precision.allowed(model, shifts) == "bfloat16"
+    assert precision.allowed(study.model_of("hybrid_half", "d16", 256, 64), shifts) == "float32", "all kinds must pass"
+    assert precision.allowed(study.model_of("gated_deltanet", "d16", 256, 64), shifts) == "float32", "not checked"

@@ -55,6 +55,7 @@ class Tune(Frozen):
     """How the learning rates of a group are found, where it asks for ``lr: tuned``."""
 
     margin: float = Field(0.02, gt=0, description="difference that the group wants to see, nats")
+    span: int = Field(2, ge=2, multiple_of=2, description="octaves that the first trials of a sweep cover")
     law: tuple[tuple[str, int], ...] = Field(
         (), description="cells (size, steps) with a full sweep; a rate law serves the others. Empty: a sweep each"
     )

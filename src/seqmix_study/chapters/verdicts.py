@@ -1,94 +1,81 @@
-"""Figures of the verdicts chapter: how many claims of each document have which verdict, and the measured effects."""
+"""Figures of the verdicts chapter: how many claims of each document have which verdict, and the effects they read.
 
-import math
-from collections.abc import Sequence
+Both draw rows: ``found`` are those of verdicts.csv, ``rows`` those of findings.csv.
+"""
 
 import pandas as pd
 
-from seqmix_study.chapters.common import Drawn
+from seqmix_study.chapters.common import Drawn, listing
 from seqmix_study.chapters.marks import nothing, panels
 from seqmix_study.chapters.style import GREY, INK, PALETTE
-from seqmix_study.findings import finding as d
-from seqmix_study.findings.judge import Verdict
-from seqmix_study.findings.ledger import load
-from seqmix_study.findings.report import MARKS, table
+from seqmix_study.findings import study
+from seqmix_study.findings import verdict as v
 
 __all__ = ["effects", "scorecard"]
 
 COLOURS = {
-    d.SUPPORTED: PALETTE["deltanet"],
-    d.REFUTED: PALETTE["lstm"],
-    d.CLOSE: PALETTE["gated"],
-    d.UNTESTED: "#b9c0c8",
-    d.ILL: PALETTE["hybrid"],
+    v.SUPPORTED: PALETTE["deltanet"],
+    v.REFUTED: PALETTE["lstm"],
+    v.MIXED: PALETTE["attention"],
+    v.DEPENDS: "#7f9bc4",
+    v.CLOSE: PALETTE["gated"],
+    v.UNTESTED: "#b9c0c8",
+    v.UNTESTABLE: "#dfe3e8",
+    v.ILL: PALETTE["hybrid"],
 }
+LIGHT = (v.UNTESTED, v.UNTESTABLE, v.DEPENDS)
 
-MARGIN = 0.02
-"""The practical margin of losses, nats (shared rules of the ledger)."""
+ANSWERS = {"yes": PALETTE["deltanet"], "no": PALETTE["lstm"], "too close": PALETTE["gated"]}
 
 
-def scorecard(found: Sequence[Verdict]) -> Drawn:
-    """Count of verdicts, a bar a document. The data are all verdicts with rules, intervals and runs."""
-    documents = load().documents
+def scorecard(found: pd.DataFrame) -> Drawn:
+    """Count of verdicts, a bar for each document. The data are all verdicts with their rows and runs."""
+    documents = study.asked().documents
     figure, (axis,) = panels(1, height=3.6)
-    words = []
+    words, kinds = [], found["verdict"].map(v.word_of)
     for row, (number, document) in enumerate(documents.items()):
         start, said = 0, []
-        for kind in d.VERDICTS:
-            count = sum(v.verdict == kind and v.claim.document == number for v in found)
+        for kind in v.VERDICTS:
+            count = int((kinds.eq(kind) & found["document"].eq(number)).sum())
             if not count:
                 continue
             axis.barh(row, count, left=start, color=COLOURS[kind], edgecolor="white", height=0.66)
-            light = kind == d.UNTESTED
-            text = f"{MARKS[kind]} {count}" if count > 1 else MARKS[kind]
+            text = f"{v.MARKS[kind]} {count}" if count > 1 else v.MARKS[kind]
             axis.text(start + count / 2, row, text, ha="center", va="center", fontsize=9,
-                      color=INK if light else "white")  # fmt: skip
+                      color=INK if kind in LIGHT else "white")  # fmt: skip
             said.append(f"{count} {kind}")
             start += count
-        words.append(f"Document {number}, {document.title}: {d.listing(said)}.")
+        words.append(f"Document {number}, {document.title}: {listing(said)}.")
     axis.set_yticks(range(len(documents)), [f"{number}  {document.title}" for number, document in documents.items()])
     axis.invert_yaxis()
     axis.set_xlabel("claims")
     axis.grid(axis="y", visible=False)
-    handles = [axis.barh(0, 0, color=COLOURS[kind], label=f"{MARKS[kind]} {kind}") for kind in d.VERDICTS]
-    axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=3, fontsize=9)
-    return Drawn("fig-verdicts-count", figure, table(found), "Claims by verdict, a bar a document. " + " ".join(words))
+    shown = [kind for kind in v.VERDICTS if (kinds == kind).any()]
+    handles = [axis.barh(0, 0, color=COLOURS[kind], label=f"{v.MARKS[kind]} {kind}") for kind in shown]
+    axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=4, fontsize=9)
+    alt = "Claims by verdict, a bar for each document. " + " ".join(words)
+    return Drawn("fig-verdicts-count", figure, found, alt)
 
 
-def effects(found: Sequence[Verdict]) -> Drawn:
-    """Every measured effect in nats, positive as the claim says, with its interval and the practical margin."""
-    rows = []
-    for v in found:
-        shown = v.instead if v.verdict == d.ILL and v.instead else v.decision
-        pieces = shown.parts or (shown,)
-        for part in pieces:
-            if part.unit == "nats" and math.isfinite(part.lo) and math.isfinite(part.hi):
-                name = f"{v.claim.id} {part.name}".strip()
-                rows.append({"claim": name, "effect": part.estimate, "lo": part.lo, "hi": part.hi,
-                             "verdict": part.verdict, "n": part.seeds, "scope": part.scope})  # fmt: skip
+def effects(rows: pd.DataFrame) -> Drawn:
+    """Every valid effect in nats with its interval, against the margin that its question names."""
     name = "fig-verdicts-effects"
-    if not rows:
-        return nothing(name, "no claim about a loss difference has been measured in these tables")
-    data = pd.DataFrame(rows)
+    data = rows[rows["unit"].eq("nats") & rows["verdict"].ne("invalid") & rows["lo"].notna()]
+    if not len(data):
+        return nothing(name, "no effect in nats could be judged from these tables")
+    data = data[["row", "asks", "condition", "estimate", "lo", "hi", "margin", "verdict", "n", "scope"]]
     figure, (axis,) = panels(1, height=max(2.4, 0.26 * len(data) + 1.2))
     for height, row in enumerate(data.itertuples()):
-        axis.plot([row.lo, row.hi], [height, height], color=COLOURS[row.verdict], lw=2.2)
-        axis.plot(row.effect, height, "o", color=COLOURS[row.verdict])
-    axis.axvspan(-MARGIN, MARGIN, color=GREY, alpha=0.15, lw=0)
+        axis.plot([row.lo, row.hi], [height, height], color=ANSWERS[row.verdict], lw=2.2)
+        axis.plot(row.estimate, height, "o", color=ANSWERS[row.verdict])
+    margin = float(data["margin"].median())
+    axis.axvspan(-margin, margin, color=GREY, alpha=0.15, lw=0)
     axis.axvline(0, color=GREY, lw=1)
-    widest = data[["lo", "hi"]].abs().to_numpy().max()
-    if widest > 0.5:
+    if data[["lo", "hi"]].abs().to_numpy().max() > 0.5:
         axis.set_xscale("symlog", linthresh=0.1)
-    axis.set_yticks(range(len(data)), data["claim"], fontsize=8)
+    axis.set_yticks(range(len(data)), data["row"], fontsize=8)
     axis.set_ylim(len(data) - 0.4, -0.6)
-    axis.set_xlabel("effect in the claimed direction (nats a token)")
-    beyond = data[data["lo"] > MARGIN]
-    against = data[data["hi"] < MARGIN]
-    alt = (
-        f"{len(data)} measured effects in nats with 95 % intervals, positive as the claim says: "
-        f"{len(beyond)} lie wholly "
-        f"above the practical margin, {len(against)} wholly below, the others touch it. Largest effect "
-        f"{data['effect'].max():.3f} (claim {data.loc[data['effect'].idxmax(), 'claim']}), smallest "
-        f"{data['effect'].min():.3f} (claim {data.loc[data['effect'].idxmin(), 'claim']})."
-    )
+    axis.set_xlabel("effect (nats a token)")
+    counts = listing(f"{word}: {int((data['verdict'] == word).sum())}" for word in ANSWERS)
+    alt = f"{len(data)} effects in nats with 95 % intervals and the practical margin. Answers: {counts}."
     return Drawn(name, figure, data, alt)

@@ -27,7 +27,14 @@ COLUMNS = (
 )
 """Columns of findings.csv, in their order; what they mean stands in book/findings.md."""
 
-WORDS = {"length": "T = {}", "size": "N = {}", "tokens": "{} tokens", "threads": "{} threads", "batch": "batch {}"}
+WORDS = {
+    "length": "T = {:g}",
+    "threads": "threads: {:g}",
+    "batch": "batch {:g}",
+    "train_tokens": "{:g} tokens of text",
+}
+SHORT = {"size": "N = {}", "tokens": "{} tokens"}
+"""How numbers of a condition are said: exactly, or shortened."""
 
 
 @dataclass
@@ -84,17 +91,20 @@ class Findings:
             known = ", ".join(sorted(ESTIMATORS))
             raise QuestionsError(f"question {id}: no estimator {question.estimator!r}; known: {known}")
         try:
-            rows = [self._row(id, sample) for sample in samples(self.tables, question)]
+            there = list(samples(self.tables, question))
+            keys = [sample.key for sample in there]
+            axes = {c for c in keys[0] if c == "corpus" or len({str(key[c]) for key in keys}) > 1} or set(keys[0])
+            rows = [self._row(id, sample, axes) for sample in there]
         except NotDecided as gap:
             rows = [Row(id, id, question, {}, "", None, str(gap), {})]
         self._corrected(rows, question)
         self._rows[id] = rows
         return rows
 
-    def _row(self, id: str, sample: Sample) -> Row:
+    def _row(self, id: str, sample: Sample, axes: set[str]) -> Row:
         question, rules = sample.question, self.questions.rules
-        condition = ", ".join(self._word(column, value) for column, value in sample.key.items())
-        name = "/".join([id, *(re.sub(r"[^\w.+-]+", "_", short(_number(v))) for v in sample.key.values())])
+        words = [self._word(column, value) for column, value in sample.key.items() if column in axes]
+        name = "/".join([id, *(_slug(value) for value in sample.key.values())])
         effect, why = None, self._needs(question, sample.key)
         plain = self._scope(sample)
         try:
@@ -105,11 +115,17 @@ class Findings:
             plain["notes"] = "; ".join(prepared.notes)
         except NotDecided as gap:
             why = why or str(gap)
-        return Row(name, id, question, sample.key, condition, effect, why, plain)
+        return Row(name, id, question, sample.key, ", ".join(words), effect, self._spoken(why), plain)
 
     def _word(self, column: str, value: Any) -> str:
-        word = self.questions.readable(_number(value))
-        return WORDS.get(column, "{}").format(word) if str(value) not in self.questions.names else word
+        value = _number(value)
+        if isinstance(value, str) or str(value) in self.questions.names:
+            return self.questions.readable(value)
+        return WORDS[column].format(value) if column in WORDS else SHORT.get(column, "{}").format(short(value))
+
+    def _spoken(self, text: str) -> str:
+        """Return a reason with the names that readers know."""
+        return re.sub(r"\w+", lambda found: self.questions.names.get(found[0], found[0]), text)
 
     def _needs(self, question: Question, key: dict[str, Any]) -> str:
         """Return what is missing of the questions that must be answered yes in this condition; "" if nothing is."""
@@ -215,6 +231,11 @@ def _p(effect: Effect, question: Question) -> float:
 def _number(value: Any) -> Any:
     """Numbers of numpy as Python's own, so that 128.0 is written as 128."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _slug(value: Any) -> str:
+    value = _number(value)
+    return re.sub(r"[^\w.+-]+", "_", value) if isinstance(value, str) else f"{value:.9g}"
 
 
 def _range(rows: pd.DataFrame, column: str) -> str:

@@ -78,6 +78,19 @@ def _about(key: dict[str, Any], only: dict[str, Any]) -> bool:
     return not asked or len(pick(pd.DataFrame([key]), asked)) == 1
 
 
+def rule_of(claim: Claim, questions: Questions) -> str:
+    """Return in words what is asked of the rows: made from the questions, so that it is what is computed."""
+    source = questions.claim(claim.opposite_of) if claim.opposite_of else claim
+    lines = []
+    for part in source.parts:
+        asked = questions.questions[part.question]
+        says = part.says or asked.says
+        says = v.opposite(says) if claim.opposite_of else says
+        lines.append(f"{asked.asks} Read as: {asked.reading(says)}.")
+    joined = " Or: ".join(lines) if source.any else " And: ".join(lines)
+    return " ".join(filter(None, (joined, claim.rule)))
+
+
 def judge_all(found: Findings, check: Check | None = None) -> list[Judged]:
     """Return the verdicts on all claims of the questions file, in its order."""
     return [judge(claim, found, check) for claim in found.questions.claims]
@@ -86,10 +99,10 @@ def judge_all(found: Findings, check: Check | None = None) -> list[Judged]:
 def table(judged: list[Judged], found: Findings) -> pd.DataFrame:
     """Return all verdicts as verdicts.csv holds them."""
     rows = {row.name: row for id in found.questions.questions for row in found.rows(id)}
-    return pd.DataFrame([_plain(one, rows) for one in judged]).reindex(columns=COLUMNS)
+    return pd.DataFrame([_plain(one, rows, found) for one in judged]).reindex(columns=COLUMNS)
 
 
-def _plain(one: Judged, rows: dict[str, Any]) -> dict[str, Any]:
+def _plain(one: Judged, rows: dict[str, Any], found: Findings) -> dict[str, Any]:
     claim, verdict = one.claim, one.verdict
     shown = verdict if verdict.answers or one.instead is None else one.instead
     lead = _lead(shown)
@@ -106,7 +119,8 @@ def _plain(one: Judged, rows: dict[str, Any]) -> dict[str, Any]:
         "estimate": effect.estimate if effect else math.nan, "lo": effect.lo if effect else math.nan,
         "hi": effect.hi if effect else math.nan, "unit": row.question.unit if effect else "",
         "scope": row.plain.get("scope", "") if row else "", "instead": one.instead.said if one.instead else "",
-        "instead_text": one.instead.text if one.instead else "", "metric": claim.metric, "rule": claim.rule,
+        "instead_text": one.instead.text if one.instead else "", "metric": claim.metric,
+        "rule": rule_of(claim, found.questions),
         "claim_scope": claim.scope, "link": claim.link, "runs": " ".join(sorted(runs)),
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ shapes, ranks, laws and crossings stand in ``shapes``.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -62,6 +62,26 @@ def _student(found: Contrast, level: float, bounds: tuple[float, float] | None =
     return Effect(*values, found.n, found.method, found.se, found.df, found.regret, log)
 
 
+def _with_text(found: Contrast, sample: Sample, tables: Tables) -> Contrast:
+    """Add the sample of text to the error: the same contrast in every block of the held-out text, where it is known.
+
+    Blocks are the same text for every run, so that what is hard for both sides cancels.
+    """
+    blocks = tables.frames.get("blocks")
+    if sample.question.value != "loss" or blocks is None or not found.weights:
+        return found
+    rows = blocks[blocks["run"].isin(found.weights)]
+    losses = rows.pivot_table(index="run", columns="block", values="loss").dropna(axis=1)
+    if losses.shape[1] < 2 or len(losses) < len(found.weights):
+        return found
+    per_block = np.array([found.weights[run] for run in losses.index]) @ losses.to_numpy(float)
+    text = float(per_block.var(ddof=1)) / len(per_block)
+    total = found.se**2 + text
+    df = total**2 / (found.se**4 / found.df + text**2 / (len(per_block) - 1)) if total > 0 else found.df
+    method = f"{found.method}; {len(per_block)} blocks of text"
+    return replace(found, se=math.sqrt(total), df=df, method=method)
+
+
 @estimator
 def difference(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """``first`` minus ``second`` over the shared cells; the level of ``first`` where there is no second."""
@@ -71,8 +91,8 @@ def difference(sample: Sample, rules: Rules, tables: Tables) -> Effect:
         return _over_blocks(sample, keep, rules.level)
     if q.bounds:
         return _bounded(sample, rules.level)
-    return _student(contrast(sample.first, sample.second, sample.match, lower_is_better=q.better == "lower"),
-                    rules.level)  # fmt: skip
+    found = contrast(sample.first, sample.second, sample.match, lower_is_better=q.better == "lower")
+    return _student(_with_text(found, sample, tables), rules.level)
 
 
 @estimator
@@ -80,7 +100,7 @@ def slope(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """Change of the value (or of the gap first - second) per decade of ``x`` (per unit with ``log: false``)."""
     q = sample.question
     found = contrast(sample.first, sample.second, sample.match, q.x, q.log, q.better == "lower")
-    return _student(found, rules.level)
+    return _student(_with_text(found, sample, tables), rules.level)
 
 
 @estimator
@@ -115,8 +135,8 @@ def _over_blocks(sample: Sample, block: str, level: float) -> Effect:
 
     Blocks are the same windows for every run, so that a difference is taken within blocks.
     """
-    tables = [side.pivot_table(index=[*sample.match, "seed", "arm"], columns=block, values="value").dropna()
-              for side in sample.sides]  # fmt: skip
+    keys = list(dict.fromkeys((*sample.match, "seed", "arm")))
+    tables = [side.pivot_table(index=keys, columns=block, values="value").dropna() for side in sample.sides]
     if any(len(table) < 2 or table.shape[1] < 2 for table in tables):
         raise NotDecided("two seeds and two evaluation blocks with every bin are needed")
     common = tables[0].columns.intersection(tables[-1].columns)
@@ -133,7 +153,8 @@ def _over_blocks(sample: Sample, block: str, level: float) -> Effect:
     from_seeds = noise * sum(1 / len(run) for run in runs)
     from_blocks = float(by_block.var(ddof=1)) / len(common)
     se = math.sqrt(from_seeds + from_blocks)
-    df = (from_seeds + from_blocks) ** 2 / (from_seeds**2 / sum(free) + from_blocks**2 / (len(common) - 1))
+    parts = from_seeds**2 / sum(free) + from_blocks**2 / (len(common) - 1)
+    df = se**4 / parts if parts > 0 else len(common) - 1.0
     found = Contrast(float(by_block.mean()), se, df, sum(map(len, runs)), "seeds and evaluation blocks")
     return _student(found, level)
 

@@ -5,7 +5,7 @@ and reported. Then the residual degrees of freedom of "cell + side" (or "cell + 
 instead of the two degrees of freedom of three seed means.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ class Contrast:
     n: int
     method: str
     regret: tuple[float, float] = (0.0, 0.0)
+    weights: dict = field(default_factory=dict)
+    """Weight of every run in the estimate, by its identifier."""
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the Student interval, not widened by the regret."""
@@ -128,16 +130,16 @@ def _solve(
     method: str,
     misfit: list[str],
     lower: bool,
-    weights: np.ndarray | None = None,
+    pick: np.ndarray | None = None,
 ) -> Contrast:
-    """Least squares; the contrast is the last coefficient unless ``weights`` are given.
+    """Least squares; the contrast is the last coefficient unless ``pick`` says which.
 
     ``misfit``: columns of cells. Where the misfit between cells is larger than the noise within them, it carries the
     interval (with its few degrees of freedom): seeds do not repeat a misfit.
     """
     y = rows["value"].to_numpy(float)
     inverse = np.linalg.pinv(design)
-    pick = np.eye(design.shape[1])[-1] if weights is None else weights
+    pick = np.eye(design.shape[1])[-1] if pick is None else pick
     row_weights = pick @ inverse
     residual = y - design @ (inverse @ y)
     rank = np.linalg.matrix_rank(design)
@@ -157,7 +159,8 @@ def _solve(
     if mean_square <= 1e-30 * max(1.0, float(y @ y)):
         raise NotDecided("the values do not vary at all between seeds: are they copies of one run?")
     se = float(np.sqrt(mean_square * (row_weights @ row_weights)))
-    return Contrast(float(row_weights @ y), se, df, len(y), method, _widening(rows, row_weights, lower))
+    weights = dict(zip(rows["run"], row_weights, strict=True)) if "run" in rows else {}
+    return Contrast(float(row_weights @ y), se, df, len(y), method, _widening(rows, row_weights, lower), weights)
 
 
 def _widening(rows: pd.DataFrame, weights: np.ndarray, lower: bool) -> tuple[float, float]:
@@ -190,8 +193,13 @@ def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said
     columns = [_dummies(pairs, match)] if x else [np.ones((len(pairs), 1))]
     if x:
         columns.append((pairs["along"] - pairs["along"].mean()).to_numpy()[:, None])
-    found = _solve(pairs, np.hstack(columns), f"pairs of equal seed ({said})", [], lower)
-    return Contrast(found.estimate, found.se, found.df, found.n, found.method, _both(table, lower))
+    found = _solve(pairs.assign(run=range(len(pairs))), np.hstack(columns), f"pairs of equal seed ({said})", [], lower)
+    weights = {}
+    if "run" in rows:
+        runs = rows.pivot_table(index=[*cells, "seed"], columns="side", values="run", aggfunc="first").loc[wide.index]
+        for i, weight in found.weights.items():
+            weights |= {runs[0.5].iloc[i]: weight, runs[-0.5].iloc[i]: -weight}
+    return replace(found, regret=_both(table, lower), weights=weights)
 
 
 def _of_seed(part: pd.DataFrame, x: str) -> float:
@@ -220,5 +228,6 @@ def _welch(rows: pd.DataFrame, said: str, lower: bool) -> Contrast:
         raise NotDecided("the values do not vary at all between seeds: are they copies of one run?")
     df = sum(errors) ** 2 / sum(e**2 / (len(p) - 1) for e, p in zip(errors, parts, strict=True))
     weights = np.where(rows["side"] > 0, 1 / len(parts[0]), -1 / len(parts[1]))
+    by_run = dict(zip(rows["run"], weights, strict=True)) if "run" in rows else {}
     return Contrast(float(parts[0].mean() - parts[1].mean()), float(np.sqrt(sum(errors))), float(df), len(rows),
-                    f"Welch ({said})", _widening(rows, weights, lower))  # fmt: skip
+                    f"Welch ({said})", _widening(rows, weights, lower), by_run)  # fmt: skip

@@ -101,6 +101,20 @@ class Question(Strict):
     again: Side | None = Field(None, description="the second side measured twice: shows the noise of the machine")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the estimator")
 
+    def reading(self, says: str) -> str:
+        """Return a reading in words, "above 0.02 nats"."""
+        ratio = self.unit == "times"
+        up = self.around * (1 + self.margin) if ratio else self.around + self.margin
+        down = self.around / (1 + self.margin) if ratio else self.around - self.margin
+        return {
+            "above": f"above {up:.4g} {self.unit}",
+            "below": f"below {down:.4g} {self.unit}",
+            "not_above": f"at most {up:.4g} {self.unit}",
+            "not_below": f"at least {down:.4g} {self.unit}",
+            "same": f"between {down:.4g} and {up:.4g} {self.unit}",
+            "different": f"below {down:.4g} or above {up:.4g} {self.unit}",
+        }[says]
+
 
 class Part(Strict):
     """A claim's reading of one question."""
@@ -145,6 +159,15 @@ class Claim(Strict):
         return self.all or self.any
 
 
+class Derived(Strict):
+    """A column made from others: exactly one of count (of a letter in a text), ratio, sum (factor of each), log."""
+
+    count: tuple[str, str] | None = Field(None, description="text to count, and the column to count it in")
+    ratio: tuple[str, str] | None = None
+    sum: dict[str, float] | None = Field(None, description="column -> factor")
+    log: str = Field("", description="natural logarithm of this column")
+
+
 class Rules(Strict):
     """What holds for every question of the file."""
 
@@ -156,7 +179,7 @@ class Rules(Strict):
     same_size: float = Field(1.07, ge=1, description="arms whose sizes differ by less than this factor are one size")
     false_positives: float = Field(0.1, description="largest rate at which a rule about shapes may be wrong")
     roles: dict[str, Where] = Field(
-        default_factory=dict, description="for tables without a column `role`: role -> which rows have it"
+        default_factory=dict, description="for rows whose column `role` is empty: role -> which rows have it"
     )
     not_evidence: Where = Field(default_factory=dict, description="rows that are never evidence, e.g. a code check")
 
@@ -182,8 +205,10 @@ class Questions(Strict):
     title: str = ""
     tables: dict[str, str] = Field(default_factory=lambda: {"runs": "runs.csv"}, description="name -> file")
     columns: dict[str, str | list[str]] = Field(
-        default_factory=dict, description="name used here -> column of the tables (of several, the first that exists)"
+        default_factory=dict,
+        description="name used here -> column of the tables (the first that is filled in)",
     )
+    derived: dict[str, Derived] = Field(default_factory=dict, description="new column -> how it is made")
     names: dict[str, str] = Field(default_factory=dict, description="values of corpora and arms, as readers know them")
     rules: Rules = Rules()
     questions: dict[str, Question]

@@ -4,6 +4,7 @@ Everything is read from columns, never from the name of a group or an arm. A col
 where it only narrows (status, role); a question that names a column which is not there is answered "invalid".
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqmix_study.findings.questions import Measure, Question, Questions, Side, Where
+from seqmix_study.findings.questions import Derived, Measure, Question, Questions, Side, Where
 
 __all__ = ["NotDecided", "Sample", "Tables", "pick", "samples", "size_groups"]
 
 VARYING = ("tokens", "length", "train_tokens")
 """Columns that both sides of a comparison must share: each value is a cell of its own."""
+
+
+TEXT = ("role", "family", "sweep", "optimum", "place", "control", "split")
+"""Columns of text, which pandas reads as numbers where they are empty throughout."""
 
 
 class NotDecided(Exception):
@@ -73,8 +78,10 @@ class Tables:
         self.frames = {name: self._named(frame) for name, frame in self.frames.items()}
         runs = self.frames.get("runs")
         for name, frame in self.frames.items():
-            if runs is None or name == "runs" or not {"run"} <= set(frame) & set(runs):
+            if runs is None or name == "runs" or "run" not in frame or "run" not in runs:
                 continue
+            if not frame["run"].isin(runs["run"]).any():
+                continue  # a table of measurements of its own, such as timings
             keys = [c for c in ("study", "run") if c in frame and c in runs]
             new = [c for c in runs if c not in frame]
             self.frames[name] = frame.merge(runs[[*keys, *new]].drop_duplicates(keys), on=keys, how="left")
@@ -83,17 +90,22 @@ class Tables:
         """Add the columns under the names that questions use; empty cells of text read as ""."""
         new = {}
         for name, found in self.questions.columns.items():
-            known = [c for c in ([found] if isinstance(found, str) else found) if c in frame]
-            if known:
-                new[name] = frame[known[0]]
+            known = [frame[c] for c in ([found] if isinstance(found, str) else found) if c in frame]
+            for column in known:  # of several columns, the first that is filled in, row by row
+                new[name] = column if name not in new else new[name].where(new[name].notna(), column)
         frame = frame.assign(**new)
-        text = frame.select_dtypes(exclude=["number", "bool"]).columns
+        for name, how in self.questions.derived.items():
+            frame = _derive(frame, name, how)
+        empty = [c for c in frame if frame[c].isna().all()]
+        text = [*frame.select_dtypes(exclude=["number", "bool"]).columns, *(c for c in empty if c in TEXT)]
         frame = frame.assign(**{c: frame[c].astype(object).where(frame[c].notna(), "") for c in text})
-        if "role" not in frame and self.questions.rules.roles:
-            frame = frame.assign(role="evidence")
+        if self.questions.rules.roles:
+            given = frame["role"] if "role" in frame else pd.Series("", frame.index)
+            frame = frame.assign(role=given.where(given != "", "evidence"))
             for role, where in self.questions.rules.roles.items():
                 if set(where) <= set(frame):
-                    frame.loc[pick(frame, where).index, "role"] = role
+                    rows = pick(frame[given == ""], where).index
+                    frame.loc[rows, "role"] = role
         return frame
 
     def evidence(self, question: Question) -> pd.DataFrame:
@@ -115,6 +127,19 @@ class Tables:
         if not len(rows):
             raise NotDecided("the table has no finished rows for it")
         return rows
+
+
+def _derive(frame: pd.DataFrame, name: str, how: Derived) -> pd.DataFrame:
+    """Add a column made from others; a table that lacks them stays as it is."""
+    if how.count and how.count[1] in frame:
+        return frame.assign(**{name: frame[how.count[1]].astype(str).str.count(re.escape(how.count[0]))})
+    if how.ratio and set(how.ratio) <= set(frame):
+        return frame.assign(**{name: frame[how.ratio[0]] / frame[how.ratio[1]]})
+    if how.sum and set(how.sum) <= set(frame):
+        return frame.assign(**{name: sum(factor * frame[c] for c, factor in how.sum.items())})
+    if how.log and how.log in frame:
+        return frame.assign(**{name: np.log(frame[how.log].where(frame[how.log] > 0))})
+    return frame
 
 
 def pick(rows: pd.DataFrame, where: Where) -> pd.DataFrame:
@@ -174,19 +199,21 @@ def samples(tables: Tables, question: Question) -> Iterator[Sample]:
     for key in keys:
         fixed = question.second.where if question.second else {}
         around = pick(rows, {c: v for c, v in key.items() if c not in {"arm", *fixed}})
-        first = pick(left, key)
-        second = pick(around, fixed) if question.second else None
+        first, second = pick(left, key), None
+        if question.second:
+            of_arm = {"arm": key["arm"]} if "arm" in key and not {"arm", "family"} & set(fixed) else {}
+            second = pick(around, of_arm | fixed)
         yield Sample(question, key, first, second, _match(question, rows, per), around)
 
 
 def named(side: Side) -> str:
-    """Return what a side is called: its name, or the values of its arms."""
-    arm = side.where.get("arm", "")
-    return side.name or (", ".join(map(str, arm)) if isinstance(arm, list) else str(arm)) or "the first side"
+    """Return what a side is called: its name, or what it is selected by."""
+    value = next((side.where[c] for c in ("arm", "family") if c in side.where), next(iter(side.where.values()), ""))
+    return side.name or (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "all rows"
 
 
 def _match(question: Question, rows: pd.DataFrame, per: list[str]) -> list[str]:
-    free = {*per, question.x}
+    free = {*per, question.x, *question.options.get("unlike", ())}
     if question.estimator in ("share", "time_to_solve") or isinstance(question.value, Measure):
         return [c for c in question.match if c in rows and c not in free]
     varying = [c for c in VARYING if c in rows and rows[c].nunique() > 1]

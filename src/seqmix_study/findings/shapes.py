@@ -95,7 +95,8 @@ def two_line_fall_and_rise(x: np.ndarray, y: np.ndarray, level: float = 0.95) ->
 
     The arm of the lowest mean belongs to neither line (it was chosen for being low). A side needs three arms; of the
     error within arms and the misfit of the line the larger counts, and each line is fitted again without its outermost
-    arm: one bad arm at an end makes no rise. Of the two fits the one with the weaker end is returned.
+    arm: one bad arm at an end makes no rise. Of the two fits the weaker is returned. A side of fewer arms
+    has no lower end.
     """
     means, seeds = y.mean(1), y.shape[1]
     sd, df = _noise(y)
@@ -103,7 +104,9 @@ def two_line_fall_and_rise(x: np.ndarray, y: np.ndarray, level: float = 0.95) ->
     out = []
     for part, sign, drop in ((np.arange(low), -1.0, slice(1, None)), (np.arange(low + 1, len(x)), 1.0, slice(-1))):
         if len(part) < 3:
-            out.append((0.0, -math.inf, math.inf))
+            rest = float(means[part].mean() - means[low]) if len(part) else 0.0
+            half = float(stats.t.ppf(0.5 + level / 2, df)) * sd * math.sqrt((1 + 1 / max(len(part), 1)) / seeds)
+            out.append((rest, -math.inf, rest + half))
             continue
         fits = []
         for at in (part, part[drop]) if len(part) > 3 else (part,):
@@ -131,6 +134,8 @@ def two_lines(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     q = sample.question
     table = _wide(sample.first, q.x)
     x, y = table.index.to_numpy(float), table.to_numpy(float)
+    if len(x) < 7:
+        raise NotDecided(f"a U needs seven values of {q.x} or more, there are {len(x)}")
     sides = two_line_fall_and_rise(x, y, rules.level)
     effect, lo, hi = (min(side[i] for side in sides) for i in range(3))
     sd, _ = _noise(y)
@@ -165,7 +170,8 @@ def crossing(sample: Sample, rules: Rules, tables: Tables) -> Effect:
         value, lo, hi = math.nan, found.low, math.inf
     else:
         raise NotDecided(found.text)
-    return Effect(value, lo, hi, a.size + b.size, found.text, log=True, power=1.0)
+    asked = 1.0 if not q.around or x[0] <= q.around <= x[-1] else 0.0
+    return Effect(value, lo, hi, a.size + b.size, found.text, log=True, power=asked)
 
 
 @estimator
@@ -235,6 +241,32 @@ def exponent(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     found = compare_exponents(*fits)
     lo, hi = found["interval"]
     return Effect(found["delta"], lo, hi, n, "joint profile of two power laws", (hi - lo) / 4)
+
+
+@estimator
+def reach_ratio(sample: Sample, rules: Rules, tables: Tables) -> Effect:
+    """How many times the ``x`` of ``second`` does ``first`` need for the same value, over the values both reach?"""
+    q = sample.question
+    sides = [_wide(side, q.x) for side in sample.sides]
+    x = sides[0].index.intersection(sides[1].index)
+    seeds = sides[0].columns.intersection(sides[1].columns)
+    if len(x) < 4 or len(seeds) < 2:
+        raise NotDecided(f"four values of {q.x} and two seeds that both have are needed")
+    curves = [np.minimum.accumulate(side.loc[x, seeds].to_numpy(float), axis=0) for side in sides]
+    top, bottom = (pick_([c.mean(1)[at] for c in curves]) for pick_, at in ((min, 0), (max, -1)))
+    if bottom >= top:
+        raise NotDecided("no value is reached by both")
+    targets = np.linspace(top, bottom, 9)[1:-1]
+    at = [np.array([np.interp(-targets, -c, np.log(x.to_numpy(float)), np.nan, np.nan) for c in curve.T])
+          for curve in curves]  # fmt: skip
+    gaps = np.nanmean(at[0] - at[1], axis=1)
+    gaps = gaps[np.isfinite(gaps)]
+    if len(gaps) < 2 or not gaps.std():
+        raise NotDecided("fewer than two seeds share values")
+    se, df = float(gaps.std(ddof=1)) / math.sqrt(len(gaps)), len(gaps) - 1
+    half = float(stats.t.ppf(0.5 + rules.level / 2, df)) * se
+    values = (math.exp(float(gaps.mean()) + step * half) for step in (0, -1, 1))
+    return Effect(*values, len(gaps), f"interpolated between {q.x}, Student over seeds", se, df, log=True)
 
 
 @estimator

@@ -1,4 +1,4 @@
-"""This study's own questions and claims, put to the tables of a tier."""
+"""This study's own questions and claims, put to the tables of a tier. What chapters, cards and lessons read."""
 
 import functools
 from importlib import resources
@@ -12,7 +12,7 @@ from seqmix_study.findings.answer import Findings, findings
 from seqmix_study.findings.questions import Questions, load
 from seqmix_study.findings.select import Tables
 
-__all__ = ["asked", "check", "read", "write"]
+__all__ = ["asked", "check", "compute", "rows", "verdicts", "write"]
 
 
 @functools.lru_cache
@@ -27,11 +27,33 @@ def check(name: str) -> documents.Flaw | None:
     return documents.check(name) if name in documents.names() else None
 
 
-def read(tier: str, results: Path | None = None) -> Findings:
+@functools.lru_cache
+def compute(tier: str, results: Path) -> Findings:
     """Return the findings of ``results/<tier>/*.csv``. The quick tier is a code check: its rows are never evidence."""
-    return findings(Tables.read((results or Paths().results) / tier, asked()))
+    return findings(Tables.read(results / tier, asked()))
+
+
+def rows(tier: str, paths: Paths | None = None) -> pd.DataFrame:
+    """Return findings.csv of a tier, indexed by the name of the row; computed where it has not been written."""
+    file = (paths or Paths()).results / tier / "findings.csv"
+    if file.is_file():
+        return pd.read_csv(file, dtype={"threads": str, "size": str}).set_index("row", drop=False)
+    return compute(tier, (paths or Paths()).results).table().set_index("row", drop=False)
+
+
+def verdicts(tier: str, paths: Paths | None = None) -> pd.DataFrame:
+    """Return verdicts.csv of a tier, indexed by claim; computed where it has not been written."""
+    file = (paths or Paths()).results / tier / "verdicts.csv"
+    if file.is_file():
+        table = pd.read_csv(file, dtype={"id": str})
+    else:
+        found = compute(tier, (paths or Paths()).results)
+        table = claims.table(claims.judge_all(found, check), found)
+    text = table.select_dtypes(exclude="number").columns
+    return table.assign(**{c: table[c].fillna("") for c in text}).set_index("id", drop=False)
 
 
 def write(tier: str, results: Path | None = None, out: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write findings and verdicts of a tier beside its tables (or into ``out``); return both."""
-    return claims.write(out or (results or Paths().results) / tier, read(tier, results), check)
+    results = results or Paths().results
+    return claims.write(out or results / tier, compute(tier, results), check)

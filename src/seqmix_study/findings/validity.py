@@ -21,6 +21,9 @@ REGIME = {"device": "kind of device", "precision": "precision", "tokens": "numbe
           "length": "window", "train_tokens": "amount of training text"}  # fmt: skip
 """Columns in which both sides must be alike, and what they are called."""
 
+TUNED = ("interior", "law")
+"""Optima that count: inside the rates that were tried, or predicted by a law and checked (its error is regret)."""
+
 QUIET = 0.2
 """Largest difference of the machine's load (in processes) within one comparison of seconds."""
 
@@ -47,6 +50,8 @@ def _units(sample: Sample, rules: Rules) -> Iterator[str]:
             continue  # the units of timings are interleaved rounds
         by = [sample.question.x] if sample.question.estimator in ("argmin", "rank", "two_lines") else []
         seeds = side["seed"].nunique() if "seed" in side else len(side)
+        if sample.question.options.get("units") == "cells":
+            seeds = len(side)
         if seeds < rules.seeds and not by:
             yield f"{named(asked)}: {seeds} distinct seed{'s' * (seeds != 1)}, {rules.seeds} are needed"
 
@@ -119,7 +124,8 @@ def _tuned(sample: Sample, effect: Effect) -> Iterator[str]:
     """The loser (of an equality or a trend: both sides) needs an interior optimum of its own and a small regret."""
     question = sample.question
     for side, asked in _to_be_tuned(sample, effect):
-        who = f"not tuned: {named(asked)}"
+        arms = sorted(set(side["arm"].astype(str))) if "arm" in side else []
+        who = f"not tuned: {', '.join(arms) if 0 < len(arms) < 4 else named(asked)}"
         if "sweep" not in side and "optimum" not in side:
             yield f"{who} (the table has no columns of a sweep)"
             continue
@@ -127,7 +133,7 @@ def _tuned(sample: Sample, effect: Effect) -> Iterator[str]:
             "sweep" in side and side["sweep"].isna().any()
         ):
             yield f"{who} has no sweep of its own"
-        elif "optimum" in side and (side["optimum"] != "interior").any():
+        elif "optimum" in side and (~side["optimum"].isin(TUNED)).any():
             word = "lies at the edge of its grid" if (side["optimum"] == "edge").any() else "is not known"
             yield f"{who}: its best learning rate {word}"
         else:
@@ -146,10 +152,12 @@ def _allowed(question: Question) -> float:
 def _to_be_tuned(sample: Sample, effect: Effect):
     question = sample.question
     pairs = list(zip(sample.sides, (question.first, question.second), strict=False))
-    if len(pairs) < 2 or question.estimator in ("slope", "exponent", "crossing"):
+    where = side_of(effect, question)
+    if question.estimator not in ("difference", "ratio", "share", "time_to_solve") or where == "same":
         return pairs
-    if side_of(effect, question) == "same":
-        return pairs
+    if len(pairs) == 1:  # what does well enough untuned does not need to be tuned
+        does_well = "above" if question.better == "higher" or "at_least" in question.options else "below"
+        return [] if where == does_well else pairs
     middle = 1.0 if effect.log else 0.5 if question.estimator == "time_to_solve" else 0.0
     first_larger = effect.estimate > middle
     lower_is_better = question.better == "lower" and question.estimator not in ("share", "time_to_solve")

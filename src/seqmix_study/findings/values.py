@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from seqmix_study.findings.questions import Measure
-from seqmix_study.findings.select import NotDecided, Sample, Tables, choose_best, one_per_cell, pick
+from seqmix_study.findings.select import NotDecided, Sample, Tables, choose_best, named, one_per_cell, pick
 
 __all__ = ["prepare"]
 
@@ -17,11 +17,11 @@ def prepare(tables: Tables, sample: Sample) -> Sample:
     question, rules = sample.question, tables.questions.rules
     keep = question.value.keep if isinstance(question.value, Measure) else ""
     sides = []
-    common = _common_level(tables, sample) if isinstance(question.value, Measure) else np.nan
     cells = [c for c in (*sample.match, question.x) if c]
+    common = _common_levels(tables, sample, cells) if isinstance(question.value, Measure) else {}
     for side, asked in zip(sample.sides, (question.first, question.second), strict=False):
         if not len(side):
-            raise NotDecided(f"no finished rows of {asked.where.get('arm', 'the second side')} there")
+            raise NotDecided(f"no finished rows of {named(asked)} there")
         rates = [c for c in ("arm", *cells, "seed", "corpus") if c in side and "lr" in side]
         several = rates and "lr" not in (question.x, asked.best_of) and side.groupby(rates)["lr"].nunique().max() > 1
         if several and question.kind == "architecture" and not question.options.get("rates"):
@@ -63,21 +63,19 @@ def _shared(first: pd.DataFrame, second: pd.DataFrame, match: list[str], seeds: 
     return [side.merge(both, on=match) for side in (first, second)]
 
 
-def _values(tables: Tables, side: pd.DataFrame, value: str | Measure, common: float) -> pd.Series:
+def _values(tables: Tables, side: pd.DataFrame, value: str | Measure, common: dict) -> pd.Series:
     if isinstance(value, str):
         if value not in side:
             raise NotDecided(f"the table has no column {value!r}")
         return pd.to_numeric(side[value], errors="coerce")
     rows = _of_runs(tables, side, value)
     if value.take == "reach":
-        level = common if value.level == "common" else value.level
-        found = {run: _reached(part, value, level) for run, part in rows.groupby("run")}
-        return side["run"].map({run: when for run, (when, _) in found.items()})
+        levels = {run: common.get(run, np.nan) if value.level == "common" else value.level for run in rows["run"]}
+        return side["run"].map({run: _reached(part, value, levels[run]) for run, part in rows.groupby("run")})
     if value.between:
-        return side["run"].map({run: _between(part, value) for run, part in rows.groupby("run")})
-    if value.take == "mean" and value.weight:
-        total = (rows[value.column] * rows[value.weight]).groupby(rows["run"]).sum()
-        return side["run"].map(total / rows.groupby("run")[value.weight].sum())
+        return side["run"].map(_between(rows, value, ["run"]))
+    if value.take == "mean":
+        return side["run"].map(_mean(rows, value, ["run"]))
     grouped = rows.groupby("run")[value.column]
     if value.take == "change":
         return side["run"].map(grouped.last() - grouped.first())
@@ -97,49 +95,52 @@ def _of_runs(tables: Tables, side: pd.DataFrame, value: Measure) -> pd.DataFrame
     return rows.sort_values(["run", value.by or value.at or "run"], kind="stable")
 
 
-def _between(rows: pd.DataFrame, value: Measure) -> float:
+def _between(rows: pd.DataFrame, value: Measure, by: list[str]) -> pd.Series:
     """Return the (weighted) mean over the first range of ``at``, minus that over the second where there is one."""
+    scale = rows.get("length", 1.0)
     means = []
-    scale = float(rows["length"].iloc[0]) if "length" in rows else 1.0
     for low, high in value.between:
-        low, high = (bound * scale + (1 if bound else 0) if 0 < high <= 1 else bound for bound in (low, high))
+        if 0 < high <= 1:
+            low, high = low * scale, high * scale + (high == 1)
         part = rows[(rows[value.at] >= low) & (rows[value.at] < high)]
-        weights = part[value.weight] if value.weight else pd.Series(1.0, part.index)
-        means.append(float((part[value.column] * weights).sum() / weights.sum()) if weights.sum() else np.nan)
+        means.append(_mean(part, value, by))
     return means[0] - means[1] if len(means) == 2 else means[0]
+
+
+def _mean(rows: pd.DataFrame, value: Measure, by: list[str]) -> pd.Series:
+    weights = rows[value.weight] if value.weight else pd.Series(1.0, rows.index)
+    sums = rows[by].assign(total=rows[value.column] * weights, weight=weights).groupby(by)[["total", "weight"]].sum()
+    return sums["total"] / sums["weight"].where(sums["weight"] > 0)
 
 
 def _blocks(tables: Tables, side: pd.DataFrame, value: Measure) -> pd.DataFrame:
     """Return a row per run and block (``keep``) with its value."""
     rows = _of_runs(tables, side, value)
-    if value.between:
-        found = {key: _between(part, value) for key, part in rows.groupby(["run", value.keep])}
-    else:
-        weights = rows[value.weight] if value.weight else pd.Series(1.0, rows.index)
-        sums = pd.DataFrame({"v": rows[value.column] * weights, "w": weights})
-        sums = sums.groupby([rows["run"], rows[value.keep]]).sum()
-        found = (sums["v"] / sums["w"]).to_dict()
-    table = pd.Series(found).rename_axis(["run", value.keep]).rename("value").reset_index()
+    by = ["run", value.keep]
+    found = _between(rows, value, by) if value.between else _mean(rows, value, by)
+    table = found.rename("value").reset_index()
     return side.drop(columns=[value.keep], errors="ignore").merge(table, on="run")
 
 
-def _common_level(tables: Tables, sample: Sample) -> float:
-    """Return the lowest level that every run of the condition reaches (``level: common``)."""
+def _common_levels(tables: Tables, sample: Sample, cells: list[str]) -> dict[str, float]:
+    """Return for every run the lowest level that all runs of its cell, of both sides, reach (``level: common``)."""
     value = sample.question.value
     if value.take != "reach" or value.level != "common":
-        return np.nan
-    lows = [_of_runs(tables, side, value).groupby("run")[value.of].min() for side in sample.sides if len(side)]
-    return float(max(low.max() for low in lows)) if lows else np.nan
+        return {}
+    rows = sample.rows
+    lowest = rows["run"].map(_of_runs(tables, rows, value).groupby("run")[value.of].min())
+    worst = lowest.groupby([rows[c] for c in cells]).transform("max") if cells else lowest.max()
+    return dict(zip(rows["run"], worst if cells else [worst] * len(rows), strict=True))
 
 
-def _reached(rows: pd.DataFrame, value: Measure, level: float) -> tuple[float, bool]:
+def _reached(rows: pd.DataFrame, value: Measure, level: float) -> float:
     """Return where ``of`` first falls to the level (between evaluations on a log scale), infinity if it never does."""
     x, y = rows[value.column].to_numpy(float), rows[value.of].to_numpy(float)
     at = np.flatnonzero(y <= level)
     if not len(at):
-        return np.inf, False
+        return np.inf
     i = int(at[0])
     if i == 0 or y[i - 1] == y[i] or x[i - 1] <= 0:
-        return float(x[i]), True
+        return float(x[i])
     share = (y[i - 1] - level) / (y[i - 1] - y[i])
-    return float(np.exp(np.log(x[i - 1]) + share * (np.log(x[i]) - np.log(x[i - 1])))), True
+    return float(np.exp(np.log(x[i - 1]) + share * (np.log(x[i]) - np.log(x[i - 1]))))

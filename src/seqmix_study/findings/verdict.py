@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 from seqmix_study.findings.effects import Effect
 from seqmix_study.findings.questions import OPPOSITE, Question
 
-__all__ = ["MARKS", "VERDICTS", "Answer", "Verdict", "both", "combine", "either", "opposite", "reads", "side_of"]
+__all__ = [
+    "MARKS",
+    "VERDICTS",
+    "Answer",
+    "Verdict",
+    "both",
+    "combine",
+    "either",
+    "opposite",
+    "reads",
+    "side_of",
+    "word_of",
+]
 
 SUPPORTED, REFUTED, MIXED, DEPENDS = "supported", "refuted", "mixed", "depends"
 CLOSE, UNTESTED, UNTESTABLE, ILL = "too close to call", "not tested", "not testable", "ill-posed"
@@ -31,6 +43,11 @@ YES: dict[str, tuple[str, ...]] = {
 
 COMPLEMENT = {"above": "not_above", "below": "not_below", "same": "different"}
 COMPLEMENT |= {b: a for a, b in COMPLEMENT.items()}
+
+
+def word_of(said: str) -> str:
+    """Return the verdict behind its words: "depends" for "depends on length"."""
+    return DEPENDS if said.startswith(DEPENDS) else said
 
 
 def side_of(effect: Effect, question: Question) -> str:
@@ -102,7 +119,7 @@ def combine(answers: Sequence[Answer], corpora: int = 1, somewhere: bool = False
     valid = [a for a in answers if a.word != "invalid"]
     whys = list(dict.fromkeys(a.why for a in answers if a.word == "invalid" and a.why))
     if not valid:
-        text = whys[0] if len(whys) == 1 else "; ".join(_of(a) for a in answers)
+        text = whys[0] if len(whys) == 1 else "; ".join(f"{why} ({_names(answers, 'invalid', why)})" for why in whys)
         return Verdict(UNTESTED, text or "no rows", answers, "; ".join(whys))
     decided = [a for a in valid if a.word != "too close"]
     words = {a.word for a in decided}
@@ -192,13 +209,11 @@ def _all_in(parts: Sequence[Answer]) -> Answer:
     raise ValueError("no parts")
 
 
-def _names(answers: Sequence[Answer], word: str) -> str:
-    found = list(dict.fromkeys(a.condition for a in answers if a.word == word)) or ["the whole table"]
+def _names(answers: Sequence[Answer], word: str, why: str = "") -> str:
+    """Return the conditions that say this word (for this reason), as people list them."""
+    found = list(dict.fromkeys(a.condition for a in answers if a.word == word and why in ("", a.why)))
+    found = found or ["the whole table"]
     found = [name or "the whole table" for name in found]
     if len(found) > 6:
         return f"{len(found)} conditions ({found[0]} ... {found[-1]})"
     return found[0] if len(found) == 1 else ", ".join(found[:-1]) + " and " + found[-1]
-
-
-def _of(answer: Answer) -> str:
-    return f"{answer.condition}: {answer.why}" if answer.condition else answer.why

@@ -19,6 +19,10 @@ PLACE = re.compile(r"(?<![\w.])(/[\w.~+-]+)+(?=/)|[A-Z]:\\\S+(?=\\)")
 """The folders of an absolute path: whose machine it was is nobody's business in a published table."""
 
 
+PUBLISHED_WHOLE = ("", "evidence")
+"""Roles whose curves and measurements are published; of a trial, a check or a losing sibling the row is enough."""
+
+
 class CollectError(ValueError):
     """Records or tables contradict each other or hold something unknown; the text names the files."""
 
@@ -101,6 +105,8 @@ def run_rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:
     labels = {"study": config.study, "run_id": config.run_id}
     if isinstance(config, RunConfig):
         rows["runs"] = [_written("runs", _run_row(config, folder), folder.path / "metrics.json")]
+        if config.role not in PUBLISHED_WHOLE:
+            return rows
         flops = accounting.train_flops_per_token(config.model, config.data.seq_len)
         curve = ({k: v for k, v in row.items() if k != "excess"} for row in folder.curve())
         curve = [row | labels | {"flops": flops * row["tokens"]} for row in curve if "tokens" in row]

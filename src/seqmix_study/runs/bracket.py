@@ -60,16 +60,19 @@ class Optimum:
         return max(0.0, self.curvature) * octaves**2
 
 
-def search(known: dict[Trial, float], margin: float, start: int = START, fine: bool = True) -> list[Trial] | Optimum:
+def search(
+    known: dict[Trial, float], margin: float, start: int = START, fine: bool = True, span: int = 2
+) -> list[Trial] | Optimum:
     """Return the trials that must be run next, or the optimum once all that are needed are known.
 
     ``known``: trial -> loss on the validation split, nats; infinity if it diverged. ``margin``: the difference, nats,
     that the study wants to see: half-octave trials are added where the parabola is steeper than a quarter of it an
     octave squared. ``fine``: a full search, with half octaves and a second seed around the best; else three points
-    that confirm a prediction (widened until the best is interior).
+    that confirm a prediction (widened until the best is interior). ``span``: octaves that the first trials cover; tasks
+    that are solved at some rates and not at all at others need a wide look before a narrow one.
     """
-    start = min(HIGHEST - 2, max(LOWEST + 2, start))
-    steps = {start - 2, start, start + 2}
+    start = min(HIGHEST - 1 - span, max(LOWEST + span, start))
+    steps = set(range(start - span, start + span + 1, 2))
     while True:
         if missing := [(k, 0) for k in sorted(steps) if (k, 0) not in known]:
             return missing
@@ -144,35 +147,37 @@ def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
         return Optimum(best, float(best), "edge", 0.0, math.inf, math.inf, trials)
     design = np.stack([np.ones_like(x), x, x**2], axis=1)
     fitted, *_ = np.linalg.lstsq(design, y, rcond=None)
-    vertex = _vertex(fitted, x)
+    vertex = float(_vertex(fitted, x))
     used = min(sorted(around), key=lambda k: abs((k - best) / 2 - vertex))
     at = (used - best) / 2
-    regret = _regret(fitted, at, x)
+    regret = float(_regret(fitted, at, x))
     high = _regret_bound(design, y, fitted, at, x)
     where = "interior" if interior else "edge"
     return Optimum(used, best + 2 * vertex, where, float(fitted[2]), regret, max(regret, high), trials)
 
 
-def _vertex(fitted: np.ndarray, x: np.ndarray) -> float:
-    """Return the lowest point of a parabola within the trials, octaves from the best one."""
-    _, slope, curvature = fitted
-    if curvature <= 0:
-        return 0.0
-    return float(np.clip(-slope / (2 * curvature), x.min(), x.max()))
+def _vertex(fitted: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the lowest points of parabolas ``[..., 3]`` within the trials, octaves from the best one."""
+    _, slope, curvature = np.moveaxis(fitted, -1, 0)
+    bowl = curvature > 0
+    lowest = -slope / (2 * np.where(bowl, curvature, 1.0))
+    return np.where(bowl, np.clip(lowest, x.min(), x.max()), 0.0)
 
 
-def _regret(fitted: np.ndarray, at: float, x: np.ndarray) -> float:
-    value = np.polynomial.Polynomial(fitted)
-    return float(max(0.0, value(at) - value(_vertex(fitted, x))))
+def _regret(fitted: np.ndarray, at: float, x: np.ndarray) -> np.ndarray:
+    """Return what parabolas ``[..., 3]`` lie higher at ``at`` than at their lowest points, nats."""
+    level, slope, curvature = np.moveaxis(fitted, -1, 0)
+    value = lambda place: level + place * (slope + place * curvature)  # noqa: E731
+    return np.maximum(0.0, value(at) - value(_vertex(fitted, x)))
 
 
 def _regret_bound(design: np.ndarray, y: np.ndarray, fitted: np.ndarray, at: float, x: np.ndarray) -> float:
     """Return the 90 % quantile of the regret over parabolas that the scatter of the trials allows."""
     free = len(y) - 3
     if free < 1:  # three points: the parabola is exact, and says nothing of its own error
-        return float(max(_regret(fitted, at, x), max(0.0, fitted[2]) / 16))
+        return max(float(_regret(fitted, at, x)), max(0.0, float(fitted[2])) / 16)
     rng = np.random.default_rng(7)
     spread = np.sum((y - design @ fitted) ** 2) / rng.chisquare(free, DRAWS)
     root = np.linalg.cholesky(np.linalg.inv(design.T @ design))
     drawn = fitted + (np.sqrt(spread)[:, None] * rng.standard_normal((DRAWS, 3))) @ root.T
-    return float(np.quantile([_regret(parabola, at, x) for parabola in drawn], CONFIDENCE))
+    return float(np.quantile(_regret(drawn, at, x), CONFIDENCE))

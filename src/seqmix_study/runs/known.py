@@ -22,6 +22,13 @@ class Outcome:
     solved_at: int
     accuracy: float
 
+    def score(self, steps: int) -> float:
+        """Return what rates and members of families are chosen by, less is better, of a run of ``steps`` at most.
+
+        The loss on the validation split; of a task that was solved, how early, which is better than any loss.
+        """
+        return self.solved_at / steps - 1 if self.solved_at else self.loss_valid
+
 
 class Known:
     """Run -> how it ended, or None while that is not known. Records are read once: an ended run does not change."""

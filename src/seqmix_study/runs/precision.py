@@ -2,7 +2,8 @@
 
 The study 'precision' trains one pure arm of every mixer in both precisions, seed by seed. bfloat16 is allowed where the
 mean shift of the loss is inside the margin with 90 % confidence and the runs were faster; a stack of several mixers
-needs all of them allowed.
+needs all of them allowed. Seeds are added ``LOOK`` pairs at a time, and no more once a kind of model is allowed; a kind
+that is not allowed after all seeds of the study stays in float32: not shown is not allowed.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ MARGIN = 0.005
 
 STUDY = "precision"
 
+LOOK = 16
+"""Pairs after which the interval is looked at."""
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -39,12 +43,11 @@ class Shift:
         return self.lo >= -MARGIN and self.hi <= MARGIN and self.speedup > 1
 
 
-def allowed(model: ModelConfig, known) -> str | None:
+def allowed(model: ModelConfig, checks: dict) -> str | None:
     """Return the precision for a model, None while a check that it needs is not finished.
 
-    ``known``: see known.py. Kinds are skeleton and letter; a mixer that the study does not check stays in float32.
+    ``checks``: from :func:`shifts`. Kinds are skeleton and letter; an unchecked mixer stays in float32.
     """
-    checks = shifts(known)
     needed = [checks.get((model.skeleton, letter), "unchecked") for letter in set(model.pattern)]
     if any(check == "unchecked" for check in needed):
         return "float32"
@@ -75,13 +78,35 @@ def _shift(templates: list[RunConfig], known) -> Shift | None:
 
     group = next(g for g in study.load(STUDY, known.paths).tiers["laptop"].groups if g.name == templates[0].group)
     runs = [run for run in tune.resolve(templates, {group.name: group}, known).runs if run.role == "check"]
-    ended = {(run.train.precision, run.seed): known.of(run) for run in runs}
-    seeds = sorted({run.seed for run in templates})
-    pairs = [(ended.get(("float32", seed)), ended.get(("bfloat16", seed))) for seed in seeds]
+    for n in _looks(runs):
+        found = _after(runs, n, known)
+        if found is None or found.allowed:
+            return found
+    return found
+
+
+def wanted(runs: list[RunConfig], known) -> list[RunConfig]:
+    """Return the runs of one kind of model that its next look needs (and those of the looks before it)."""
+    for n in _looks(runs):
+        found = _after(runs, n, known)
+        if found is None or found.allowed:
+            break
+    return [run for run in runs if run.seed < n]
+
+
+def _looks(runs: list[RunConfig]) -> list[int]:
+    seeds = max((run.seed for run in runs), default=0) + 1
+    return [*range(LOOK, seeds, LOOK), seeds]
+
+
+def _after(runs: list[RunConfig], n: int, known) -> Shift | None:
+    """Return the shift over the first ``n`` seeds; None while one of their runs is missing."""
+    ended = {(run.train.precision, run.seed): known.of(run) for run in runs if run.seed < n}
+    pairs = [(ended.get(("float32", seed)), ended.get(("bfloat16", seed))) for seed in range(n)]
     if any(one is None or other is None for one, other in pairs):
         return None
     differences = np.array([other.loss_valid - one.loss_valid for one, other in pairs])
-    half = stats.t.ppf(0.95, len(pairs) - 1) * differences.std(ddof=1) / len(pairs) ** 0.5
+    half = stats.t.ppf(0.95, n - 1) * differences.std(ddof=1) / n**0.5
     gain = float(np.median([one.seconds / other.seconds for one, other in pairs]))
     mean = float(differences.mean())
-    return Shift(mean, mean - half, mean + half, len(pairs), gain)
+    return Shift(mean, mean - half, mean + half, n, gain)

@@ -49,14 +49,17 @@ class _Decided:
 class Stages:
     """One group that asks for tuned rates."""
 
-    def __init__(self, group: study.Group, templates: list[RunConfig], known, out: Resolved) -> None:
-        """``templates``: runs whose rate or precision is not decided; ``known``: see known.py; ``out`` is added to."""
+    def __init__(self, group: study.Group, templates: list[RunConfig], known, checks: dict, out: Resolved) -> None:
+        """``templates``: runs whose rate or precision is not decided; ``known``: see known.py.
+
+        ``checks``: precision.shifts; ``out`` is added to.
+        """
         self.group, self.known, self.out = group, known, out
         self.trials: list[RunConfig] = []
         self.cells: dict[str, list[RunConfig]] = {}
         for config in templates:
             if config.train.precision == "checked":
-                precision = allowed(config.model, known)
+                precision = allowed(config.model, checks)
                 if precision is None:
                     out.waiting[cell_of(config)] = "the precision check of its kind of model (study 'precision')"
                     continue
@@ -83,7 +86,7 @@ class Stages:
         sweep = cell_of(template)
         losses: dict[tuple[int, int], float] = {}
         while True:
-            found = search(losses, self.group.tune.margin, start, fine)
+            found = search(losses, self.group.tune.margin, start, fine, self.group.tune.span)
             if isinstance(found, Optimum):
                 self.out.sweeps[sweep] = found
                 return found
@@ -96,7 +99,7 @@ class Stages:
                 if ended is None:
                     waiting = True
                 else:
-                    losses[trial] = ended.loss_valid
+                    losses[trial] = ended.score(config.train.steps)
             if waiting:
                 return None
 
@@ -198,7 +201,7 @@ class Stages:
                 for name in names:
                     self.out.waiting.setdefault(name, "the choice within its family")
                 continue
-            best = min(members, key=lambda name: ended[name].loss_valid)
+            best = min(members, key=lambda name: ended[name].score(self.cells[name][0].train.steps))
             runs += [self._tuned(config, decided[best]) for config in self.cells[best]]
         return runs
 

@@ -12,6 +12,7 @@ from itertools import groupby
 from seqmix import accounting, study
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
+from seqmix_study.runs import precision
 from seqmix_study.runs.known import Known
 from seqmix_study.runs.stages import Resolved, Stages
 
@@ -38,18 +39,30 @@ def unresolved(config: Config) -> bool:
 def resolve(templates: list[Config], groups: dict[str, study.Group], known: Known) -> Resolved:
     """Return what of a plan can be run, given what is ``known``; a pure function of both."""
     out = Resolved()
+    half = any(isinstance(c, RunConfig) and c.train.precision == "checked" for c in templates)
+    checks = precision.shifts(known) if half else {}
     ranked: list[tuple[tuple, Config]] = []
     for rank, (name, members) in enumerate(groupby(templates_by_group(templates, groups), key=lambda c: c.group)):
         of_group = list(members)
         tuned = [config for config in of_group if unresolved(config)]
         ready = [config for config in of_group if not unresolved(config)]
-        ready += Stages(groups[name], tuned, known, out).runs() if tuned else []
+        ready += Stages(groups[name], tuned, known, checks, out).runs() if tuned else []
+        if groups[name].role == "check":
+            ready = _looked(ready, known)
         for config in ready:
             tokens, seed = (config.tokens, config.seed) if isinstance(config, RunConfig) else (0, 0)
             ranked.append(((tokens, rank, seed), config))
     runs = [config for _, config in sorted(ranked, key=lambda pair: pair[0])]
     out.runs = _counted(_once(runs))
     return out
+
+
+def _looked(runs: list[RunConfig], known: Known) -> list[RunConfig]:
+    """Return the trials of a check, and of its pairs those that the next look at each kind of model needs."""
+    by_arm: dict[str, list[RunConfig]] = {}
+    for run in runs:
+        by_arm.setdefault(run.arm if run.role == "check" else "", []).append(run)
+    return by_arm.pop("", []) + [run for pairs in by_arm.values() for run in precision.wanted(pairs, known)]
 
 
 def templates_by_group(templates: Iterable[Config], groups: dict[str, study.Group]) -> list[Config]:

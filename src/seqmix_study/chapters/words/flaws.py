@@ -2,11 +2,11 @@
 
 import html
 
+from seqmix_study.chapters.common import listing
 from seqmix_study.chapters.words.verdicts import anchor
 from seqmix_study.findings import documents as flaws
 from seqmix_study.findings.documents_hybrids import order_statistics
-from seqmix_study.findings.finding import listing
-from seqmix_study.findings.ledger import load
+from seqmix_study.findings.study import asked
 
 __all__ = ["answer", "cards", "chance_of_a_lead", "questions", "tally"]
 
@@ -28,22 +28,22 @@ def tally() -> list[str]:
 def answer() -> str:
     """Return the chapter's answer."""
     found = [flaws.check(name) for name in flaws.names()]
-    ill = sum(bool(claim.ill_posed) and flaws.check(claim.ill_posed).holds for claim in load().claims)
+    ill = sum(bool(claim.ill_posed) and flaws.check(claim.ill_posed).holds for claim in asked().claims)
     return (
         f"Without training anything, {sum(f.holds for f in found)} of {len(found)} checks of the "
         "documents' own numbers "
-        f"find a slip, and {ill} of {len(load().claims)} claims fall to it altogether."
+        f"find a slip, and {ill} of {len(asked().claims)} claims fall to it altogether."
     )
 
 
 def about(name: str) -> list[str]:
     """Return the ids of the claims that a check concerns."""
-    return [c.id for c in load().claims if name in (c.ill_posed, *c.flaws, *(s.given.get("flaw") for s in c.decide))]
+    return [c.id for c in asked().claims if name in (c.ill_posed, c.by_arithmetic, *c.flaws)]
 
 
 def questions(document: int) -> str:
     """Return the claims of one document that have a slip, as questions to the reader (Markdown)."""
-    ledger, names = load(), [n for n in flaws.names() if flaws.check(n).document == document]
+    ledger, names = asked(), [n for n in flaws.names() if flaws.check(n).document == document]
     ids = [id for name in names for id in about(name)]
     lines = [f"* {c.id} {c.claim}" for c in ledger.claims if c.id in ids]
     return "\n".join(["Before you unfold the answers: what is wrong with each of these, if anything?", "", *lines])
