@@ -53,8 +53,9 @@ class Pictures:
     def _execute(self, chapter: str) -> None:
         from seqmix_study.book import execute, sources
 
-        tier = self.results.name
-        execute.execute(sources.load(chapter, self.paths), {"tier": tier}, self.paths, jobs=None, train=False)
+        source = sources.load(chapter, self.paths)
+        passed = {"tier": self.results.name} if "tier" in source.parameters else {}
+        execute.execute(source, passed, self.paths, jobs=None, train=False)
 
     def about(self, name: str) -> tuple[str, str]:
         """Return caption and address of a figure of the book."""
