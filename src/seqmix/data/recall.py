@@ -1,4 +1,14 @@
-"""Recall tasks: nothing to model but what must be remembered; only the answers are scored."""
+"""Recall tasks: nothing to model but what must be remembered; only the answers are scored.
+
+    data:  {source: mqar, pairs: 32, seq_len: 256}         # from seq_len = 4 pairs, where nothing lies between
+    train: {steps: 1000, batch_size: 16, target_accuracy: 0.95, check_every: 25}
+    data:  {source: first_token, seq_len: 100}
+    train: {steps: 3000, batch_size: 32, target_accuracy: 0.95, eval_sequences: 256}
+    evaluate: [recall]
+
+Every sequence of mqar asks for all its pairs, so few sequences a step are enough. One of first_token has one question:
+its checks need more sequences.
+"""
 
 import math
 from dataclasses import dataclass
