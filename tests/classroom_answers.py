@@ -142,3 +142,28 @@ def change_by_rows(model, tokens, position):
 
 def lstm_width_by_search(inputs, target):
     return min(range(1, 1500), key=lambda h: abs(4 * h * (inputs + h + 2) - target))
+
+
+def follow_by_lists(box, swaps):
+    contents = list(range(5))
+    for one, other in swaps:
+        contents[one], contents[other] = contents[other], contents[one]
+    return contents.index(box)
+
+
+def answers_backwards(scene):
+    def now(key, upto):
+        start = next(what[2] for what in scene if what[:2] == ("put", key))
+        return follow_by_lists(start, [what[1:] for what in scene[:upto] if what[0] == "swap"])
+
+    return np.array([now(what[1], i) for i, what in enumerate(scene) if what[0] == "ask"])
+
+
+def unmoved_by_simulation(swaps):
+    rng = np.random.default_rng(0)
+    box = np.zeros(20_000, dtype=int)
+    for _ in range(swaps):
+        one = rng.integers(5, size=box.size)
+        other = (one + rng.integers(1, 5, size=box.size)) % 5
+        box = np.where(box == one, other, np.where(box == other, one, box))
+    return (box == 0).mean()

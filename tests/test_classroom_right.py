@@ -10,6 +10,7 @@ from scipy import stats
 from torch import nn
 
 from classroom_answers import (
+    answers_backwards,
     best_set_with_scipy,
     binned_with_loops,
     change_by_rows,
@@ -17,6 +18,7 @@ from classroom_answers import (
     delta_by_projection,
     delta_in_numpy,
     fit_by_curve,
+    follow_by_lists,
     halve_by_search,
     lstm_width_by_search,
     luck_in_a_loop,
@@ -27,6 +29,7 @@ from classroom_answers import (
     stopwatch_with_timeit,
     told,
     tuned_with_sorted,
+    unmoved_by_simulation,
     width_by_search,
     worst_by_projection,
 )
@@ -84,6 +87,18 @@ RIGHT = [
     ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("same", "same"), "observed": ["Shrink", "grow"]}),
     ("hybrids", "best_set", {"may_be_best": best_set_with_scipy}),
     ("hybrids", "flaws", {"unsupported": "bcdf"}),
+    ("layers", "follow", {"follow": lambda b, s: follow_by_lists(b, s)}),
+    ("layers", "answers", {"answers": answers_backwards}),
+    ("layers", "unmoved", {"unmoved": lambda s: 1 / 5 + 4 / 5 * 2.0**-s, "prediction": 1, "observed": 0.2001}),
+    ("layers", "unmoved", {"unmoved": unmoved_by_simulation, "prediction": 0, "observed": 1 / 5}),
+    ("layers", "unbound", {"unbound": lambda keys, rng, trials: np.mean([np.bincount(
+        rng.integers(5, size=keys)).max() for _ in range(trials)]) / keys}),
+    ("layers", "parity", {"state": lambda bits, a: a ** list(bits).count(1), "switch": -0.9999}),
+    ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "BOTH" if x - d > max(u, m) else (
+        "one" if x - d > min(u, m) else "neither")}),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(a) - np.mean(b), stats.sem(np.array(a) - b) * stats.t.isf(
+        0.025, len(a) - 1))}),
+    ("layers", "flaws", {"unsupported": ["e", "B", "c"]}),
     ("speed", "stopwatch", {"stopwatch": stopwatch_with_timeit}),
     ("speed", "exponent", {"exponent": lambda n, s: stats.linregress(np.log10(n), np.log10(s)).slope,
                            "prediction": {"short": 2, "middle": 2, "long": 2},
@@ -106,7 +121,7 @@ def test_right_answers_written_otherwise_pass(lesson, exercise, answers):
 
 CHECKS = [
     (lesson, exercise)
-    for lesson in ("scaling", "context", "recall", "hybrids", "speed")
+    for lesson in ("scaling", "context", "recall", "hybrids", "speed", "layers")
     for exercise in exercises(lesson)
 ]
 

@@ -11,7 +11,9 @@ from scipy import stats
 from torch.nn import functional as F
 
 from classroom_answers import (
+    answers_backwards,
     fit_by_curve,
+    follow_by_lists,
     halve_by_search,
     lstm_width_by_search,
     luck_in_a_loop,
@@ -157,6 +159,33 @@ WRONG = [
     ("speed", "matched", {"count": lambda m: sum(p.numel() for p in m.parameters() if p.requires_grad),
                           "matched_width": lambda i, n: int((math.sqrt(i * i + n) - i) / 2)}, "frozen"),
     ("speed", "flaws", {"unsupported": "ABCDE"}, "Count the pairs"),
+    ("layers", "follow", {"follow": lambda b, s: next((y for x, y in s if x == b), b)}, "both directions"),
+    ("layers", "follow", {"follow": lambda b, s: follow_by_lists(b, s[::-1])}, "order of the swaps"),
+    ("layers", "follow", {"follow": lambda b, s: b}, "moves what is in its first box"),
+    ("layers", "answers", {"answers": lambda scene: [{w[1]: w[2] for w in scene if w[0] == "put"}[w[1]]
+                                                     for w in scene if w[0] == "ask"]}, "A swap moves the keys"),
+    ("layers", "answers", {"answers": lambda scene: answers_backwards(scene)[-1:]}, "One box for every question"),
+    ("layers", "answers", {"answers": lambda scene: 3}, "a list of boxes"),
+    ("layers", "unmoved", {"unmoved": lambda s: 0.6**s, "prediction": 0, "observed": 0}, "moved back"),
+    ("layers", "unmoved", {"unmoved": lambda s: 1 - (0.2 + 0.8 * 2.0**-s), "prediction": 0, "observed": 0},
+     "ten pairs"),
+    ("layers", "unmoved", {"unmoved": lambda s: 0.2 + 0.8 * 2.0**-s, "prediction": 0, "observed": 0.0}, "is that zero"),
+    ("layers", "unbound", {"unbound": lambda keys, rng, trials: 1 / 5}, "*fixed* box"),
+    ("layers", "unbound", {"unbound": lambda keys, rng, trials: np.mean([np.bincount(
+        rng.integers(5, size=keys)).max() for _ in range(trials)])}, "divide by all keys"),
+    ("layers", "parity", {"state": lambda bits, a: a ** len(bits), "switch": -1}, "multiply at the ones only"),
+    ("layers", "parity", {"state": lambda bits, a: a ** sum(bits), "switch": 1}, "never changes its sign"),
+    ("layers", "parity", {"state": lambda bits, a: a ** sum(bits), "switch": -0.5}, "must not fade"),
+    ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x > 0.5 else "neither"}, "smaller line only"),
+    ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x > u + d else "one" if x > m + d else "neither"},
+     "either of the two"),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(a) - np.mean(b), 1.96 * stats.sem(np.array(a) - b))}, "is known"),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(b) - np.mean(a), stats.sem(np.array(a) - b))},
+     "after minus before"),
+    ("layers", "gain", {"gain": lambda b, a: np.mean(a) - np.mean(b)}, "2 numbers"),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(a) - np.mean(b), stats.t.ppf(0.975, len(a) - 1) * np.hypot(
+        stats.sem(a), stats.sem(b)))}, "independent"),
+    ("layers", "flaws", {"unsupported": "BE"}, "without knowing which key"),
     # answers of another kind or shape, and half-right ideas
     ("scaling", "halving", {"to_halve": lambda E, A, a, N: {"factor": 7.0}}, "a dictionary (keys 'factor')"),
     ("scaling", "fit", {"fit": lambda N, L: dict(zip("EAa", fit_by_curve(N, L), strict=True))}, "a dictionary (keys"),
@@ -228,7 +257,7 @@ def test_wrong_answers_get_their_hint(lesson, exercise, answers, fragment):
 
 
 LETTERS = {("scaling", "ACDF", 6), ("context", "ABDE", 6), ("recall", "ACD", 5), ("hybrids", "BCDF", 6),
-           ("speed", "ABCD", 6)}  # fmt: skip
+           ("speed", "ABCD", 6), ("layers", "BCE", 6)}  # fmt: skip
 
 
 @pytest.mark.parametrize(("lesson", "right", "count"), sorted(LETTERS))

@@ -75,13 +75,22 @@ def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
 
 
 def write_student_folder(paths: Paths) -> Path:
-    """Put beside the students' notebooks what they need: sealed checks, studies of the live cells, a word to them."""
+    """Put beside the students' notebooks what they need: sealed checks, studies, the project's form, a word to them.
+
+    The worked solutions of the project go to the instructor's folder.
+    """
     folder = paths.root / "classroom" / "student"
     atomic_write(folder / SEALED, seal(paths.notebooks / "lessons" / "checks"))
     atomic_write(folder / "README.md", HANDED_OUT)
-    atomic_write(folder / "_toc.yml", "# marks this folder as a project root of seqmix\nformat: jb-book\nroot: README\n")
-    for study in STUDIES:
-        atomic_write(folder / "studies" / study, (paths.studies / study).read_text(encoding="utf-8"))
+    atomic_write(folder / "_toc.yml", "# marks a project root of seqmix\nformat: jb-book\nroot: README\n")
+    project = paths.notebooks / "lessons" / "project"
+    for study in [*(paths.studies / name for name in STUDIES), *sorted((project / "studies").glob("*.yaml"))]:
+        atomic_write(folder / "studies" / study.name, study.read_text(encoding="utf-8"))
+    form = (project / "questions.yaml").read_text(encoding="utf-8")
+    atomic_write(folder / "project" / "questions.yaml", form)
+    for solution in sorted((project / "solution").iterdir()):
+        target = paths.root / "classroom" / "instructor" / "project" / solution.name
+        atomic_write(target, solution.read_text(encoding="utf-8"))
     return folder
 
 

@@ -26,7 +26,7 @@ def submissions(folder: Path, paths: Paths) -> list[tuple[str, str, Path]]:
         if ".ipynb_checkpoints" in path.parts:
             continue
         if lesson not in lessons:
-            raise ValueError(f"{path}: the name should be LESSON.ipynb or STUDENT-LESSON.ipynb with {', '.join(lessons)}")
+            raise ValueError(f"{path}: name it LESSON.ipynb or STUDENT-LESSON.ipynb; lessons: {', '.join(lessons)}")
         found.append((student, lesson, path))
     return found
 

@@ -122,8 +122,8 @@ class Lesson:
         out = [
             f"% Generated from notebooks/lessons/{self.path.name} by `seqmix classroom --pages`; edit that file.",
             f"# Exercises: {self.title}",
-            f"The lesson is [here](../{self.name}.md). `make classroom` makes these exercises into notebooks whose cells"
-            " check the answers; the solutions are in the teacher's notebooks only.",
+            f"The lesson is [here](../{self.name}.md). `make classroom` makes these exercises into notebooks whose"
+            " cells check the answers; the solutions are in the teacher's notebooks only.",
         ]
         for cell in self.notebook.cells[1:]:
             tags = cell.metadata.get("tags", [])

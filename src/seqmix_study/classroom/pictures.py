@@ -82,7 +82,8 @@ class Pictures:
         if not self._examples:
             self._draw_examples()
         if name not in self._examples:
-            raise PictureError(f"{self.lesson.name}: no worked example {name!r}; there are: {', '.join(self._examples)}")
+            known = ", ".join(self._examples)
+            raise PictureError(f"{self.lesson.name}: no worked example {name!r}; there are: {known}")
         return self._examples[name]
 
     def _draw_examples(self) -> None:

@@ -90,7 +90,9 @@ def deck(page: Path, pictures: Pictures) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
-        f"<style>{style}</style>\n</head>\n<body>\n" + "\n".join(out) + f"\n<script>{script}</script>\n</body>\n</html>\n"
+        f"<style>{style}</style>\n</head>\n<body>\n"
+        + "\n".join(out)
+        + f"\n<script>{script}</script>\n</body>\n</html>\n"
     )
 
 
@@ -163,7 +165,8 @@ def _link(match: re.Match, pictures: Pictures) -> str:
 def _card(name: str, pictures: Pictures) -> str:
     number, title, body = pictures.lesson.exercise(name)
     first = re.split(r"\n\s*\n", body)[0]
-    return f'<div class="card"><p><strong>Exercise {number}: {html.escape(title)}</strong></p>{_html(first, pictures)}</div>'
+    heading = f"<p><strong>Exercise {number}: {html.escape(title)}</strong></p>"
+    return f'<div class="card">{heading}{_html(first, pictures)}</div>'
 
 
 def _verdicts(ids: list[str], pictures: Pictures) -> str:

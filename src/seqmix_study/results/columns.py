@@ -73,6 +73,7 @@ RUN = _columns(
     "state_bytes | int | bytes | state of one sequence of seq_len tokens when decoding (KV cache or recurrent state)",
     "loss | float | nats/token | loss on the held-out windows of the split",
     "loss_valid | float | nats/token | loss on 'valid', which rates and depths are chosen by",
+    "accuracy_valid | float | | share of scored tokens predicted right on 'valid' (recall and state tracking)",
     "test_tokens | int | tokens | scored tokens of the split",
     "loss_se | float | nats/token | its standard error over windows",
     "bits_per_byte | float | bits/byte | the loss in bits a byte of text",
