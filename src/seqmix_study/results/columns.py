@@ -245,7 +245,7 @@ OTHERS = """\
 
 * `configurations.json`: run_id -> the fields of the run that are not at their default. `seqmix.config.parse_run` gives
   the run back; its run_id is the hash of these fields.
-* `findings.csv`, `verdicts.csv` (and the same as `.json`): one row for every effect and condition, and one for every
+* `findings.csv`, `verdicts.csv` : one row for every effect and condition, and one for every
   claim, written by `seqmix findings`; their columns are explained in `book/findings.md`.
 * `samples.json`: what the largest byte-level models write (`python -m seqmix_study.runs.samples TIER`).
 * `traces.json`: what went on inside the models of the study `inside` while they read one document (attention, gates,
