@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -30,22 +31,36 @@ class ChapterFailed(RuntimeError):
 
 
 class LiveErrors:
-    """Shows what the kernel writes to its error stream (progress bars) while it runs, without keeping it."""
-
-    def __init__(self, name: str, every: float = 20.0) -> None:
-        self.name, self.every, self.last = name, every, 0.0
-        self.terminal = sys.stderr.isatty()
+    """Shows what the kernel writes to its error stream while it runs, in a terminal, without keeping it."""
 
     def write(self, text: str) -> None:
-        if self.terminal:
+        if sys.stderr.isatty():
             sys.stderr.write(text)
-        elif text.strip() and time.monotonic() - self.last > self.every:  # a log file: now and then one line
-            self.last = time.monotonic()
-            latest = ANSI.sub("", re.split(r"[\r\n]", text.strip())[-1])
-            sys.stderr.write(f"{self.name}: {latest}\n")
 
     def flush(self) -> None:
         sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _told(name: str, file: Path):
+    """Repeat what the training in the kernel writes into ``file``, a line a minute, until the chapter is done."""
+    done, seen = threading.Event(), 0
+
+    def look() -> None:
+        nonlocal seen
+        while not done.wait(1.0):
+            text = file.read_text(encoding="utf-8") if file.is_file() else ""
+            for line in text[seen:].splitlines():
+                print(f"{name}: {line}", file=sys.stderr, flush=True)
+            seen = len(text)
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, train: bool) -> dict:
@@ -78,17 +93,19 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         config = Config()
         if os.name == "posix":
             config.KernelManager.transport, config.KernelManager.ip = "ipc", str(Path(folder, "k"))
+        told = Path(folder, "progress")
         try:
-            papermill.execute_notebook(
-                str(prepared),
-                str(done),
-                parameters=passed,
-                kernel_name="python3",
-                cwd=str(paths.root),
-                progress_bar=False,
-                stderr_file=LiveErrors(chapter.name),
-                config=config,
-            )
+            with _told(chapter.name, told), _environ({"SEQMIX_PROGRESS": str(told)}):
+                papermill.execute_notebook(
+                    str(prepared),
+                    str(done),
+                    parameters=passed,
+                    kernel_name="python3",
+                    cwd=str(paths.root),
+                    progress_bar=False,
+                    stderr_file=LiveErrors(),
+                    config=config,
+                )
         except papermill.PapermillExecutionError as error:
             raise ChapterFailed(_explain(chapter, nbformat.read(done, 4), error)) from error
         except Exception as error:  # a dead kernel, a time-out: the file on disk would claim success
@@ -137,10 +154,12 @@ def _environ(values: dict[str, str]):
 
 
 def _explain(chapter: Chapter, notebook, error) -> str:
-    """Say which cell failed, where it stands in the source, and show its traceback."""
+    """Say which cell failed, where it stands in the source, and show the lines of the cell that led to it."""
     failed = next(
         (c for c in notebook.cells if any(o.get("output_type") == "error" for o in c.get("outputs", []))), None
     )
     line = failed.metadata.get("seqmix", {}).get("line") if failed else None
     where = f"notebooks/{chapter.name}.md" + (f":{line}" if line else "")
-    return f"{where}: {error.ename}: {error.evalue}\n" + ANSI.sub("", "\n".join(error.traceback))
+    frames = [ANSI.sub("", frame) for frame in error.traceback]
+    own = [frame.partition("\n")[2] for frame in frames if frame.startswith("Cell In[")]
+    return "\n".join([f"{where}: {error.ename}: {error.evalue}", *own])
