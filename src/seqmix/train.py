@@ -70,6 +70,8 @@ def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info
     team = distributed.join()  # None unless torchrun started several processes for this one run
     place = team.place if team else choose_device(device)
     source = data.open_source(config.data)
+    if config.train.target_accuracy:
+        source.fresh(0, 1, config.data_seed)  # a source without questions is refused before anything is trained
     model = models.build(config.model, seed=config.seed, kernel=config.train.kernel).to(place)
     step = distributed.SharedStep(model, config.train, team) if team else make_step(model, config.train, place)
     state = _restore(folder, model, step, team)
