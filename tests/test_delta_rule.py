@@ -8,20 +8,35 @@ from seqmix.models import reference
 from seqmix.models.chunked import inverse
 from seqmix.models.delta_rule import delta_rule
 
-LENGTHS = (1, 2, 63, 64, 65, 200, 1000)
+LENGTHS = (1, 2, 31, 64, 65, 200, 1000)
+SWITCHES = [(decay, erase) for decay in ("none", "scalar", "vector") for erase in (True, False)]
+switches = pytest.mark.parametrize(
+    ("decay", "erase"), SWITCHES, ids=[f"{decay}-{'erase' if erase else 'add'}" for decay, erase in SWITCHES]
+)
 
 
-def problem(batch, time, heads, key, value, gated, seed=0):
-    """Random inputs in float64: q, k, v, beta, log_decay or None, state."""
+def problem(batch, time, heads, key, value, decay, seed=0):
+    """Random inputs in float64: q, k, v, beta up to 2, log_decay or None, state."""
     random = torch.Generator().manual_seed(seed)
 
     def normal(*shape):
         return torch.randn(*shape, generator=random, dtype=torch.float64)
 
     q, k = (F.normalize(normal(batch, time, heads, key), dim=-1) for _ in range(2))
-    beta = normal(batch, time, heads).sigmoid()
-    decay = -F.softplus(normal(batch, time, heads) - 2) if gated else None
-    return q, k, normal(batch, time, heads, value), beta, decay, normal(batch, heads, key, value)
+    beta = 2 * normal(batch, time, heads).sigmoid()
+    shape = {"none": None, "scalar": beta.shape, "vector": k.shape}[decay]
+    log_decay = None if shape is None else -F.softplus(normal(*shape) - 2)
+    return q, k, normal(batch, time, heads, value), beta, log_decay, normal(batch, heads, key, value)
+
+
+def twin(erase):
+    """The slow twin with the argument order of ``problem``."""
+    return lambda *parts: reference.batched_delta_rule(*parts, erase=erase)
+
+
+def fast(erase, **options):
+    """The recurrence with the argument order of ``problem``."""
+    return lambda *parts: delta_rule(*parts, erase=erase, **options)
 
 
 def relative(got, wanted):
@@ -44,44 +59,57 @@ def assert_equal(got, wanted, limit=1e-9):
     assert max(errors) < limit, errors
 
 
-@pytest.mark.parametrize("gated", [False, True], ids=["delta", "gated"])
+@switches
 @pytest.mark.parametrize("time", LENGTHS)
-def test_chunked_equals_recurrent_equals_the_twin_with_all_gradients(time, gated):
-    heads = [(1, 1), (4, 4), (5, 16), (16, 6)] if time < 1000 else [(8, 12)]
+def test_chunked_equals_recurrent_equals_the_twin_with_all_gradients(time, decay, erase):
+    heads = [(1, 1), (4, 4), (5, 16), (16, 6)] if time < 200 else [(8, 12)]
     for key, value in heads:
-        inputs = problem(1, time, 1, key, value, gated, seed=time)
-        wanted = results(reference.batched_delta_rule, inputs)
-        assert_equal(results(lambda *parts: delta_rule(*parts, form="recurrent"), inputs), wanted)
-        for size in (8, 32, 48, 64) if time == 1000 else (1, 8, 32, 48, 64):
-            got = results(lambda *parts, c=size: delta_rule(*parts, form="chunked", chunk_size=c), inputs)
-            assert_equal(got, wanted)
+        inputs = problem(1, time, 1, key, value, decay, seed=time)
+        wanted = results(twin(erase), inputs)
+        assert_equal(results(fast(erase, form="recurrent"), inputs), wanted)
+        for size in (32, 48) if time >= 200 else (1, 8, 32, 48, 64):
+            assert_equal(results(fast(erase, chunk_size=size), inputs), wanted)
 
 
-@pytest.mark.parametrize("gated", [False, True], ids=["delta", "gated"])
-def test_batch_and_heads_do_not_mix(gated):
-    inputs = problem(3, 37, 2, 6, 4, gated)
-    wanted = results(reference.batched_delta_rule, inputs)
+@switches
+def test_batch_and_heads_do_not_mix(decay, erase):
+    inputs = problem(3, 37, 2, 6, 4, decay)
+    wanted = results(twin(erase), inputs)
+    assert_equal(results(fast(erase, form="reference"), inputs), wanted, limit=1e-15)
     for size in (7, 16, 37, 64):
-        assert_equal(results(lambda *parts, c=size: delta_rule(*parts, chunk_size=c), inputs), wanted)
+        assert_equal(results(fast(erase, chunk_size=size), inputs), wanted)
 
 
+@switches
 @pytest.mark.parametrize("form", ["chunked", "recurrent"])
-@pytest.mark.parametrize("gated", [False, True], ids=["delta", "gated"])
 @pytest.mark.parametrize("cut", [1, 16, 50, 99])
-def test_a_state_handed_over_gives_the_same_result_as_one_long_sequence(cut, gated, form):
-    inputs = problem(2, 100, 2, 8, 8, gated)
-    *sequence, start = inputs
+def test_a_state_handed_over_gives_the_same_result_as_one_long_sequence(cut, form, decay, erase):
+    inputs = problem(2, 100, 2, 8, 8, decay)
+    rule = fast(erase, form=form, chunk_size=16)
 
     def in_two(*parts):
         *parts, state = parts
         out = []
         for piece in (slice(None, cut), slice(cut, None)):
-            part, state = delta_rule(*(None if p is None else p[:, piece] for p in parts), state, form, 16)
+            part, state = rule(*(None if p is None else p[:, piece] for p in parts), state)
             out.append(part)
         return torch.cat(out, 1), state
 
-    whole = results(lambda *parts: delta_rule(*parts, form=form, chunk_size=16), inputs)
-    assert_equal(results(in_two, (*sequence, start)), whole)
+    assert_equal(results(in_two, inputs), results(rule, inputs))
+
+
+@switches
+def test_the_past_does_not_see_the_future_to_the_bit(decay, erase):
+    q, k, v, beta, log_decay, state = (p if p is None else p.float() for p in problem(1, 80, 1, 16, 8, decay))
+    before, _ = delta_rule(q, k, v, beta, log_decay, state, erase=erase)
+    for t in (0, 1, 15, 16, 31, 32, 33, 79):
+        changed = [None if p is None else p.clone() for p in (q, k, v, beta, log_decay)]
+        for part in changed:
+            if part is not None:
+                part[:, t] *= 0.37
+        after, _ = delta_rule(*changed, state, erase=erase)
+        assert torch.equal(after[:, :t], before[:, :t])
+        assert not torch.equal(after[:, t], before[:, t])
 
 
 def hard(kind: str, time: int, width: int = 32):
@@ -107,17 +135,43 @@ def test_float32_stays_accurate_with_keys_that_repeat(kind, size):
     assert_equal(got, wanted, limit=1e-4)
 
 
+@switches
+@pytest.mark.parametrize("kind", ["identical", "near", "negative"])
+def test_float32_stays_accurate_with_keys_that_repeat_whatever_the_switches(kind, decay, erase):
+    q, k, v, beta, _, state = hard(kind, 400)
+    log_decay = problem(1, 400, 2, 32, 32, decay)[4]
+    inputs = (q, k, v, beta, None if log_decay is None else log_decay.float(), state)
+    exact = [None if part is None else part.double() for part in inputs]
+    wanted = results(fast(erase, form="recurrent"), exact)
+    assert_equal(results(fast(erase), exact), wanted)
+    assert_equal(results(fast(erase), inputs), wanted, limit=1e-4)
+
+
+@pytest.mark.parametrize("erase", [True, False], ids=["erase", "add"])
+@pytest.mark.parametrize("channels", [False, True], ids=["head", "channel"])
 @pytest.mark.parametrize("decay", [-1e-4, -1.0, -30.0, -1e4])
-def test_strong_decay_stays_finite_and_accurate(decay):
-    q, k, v, beta, _, state = hard("half", 300)
-    log_decay = torch.full_like(beta, -0.01)
+def test_strong_decay_stays_finite_and_accurate(decay, channels, erase):
+    q, k, v, beta, _, state = hard("half", 150)
+    log_decay = torch.full_like(k if channels else beta, -0.01)
     log_decay[:, ::7] = decay
+    if channels:
+        log_decay[..., ::3] = -50.0 * torch.rand(log_decay[..., ::3].shape, generator=torch.Generator().manual_seed(2))
     inputs = (q, k, v, beta, log_decay, state)
-    wanted = results(reference.batched_delta_rule, [part.double() for part in inputs])
+    wanted = results(fast(erase, form="recurrent"), [part.double() for part in inputs])
     for size in (16, 64):
-        got = results(lambda *parts, c=size: delta_rule(*parts, chunk_size=c), inputs)
+        got = results(fast(erase, chunk_size=size), inputs)
         assert all(torch.isfinite(part).all() for part in got)
         assert_equal(got, wanted, limit=1e-4)
+
+
+@pytest.mark.parametrize("erase", [True, False], ids=["erase", "add"])
+@pytest.mark.parametrize("channels", [False, True], ids=["head", "channel"])
+def test_where_all_decays_are_strong_their_small_gradients_are_still_right(channels, erase):
+    q, k, v, beta, _, state = problem(1, 70, 2, 8, 6, "none")
+    inputs = (q, k, v, beta, torch.full_like(k if channels else beta, -50.0), state)
+    wanted = results(twin(erase), inputs)
+    assert 0 < wanted[6].abs().max() < 1e-18
+    assert_equal(results(fast(erase), inputs), wanted)
 
 
 def test_bfloat16_autocast_changes_nothing_inside():
@@ -145,4 +199,10 @@ def test_the_inverse_in_blocks_is_the_inverse(size):
 
 def test_unknown_forms_are_refused():
     with pytest.raises(ValueError, match="unknown form 'fused'"):
-        delta_rule(*problem(1, 3, 1, 2, 2, False), form="fused")
+        delta_rule(*problem(1, 3, 1, 2, 2, "none"), form="fused")
+
+
+def test_a_decay_of_another_shape_is_refused():
+    q, k, v, beta, _, state = problem(1, 3, 1, 2, 5, "none")
+    with pytest.raises(ValueError, match=r"log_decay has shape \(1, 3, 1, 5\)"):
+        delta_rule(q, k, v, beta, v, state)

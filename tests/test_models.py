@@ -5,7 +5,7 @@ import torch
 
 from seqmix import models
 from seqmix.config import ModelConfig
-from seqmix.mixers import MIXERS
+from seqmix.mixers import MIXERS, mixer
 from seqmix.models import reference
 
 SIZE = {"d_model": 16, "n_heads": 2, "vocab_size": 13, "max_length": 48, "chunk_size": 8}
@@ -14,11 +14,12 @@ VARIANTS = {
     "plain": {},
     "conv": {"conv": "".join(MIXERS), "conv_width": 3},
     "post": {"norm": "post", "tie_embeddings": False, "learned_positions": True, "rope": ""},
-    "rope": {"rope": "ADG", "beta_scale": 2.0, "forget_init": "chrono"},
+    "rope": {"rope": "".join(m for m in MIXERS if mixer(m).rotates), "beta_scale": 2.0, "forget_init": "chrono"},
+    "equal": {"key_width": "full", "output_gate": "off", "window": 5},
 }
 
 CASES = {f"{letter}-{name}": {"pattern": letter * 2} | change for letter in MIXERS for name, change in VARIANTS.items()}
-CASES["hybrid"] = {"pattern": "".join(MIXERS), "conv": "DG"}
+CASES |= {mix: {"pattern": mix, "conv": "DG"} for mix in ("LA", "AL", "LLLA", "DAD", "MA", "SK", "".join(MIXERS))}
 CASES["classic"] = {"pattern": "LL", "skeleton": "classic"}
 
 
@@ -136,7 +137,7 @@ def test_sampling_repeats_with_the_seed_and_keeps_to_the_likely_tokens():
 
 @torch.no_grad()
 def test_generation_goes_on_past_the_training_length():
-    model = models.build(ModelConfig(pattern="ADGL", **SIZE)).double()
+    model = models.build(ModelConfig(pattern="".join(MIXERS), **SIZE)).double()
     text = model.generate(torch.zeros(1, 3, dtype=torch.long), 70, temperature=0)
     assert torch.equal(model(text)[:, 2:-1].argmax(-1), text[:, 3:])
 
@@ -161,7 +162,7 @@ def test_shared_parts_start_equal_and_seeds_differ():
 def test_building_leaves_the_global_random_state_alone():
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    models.build(ModelConfig(pattern="ADGL", conv="ADGL", **SIZE))
+    models.build(ModelConfig(pattern="".join(MIXERS), conv="".join(MIXERS), **SIZE))
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -188,7 +189,7 @@ def test_decay_starts_log_spaced_and_the_forget_gate_as_asked():
 
 
 def test_parameter_groups_scale_with_width_and_decay_matrices_only():
-    config = ModelConfig(pattern="ADGL", d_model=128, n_heads=4, conv="DG", tie_embeddings=False)
+    config = ModelConfig(pattern="".join(MIXERS), d_model=128, n_heads=4, conv="DG", tie_embeddings=False)
     model = models.build(config)
     groups = {group["name"]: group for group in models.parameter_groups(model, 1e-2, 64, 0.1)}
     assert groups["hidden"]["initial_lr"] == pytest.approx(5e-3)
@@ -198,7 +199,7 @@ def test_parameter_groups_scale_with_width_and_decay_matrices_only():
     assert len(counted) == len({id(p) for p in counted}) == len(list(model.parameters()))
     names = {id(p): name for name, p in model.named_parameters()}
     others = {names[id(p)].rsplit(".", 2)[-1] for p in groups["other"]["params"]}
-    assert others == {"weight", "A_log", "dt_bias", "bias"}
+    assert others == {"weight", "A_log", "dt_bias", "bias", "gate_bias"}
     assert all("conv" in names[id(p)] or "norm" in names[id(p)] or p.dim() == 1 for p in groups["other"]["params"])
     assert models.parameter_groups(model, 1e-2, 0, 0.1)[0]["initial_lr"] == 1e-2
 

@@ -25,9 +25,11 @@ def gradients(model: nn.Module, tokens: torch.Tensor) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("time", [1, 2, 63, 64, 65, 150, 256])
+@pytest.mark.parametrize("window", [0, 1, 5, 64, 100])
 @pytest.mark.parametrize("rope", ["A", ""], ids=["rope", "plain"])
-def test_blocked_attention_equals_pytorchs_with_gradients(time, rope, monkeypatch):
-    config = ModelConfig(pattern="AA", d_model=24, n_heads=4, vocab_size=11, max_length=256, rope=rope)
+def test_blocked_attention_equals_pytorchs_with_gradients(time, rope, window, monkeypatch):
+    pattern = "SS" if window else "AA"
+    config = ModelConfig(pattern=pattern, d_model=24, n_heads=4, vocab_size=11, rope=rope, window=window or 1)
     model = models.build(config).double()
     tokens = torch.randint(11, (11, time), generator=torch.Generator().manual_seed(0))  # 44 heads: two groups
     blocked = gradients(model, tokens)

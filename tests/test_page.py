@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.data.boxes import Boxes
+from seqmix.mixers import MIXERS, mixer
 from seqmix.models import build
 from seqmix.record import RunFolder
 from seqmix.train import train
@@ -38,7 +40,15 @@ MODELS = {
     "lstm-classic": {"pattern": "LL", "skeleton": "classic"},
     "deltanet": {"pattern": "DD", "conv": "D", "beta_scale": 2.0},
     "gated-deltanet": {"pattern": "GG", "conv": "G"},
-    "everything": {"pattern": "DLAG", "conv": "DLAG", "rope": "ADG", "norm": "post", "tie_embeddings": False,
+    "sliding-window": {"pattern": "SS", "conv": "S", "window": 7},
+    "sliding-window-own-rope": {"pattern": "SA", "rope": "S", "window": 300},
+    "mlstm": {"pattern": "MM", "conv": "M", "rope": "M"},
+    "kda": {"pattern": "KK", "conv": "K", "beta_scale": 2.0},
+    "linear-attention": {"pattern": "NN", "rope": "N"},
+    "linear-attention-gated": {"pattern": "NN", "key_width": "half", "output_gate": "on"},
+    "scalar-decay": {"pattern": "RR", "conv": "R"},
+    "gla": {"pattern": "VV", "output_gate": "off", "rope": "V"},
+    "everything": {"pattern": "DLAGSMKNRV", "conv": "DLAGK", "rope": "ADG", "norm": "post", "tie_embeddings": False,
                    "learned_positions": True},
 }  # fmt: skip
 
@@ -84,6 +94,15 @@ def test_page_equals_torch_for_every_mixer_and_format(script, tmp_path):
         assert np.abs(np.subtract(said["logits"], check["logits"])).max() < 1e-4, file.stem
         assert np.abs(np.subtract(said["losses"], check["losses"])).max() < 1e-4, file.stem
         assert said["tokensPerSecond"] > 30
+
+
+def test_a_mixer_without_javascript_is_refused_with_what_to_write(monkeypatch):
+    """The other way round, every mixer of the package has its module in the page."""
+    for letter in MIXERS:
+        assert page_export.mixers(ModelConfig(pattern=letter, n_heads=2))[letter]["module"] in page_script.RUNTIME
+    monkeypatch.setitem(MIXERS, "D", replace(mixer("D"), module="elsewhere.gru:GRU"))
+    with pytest.raises(ValueError, match=r"no step in JavaScript: write .*gru\.js"):
+        page_export.mixers(ModelConfig(pattern="D"))
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "results").glob("*/models/*.json")), ids=lambda file: file.stem)

@@ -31,6 +31,15 @@ def test_every_tier_plans_and_arms_of_a_cell_are_matched(name):
                 assert max(near) / min(near) < 1.07
 
 
+@pytest.mark.parametrize("size", ["two32", "two64"])
+def test_every_arm_of_few_layers_is_matched_at_the_sizes_of_the_probes(size):
+    library = yaml.safe_load((Paths().studies / "arms.yaml").read_text())["arms"]
+    arms = [arm for arm, spec in library.items() if spec.get("layers") != 12]
+    counts = {arm: accounting.parameters(study.model_of(arm, size, 64, 64))["non_embedding"] for arm in arms}
+    assert len(counts) > 50
+    assert max(counts.values()) / min(counts.values()) < 1.07
+
+
 def test_plan_is_seed_major():
     seeds = [config.seed for config in study.plan("scaling", "quick")]
     assert seeds == sorted(seeds)

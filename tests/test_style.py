@@ -38,6 +38,8 @@ def test_every_arm_of_the_studies_has_a_look():
         look = style.look(arm)
         assert look.label
         assert look.family != "other", arm
+    labels = [style.look(arm).label for arm in arms()]
+    assert len(set(labels)) == len(labels)
 
 
 def test_looks_are_distinct():

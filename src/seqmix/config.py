@@ -46,7 +46,14 @@ class ModelConfig(Frozen):
         "constant", description="chrono: bias = log U(1, max_length - 1) (Tallec & Ollivier 2018)"
     )
     lstm_width: int = Field(0, ge=0, description="hidden width of the L mixer; 0: nearest to 4 D^2 parameters")
-    beta_scale: float = Field(1.0, gt=0, le=2, description="2 allows negative eigenvalues of the delta rule")
+    beta_scale: float = Field(1.0, gt=0, le=2, description="2 allows negative eigenvalues of what erases")
+    window: int = Field(32, ge=1, description="tokens that sliding-window attention sees, the present one included")
+    key_width: Literal["", "half", "full"] = Field(
+        "", description="keys of a recurrence: half of D / H or all of it; empty: as its paper has it"
+    )
+    output_gate: Literal["", "on", "off"] = Field(
+        "", description="gate after a recurrence's norm; empty: as its paper has it (mLSTM: always on)"
+    )
     chunk_size: int = Field(32, ge=1, le=256, description="chunk length C of the delta rule's training form")
 
     @field_validator("pattern", "conv", "rope")

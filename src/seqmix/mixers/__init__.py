@@ -20,9 +20,15 @@ __all__ = ["MIXERS", "Mixer", "MixerError", "Weight", "mixer", "mixers_of", "uns
 
 MIXERS: dict[str, "str | Mixer"] = {
     "A": "seqmix.mixers.attention:ATTENTION",
+    "S": "seqmix.mixers.attention:SLIDING_WINDOW",
+    "L": "seqmix.mixers.lstm:LSTM",
+    "M": "seqmix.mixers.recurrence:MLSTM",
     "D": "seqmix.mixers.recurrence:DELTANET",
     "G": "seqmix.mixers.recurrence:GATED_DELTANET",
-    "L": "seqmix.mixers.lstm:LSTM",
+    "K": "seqmix.mixers.recurrence:KDA",
+    "N": "seqmix.mixers.recurrence:LINEAR_ATTENTION",
+    "R": "seqmix.mixers.recurrence:SCALAR_DECAY",
+    "V": "seqmix.mixers.recurrence:GLA",
 }
 """Letter -> the mixer's descriptor, or where it is, as ``module:name``."""
 

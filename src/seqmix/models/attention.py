@@ -1,8 +1,10 @@
-"""Mixer A: causal softmax attention with rotary positions (Vaswani et al. 2017; Su et al. 2021).
+"""Mixers A and S: causal softmax attention with rotary positions (Vaswani et al. 2017; Su et al. 2021).
 
     o_t = sum_{s <= t} softmax_s(q_t · k_s / sqrt(K)) v_s ,   y_t = W_o [o_t of all heads]
 
-q, k, v come from one packed product. Cost per token grows with the context; the state is the cache of all k and v.
+q, k, v come from one packed product. A sees all of the past: cost per token grows with the context, and the state is
+the cache of all k and v. S sees the last w = ``ModelConfig.window`` tokens, the present one included (Beltagy et al.
+2020).
 """
 
 from collections.abc import Callable
@@ -52,15 +54,31 @@ class KVCache(NamedTuple):
         return used if self.conv is None else (*used, self.conv)
 
 
+class WindowCache(NamedTuple):
+    """Keys and values ``[B, H, at most w, K]`` of the last of ``position`` tokens, and the filter's state."""
+
+    keys: Tensor
+    values: Tensor
+    position: int
+    conv: Tensor | None
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        held = (self.keys, self.values)
+        return held if self.conv is None else (*held, self.conv)
+
+
 class Attention(nn.Module):
     """Multi-head causal attention; see the module's docstring."""
+
+    letter, turning, window = "A", "A", 0
 
     def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
         super().__init__()
         self.config = config
-        self.rope = "A" in config.rope
+        self.rope = bool(set(self.turning) & set(config.rope))
         self.qkv = nn.Linear(config.d_model, 3 * config.d_model, bias=False)
-        self.conv = ShortConv(3 * config.d_model, config.conv_width) if "A" in config.conv else None
+        self.conv = ShortConv(3 * config.d_model, config.conv_width) if self.letter in config.conv else None
         self.out = nn.Linear(config.d_model, config.d_model, bias=False)
 
     def project(self, x: Tensor, position: int = 0, conv: Tensor | None = None) -> tuple:
@@ -85,7 +103,7 @@ class Attention(nn.Module):
             state = state.append(k, v, conv)
             k, v = state.keys[:, :, : state.position], state.values[:, :, : state.position]
             if start and time > 1:
-                mask = torch.ones(time, start + time, dtype=torch.bool, device=x.device).tril(start)
+                mask = self.visible(x, start + time)
         o = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=start == 0 and time > 1)
         return self.out(o.transpose(1, 2).reshape(x.shape)), state
 
@@ -96,15 +114,19 @@ class Attention(nn.Module):
         if self.conv is not None:
             packed, _ = self.conv(packed)
         table = rope_slice(packed, c.head_dim, c.rope_base, 0, time) if self.rope else None
-        out = causal.CausalAttention.apply(packed.view(*x.shape[:2], 3, c.n_heads, c.head_dim), table)
+        out = causal.CausalAttention.apply(packed.view(*x.shape[:2], 3, c.n_heads, c.head_dim), table, self.window)
         return out.flatten(2)
 
     def weights(self, x: Tensor) -> Tensor:
         """Return the attention weights ``[B, H, T, T]`` (query, key) for ``x [B, T, D]``, for looking inside."""
         q, k, _, _ = self.project(x)
         scores = (q @ k.mT) * self.config.head_dim**-0.5
-        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
-        return scores.masked_fill(future, float("-inf")).softmax(-1)
+        return scores.masked_fill(~self.visible(x, x.shape[1]), float("-inf")).softmax(-1)
+
+    def visible(self, x: Tensor, past: int) -> Tensor:
+        """Return which of ``past`` tokens each of ``x [B, T, D]``, the last of them, sees: bool ``[T, past]``."""
+        seen = torch.ones(x.shape[1], past, dtype=torch.bool, device=x.device).tril(past - x.shape[1])
+        return seen.triu(past - x.shape[1] - self.window + 1) if self.window else seen
 
     def initial_state(self, batch_size: int) -> KVCache:
         c, weight = self.config, self.qkv.weight
@@ -136,3 +158,31 @@ class Attention(nn.Module):
             return mm(o.view(batch, -1), out), state
 
         return step
+
+
+class SlidingWindow(Attention):
+    """Attention to the last w tokens; the state holds their keys and values and no more."""
+
+    letter, turning = "S", "AS"
+    decoder = None  # its state is too small to be worth a step of its own
+
+    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
+        super().__init__(config, kernel)
+        self.window = config.window
+
+    def forward(self, x: Tensor, state: WindowCache | None = None) -> tuple[Tensor, WindowCache | None]:
+        """Mix ``x [B, T, D]``; with a state, continue after it and return the next one."""
+        time, start = x.shape[1], 0 if state is None else state.position
+        if state is None and x.device.type == "cpu" and time <= causal.LONGEST:
+            return self.out(self.short(x)), None
+        q, k, v, conv = self.project(x, start, None if state is None else state.conv)
+        if state is not None:
+            k, v = torch.cat([state.keys, k], 2), torch.cat([state.values, v], 2)
+            state = WindowCache(k[:, :, -self.window :], v[:, :, -self.window :], start + time, conv)
+        o = F.scaled_dot_product_attention(q, k, v, attn_mask=self.visible(x, k.shape[2]))
+        return self.out(o.transpose(1, 2).reshape(x.shape)), state
+
+    def initial_state(self, batch_size: int) -> WindowCache:
+        c = self.config
+        empty = self.qkv.weight.new_empty(batch_size, c.n_heads, 0, c.head_dim)
+        return WindowCache(empty, empty, 0, None if self.conv is None else self.conv.initial_state(batch_size))

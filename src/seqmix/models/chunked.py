@@ -1,4 +1,4 @@
-"""The chunkwise delta rule with its hand-written backward pass: few large products, nothing computed twice.
+"""The chunkwise recurrences with their hand-written backward pass: few large products, nothing computed twice.
 
 The equations stand in ``delta_rule.py``. With L = [Q; diag(β) K] stacked to 2C rows, Γ₂ = [lower Γ; strict lower Γ] and
 L' = L ⊙ [e^γ; e^γ], one chunk with state S in, S' out, is
@@ -10,14 +10,18 @@ and its gradients, with Y = Xᵀ (Pᵀ dO + K' dS') and Z = [dO; -Y], are
 
     dS = t dS' + L'ᵀ Z ,  dL' = Z Sᵀ ,  d(L Kᵀ) = (Z Ũᵀ) ⊙ Γ₂ ,  dK' = Ũ dS'ᵀ ,  d(diag(β) V) = Y
 
-because dA = -Y Ũᵀ: the inverse needs no gradient of its own. Only the recursions of S and dS run chunk by chunk.
-Arrays are chunk-major, [N, M, C, ...] with M = B H, so that a chunk of all heads is one contiguous batch.
+because dA = -Y Ũᵀ: the inverse needs no gradient of its own. Without erasing, L = Q, Ũ = diag(β) V, Y = Pᵀ dO + K' dS'
+and Z = dO. With a decay a channel, e^γ, K' and t hold one number a channel, and ``vector_decay.py`` computes [P; A].
+Only the recursions of S and dS run chunk by chunk. Arrays are chunk-major, [N, M, C, ...] with
+M = B H, so that a chunk of all heads is one contiguous batch.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from seqmix.models import vector_decay
 
 
 def inverse(matrix: Tensor) -> Tensor:
@@ -67,87 +71,112 @@ def from_chunks(x: Tensor, shape: torch.Size) -> Tensor:
     return x.flatten(1, 2)[:, : shape[1]]
 
 
-class ChunkedDeltaRule(torch.autograd.Function):
-    """``(q, k, v, beta, log_decay or None, state, size) -> (out, last state)``; shapes as in ``delta_rule``."""
+class ChunkedRecurrence(torch.autograd.Function):
+    """``(q, k, v, beta, log_decay or None, state, size, erase) -> (out, last state)``; shapes as in ``delta_rule``."""
 
     @staticmethod
-    def forward(ctx, q, k, v, beta, log_decay, state, size):
+    def forward(ctx, q, k, v, beta, log_decay, state, size, erase):
         shape = v.shape
         q, k, v, beta = (to_chunks(part, size) for part in (q, k, v, beta))
         chunks, heads, _, key = k.shape
-        left = torch.cat([q, k * beta[..., None]], 2)  # L
-        mask = torch.ones(size, size, dtype=k.dtype, device=k.device).tril()
-        mask = torch.cat([mask, mask.tril(-1)])
-        if log_decay is None:
-            since = onto = None
-            left_now, k_onto = left, k
+        left = torch.cat([q, k * beta[..., None]], 2) if erase else q  # L
+        mask = since = onto = None
+        factors = []
+        left_now, k_onto = left, k
+        if log_decay is not None and log_decay.dim() == 4:
+            *factors, since, onto = vector_decay.levels(to_chunks(log_decay, size).exp())
         else:
-            since, ratio = decays(to_chunks(log_decay, size))
-            mask = mask * torch.cat([ratio, ratio], 2)  # Γ₂
-            since = torch.cat([since, since], 2)[..., None]
-            onto = ratio[:, :, -1, :, None]
-            left_now, k_onto = left * since, k * onto
-        right = (left @ k.mT).mul_(mask)  # [P; A]
-        solver = inverse(right.flatten(0, 1)[:, size:]).view(chunks, heads, size, size)  # X
-        fresh = torch.empty_like(v)  # Ũ
-        v_left = v * beta[..., None]
+            mask = torch.ones(size, size, dtype=k.dtype, device=k.device).tril()
+            mask = torch.cat([mask, mask.tril(-1)]) if erase else mask
+            if log_decay is not None:
+                since, ratio = decays(to_chunks(log_decay, size))
+                mask = mask * (torch.cat([ratio, ratio], 2) if erase else ratio)  # Γ₂
+                since, onto = since[..., None], ratio[:, :, -1, :, None]
+        if since is not None:
+            k_onto, shrink = k * onto, since[:, :, -1, :, None].unbind()
+            since = torch.cat([since, since], 2) if erase else since
+            left_now = left * since
+        else:
+            shrink = [None] * chunks
+        right = vector_decay.products(left, k, factors) if mask is None else (left @ k.mT).mul_(mask)  # [P; A]
+        fresh = v_left = v * beta[..., None]  # Ũ
+        solver = None
+        if erase:
+            solver = inverse(right.flatten(0, 1)[:, size:]).view(chunks, heads, size, size)  # X
+            fresh = torch.empty_like(v)
         states = v.new_empty(chunks + 1, heads, key, v.shape[-1])
         states[0] = state.flatten(0, 1)
-        ctx.shape, ctx.size, ctx.state_shape = shape, size, state.shape
-        state = states[0]
-        shrink = [None] * chunks if since is None else since[:, :, -1:].unbind()
-        parts = (v_left, left_now[:, :, size:], solver, k_onto.mT, fresh, states[1:])
-        for rest, lower, solve, onto_n, new, after, t in zip(*(part.unbind() for part in parts), shrink, strict=True):
-            torch.baddbmm(rest, lower, state, alpha=-1, out=rest)
-            torch.bmm(solve, rest, out=new)
-            state = torch.baddbmm(state if t is None else state * t, onto_n, new, out=after)
+        ctx.shape, ctx.size, ctx.state_shape, ctx.erase = shape, size, state.shape, erase
+        state, onto_rows = states[0], k_onto.mT
+        for n, t in enumerate(shrink):
+            if erase:
+                rest = torch.baddbmm(v_left[n], left_now[n, :, size:], state, alpha=-1, out=v_left[n])
+                torch.bmm(solver[n], rest, out=fresh[n])
+            state = torch.baddbmm(state if t is None else state * t, onto_rows[n], fresh[n], out=states[n + 1])
         out = left_now[:, :, :size] @ states[:-1]
         add_product(out, right[:, :, :size], fresh)
-        ctx.save_for_backward(k, v, beta, left, left_now, k_onto, mask, since, onto, right, solver, fresh, states)
+        kept = (k, v, beta, left, left_now, k_onto, mask, since, onto, right, solver, fresh, states)
+        ctx.save_for_backward(*kept, *factors)
         return from_chunks(out, shape), state.view(ctx.state_shape).clone()  # a view would keep all states alive
 
     @staticmethod
     @once_differentiable
     def backward(ctx, d_out, d_last):
-        k, v, beta, left, left_now, k_onto, mask, since, onto, right, solver, fresh, states = ctx.saved_tensors
-        size, chunks = ctx.size, k.shape[0]
+        k, v, beta, left, left_now, k_onto, mask, since, onto, right, solver, fresh, states, *factors = (
+            ctx.saved_tensors
+        )
+        size, chunks, erase = ctx.size, k.shape[0], ctx.erase
         d_out = to_chunks(d_out, size)
-        d_fresh = right[:, :, :size].mT @ d_out
-        d_right_side = torch.empty_like(v)  # Y
+        d_right_side = d_fresh = right[:, :, :size].mT @ d_out  # becomes Y
+        if erase:
+            d_right_side, back_solver, lower = torch.empty_like(v), solver.mT, left_now[:, :, size:].mT
         d_states = torch.empty_like(states)
         d_states[-1] = d_last.flatten(0, 1)
         d_states[:-1] = left_now[:, :, :size].mT @ d_out
         d_state = d_states[-1]
-        shrink = [None] * chunks if since is None else since[:, :, size - 1 : size].unbind()
-        parts = (d_fresh, k_onto, solver.mT, d_right_side, left_now[:, :, size:].mT, d_states[:-1])
-        rows = list(zip(*(part.unbind() for part in parts), shrink, strict=True))
-        for d_new, onto_n, solve, y, lower, before, t in reversed(rows):
-            torch.baddbmm(d_new, onto_n, d_state, out=d_new)
-            torch.bmm(solve, d_new, out=y)
-            before += d_state if t is None else d_state * t
-            d_state = torch.baddbmm(before, lower, y, alpha=-1, out=before)
-        back = torch.cat([d_out, -d_right_side], 2)  # Z
+        shrink = [None] * chunks if since is None else since[:, :, size - 1, :, None].unbind()
+        for n in reversed(range(chunks)):
+            torch.baddbmm(d_fresh[n], k_onto[n], d_state, out=d_fresh[n])
+            before = d_states[n]
+            before += d_state if shrink[n] is None else d_state * shrink[n]
+            if erase:
+                torch.bmm(back_solver[n], d_fresh[n], out=d_right_side[n])
+                torch.baddbmm(before, lower[n], d_right_side[n], alpha=-1, out=before)
+            d_state = before
+        back = torch.cat([d_out, -d_right_side], 2) if erase else d_out  # Z
         d_left = back @ states[:-1].mT
         d_k = fresh @ d_states[1:].mT
         d_right = back @ fresh.mT
         d_decay = None
         if since is not None:
-            end = since[:, :, size - 1, 0] * (d_states[1:] * states[:-1]).sum((-1, -2))
-            d_decay = decay_gradient(d_right * right, (d_left * left_now).sum(-1), (d_k * k_onto).sum(-1), end)
+            end = since[:, :, size - 1] * (d_states[1:] * states[:-1]).sum(-1)
+        if mask is None:
             d_left.mul_(since)
+            d_decay = from_on(sum((left * d_left).split(size, 2)), 2) + end[:, :, None]
             d_k.mul_(onto)
-        d_right.mul_(mask)
-        add_product(d_left, d_right, k)
-        add_product(d_k, d_right.mT, left)
-        d_q, d_weighted = d_left.split(size, 2)
-        d_k.addcmul_(d_weighted, beta[..., None])
-        d_beta = (d_weighted * k).sum(-1) + (d_right_side * v).sum(-1)
+            d_decay += up_to(k * d_k, 2)
+            vector_decay.add_gradients(d_left, d_k, d_decay, d_right, left, k, factors)
+        else:
+            if since is not None:
+                parts = (d_right * right, (d_left * left_now).sum(-1), (d_k * k_onto).sum(-1), end.sum(-1))
+                d_decay = decay_gradient(*parts)
+                d_left.mul_(since)
+                d_k.mul_(onto)
+            d_right.mul_(mask)
+            add_product(d_left, d_right, k)
+            add_product(d_k, d_right.mT, left)
+        d_beta, d_q = (d_right_side * v).sum(-1), d_left
+        if erase:
+            d_q, d_weighted = d_left.split(size, 2)
+            d_k.addcmul_(d_weighted, beta[..., None])
+            d_beta += (d_weighted * k).sum(-1)
         d_v = d_right_side * beta[..., None]
-        q_shape = (*ctx.shape[:3], k.shape[-1])
-        d_q, d_k = from_chunks(d_q, q_shape), from_chunks(d_k, q_shape)
+        keys = (*ctx.shape[:3], k.shape[-1])
+        d_q, d_k = from_chunks(d_q, keys), from_chunks(d_k, keys)
         d_v, d_beta = from_chunks(d_v, ctx.shape), from_chunks(d_beta, ctx.shape)
-        d_decay = None if d_decay is None else from_chunks(d_decay, ctx.shape)
-        return d_q, d_k, d_v, d_beta, d_decay, d_states[0].view(ctx.state_shape), None
+        if d_decay is not None:
+            d_decay = from_chunks(d_decay, keys if mask is None else ctx.shape)
+        return d_q, d_k, d_v, d_beta, d_decay, d_states[0].view(ctx.state_shape), None, None
 
 
 def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
@@ -171,8 +200,24 @@ def decays(log_decay: Tensor) -> tuple[Tensor, Tensor]:
 def decay_gradient(right: Tensor, left: Tensor, onto: Tensor, end: Tensor) -> Tensor:
     """Return the gradient of log_decay ``[N, M, C]``; each argument is (gradient · value) of a factor that holds γ.
 
-    ``right [N, M, 2C, C]`` holds γ_i - γ_j, ``left [N, M, 2C]`` γ_i, ``onto [N, M, C]`` γ_C - γ_i, ``end [N, M]`` γ_C.
+    ``right [N, M, 2C or C, C]`` holds γ_i - γ_j, ``left [N, M, 2C or C]`` γ_i, ``onto [N, M, C]`` γ_C - γ_i, ``end
+    [N, M]`` γ_C. A token's decay counts in every pair that it stands between. Only these are summed, in every term: the
+    shorter way, row sums less column sums, lets large terms cancel, and loses the small gradients of strong decays.
     """
-    gamma = sum((right.sum(-1) + left).chunk(2, -1)) - right.sum(-2) - onto
-    gamma[..., -1] += onto.sum(-1) + end
-    return gamma.flip(-1).cumsum(-1).flip(-1)
+    size = onto.shape[-1]
+    pairs = sum(right.split(size, -2))
+    from_here = torch.ones(size, size, dtype=right.dtype, device=right.device).triu()
+    between = (from_here @ pairs).tril(-1).sum(-1)
+    return between + from_on(sum(left.split(size, -1)), -1) + up_to(onto, -1) + end[..., None]
+
+
+def from_on(x: Tensor, axis: int) -> Tensor:
+    """Return the sums of ``x`` over all places from each on."""
+    return x.flip(axis).cumsum(axis).flip(axis)
+
+
+def up_to(x: Tensor, axis: int) -> Tensor:
+    """Return the sums of ``x`` over all places before each."""
+    before = x.cumsum(axis).roll(1, axis)
+    before.select(axis, 0).zero_()
+    return before

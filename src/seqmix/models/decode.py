@@ -60,7 +60,7 @@ def laid_out(module: nn.Module) -> nn.Module:
 
 def block_step(block: nn.Module) -> Callable:
     """Return ``(x [B, D], state) -> (x, state)`` for one block: norms and MLP as plain calls, the mixer's own step."""
-    mixer = block.mixer.decoder() if hasattr(block.mixer, "decoder") else mixer_step(laid_out(block.mixer))
+    mixer = block.mixer.decoder() if getattr(block.mixer, "decoder", None) else mixer_step(laid_out(block.mixer))
     first, second = block.mixer_norm, block.mlp_norm
     up, down = columns(block.mlp.up.weight), columns(block.mlp.down.weight)
     shape, eps = first.weight.shape, first.eps

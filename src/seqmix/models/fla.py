@@ -21,6 +21,7 @@ def delta_rule(
     initial_state: Tensor | None = None,
     form: str = "chunked",
     chunk_size: int = 32,
+    erase: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Same contract as ``seqmix.models.delta_rule.delta_rule``; the kernels choose their own chunk length.
 
@@ -28,6 +29,8 @@ def delta_rule(
     """
     if not q.is_cuda:
         raise ValueError("kernel 'fla' runs on CUDA devices only")
+    if not erase or (log_decay is not None and log_decay.dim() == 4):
+        raise ValueError("kernel 'fla' has no form for this recurrence; use kernel 'torch'")
     half = [part.to(torch.bfloat16) for part in (q, k, v)]
     options = {"beta": beta, "scale": 1.0, "initial_state": initial_state, "output_final_state": True}
     if log_decay is None:

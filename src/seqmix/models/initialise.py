@@ -7,8 +7,9 @@ embeddings, equal MLPs, equal q, k, v, whatever else they hold. A mixer's descri
   in the pre-norm block; embeddings 1 / sqrt(D); recurrent LSTM matrices orthogonal, gate by gate
 * norm gains 1; LSTM bias 0 except the forget gate (``forget_bias``, or chrono: log U(1, max_length - 1), and its
   negative for the input gate, Tallec & Ollivier 2018)
-* Gated DeltaNet: A_log = 0 and softplus(dt_bias) = 1 / τ with τ log-spaced over heads from 16 to max(256, max_length)
-  tokens; a random decay would be a lottery with few heads
+* recurrences with a decay: A_log = 0 and softplus(dt_bias) = 1 / τ with τ log-spaced over heads (a decay a channel:
+  over the channels of each head) from 16 to max(256, max_length) tokens; a random decay would be a lottery with few
+  heads; the mLSTM's forget gates start with the same horizons
 * ``init = "normal_0.02"``: all matrices and embeddings normal with std 0.02, the habit that this default replaces
 """
 
@@ -99,11 +100,24 @@ def decay_bias(shape: tuple, config: ModelConfig, random: torch.Generator) -> Te
     return torch.expm1(1 / tau).log().float()
 
 
+def channel_decay_bias(shape: tuple, config: ModelConfig, random: torch.Generator) -> Tensor:
+    """Return dt_bias ``[H K]``: every head holds channels of all horizons, as ``decay_bias`` spaces them."""
+    return decay_bias((shape[0] // config.n_heads,), config, random).repeat(config.n_heads)
+
+
+def gate_bias(shape: tuple, config: ModelConfig, random: torch.Generator) -> Tensor:
+    """Return the mLSTM's bias ``[2 H]``: input gates 0, forget gates σ(bias) = e^{-1 / τ} with the same horizons τ."""
+    forget = -decay_bias((shape[0] // 2,), config, random)
+    return torch.cat([torch.zeros_like(forget), forget])
+
+
 VECTORS = {
     "ones": lambda shape, config, random: torch.ones(shape),
     "zeros": lambda shape, config, random: torch.zeros(shape),
     "forget_bias": forget_bias,
     "decay_bias": decay_bias,
+    "channel_decay_bias": channel_decay_bias,
+    "gate_bias": gate_bias,
 }
 """Rules that hold whatever ``ModelConfig.init`` says."""
 

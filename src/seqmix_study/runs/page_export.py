@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqmix.checkpoint import load_weights
-from seqmix.config import DataConfig, RunConfig
+from seqmix.config import DataConfig, ModelConfig, RunConfig
 from seqmix.data import TASKS, boxes
 from seqmix.data.almanac import PRESETS
 from seqmix.data.markov import MARKOV
+from seqmix.mixers import mixer
 from seqmix.mixers.recurrence import CELLS
 from seqmix.models import build
 from seqmix.record import RunFolder
@@ -26,6 +27,9 @@ FORMATS = {"int8": 1, "int16": 2, "int24": 3, "float16": 0}
 
 TOLERANCE = 5e-4
 """``auto`` takes the first format that changes no token's loss by more, nats."""
+
+PAGE = Path(__file__).parents[1] / "book" / "page"
+"""Where the page's own JavaScript is, a module a mixer."""
 
 PASSAGE = """\
 The keeper of the lamp wrote every evening what the sea had brought: a rope, two oars, a letter without a name. \
@@ -102,7 +106,7 @@ def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = N
     exported = {
         "about": about,
         "config": model.config.model_dump(mode="json"),
-        "cells": {letter: asdict(CELLS[letter]) for letter in sorted(set(model.config.pattern) & set(CELLS))},
+        "mixers": mixers(model.config),
         "words": words,
         "format": one,
         "tensors": [[name, list(numbers.shape)] for name, (_, numbers) in parts.items()],
@@ -110,6 +114,20 @@ def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = N
         "check": check,
     }
     return page_file.sealed(exported)
+
+
+def mixers(config: ModelConfig) -> dict[str, dict]:
+    """Return what the page must know of each mixer, by letter; ValueError for one that has no module there."""
+    found = {}
+    for letter in sorted(set(config.pattern)):
+        module, _, name = str(mixer(letter).module).partition(":")
+        file = PAGE / f"{module.rsplit('.', 1)[-1]}.js"
+        if not file.is_file():
+            raise ValueError(f"{mixer(letter).label} has no step in JavaScript: write {file}, and name it in model.js")
+        found[letter] = {"module": file.stem, "class": name}
+        if letter in CELLS:
+            found[letter] |= asdict(CELLS[letter]) | {"gated": CELLS[letter].output_gate(config)}
+    return found
 
 
 def check_tokens(model: nn.Module, words: list[str] | None) -> Tensor:

@@ -4,7 +4,7 @@
 
     {"about":   {"run_id", "arm", "source", "tokenizer", "seq_len", "loss", "weights_sha256", ...},
      "config":  the ModelConfig in full,
-     "cells":   the switches of each linear recurrence in its pattern, by letter (seqmix.mixers.recurrence.Cell),
+     "mixers":  by letter: module and class of seqmix.models, and the switches of a cell (seqmix.mixers.recurrence),
      "words":   a name for each token, or null where tokens are bytes of UTF-8,
      "format":  "float16", or "int8", "int16", "int24": whole numbers and a scale for each row,
      "tensors": [[name, shape], ...] in the order of the numbers,
@@ -25,7 +25,7 @@ __all__ = ["LARGEST_PAGE", "PageModelError", "folder", "read", "sealed", "write"
 LARGEST_PAGE = 2_000_000
 """Most bytes that the models of one page may have together."""
 
-KEYS = {"about", "config", "cells", "words", "format", "tensors", "weights", "check", "seal"}
+KEYS = {"about", "config", "mixers", "words", "format", "tensors", "weights", "check", "seal"}
 
 
 class PageModelError(ValueError):

@@ -1,12 +1,12 @@
 // Mixers A and S: causal softmax attention; S sees the last `window` tokens only, itself included.
 import { rotate, shortConvolution, times } from "./numbers.js";
 
-export function attention(config, w, letter) {
+export function attention(config, w, letter, mixer) {
   const heads = config.n_heads,
     width = config.d_model / heads,
     d = config.d_model;
-  const turned = config.rope.includes(letter),
-    window = letter === "S" ? config.window : Infinity;
+  const turned = config.rope.includes("A") || config.rope.includes(letter),
+    window = mixer.class === "SlidingWindow" ? config.window : Infinity;
   return {
     start: () => ({ position: 0, keys: [], values: [], before: [] }),
     step(x, state) {

@@ -1,11 +1,12 @@
 // A language model from an export: the block skeleton (norm, mixer, norm, SwiGLU) or the classic stack of LSTM
 // layers.
 import { attention } from "./attention.js";
-import { delta } from "./delta.js";
 import { lstm, lstmLayer } from "./lstm.js";
+import { mlstm } from "./mlstm.js";
+import { recurrence } from "./recurrence.js";
 import { logSoftmax, rmsNorm, silu, times, unpack } from "./numbers.js";
 
-const MIXERS = { A: attention, S: attention, L: lstm }; // the others are cells of the linear recurrence
+const MODULES = { attention, lstm, mlstm, recurrence }; // as seqmix/models has them
 
 /** The tensors whose name starts with `prefix`, without it. */
 function within(weights, prefix) {
@@ -15,8 +16,8 @@ function within(weights, prefix) {
   return found;
 }
 
-function block(config, w, letter, cell) {
-  const mixer = (cell ? delta : MIXERS[letter])(config, within(w, "mixer."), letter, cell),
+function block(config, w, letter, mixerOf) {
+  const mixer = MODULES[mixerOf.module](config, within(w, "mixer."), letter, mixerOf),
     eps = config.norm_eps,
     pre = config.norm === "pre";
   const add = (x, y) => x.map((value, j) => value + y[j]);
@@ -48,13 +49,13 @@ function block(config, w, letter, cell) {
  * token; `copy(state)` lets one text be continued twice. Throws an Error for a layer type that this page does not know.
  */
 export function buildModel(exported) {
-  const { config, cells } = exported,
+  const { config, mixers } = exported,
     w = unpack(exported);
   const layers = [...config.pattern].map((letter, n) => {
     const inside = within(w, `layers.${n}.`);
     if (config.skeleton === "classic") return lstmLayer(inside);
-    if (!MIXERS[letter] && !cells[letter]) throw new Error(`no layer type ${letter}`);
-    return block(config, inside, letter, cells[letter]);
+    if (!MODULES[mixers[letter].module]) throw new Error(`no layer type ${letter}`);
+    return block(config, inside, letter, mixers[letter]);
   });
   const embedding = w["embedding.weight"],
     head = w["head.weight"] ?? embedding,

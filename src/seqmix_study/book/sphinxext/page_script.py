@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["DEMONSTRATIONS", "RUNTIME", "script"]
 
 HERE = Path(__file__).parents[1] / "page"
-RUNTIME = ("numbers", "attention", "lstm", "delta", "model", "worker")
+RUNTIME = ("numbers", "attention", "lstm", "mlstm", "recurrence", "model", "worker")
 DEMONSTRATIONS = ("frame", "text", "ladder", "context", "boxes", "hybrids", "scaling", "speed", "start")
 PUBLIC = ("answers", "buildModel", "losses", "makeDesk", "startDesk")
 TESTED = ("fitLadder", "encode", "perPiece", "sentences", "makeScene", "sceneTokens", "whereNow", "nearest", "wordsOf")

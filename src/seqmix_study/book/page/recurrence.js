@@ -3,22 +3,27 @@
 // α: none, one number a head (scalar) or one a channel of the key (vector).
 import { rmsNorm, rotate, shortConvolution, sigmoid, silu, softplus, times, unit } from "./numbers.js";
 
-export function delta(config, w, letter, cell) {
+export function recurrence(config, w, letter, cell) {
   const heads = config.n_heads,
     valueWidth = config.d_model / heads,
     values = heads * valueWidth;
   const keyWidth = (w["qkv.weight"].rows - values) / 2 / heads,
     keys = heads * keyWidth;
-  const turned = config.rope.includes(letter),
+  const turned = config.rope.includes(letter);
+  const betas = cell.erase ? heads : 0,
     decays = { none: 0, scalar: heads, vector: keys }[cell.decay];
-  const outGate = cell.gated ? values : 0,
-    betas = w["gates.weight"] ? w["gates.weight"].rows - decays - outGate : 0;
+  const firstGate = betas + (cell.decay === "scalar" ? heads : 0); // rows of the gates: β, a head's decay, output gate
 
-  /** α of every decay: exp(-exp(A_log) softplus(rate + dt_bias)); both parameters are given a head or a channel. */
-  function decayOf(gates) {
-    const at = (parameter, n) => parameter.data[Math.floor((n * parameter.data.length) / decays)];
-    const rate = (n) => softplus(gates[betas + n] + at(w.dt_bias, n));
-    return Array.from({ length: decays }, (_, n) => Math.exp(-Math.exp(at(w.A_log, n)) * rate(n)));
+  /** α of every decay, exp(-exp(A_log) softplus(rate + dt_bias)); a channel's rate is a product of low rank. */
+  function decayOf(x, gates) {
+    if (!decays) return [];
+    const perHead = decays / heads;
+    const rates =
+      cell.decay === "vector"
+        ? times(w["decay_up.weight"], times(w["decay_down.weight"], x))
+        : gates.slice(betas, firstGate);
+    const speed = (n) => Math.exp(w.A_log.data[Math.floor(n / perHead)]);
+    return rates.map((rate, n) => Math.exp(-speed(n) * softplus(rate + w.dt_bias.data[n])));
   }
 
   function update(memory, h, q, k, v, beta, decay, out) {
@@ -51,7 +56,7 @@ export function delta(config, w, letter, cell) {
         k = packed.slice(keys, 2 * keys),
         v = packed.slice(2 * keys);
       const gates = w["gates.weight"] ? times(w["gates.weight"], x) : [],
-        decay = decayOf(gates),
+        decay = decayOf(x, gates),
         out = new Float64Array(values);
       for (let h = 0; h < heads; h++) {
         unit(q, h * keyWidth, keyWidth, keyWidth ** -0.5);
@@ -61,7 +66,7 @@ export function delta(config, w, letter, cell) {
         rmsNorm(out, w["norm.weight"], config.norm_eps, h * valueWidth, valueWidth);
       }
       state.position += 1;
-      for (let j = 0; j < outGate; j++) out[j] *= silu(gates[betas + decays + j]);
+      if (cell.gated) for (let j = 0; j < values; j++) out[j] *= silu(gates[firstGate + j]);
       return times(w["out.weight"], out);
     },
   };
