@@ -18,6 +18,7 @@ from seqmix.paths import Paths
 from seqmix_study.book.check_pages import check_pages
 from seqmix_study.book.checks import before_build, everything
 from seqmix_study.book.formats import build_epub, build_pdf, find_chromium
+from seqmix_study.results import published
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = """\
@@ -296,8 +297,7 @@ def test_sphinx_warnings_stop_the_build(copy):
 
 
 def test_numbers_come_from_tables(copy):
-    (copy / "results/laptop").mkdir(parents=True)
-    (copy / "results/laptop/runs.csv").write_text("study,arm,loss\nother,lstm,2.125\nother,lstm,2.375\n")
+    published.write(copy / "results/laptop", {"runs.csv": "study,arm,loss\nother,lstm,2.125\nother,lstm,2.375\n"})
     with (copy / "book/method.md").open("a") as handle:
         handle.write("\nMean {val}`laptop/runs:arm=lstm:mean(loss):.3f`, n {val}`laptop/runs:arm=lstm:count()`.\n")
     done = run(copy, "book")

@@ -13,6 +13,7 @@ import pytest
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig, TrainConfig
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.results import published
 from seqmix_study.runs import launch as engine
 from seqmix_study.runs import machine as resources
 from seqmix_study.runs.progress import Display
@@ -152,10 +153,9 @@ def test_a_full_disk_stops_the_rest_and_names_the_file(paths, monkeypatch):
 
 
 def test_a_row_in_the_committed_table_counts_as_done(paths):
-    table = paths.results / "laptop" / "runs.csv"
-    table.parent.mkdir(parents=True)
     configs = grid(3, tier="laptop")
-    table.write_text(f"run_id,status\n{configs[0].run_id},finished\n{configs[1].run_id},failed\n")
+    rows = f"run_id,status\n{configs[0].run_id},finished\n{configs[1].run_id},failed\n"
+    published.write(paths.results / "laptop", {"runs.csv": rows})
     summary = run(configs, paths)
     assert (summary.finished, summary.skipped) == (2, 1)
     assert engine.states(configs, paths)[configs[0].run_id] == "finished"

@@ -30,7 +30,7 @@ def quick(n, loss, seeds=None, **options):
 
 @pytest.mark.parametrize("method", ["varpro", "huber"])
 def test_noise_free_law_is_recovered(method):
-    fit = fit_power(*table(noise=0.0)[:2], method=method)
+    fit = fit_power(*table(noise=1e-8)[:2], method=method)
     assert fit.verdict == "ok"
     tolerance = 1e-6 if method == "varpro" else 1e-4
     assert fit.estimates["alpha"] == pytest.approx(0.3, abs=tolerance)
@@ -155,7 +155,7 @@ def test_few_points_are_refused_with_the_reason(sizes):
     assert any("too few sizes" in reason for reason in fit.reasons)
 
 
-@pytest.mark.parametrize(("alpha", "noise"), [(0.076, 0.0), (0.076, 0.01), (0.2, 0.01), (0.34, 0.003)])
+@pytest.mark.parametrize(("alpha", "noise"), [(0.076, 1e-9), (0.076, 0.01), (0.2, 0.01), (0.34, 0.003)])
 def test_pure_power_law_is_never_ok_with_a_wrong_exponent(alpha, noise):
     for seed in range(15):
         fit = quick(*table(alpha=alpha, floor=0.0, scale=4.5, noise=noise, misfit=noise / 2, rng=seed)[:2])
@@ -163,9 +163,9 @@ def test_pure_power_law_is_never_ok_with_a_wrong_exponent(alpha, noise):
             assert fit.estimates["alpha"] == pytest.approx(alpha, rel=0.3)
         else:
             assert fit.verdict == "slope_only"
-        if not noise:
+        if noise < 1e-6:
             assert fit.form == "K"
-            assert fit.estimates["alpha"] == pytest.approx(alpha, rel=1e-6)
+            assert fit.estimates["alpha"] == pytest.approx(alpha, rel=1e-5)
 
 
 def test_shallow_law_is_slope_only():
@@ -194,7 +194,27 @@ def test_seeds_are_repeats_and_not_points():
     assert Ladder.from_rows(n, loss, seeds).k == 7
     assert len(quick(n, loss, seeds).points["N"]) == 7
     assert quick(n, loss, seeds).df == 4
-    assert "occurs twice" in quick(n, loss, np.zeros_like(seeds)).notes[0]
+    once = quick(n, loss, np.zeros_like(seeds))
+    assert "28 rows repeat a size and seed" in once.notes[0]
+    assert once.verdict == "refused"
+
+
+def test_rows_pasted_three_times_are_no_seeds():
+    n, loss, _ = table(seeds=1)
+    pasted = quick(np.tile(n, 3), np.tile(loss, 3))
+    assert pasted.verdict == "refused"
+    assert "14 rows are exact copies" in pasted.notes[0]
+    named = quick(np.tile(n, 3), np.tile(loss, 3), np.repeat([0, 1, 2], len(n)))
+    assert named.verdict == "refused"
+    assert any("exactly equal losses" in reason for reason in named.reasons)
+
+
+def test_twenty_thousand_sizes_are_averaged():
+    n = np.geomspace(1e4, 1e7, 20_000)
+    loss = 1.7 + (n / N0) ** -0.3 + 0.01 * np.random.default_rng(0).standard_normal(len(n))
+    fit = fit_power(n, loss, cross_check=False)
+    assert len(fit.points["N"]) <= 200
+    assert fit.estimates["alpha"] == pytest.approx(0.3, abs=0.02)
 
 
 def test_learning_rate_edge_and_data_limit_are_seen():

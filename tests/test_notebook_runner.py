@@ -15,6 +15,7 @@ from seqmix.paths import Paths
 from seqmix_study.book import parameters
 from seqmix_study.book.runner import prepare
 from seqmix_study.book.sources import ChapterError, load
+from seqmix_study.results import published
 
 HEAD = """\
 ---
@@ -219,10 +220,9 @@ def test_unchanged_chapters_are_skipped_and_changes_are_seen(tmp_path):
     assert "1 executed" in seqmix(tmp_path, "run", "a").stdout
     assert "1 unchanged" in seqmix(tmp_path, "run", "a").stdout
     assert "1 executed" in seqmix(tmp_path, "run", "a", "-p", "seeds", "2").stdout
-    (tmp_path / "results/laptop").mkdir()
-    (tmp_path / "results/laptop/runs.csv").write_text("study,loss\nother,1\n")
+    published.write(tmp_path / "results/laptop", {"runs.csv": "study,loss\nother,1\n"})
     assert "1 unchanged" in seqmix(tmp_path, "run", "a", "-p", "seeds", "2").stdout
-    (tmp_path / "results/laptop/runs.csv").write_text("study,loss\na,1\n")
+    published.write(tmp_path / "results/laptop", {"runs.csv": "study,loss\na,1\n"})
     assert "1 executed" in seqmix(tmp_path, "run", "a", "-p", "seeds", "2").stdout
 
 

@@ -1,8 +1,10 @@
 """Models in the page: the JavaScript that ships equals torch, files are sealed, and demonstrations can be used."""
 
 import csv
+import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from click.testing import CliRunner
 from torch.nn import functional as F
 
@@ -24,6 +27,8 @@ from seqmix_study.book.formats import find_chromium
 from seqmix_study.book.sphinxext import live, page_script
 from seqmix_study.commands.export import command
 from seqmix_study.findings.fits.power import fit_power
+from seqmix_study.results import published
+from seqmix_study.results.columns import TABLES
 from seqmix_study.runs import page_export, page_file
 
 HERE = Path(__file__).parent
@@ -254,6 +259,8 @@ def test_the_pages_fit_doctor_agrees_with_the_real_one(script):
         losses = (law if kind % 3 else line) + rng.normal(0, 0.6 * spread, k)
         tables.append((sizes, losses, float(spread)))
     said = call(script, *(["fitLadder", list(n), list(y), 3, spread] for n, y, spread in tables))
+    sizes, losses, _ = tables[0]
+    assert call(script, ["fitLadder", list(sizes), list(losses), 3, 0])[0]["status"] == "refused"  # copies of one run
     seen = set()
     for (sizes, losses, spread), page in zip(tables, said, strict=True):
         rows = (losses[:, None] + np.array([-spread, 0, spread])).ravel()
@@ -278,6 +285,41 @@ def test_measured_speeds_are_medians_by_regime(tmp_path):
     assert (one["speed"], one["low"], one["high"], one["label"]) == (4.0, 3.0, 7.0, "LSTM, 2 layers")
     assert one["regime"] == "writing, one token after another: cpu, 1 thread, float32, batch 1"
     assert "2 threads" in two["regime"]
+
+
+def test_a_model_that_is_announced_and_not_published_leaves_the_finding(tmp_path):
+    pytest.importorskip("myst_parser")
+    from sphinx.cmd.build import main
+
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "models.yaml").write_text("later: {study: frontier}\n")
+    (tmp_path / "conf.py").write_text("extensions = ['myst_parser', 'seqmix_study.book.sphinxext.live']\n")
+    options = ":id: x\n:models: later\n:question: q\n:guesses: a"
+    (tmp_path / "index.md").write_text(f"# T\n\n```{{live}} context\n{options}\n\nFound.\n```\n")
+    assert main(["-q", "-W", str(tmp_path), str(tmp_path / "html")]) == 0
+    text = (tmp_path / "html" / "index.html").read_text()
+    assert "<p>Found.</p>" in text
+    assert "data-kind" not in text
+
+
+def test_announced_models_are_chosen_by_columns_that_there_are():
+    names = {column.name for column in TABLES["runs"]}
+    announced = yaml.safe_load((ROOT / "book" / "models.yaml").read_text())
+    assert all(set(wanted) <= names for wanted in announced.values())
+    used = re.findall(r"^:models: (.+)$", "\n".join(f.read_text() for f in (ROOT / "notebooks").glob("*.md")), re.M)
+    assert {name for line in used for name in line.split()} <= set(announced)
+    assert used
+
+
+def test_a_published_model_is_the_one_run_that_fits():
+    place = importlib.util.spec_from_file_location("page_models", ROOT / "tools" / "page_models.py")
+    place.loader.exec_module(tool := importlib.util.module_from_spec(place))
+    row = {"run_id": "a", "status": "finished", "role": "evidence", "arm": "lstm_1", "seed": 0}
+    rows = [row, row | {"run_id": "b", "role": "sweep"}, row | {"run_id": "c", "status": "failed"}]
+    assert tool.the_run(rows, {"arm": "lstm_1", "seed": 0}) == "a"
+    for more, wanted in ([], {"arm": "gru"}), ([row | {"run_id": "d"}], {"arm": "lstm_1"}):
+        with pytest.raises(ValueError, match="one is needed"):
+            tool.the_run(rows + more, wanted)
 
 
 BOOK = """# A book
@@ -343,7 +385,7 @@ def page(tmp_path_factory) -> Path:
     words = page_export.words_of(DataConfig(source="boxes"), 81)
     small = build(ModelConfig(pattern="D", d_model=16, n_heads=1, vocab_size=len(words)))
     page_file.write(models / "boxes.json", page_export.page_model(small, words=words, arm="deltanet", loss=1.0))
-    shutil.copy(ROOT / "results/laptop/speed.csv", models.parent / "speed.csv")
+    published.write(models.parent, {"speed.csv": (ROOT / "results/laptop/speed.csv").read_text(encoding="utf-8")})
     shutil.copytree(ROOT / "book/static", source / "_static")
     settings = "html_css_files = ['live.css']\nhtml_static_path = ['_static']\nexclude_patterns = ['results']\n"
     (source / "conf.py").write_text(

@@ -31,7 +31,17 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from seqmix.config import RunConfig, SpeedConfig, parse_run
-from seqmix.files import RecordError, append_text, atomic_write, csv_text, disk_error, json_text, read_csv, sha256_of
+from seqmix.files import (
+    RecordError,
+    append_text,
+    atomic_write,
+    csv_text,
+    disk_error,
+    json_text,
+    read_csv,
+    read_json,
+    sha256_of,
+)
 
 __all__ = ["ENDED", "RecordError", "RunFolder", "atomic_write", "disk_error", "run_folders"]
 
@@ -134,7 +144,7 @@ class RunFolder:
     def reopened(self) -> bool:
         """Whether the run was complete and is being re-measured: train nothing, measure from the weights."""
         try:
-            before = json.loads((self.path / BEFORE).read_text("utf-8"))
+            before = read_json((self.path / BEFORE).read_bytes())
         except (OSError, ValueError):
             return False
         whole = self.weights.is_file() and not (self.path / OUTCOME).exists()
@@ -152,7 +162,7 @@ class RunFolder:
     def _read(self, name: str) -> dict:
         path = self.path / name
         try:
-            value = json.loads(path.read_text("utf-8"))
+            value = read_json(path.read_bytes())
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -209,7 +219,7 @@ class RunFolder:
         rows = []
         for number, line in enumerate(lines[:-1], start=1):
             try:
-                rows.append(json.loads(line))
+                rows.append(read_json(line))
                 rows[-1]["step"] + 0
             except (ValueError, KeyError, TypeError) as error:
                 text = f"{path}, line {number}, is not a row of a curve; {self._remedy()}"

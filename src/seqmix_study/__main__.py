@@ -6,7 +6,9 @@ import pkgutil
 import click
 
 from seqmix import __version__
+from seqmix.files import REMEDIES, RecordError, disk_error
 from seqmix_study import commands
+from seqmix_study.results.published import CollectError
 
 
 class LazyGroup(click.Group):
@@ -19,6 +21,19 @@ class LazyGroup(click.Group):
         if name not in self.list_commands(ctx):
             return None
         return importlib.import_module(f"seqmix_study.commands.{name}").command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the command; what it cannot read, write or trust is one sentence, never a traceback."""
+        try:
+            return super().invoke(ctx)
+        except (CollectError, RecordError) as error:
+            refused = error
+        except OSError as error:
+            if error.errno not in REMEDIES:
+                raise
+            refused = disk_error(error.filename or ".", error, "read or write")
+        click.echo(f"seqmix {ctx.invoked_subcommand}: {refused}", err=True)
+        ctx.exit(1)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

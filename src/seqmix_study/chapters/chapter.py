@@ -15,12 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from seqmix import samples, study
+from seqmix import study
 from seqmix_study.chapters import style
 from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
 from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels
 from seqmix_study.results import collect, configurations
-from seqmix_study.runs import rounds, tune
+from seqmix_study.runs import rounds, samples, tune
 from seqmix_study.runs.known import Known
 
 __all__ = ["Chapter", "gather", "open"]

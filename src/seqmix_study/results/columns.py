@@ -246,9 +246,12 @@ OTHERS = """\
   the run back; its run_id is the hash of these fields.
 * `findings.csv`, `verdicts.csv` (and the same as `.json`): one row for every effect and condition, and one for every
   claim, written by `seqmix findings`; their columns are explained in `book/findings.md`.
-* `samples.json`: what the largest byte-level models write (`python -m seqmix.samples TIER`).
+* `samples.json`: what the largest byte-level models write (`python -m seqmix_study.runs.samples TIER`).
 * `traces.json`: what went on inside the models of the study `inside` while they read one document (attention, gates,
-  highlights), and over many (gates by class of token, sources of facts stated once): `python -m seqmix.looking TIER`.
+  highlights), and over many (gates by class of token, sources of facts stated once):
+  `python -m seqmix_study.runs.looking TIER`.
+* `manifest.json`: hash and rows of every file beside it. Whoever reads a table checks it against this; a file that was
+  edited, cut, lost or added by hand is refused by name. Only `seqmix collect` and `seqmix findings` write it.
 """
 
 

@@ -8,8 +8,9 @@ from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.record import RunFolder
 from seqmix_study.results import columns
+from seqmix_study.results.published import CollectError
 
-__all__ = ["CollectError", "Rows", "run_rows"]
+__all__ = ["Rows", "run_rows"]
 
 Rows = dict[str, list[dict[str, str]]]
 """Table name -> rows; every cell as it stands in the file."""
@@ -21,10 +22,6 @@ PLACE = re.compile(r"(?<![\w.])(/[\w.~+-]+)+(?=/)|[A-Z]:\\\S+(?=\\)")
 
 PUBLISHED_WHOLE = ("", "evidence")
 """Roles whose curves and measurements are published; of a trial, a check or a losing sibling the row is enough."""
-
-
-class CollectError(ValueError):
-    """Records or tables contradict each other or hold something unknown; the text names the files."""
 
 
 def cell(value: object, kind: str) -> str:

@@ -8,7 +8,6 @@ whoever holds it trains the run, the others take the next one and wait for it at
 goes on from its last checkpoint when the same call is made again.
 """
 
-import csv
 import sys
 import time
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.results.collect import read_table
 from seqmix_study.runs.here import in_team, run_here, terminable
 from seqmix_study.runs.local import run_local
 from seqmix_study.runs.progress import Display
@@ -73,15 +73,12 @@ class Summary:
 
 
 def committed(tier: str, paths: Paths) -> set[str]:
-    """Return the run ids with a result in the committed tables of a tier: they count as finished."""
-    found: set[str] = set()
-    for name in ("runs", "speed") if tier else ():
-        table = paths.results / tier / f"{name}.csv"
-        if table.is_file():
-            with open(table, newline="", encoding="utf-8") as file:
-                rows = csv.DictReader(file)
-                found |= {row["run_id"] for row in rows if row.get("status", "finished") in ("finished", "diverged")}
-    return found
+    """Return the run ids with a result in the committed tables of a tier: they count as finished.
+
+    Raises CollectError for a damaged table: what it lost would be trained again.
+    """
+    rows = [row for name in ("runs", "speed") for row in read_table(name, tier, paths)] if tier else []
+    return {row["run_id"] for row in rows if row.get("status", "finished") in ("finished", "diverged")}
 
 
 def states(configs: list[RunConfig | SpeedConfig], paths: Paths) -> dict[str, str]:

@@ -198,6 +198,7 @@ export function fitLadder(sizes, losses, seeds, sd) {
   check(k >= 5, "refused", `too few sizes: ${k}, a law needs 5`);
   check(decades >= 1.5 - 1e-9, "refused", `range of sizes too short: ${decades.toFixed(2)} decades, a law needs 1.5`);
   check(seeds >= wanted, "refused", `too few seeds: ${seeds} a size, ${k} sizes need ${wanted}`);
+  check(sd > 1e-12 * Math.max(...losses), "refused", "repeats have exactly equal losses: copies and not repeats");
   if (k < 4) return { status: "refused", reasons: failed.map((one) => one.reason) };
   const limit = Math.max(2 * se * Math.SQRT2, 0.05 * span);
   const rise = Math.max(...losses.slice(1).map((loss, i) => loss - losses[i]));

@@ -14,24 +14,31 @@
 
 Kinds: ``context``, ``boxes``, ``hybrids`` (``models``, ``text``), ``scaling`` (``figure`` names the figure whose points
 can be started from, ``column`` its x column, ``panel`` what tells its panels apart), ``speed`` (the measured times).
-Models are files of ``seqmix export --page`` under ``results/<tier>/models``; each lies once in a page, sealed.
+Models are files of ``seqmix export --page`` under ``results/<tier>/models``; each lies once in a page, sealed. Where
+one that ``book/models.yaml`` names is not published yet, only the finding is shown.
 """
 
 import csv
+import io
 import json
 from pathlib import Path
 from statistics import quantiles
 
+import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from seqmix.mixers import MIXERS, mixer
 from seqmix_study.book.sphinxext import page_script
 from seqmix_study.chapters import style
+from seqmix_study.results import published
 from seqmix_study.runs import page_file
 
 __all__ = ["KINDS", "Live", "ladders", "setup", "speeds"]
+
+log = logging.getLogger(__name__)
 
 KINDS = ("boxes", "context", "hybrids", "scaling", "speed")
 SCREENS = ("html", "dirhtml")
@@ -61,6 +68,9 @@ class Live(SphinxDirective):
         try:
             data |= self.numbers(kind, source)
             models = self.models(source)
+        except Unpublished as missing:
+            log.info("live %s: %s is not published yet", kind, missing)
+            return self.parse_content_to_nodes()
         except (OSError, KeyError, ValueError) as error:
             raise self.error(f"live {kind}: {error}") from error
         data["models"] = [{"name": model, "label": label} for model, label, _ in models]
@@ -101,6 +111,8 @@ class Live(SphinxDirective):
         for name in names:
             file = page_file.folder(source / "results", self.options.get("tier", "laptop")) / f"{name}.json"
             self.env.note_dependency(str(file))
+            if not file.is_file() and name in announced(source):
+                raise Unpublished(name)
             model = page_file.read(file)
             text = "" if name in present else in_script(model)
             present.setdefault(name, len(text))
@@ -108,6 +120,16 @@ class Live(SphinxDirective):
         if (size := sum(present.values())) > page_file.LARGEST_PAGE:
             raise ValueError(f"the models of this page have {size:,} bytes, more than {page_file.LARGEST_PAGE:,}")
         return found
+
+
+class Unpublished(Exception):
+    """A model that is known by name and has no file yet."""
+
+
+def announced(source: Path) -> set[str]:
+    """Return the names of the models that chapters may ask for."""
+    file = source / "book" / "models.yaml"
+    return set(yaml.safe_load(file.read_text(encoding="utf-8"))) if file.is_file() else set()
 
 
 def raw(text: str) -> nodes.raw:
@@ -119,15 +141,14 @@ def in_script(data: dict) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def read_rows(table: Path) -> list[dict]:
-    with table.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
+def read_rows(text: bytes) -> list[dict]:
+    return list(csv.DictReader(io.StringIO(text.decode(), newline="")))
 
 
 def speeds(table: Path) -> list[dict]:
     """Return median tokens a second and its quartiles over the timed calls, a row a regime, length and architecture."""
     calls: dict[tuple, list[float]] = {}
-    for row in read_rows(table):
+    for row in read_rows(published.content(table) or b""):
         if row["mode"] in DOING and not row["arm"].endswith(style.AGAIN):
             threads = f"{row['threads']} thread" + ("s" if row["threads"] != "1" else "")
             batch = "equal tokens a step" if row["mode"] == "train" else f"batch {row['batch_size']}"
@@ -146,7 +167,7 @@ def speeds(table: Path) -> list[dict]:
 def ladders(table: Path, column: str, panel: str | None) -> list[dict]:
     """Return the ladders of a figure's table, at least four sizes each: {"label", "points": [[size, mean], ...]}."""
     groups: dict[str, list] = {}
-    for row in read_rows(table):
+    for row in read_rows(table.read_bytes()):
         label = style.look(row["arm"]).label + (f", {row[panel]}" if panel else "")
         if row.get("mean") and row.get(column):
             groups.setdefault(label, []).append([round(float(row[column])), float(row["mean"])])

@@ -1,1 +1,31 @@
-"""Power laws of the loss in size and data: fits, intervals, and the gates that say which of them may be quoted."""
+"""The fit doctor: scaling laws of anyone's table, or why there is none.
+
+``read_table`` and ``fit_frame`` are ``seqmix fit``; ``fit_power``, ``fit_surface``, ``fit_isoflop`` and ``fit_optima``
+take arrays; ``plot`` and ``write_page`` are ``--plot`` and ``--report``.
+"""
+
+import importlib
+from typing import Any
+
+#: Public name: module. Loaded when asked for: matplotlib and pandas are not needed to fit arrays.
+PUBLIC = {
+    "read_table": "table",
+    "TableError": "table",
+    "fit_frame": "doctor",
+    "report": "doctor",
+    "render": "doctor",
+    "fit_power": "power",
+    "fit_surface": "surface",
+    "fit_isoflop": "isoflop",
+    "fit_optima": "isoflop",
+    "compare_exponents": "exponents",
+    "plot": "page",
+    "write_page": "page",
+}
+__all__ = sorted(PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{PUBLIC[name]}"), name)

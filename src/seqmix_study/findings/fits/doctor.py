@@ -1,9 +1,9 @@
-"""Fit anyone's table: read a CSV, check its columns, fit every group, compare the groups, write it all down.
+"""Fit anyone's table: check its columns, fit every group, compare the groups, write it all down.
 
-This is the whole of ``seqmix fit`` but the command line; a chapter calls ``fit_frame`` with the committed results.
+This is the whole of ``seqmix fit`` but the command line, with the same names; a chapter calls ``fit_frame`` with the
+committed results.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,68 +13,120 @@ from seqmix_study.findings.fits.exponents import compare_exponents, iso_loss_rat
 from seqmix_study.findings.fits.fit import Fit, jsonable, versions
 from seqmix_study.findings.fits.forms import EQUATIONS
 from seqmix_study.findings.fits.gate_verdict import explain
+from seqmix_study.findings.fits.isoflop import fit_optima
 from seqmix_study.findings.fits.power import fit_power
 from seqmix_study.findings.fits.surface import fit_surface
+from seqmix_study.findings.fits.table import TableError, missing, numbers, read_table
 
 __all__ = ["TableError", "fit_frame", "read_table", "render", "report"]
 
-#: Beyond this many groups only differences to the first are computed: 300 groups have 44 850 pairs.
-ALL_PAIRS = 12
-
-
-class TableError(ValueError):
-    """The table cannot be fitted as asked; the message names the column and, where there is one, the line."""
-
-
-def read_table(path: Path | str) -> pd.DataFrame:
-    """Read a CSV with a header line; every cell as text, so that a bad one can be shown as it stands."""
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except FileNotFoundError:
-        raise TableError(f"{path}: no such file") from None
-    except pd.errors.EmptyDataError:
-        raise TableError(f"{path}: the file is empty") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise TableError(f"{path}: not a comma-separated table ({error})") from None
-    frame.columns = [str(c).strip() for c in frame.columns]
-    if frame.empty:
-        raise TableError(f"{path}: the file is empty: a header and no rows")
-    return frame
+#: Beyond this many groups only differences to the first are computed: 100 groups have 4 950 pairs.
+ALL_PAIRS, MOST_GROUPS = 12, 100
+OPTIONS = {"n": "--n", "d": "--d", "loss": "--loss", "flops": "--flops", "seed": "--seed", "group": "--group"}
 
 
 def fit_frame(
     frame: pd.DataFrame,
     *,
     n: str,
-    loss: str,
+    loss: str | None = None,
     d: str | None = None,
+    flops: str | None = None,
     seed: str | None = None,
     group: str | None = None,
-    method: str = "varpro",
-    n_boot: int = 1000,
+    form: str | None = None,
+    method: str | None = None,
+    n_boot: int = 500,
+    drop_missing: bool = False,
 ) -> dict[str, Fit]:
     """Fit every group of ``frame``; the arguments are column names. Without ``group`` one fit named "all".
 
-    Raises TableError naming the column (and the known ones) where one is missing, not numeric or not positive.
+    ``n`` and ``loss``: a ladder L(N). With ``d``, or ``flops`` (then D = C / 6N), a surface, and the budgets' answer.
+    ``n`` and ``flops`` without ``loss``: a table of compute-optimal sizes. ``form``: "c5" or "c6" for surfaces.
+    ``method``: "varpro" or "huber" for ladders, "huber" or "squares" for surfaces. Raises TableError naming the column
+    (and the known ones) where one is missing, not numeric or not positive.
     """
-    for option, column in (("--n", n), ("--d", d), ("--loss", loss), ("--seed", seed), ("--group", group)):
+    columns = {"n": n, "d": d, "loss": loss, "flops": flops, "seed": seed, "group": group}
+    known = ", ".join(map(str, frame.columns))
+    for key, column in columns.items():
         if column is not None and column not in frame.columns:
-            known = ", ".join(map(str, frame.columns))
-            raise TableError(f"{option}: no column {column!r} in the table; known columns: {known}")
+            other = "; is the separator another one?" if len(frame.columns) == 1 else ""
+            raise TableError(f"{OPTIONS[key]}: no column {column!r} in the table; known columns: {known}{other}")
+    if loss is None and (flops is None or d is not None):
+        raise TableError("--loss is needed; only a table of compute-optimal sizes (--flops and --n) has none")
+    surface = loss is not None and (d is not None or flops is not None)
+    _suits(form, method, surface)
+    notes = []
+    if drop_missing:
+        gone = missing(frame, [c for c in (n, d, loss, flops) if c is not None])
+        frame = frame[~gone]
+        notes += [f"{int(gone.sum())} rows with missing cells were left out"] if gone.any() else []
     if frame.empty:
         raise TableError("the table is empty: no rows")
-    numbers = {name: _positive(frame, name) for name in dict.fromkeys((n, d, loss)) if name is not None}
+    kinds = {"n": "size", "d": "tokens", "loss": "loss", "flops": "flops"}
+    read: dict[str, np.ndarray] = {}
+    for key, kind in kinds.items():
+        if columns[key] is not None:
+            read[key], said = numbers(frame, columns[key], kind)
+            notes += said
+    if surface and d is None:
+        read["d"] = read["flops"] / 6 / read["n"]
+        notes.append("tokens were not given: D = C / 6N")
+    elif surface and flops is not None:
+        notes += _compute(read)
     labels = frame[group].astype(str).str.strip() if group is not None else pd.Series("all", index=frame.index)
+    names = list(dict.fromkeys(labels))
+    if len(names) > MOST_GROUPS:
+        raise TableError(f"--group {group!r}: {len(names)} groups; at most {MOST_GROUPS} are fitted at once")
     fits = {}
-    for label in dict.fromkeys(labels):
+    for label in names:
         rows = (labels == label).to_numpy()
+        own = {key: values[rows] for key, values in read.items()}
         seeds = frame[seed].to_numpy()[rows] if seed is not None else None
-        shared = {"seeds": seeds, "method": method, "n_boot": n_boot}
-        if d is None:
-            fits[label] = fit_power(numbers[n][rows], numbers[loss][rows], **shared)
-        else:
-            fits[label] = fit_surface(numbers[n][rows], numbers[d][rows], numbers[loss][rows], **shared)
+        try:
+            fits[label] = _fit(own, seeds, surface, form, method, n_boot)
+        except ValueError as error:
+            raise TableError(f"group {label!r}: {error}") from None
+        fits[label].notes = notes + fits[label].notes
     return fits
+
+
+def _suits(form: str | None, method: str | None, surface: bool) -> None:
+    if form is not None and (form.upper() not in ("C5", "C6") or not surface):
+        raise TableError(f"--form {form}: c5 and c6 are forms of a surface; it needs --d or --flops, and --loss")
+    engines = ("huber", "squares") if surface else ("varpro", "huber")
+    if method is not None and method not in engines:
+        raise TableError(
+            f"--method {method}: a {'surface' if surface else 'ladder'} is fitted by {' or '.join(engines)}"
+        )
+
+
+def _fit(
+    read: dict[str, np.ndarray], seeds: Any, surface: bool, form: str | None, method: str | None, n_boot: int
+) -> Fit:
+    if "loss" not in read:
+        return fit_optima(read["flops"], read["n"])
+    if not surface:
+        return fit_power(read["n"], read["loss"], seeds=seeds, method=method or "varpro", n_boot=2 * n_boot)
+    return fit_surface(
+        read["n"],
+        read["d"],
+        read["loss"],
+        seeds=seeds,
+        form=(form or "c5").upper(),
+        method=method or "huber",
+        n_boot=n_boot,
+        flops=read.get("flops"),
+    )
+
+
+def _compute(read: dict[str, np.ndarray]) -> list[str]:
+    """Notes on FLOPs against 6 N D; TableError where they are not in one unit."""
+    ratio = read["flops"] / (6 * read["n"] * read["d"])
+    low, middle, high = np.quantile(ratio, [0.0, 0.5, 1.0])
+    if high / low > 100:
+        raise TableError(f"FLOPs are {low:.3g} to {high:.3g} times 6 N D: mixed units, or columns that were swapped?")
+    return [f"FLOPs are {middle:.3g} times 6 N D (median)"] if not 0.9 < middle < 1.1 else []
 
 
 def report(fits: dict[str, Fit], columns: dict[str, str | None]) -> dict[str, Any]:
@@ -104,26 +156,56 @@ def report(fits: dict[str, Fit], columns: dict[str, str | None]) -> dict[str, An
 
 
 def render(fits: dict[str, Fit], document: dict[str, Any]) -> str:
-    """Return the same for a person: estimates with intervals, verdict and reasons, one block a group."""
+    """Return the same for a person: verdict, estimates with intervals and reasons, one block a group."""
     blocks = []
     for name, fit in fits.items():
-        points = len(fit.points["N"])
-        kind = "cells or rows" if "D" in fit.points else "sizes"
-        lines = [f"{name}: {EQUATIONS[fit.form]}   ({points} {kind}, engine {fit.method})"]
+        kind = {"D": "points", "C": "budgets"}.get(next((key for key in "DC" if key in fit.points), ""), "sizes")
+        lines = [f"{name}: {EQUATIONS[fit.form]}   ({len(fit.points['N'])} {kind}, engine {fit.method})"]
+        mark = "" if fit.verdict == "ok" else "   (not to be quoted)"
         for parameter, value in fit.estimates.items():
-            ends = fit.intervals.get(parameter)
-            span = f"   95 % interval {ends[0]:.5g} to {ends[1]:.5g}" if ends else ""
-            quoted = "" if fit.verdict != "refused" else "   (not to be quoted)"
-            lines.append(f"  {parameter:<8} {value:.6g}{span}{quoted}")
-        if fit.verdict == "slope_only" and "alpha" in fit.intervals:
+            marked = "" if parameter in ("c0", "slope") and fit.verdict == "slope_only" else mark
+            lines.append(f"  {parameter:<8} {value:.6g}{_span(fit.intervals.get(parameter))}{marked}")
+        if fit.verdict == "slope_only" and "alpha" in fit.intervals and "alpha" not in fit.estimates:
             low, high = fit.intervals["alpha"]
             lines.append(f"  alpha    not identified; 95 % interval {low:.3g} to {high:.3g}")
+        if own := fit.derived.get("optimal_exponent"):
+            lines.append(f"  N_opt ~ C^{own['estimate']:.4g}{_span(own['interval'])}{mark}")
         if np.isfinite(fit.objective):
-            lines.append(f"  objective {fit.objective:.10g}   residual sd {fit.sigma:.3g} nats")
-        blocks.append("\n".join([*lines, *(f"  {line}" for line in explain(fit).splitlines())]))
+            lines.append(f"  objective {fit.objective:.10g}   residual sd {fit.sigma:.3g}")
+        lines += [f"  {line}" for line in explain(fit).splitlines()] + (_budget_lines(fit) if fit.isoflop else [])
+        blocks.append("\n".join(lines))
     for pair in document["comparisons"]:
         blocks.append(_pair_text(pair))
     return "\n\n".join(blocks)
+
+
+def _span(ends: Any) -> str:
+    return f"   95 % interval {ends[0]:.5g} to {ends[1]:.5g}" if ends else ""
+
+
+def _budget_lines(fit: Fit) -> list[str]:
+    """The budgets' answer, the three exponents side by side, and which to believe."""
+    found = fit.isoflop
+    used = sum(1 for table in found["budgets"] if not table["why"])
+    lines = [f"  budgets  {found['verdict']}: {used} of {len(found['budgets'])} have an optimum"]
+    lines += [f"    failed   {reason}" for reason in found["reasons"]]
+    lines += [f"    noticed  {flag}" for flag in found["flags"]]
+    quotable = {"surface": fit.verdict == "ok", "parabola": found["verdict"] == "ok", "lowest row": False}
+    for name, value in fit.agreement.get("optimal_exponent", {}).items():
+        if value:
+            mark = "" if quotable[name] else "   (not to be quoted)"
+            lines.append(f"    N_opt ~ C^{value['estimate']:.4g}{_span(value['interval'])}   {name}{mark}")
+    if ahead := found["prediction"]:
+        if "why_not" in ahead:
+            lines.append(f"    at {ahead['compute']:.3g} FLOPs (ten times more): no answer, {ahead['why_not']}")
+        else:
+            low, high = ahead["interval"]
+            lines.append(
+                f"    at {ahead['compute']:.3g} FLOPs (ten times more): N = {ahead['N']:.3g} "
+                f"({low:.3g} to {high:.3g}), D = {ahead['D']:.3g}"
+            )
+    lines.append(f"  believe  {fit.agreement['believe']}: {fit.agreement['text']}")
+    return lines
 
 
 def _pair_text(pair: dict[str, Any]) -> str:
@@ -136,16 +218,3 @@ def _pair_text(pair: dict[str, Any]) -> str:
     lines.append(f"  exponents {test['conclusion']}{reason}")
     lines.append(f"  iso-loss parameter ratio: {ratio['text']}")
     return "\n".join(lines)
-
-
-def _positive(frame: pd.DataFrame, column: str) -> np.ndarray:
-    """The column as positive floats, or TableError with the first line that is not (line 1 is the header)."""
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(float)
-    for bad, word in ((~np.isfinite(values), "not numeric"), (~(values > 0), "not positive")):
-        if bad.any():
-            row = int(np.argmax(bad))
-            cell = frame[column].iloc[row]
-            shown = repr(cell) if str(cell).strip() else "an empty cell"
-            known = ", ".join(map(str, frame.columns))
-            raise TableError(f"column {column!r}: {shown} in line {row + 2} is {word}; known columns: {known}")
-    return values

@@ -25,7 +25,7 @@ def compare_exponents(a: Fit, b: Fit, margin: float = MARGIN, level: float = 0.9
     """Return alpha_a - alpha_b with its profile interval, the F-test of a shared exponent, and a conclusion.
 
     Ladders: joint least squares on the size means of both (own floor and amplitude each), F(1, k_a + k_b - 6).
-    Surfaces: difference of bootstrap draws, of alpha and of beta. ``conclusion``: "different", "equivalent" (interval
+    Surfaces: difference of draws, of alpha and of beta. ``conclusion``: "different", "equivalent" (interval
     inside the margin), "inconclusive", or "not comparable" where either fit was not ok.
     """
     if a.verdict != "ok" or b.verdict != "ok":
@@ -130,10 +130,10 @@ def _surfaces(a: Fit, b: Fit, level: float) -> dict[str, Any]:
         delta = a.estimates[name] - b.estimates[name]
         draws = []
         for fit in (a, b):
-            rows = fit.bootstrap.get("draws", {}).get("rows")
+            rows = fit.bootstrap.get("draws")
             if not rows:
                 return {"delta": delta, "interval": (-np.inf, np.inf), "method": "no bootstrap"}
-            values = np.array([row[name] for row in rows]) - fit.estimates[name]
+            values = rows[name] - fit.estimates[name]
             raw = np.diff(percentile(values, level))[0]
             stretch = np.diff(fit.intervals[name])[0] / raw if raw > 0 else 1.0
             draws.append(values * stretch)

@@ -1,6 +1,6 @@
 """What a fit returns: estimates, intervals, the gates it passed or failed, and a verdict in three words.
 
-``ok``          the exponent may be quoted, with its interval
+``ok``          the table is consistent with the law: the exponent may be quoted, with its interval
 ``slope_only``  the loss falls with size, but the curvature that an exponent needs is not in the data
 ``refused``     not even that: the design, the noise or the direction of the loss forbids a law
 """
@@ -55,6 +55,12 @@ class Fit:
     candidates: list[dict[str, Any]] = field(default_factory=list)  # other forms on the same points
     bootstrap: dict[str, Any] = field(default_factory=dict)  # intervals and share off the bounds
     cross_check: dict[str, Any] = field(default_factory=dict)  # the other engine on the same points
+    refits: dict[str, Any] = field(default_factory=dict)  # a surface without some of its rows
+    leverage: list[dict[str, float]] = field(default_factory=list)  # the single rows that move a surface most
+    outlier: dict[str, float] = field(default_factory=dict)  # the row farthest from a surface
+    derived: dict[str, Any] = field(default_factory=dict)  # compute-optimal exponent and sizes
+    isoflop: dict[str, Any] = field(default_factory=dict)  # the same from budgets, without a law
+    agreement: dict[str, Any] = field(default_factory=dict)  # which of the answers to believe
     flags: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     hash: str = ""
@@ -100,6 +106,12 @@ class Fit:
                 "candidates": self.candidates,
                 "bootstrap": {k: v for k, v in self.bootstrap.items() if k != "draws"},
                 "cross_check": self.cross_check,
+                "refits": self.refits,
+                "leverage": self.leverage,
+                "outlier": self.outlier,
+                "derived": self.derived,
+                "isoflop": {k: v for k, v in self.isoflop.items() if k != "draws"},
+                "agreement": self.agreement,
                 "points": self.points,
                 "data_sha256": self.hash,
             }

@@ -6,6 +6,7 @@ P3  L(N)   = E + A N^-alpha                          a ladder at fixed D: E cont
 S2  L(N)   = c0 + slope ln N                         the limit alpha -> 0 of P3: the fallback
 C4  L(N,D) = A N^-alpha + B D^-beta                  C5 where the floor comes out as zero
 C5  L(N,D) = E + A N^-alpha + B D^-beta              Hoffmann et al. 2022, equation 2
+O2  N_opt(C) = k C^a                                 a table of compute-optimal sizes
 C6  L(N,D) = E + (A N^-alpha + B D^-beta)^gamma      sensitivity check
 """
 
@@ -20,6 +21,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "P2": ("A", "alpha"),
     "P3": ("E", "A", "alpha"),
     "S2": ("c0", "slope"),
+    "O2": ("k", "a"),
     "C4": ("E", "A", "B", "alpha", "beta"),  # E is zero
     "C5": ("E", "A", "B", "alpha", "beta"),
     "C6": ("E", "A", "B", "alpha", "beta", "gamma"),
@@ -30,6 +32,7 @@ EQUATIONS: dict[str, str] = {
     "P2": "L = E + A N^-alpha (E given)",
     "P3": "L = E + A N^-alpha",
     "S2": "L = c0 + slope ln N",
+    "O2": "N_opt = k C^a",
     "C4": "L = A N^-alpha + B D^-beta",
     "C5": "L = E + A N^-alpha + B D^-beta",
     "C6": "L = E + (A N^-alpha + B D^-beta)^gamma",

@@ -29,7 +29,7 @@ def status(gates: list[Gate], slope: dict[str, Any]) -> str:
 def explain(fit: Fit) -> str:
     """Return the doctor's report: the verdict, what decided it, what was noticed, and what would help."""
     words = {
-        "ok": "ok: the exponents may be quoted with their intervals",
+        "ok": "ok: consistent with the law; the exponents may be quoted with their intervals",
         "slope_only": "slope only: the loss falls, but the table does not determine an exponent or a floor",
         "refused": "refused: no law may be quoted from this table",
     }
@@ -44,6 +44,8 @@ def explain(fit: Fit) -> str:
         "G1 direction": "tune the learning rate and the number of steps of the larger sizes, and look for overfitting",
         "G3 noise": "add seeds, and tune each size: the misfit of single sizes is not averaged out by seeds",
         "G5 curvature": "widen the range of sizes: one more decade says more than five more seeds",
+        "S7 without the fewest-token third": "leave out the runs with the fewest tokens and compare",
+        "S8 structure": "leave out the runs with the fewest tokens, or those far from the optimum",
         "S0 tokens": "vary the tokens, or leave --d out and fit the ladder at fixed tokens",
     }
     for gate in fit.gates:

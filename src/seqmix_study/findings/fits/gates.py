@@ -84,6 +84,9 @@ def _design(evidence: Evidence) -> list[Gate]:
             "without repeats noise and misfit cannot be told apart",
         ),
     ]
+    if ladder.seed_df and ladder.seed_sd <= 1e-12 * ladder.mean.max():
+        reason = "repeats have exactly equal losses: copies of one run and not repeats"
+        gates.append(Gate("G0 repeats", False, 0.0, 0.0, reason))
     if evidence.lr_at_edge:
         sizes = ", ".join(f"{n:g}" for n in evidence.lr_at_edge)
         gates.append(
@@ -249,14 +252,7 @@ def _extrapolation(evidence: Evidence) -> list[Gate]:
     )
     passed = bool(t <= stdtrit(df, 0.975))
     return [
-        Gate(
-            "G8 hold-out",
-            passed,
-            float(t),
-            float(stdtrit(df, 0.975)),
-            reason,
-            "slope_only" if beyond else "flag",
-        )
+        Gate("G8 hold-out", passed, float(t), float(stdtrit(df, 0.975)), reason, "slope_only" if beyond else "flag")
     ]
 
 

@@ -2,9 +2,10 @@
 
     ln L = logsumexp(e, gamma * logsumexp(a - alpha x, b - beta y)),   x = ln N - mean, y = ln D - mean
 
-with e = ln E, a = ln A, b = ln B at the centre. The log-Huber objective is the *sum* (not the mean: that made
-Hoffmann's optimiser stop early, Besiroglu et al. 2024) of Huber_delta(ln L_i - model), multiplied by 1e4 for the
-optimiser only. Logarithms are centred, so the unit of N or D changes nothing but ln A and ln B.
+with e = ln E, a = ln A, b = ln B at the centre. The objective is the *sum* (not the mean: that made Hoffmann's
+optimiser stop early, Besiroglu et al. 2024) of Huber_delta(ln L_i - model). Logarithms are centred, so the unit of N
+or D changes nothing but ln A and ln B. Every step reweights the squares (Huber weights) and damps them
+(Levenberg-Marquardt); many starts, resamples and refits without single rows share each numpy call.
 """
 
 from dataclasses import dataclass
@@ -12,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from seqmix_study.findings.fits.minimise import minimise_many
+__all__ = ["SQUARES", "Problem"]
 
-__all__ = ["SCALE", "Problem"]
-
-SCALE = 1e4
+#: A width of the Huber loss that no residual in ln L reaches: least squares.
+SQUARES = 100.0
 #: Order of the internal parameters of each form; a, b and e are logarithms at the centre, g is ln gamma.
 ORDER = {
     "P3": "a e alpha",
@@ -25,86 +25,59 @@ ORDER = {
     "C5": "a b e alpha beta",
     "C6": "a b e alpha beta g",
 }
+#: Numbers in one array of a batch (8 bytes each, up to six such arrays a parameter): larger batches are cut.
+BATCH = 400_000
 
 
 @dataclass
 class Problem:
-    """One table and one loss function; ``evaluate`` is vectorised over parameter sets and over weights.
+    """One table and one loss function, vectorised over parameter sets, responses and weights.
 
-    ``x`` and ``y`` are centred ln N and ln D [n] (y is None for a ladder), ``loss`` [n] in nats,
-    ``kind`` is "huber" (of ln L, width ``delta``) or "squares" (of L).
+    ``x`` and ``y`` are centred ln N and ln D [n] (y is None for a ladder), ``log_loss`` is ln L [n];
+    ``delta`` is the width of the Huber loss (``SQUARES``: least squares of ln L).
     """
 
     form: str
     x: np.ndarray
     y: np.ndarray | None
-    loss: np.ndarray
-    kind: str = "huber"
+    log_loss: np.ndarray
     delta: float = 1e-3
 
     @property
     def names(self) -> list[str]:
         return ORDER[self.form].split()
 
-    def evaluate(self, p: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Objective [R] (unscaled) and gradient [R, p] at ``p`` [R, p]; ``weights`` [R, n] counts or None."""
-        column = {name: p[:, i, None] for i, name in enumerate(self.names)}
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            size = column["a"] - column["alpha"] * self.x
-            if self.y is not None:
-                data = column["b"] - column["beta"] * self.y
-                top = np.maximum(size, data)
-                share, rest = np.exp(size - top), np.exp(data - top)
-                power = top + np.log(share + rest)
-                share = share / (share + rest)
-            else:
-                power, share = size, 1.0
-            gamma = np.exp(column["g"]) if "g" in column else 1.0
-            scaled = gamma * power
-            if "e" in column:
-                top = np.maximum(scaled, column["e"])
-                model = top + np.log(np.exp(scaled - top) + np.exp(column["e"] - top))
-                reducible, floor = np.exp(scaled - model), np.exp(column["e"] - model)
-            else:
-                model, reducible, floor = scaled, np.ones_like(scaled), 0.0
-            value, pull = self._penalty(model)  # pull = d value / d model
-            if weights is not None:
-                value, pull = value * weights, pull * weights
-            through = pull * reducible * gamma
-            gradient = {"a": through * share, "alpha": -through * share * self.x}
-            if self.y is not None:
-                other = through * (1 - share)
-                gradient |= {"b": other, "beta": -other * self.y}
-            if "e" in column:
-                gradient["e"] = pull * floor
-            if "g" in column:
-                gradient["g"] = through * power
-            return value.sum(1), np.stack([gradient[name].sum(1) for name in self.names], 1)
+    def model(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """ln L [R, n] and its derivatives [R, n, p] at the parameter sets ``p`` [R, p]."""
+        at = {name: p[:, i, None] for i, name in enumerate(self.names)}
+        power = size = at["a"] - at["alpha"] * self.x
+        share = 1.0
+        if self.y is not None:
+            power = np.logaddexp(size, at["b"] - at["beta"] * self.y)
+            share = np.exp(size - power)
+        gamma = np.exp(at["g"]) if "g" in at else 1.0
+        model = gamma * power
+        reducible = np.ones_like(model)
+        if "e" in at:
+            model = np.logaddexp(model, at["e"])
+            reducible = np.exp(gamma * power - model)
+        through = reducible * gamma
+        columns = {"a": through * share, "alpha": -through * share * self.x, "e": 1 - reducible, "g": through * power}
+        if self.y is not None:
+            columns |= {"b": through * (1 - share), "beta": -through * (1 - share) * self.y}
+        return model, np.stack([columns[name] for name in self.names], 2)
 
-    def _penalty(self, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if self.kind == "squares":
-            fitted = np.exp(np.minimum(model, 50.0))
-            residual = self.loss - fitted
-            return 0.5 * residual**2, -residual * fitted
-        residual = np.log(self.loss) - model
+    def value(self, residual: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
+        """The objective [R] of residuals [R, n]."""
         size = np.abs(residual)
         inside = size <= self.delta
-        value = np.where(inside, 0.5 * residual**2, self.delta * (size - 0.5 * self.delta))
-        return value, -np.where(inside, residual, self.delta * np.sign(residual))
-
-    def log_model(self, p: np.ndarray) -> np.ndarray:
-        """ln L [n] at one parameter set."""
-        at = dict(zip(self.names, p, strict=True))
-        power = at["a"] - at["alpha"] * self.x
-        if self.y is not None:
-            power = np.logaddexp(power, at["b"] - at["beta"] * self.y)
-        power = power * np.exp(at.get("g", 0.0))
-        return np.logaddexp(power, at["e"]) if "e" in at else power
+        return (weights * np.where(inside, 0.5 * residual**2, self.delta * (size - 0.5 * self.delta))).sum(1)
 
     def starts(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Random starts on the scale of the data: a floor below the lowest loss, the rest shared by the terms."""
-        floor = self.loss.min() * rng.uniform(0.05, 0.97, count)
-        reducible = np.maximum(self.loss.mean() - floor, 1e-3 * self.loss.mean())
+        loss = np.exp(self.log_loss)
+        floor = loss.min() * rng.uniform(0.05, 0.97, count)
+        reducible = np.maximum(loss.mean() - floor, 1e-3 * loss.mean())
         share = rng.uniform(0.1, 0.9, count) if self.y is not None else np.ones(count)
         values = {
             "a": np.log(reducible * share),
@@ -116,62 +89,106 @@ class Problem:
         }
         return np.stack([values[name] for name in self.names], 1)
 
-    def solve(self, starts: np.ndarray, polish: int = 3) -> tuple[np.ndarray, float, float]:
-        """Minimise from every start, then polish the best few with scipy's BFGS until nothing is gained.
+    def minimise(
+        self,
+        starts: np.ndarray,
+        weights: np.ndarray | None = None,
+        responses: np.ndarray | None = None,
+        max_iter: int = 60,
+        tol: float = 1e-6,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Minimise from ``starts`` [R, p]; return parameters [R, p] and objectives [R].
+
+        ``weights`` [R, n] and ``responses`` [R, n] (ln L) make each row a problem of its own. A row stops when two
+        steps in a row gain less than ``tol`` of its value.
+        """
+        size = max(1, BATCH // len(self.x))
+        parts = []
+        for first in range(0, len(starts), size):
+            cut = slice(first, first + size)
+            own = self.log_loss if responses is None else responses[cut]
+            count = None if weights is None else weights[cut]
+            parts.append(self._batch(starts[cut], count, own, max_iter, tol))
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+    def _batch(
+        self, starts: np.ndarray, weights: np.ndarray | None, responses: np.ndarray, max_iter: int, tol: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        p = np.array(starts, float)
+        count, k = p.shape
+        responses = np.broadcast_to(responses, (count, len(self.x)))
+        w = np.ones((count, 1)) if weights is None else weights
+        damping, stale = np.full(count, 1e-3), np.zeros(count, int)
+        active = np.arange(count)
+        with np.errstate(all="ignore"):
+            model, slope = self.model(p)
+            residual = responses - model
+            value = self.value(residual, w)
+            for _ in range(max_iter):
+                if not len(active):
+                    break
+                r, j = residual[active], slope[active]
+                pull = w[active] / np.maximum(np.abs(r) / self.delta, 1)
+                weighted = j * pull[:, :, None]
+                normal = np.swapaxes(weighted, 1, 2) @ j
+                diagonal = np.einsum("rii->ri", normal)
+                floor = 1e-8 * diagonal.max(1, keepdims=True) + 1e-300
+                normal = normal + (damping[active, None] * np.maximum(diagonal, floor))[:, :, None] * np.eye(k)
+                step = _solve(normal, (weighted * r[:, :, None]).sum(1))
+                # no parameter (logarithms and exponents) moves by more than 2 in one step
+                step *= np.minimum(1, 2 / np.maximum(np.abs(step).max(1), 1e-300))[:, None]
+                trial = p[active] + step
+                model, j = self.model(trial)
+                r = responses[active] - model
+                reached = self.value(r, w[active])
+                good = reached < value[active]
+                at = active[good]
+                small = np.where(good, value[active] - reached < tol * value[active], damping[active] > 1e4)
+                p[at], residual[at], slope[at], value[at] = trial[good], r[good], j[good], reached[good]
+                damping[active] *= np.where(good, 0.2, 6.0)
+                damping = np.maximum(damping, 1e-7)
+                stale[active] = np.where(small, stale[active] + 1, np.where(good, 0, stale[active]))
+                active = active[stale[active] < 2]
+        return p, np.where(np.isfinite(value), value, np.inf)
+
+    def solve(self, starts: np.ndarray, polish: int = 2) -> tuple[np.ndarray, float, float]:
+        """Minimise from every start, then polish the best ones with scipy's BFGS until nothing is gained.
 
         Returns the parameters, the objective, and the share of starts that ended within 1e-4 of it.
         """
-        many, values = minimise_many(self._scaled(None), starts, gtol=1e-5)
+        many, values = self.minimise(starts, max_iter=100)
         order = np.argsort(values)
-        best, lowest = many[order[0]], values[order[0]]
+        best, lowest = many[order[0]], float(values[order[0]])
         for start in many[order[:polish]]:
             x, f = self._polish(start)
             if f < lowest:
                 best, lowest = x, f
-        reached = float(np.mean(values <= lowest * (1 + 1e-4) + 1e-12))
-        return best, float(lowest / SCALE), reached
-
-    def solve_weighted(self, weights: np.ndarray, starts: list[np.ndarray], chunk: int = 0) -> tuple[np.ndarray, int]:
-        """Refit under each row of ``weights`` [R, n] from each start; the better end wins.
-
-        Returns the parameters [R, p] and in how many rows a later start found a lower objective than the first.
-        """
-        chunk = chunk or max(20, int(2.4e5 / len(self.x)))  # about 2 MB an array: stays in cache
-        out, wins = [], 0
-        for first in range(0, len(weights), chunk):
-            part = weights[first : first + chunk]
-            best = value = None
-            for start in starts:
-                x, f = minimise_many(
-                    self._scaled(part), np.tile(start, (len(part), 1)), max_iter=150, gtol=1e-3, ftol=1e-9
-                )
-                if best is None:
-                    best, value = x, f
-                else:
-                    wins += int((f < value * (1 - 1e-6)).sum())
-                    best = np.where((f < value)[:, None], x, best)
-                    value = np.minimum(f, value)
-            out.append(best)
-        return np.concatenate(out), wins
-
-    def _scaled(self, weights: np.ndarray | None):
-        def fun(p: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            value, gradient = self.evaluate(p, None if weights is None else weights[rows])
-            return value * SCALE, gradient * SCALE
-
-        return fun
+        return best, lowest, float(np.mean(values <= lowest * (1 + 1e-4) + 1e-16))
 
     def _polish(self, start: np.ndarray) -> tuple[np.ndarray, float]:
-        def single(p: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = self.evaluate(p[None])
-            return float(value[0] * SCALE), gradient[0] * SCALE
+        def scaled(p: np.ndarray) -> tuple[float, np.ndarray]:
+            model, slope = self.model(p[None])
+            residual = self.log_loss - model
+            pull = np.clip(residual, -self.delta, self.delta)
+            return 1e4 * float(self.value(residual)[0]), -1e4 * (pull @ slope[0])[0]
 
         x, f = start, np.inf
-        for _ in range(6):  # each call starts with a fresh Hessian: the kinks of the Huber loss spoil it
-            result = minimize(single, x, jac=True, method="BFGS", options={"maxiter": 400, "gtol": 1e-9})
-            gain = f - result.fun
-            if result.fun < f:
-                x, f = result.x, float(result.fun)
-            if not gain > 1e-12 * abs(f):
-                break
-        return x, f
+        with np.errstate(all="ignore"):
+            for _ in range(6):  # each call starts with a fresh Hessian: the kinks of the Huber loss spoil it
+                result = minimize(scaled, x, jac=True, method="BFGS", options={"maxiter": 400, "gtol": 1e-9})
+                gain = f - result.fun
+                if result.fun < f:
+                    x, f = result.x, float(result.fun)
+                if not gain > 1e-12 * abs(f):
+                    break
+        return x, f / 1e4
+
+
+def _solve(normal: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve small systems [R, k, k]; where one is singular or not finite the step is zero."""
+    bad = ~np.isfinite(normal).all((1, 2)) | ~np.isfinite(right).all(1)
+    normal[bad], right[bad] = np.eye(normal.shape[1]), 0.0
+    try:
+        return np.linalg.solve(normal, right[:, :, None])[:, :, 0]
+    except np.linalg.LinAlgError:
+        return (np.linalg.pinv(normal) @ right[:, :, None])[:, :, 0]

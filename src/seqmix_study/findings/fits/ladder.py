@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Ladder", "checked"]
+__all__ = ["Ladder", "checked", "without_copies"]
+
+#: More sizes than this are averaged in bands: a profile of 20,000 sizes took minutes and gigabytes.
+MOST_SIZES = 200
 
 
 def checked(name: str, values: Any) -> np.ndarray:
@@ -29,6 +32,12 @@ def checked(name: str, values: Any) -> np.ndarray:
     return array
 
 
+def without_copies(*columns: np.ndarray) -> tuple[list[np.ndarray], int]:
+    """The columns [n] without rows that repeat another one in every column, in order, and how many were left out."""
+    first = np.sort(np.unique(np.stack(columns, 1), axis=0, return_index=True)[1])
+    return [column[first] for column in columns], len(columns[0]) - len(first)
+
+
 @dataclass(frozen=True)
 class Ladder:
     """Size means of one family: all arrays [k], sorted by size."""
@@ -39,23 +48,30 @@ class Ladder:
     seed_sd: float  # pooled over sizes, nats; NaN without repeats
     seed_df: int
     se: np.ndarray  # standard error of a mean from the pooled seed sd; NaN without repeats
-    repeated_seeds: bool = False  # one seed named twice at one size
+    copies: int = 0  # rows that repeat another one (with seeds: its size and seed)
 
     @classmethod
     def from_rows(cls, n: Any, loss: Any, seeds: Any = None) -> "Ladder":
         n, loss = checked("N", n), checked("loss", loss)
         if len(n) != len(loss):
             raise ValueError(f"N has {len(n)} values, loss has {len(loss)}")
+        rows, names = len(n), np.arange(len(n))
+        if seeds is None:
+            (n, loss), _ = without_copies(n, loss)
+        else:  # a run that is listed twice is one run
+            keys = np.array([f"{size!r} {seed}" for size, seed in zip(n.tolist(), np.asarray(seeds), strict=True)])
+            _, first, names = np.unique(keys, return_index=True, return_inverse=True)
+            n, loss = n[first], np.bincount(names.ravel(), loss) / np.bincount(names.ravel())
+        if len(np.unique(n)) > MOST_SIZES:  # averaged in bands of equal width in ln N
+            place = np.floor((MOST_SIZES - 1e-9) * np.log(n / n.min()) / np.log(n.max() / n.min()))
+            band = np.unique(place, return_inverse=True)[1].ravel()
+            n = np.exp(np.bincount(band, np.log(n)) / np.bincount(band))[band]
         sizes, where, count = np.unique(n, return_inverse=True, return_counts=True)
         mean = np.bincount(where, loss) / count
         df = int((count - 1).sum())
         within = float(((loss - mean[where]) ** 2).sum())
         sd = float(np.sqrt(within / df)) if df else float("nan")
-        repeated = False
-        if seeds is not None:
-            names = list(zip(where.tolist(), map(str, np.asarray(seeds).tolist()), strict=True))
-            repeated = len(set(names)) < len(names)
-        return cls(sizes, mean, count, sd, df, sd / np.sqrt(count), repeated)
+        return cls(sizes, mean, count, sd, df, sd / np.sqrt(count), rows - len(n))
 
     @property
     def k(self) -> int:

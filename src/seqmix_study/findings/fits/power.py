@@ -70,8 +70,9 @@ def fit_power(
         _fit_curve(fit, evidence, ladder, constant, n_boot, rng, cross_check)
     fit.gates = gating.ladder_gates(fit, evidence)
     fit.status = gating.status(fit.gates, slope)
-    if ladder.repeated_seeds:
-        fit.notes.append("a seed occurs twice at one size: the rows were treated as repeats")
+    if ladder.copies:
+        what = "are exact copies of others" if seeds is None else "repeat a size and seed of others"
+        fit.notes.append(f"{ladder.copies} rows {what} and count as one run")
     if fit.status == "slope_only" or (form == "S2" and ladder.k >= 3):
         _fall_back(fit, slope)
     fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
@@ -192,7 +193,7 @@ def _huber(fit: Fit, ladder: Ladder, constant: float | None, rng: int) -> None:
         return  # a floor above zero is fixed in the model of neither engine but VarPro
     form = "K" if constant == 0.0 or fit.form == "K" else "P3"
     centre = float(ladder.log_n.mean())
-    problem = Problem(form, ladder.log_n - centre, None, ladder.mean)
+    problem = Problem(form, ladder.log_n - centre, None, np.log(ladder.mean))
     best, objective, reached = problem.solve(problem.starts(24, np.random.default_rng(rng)), polish=2)
     at = dict(zip(problem.names, best, strict=True))
     with np.errstate(over="ignore"):
@@ -212,9 +213,7 @@ def _huber(fit: Fit, ladder: Ladder, constant: float | None, rng: int) -> None:
 def _candidates(ladder: Ladder, profile: Profile) -> list[dict[str, Any]]:
     """P3, K and S2 on the same points, with AIC: the comparison that the curvature gate summarises."""
     straight = line(ladder.log_n, ladder.mean)
-    rows = [
-        {"form": "S2", "estimates": {"c0": straight.c0, "slope": straight.slope}, "sse": straight.sse, "p": 2},
-    ]
+    rows = [{"form": "S2", "estimates": {"c0": straight.c0, "slope": straight.slope}, "sse": straight.sse, "p": 2}]
     for form, constant, p in (("K", 0.0, 2), ("P3", None, 3)):
         one = Profile(ladder.log_n, ladder.mean, constant)
         values = {k: v for k, v in one.estimates().items() if form != "K" or k != "E"}

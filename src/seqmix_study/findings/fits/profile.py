@@ -108,11 +108,7 @@ class Profile:
             return {"E": self.constant, "A": float(c1 * np.exp(alpha * self.centre)), "alpha": float(alpha)}
         alpha = alpha or 1e-12
         amplitude = -c1 / alpha
-        return {
-            "E": float(c0 + c1 / alpha),
-            "A": float(amplitude * np.exp(alpha * self.centre)),
-            "alpha": float(alpha),
-        }
+        return {"E": float(c0 + c1 / alpha), "A": float(amplitude * np.exp(alpha * self.centre)), "alpha": float(alpha)}
 
     def threshold(self, level: float) -> float:
         """The sum of squares below which a parameter value is inside the profile-likelihood interval."""

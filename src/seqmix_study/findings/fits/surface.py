@@ -1,9 +1,8 @@
 """Fit a surface L(N, D) = E + A N^-alpha + B D^-beta (C5), or with an outer exponent gamma (C6).
 
-Two engines that estimate different things where residuals are heavy-tailed: ``varpro``, least squares of the loss
-over a dense grid of exponents with the linear part solved in closed form; ``huber``, the log-Huber objective of
-Hoffmann et al. 2022 from sixty starts. Intervals: bootstrap over the cells of the table (rows of equal N and D move
-together), restarted from the optimum and from a second point, stretched for the degrees of freedom.
+Engine: the log-Huber objective of Hoffmann et al. 2022 from many starts; least squares of ln L is the second opinion
+and a gate, not a choice. Refits without the highest-loss tenth, without the fewest tokens and without single rows say
+what the answer hangs on. Intervals: ``intervals.py``.
 """
 
 from typing import Any
@@ -11,14 +10,24 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from seqmix_study.findings.bootstrap import cluster_counts
 from seqmix_study.findings.fits.fit import Fit, data_hash
 from seqmix_study.findings.fits.forms import PARAMETERS, information
-from seqmix_study.findings.fits.huber import Problem
-from seqmix_study.findings.fits.ladder import checked
-from seqmix_study.findings.fits.surface_bootstrap import bootstrap_surface, in_units, optimal_exponent
+from seqmix_study.findings.fits.huber import SQUARES, Problem
+from seqmix_study.findings.fits.intervals import Shared, structure
+from seqmix_study.findings.fits.isoflop import agree, fit_isoflop
+from seqmix_study.findings.fits.ladder import checked, without_copies
 from seqmix_study.findings.fits.surface_gates import ran_away, surface_gates, surface_status
 
-__all__ = ["fit_surface", "grid_starts"]
+__all__ = ["fit_surface", "optimum"]
+
+#: More different (N, D) than this are averaged in cells of equal width in ln N and ln D.
+CELLS = 1000
+MOST_ROWS = 1_000_000
+#: Half width of an interval over that of the plain percentiles: these cover 93 % on exact laws in simulation.
+STRETCH = 1.08
+#: Single rows that are left out in turn: those that pull most.
+LEFT_OUT = 30
 
 
 def fit_surface(
@@ -28,33 +37,35 @@ def fit_surface(
     *,
     seeds: Any = None,
     form: str = "C5",
-    method: str = "varpro",
+    method: str = "huber",
     delta: float = 1e-3,
     starts: int = 60,
-    n_boot: int = 1000,
+    n_boot: int = 500,
     level: float = 0.95,
     rng: int = 0,
     cross_check: bool = True,
+    flops: Any = None,
 ) -> Fit:
     """Fit losses [rows] in nats per token at sizes ``n`` and training tokens ``d`` (any unit: rescaled internally).
 
-    With ``seeds`` rows of equal (N, D) are averaged first; without, every row is a point (published tables), and rows
-    of equal (N, D) are resampled together. ``delta`` is the width of the Huber loss in ln L. Raises ValueError for
-    values that are not positive numbers; too few or badly placed points are a verdict.
+    With ``seeds`` rows of equal (N, D) are averaged first; without, every row is a point (published tables) and exact
+    copies are left out. ``method``: "huber" of ln L with width ``delta``, or "squares" of ln L. ``n_boot`` draws for
+    the intervals (0: none). ``flops`` [rows], else 6 N D: where they come in a few budgets, ``isoflop.py`` answers too
+    and must agree. Raises ValueError for values that are not positive numbers or more than a million rows; too
+    few or badly placed points are a verdict.
     """
     if form not in ("C5", "C6"):
         raise ValueError(f"unknown form {form!r} for a surface; known: C5, C6")
-    if method not in ("varpro", "huber"):
-        raise ValueError(f"unknown method {method!r}; known: varpro, huber")
+    if method not in ("huber", "squares"):
+        raise ValueError(f"unknown method {method!r}; known: huber, squares")
     n, d, loss = checked("N", n), checked("D", d), checked("loss", loss)
     if not len(n) == len(d) == len(loss):
         raise ValueError(f"N, D and loss have {len(n)}, {len(d)} and {len(loss)} values")
+    if len(n) > MOST_ROWS:
+        raise ValueError(f"{len(n)} rows; at most {MOST_ROWS} are fitted: average repeats first")
     digest = data_hash(n, d, loss)
-    cell = np.unique(np.stack([n, d], 1), axis=0, return_inverse=True)[1].ravel()
-    if seeds is not None:
-        count = np.bincount(cell)
-        n, d, loss = (np.bincount(cell, v) / count for v in (n, d, loss))
-        cell = np.arange(len(n))
+    iso = fit_isoflop(6 * n * d if flops is None else flops, n, loss, d, level)
+    (n, d, loss), notes = _points(n, d, loss, seeds)
     fit = Fit(
         form=form,
         method=method,
@@ -66,116 +77,194 @@ def fit_surface(
         level=level,
         points={"N": n.tolist(), "D": d.tolist(), "loss": loss.tolist()},
         slope=_plane(n, d, loss, level),
+        notes=notes,
         hash=digest,
     )
-    names = PARAMETERS[form]
-    fit.df = len(loss) - len(names)
-    generator = np.random.default_rng(rng)
+    fit.df = len(loss) - len(PARAMETERS[form])
     if fit.df > 0 and np.ptp(n) > 0 and np.ptp(d) > 0 and np.ptp(loss) > 0:
-        engines = {
-            kind: _engine(form, kind, n, d, loss, delta, starts, generator)
-            for kind in ("varpro", "huber")
-            if cross_check or kind == method
-        }
-        problem, best, objective, reached = engines[method]
-        if form == "C5":
-            bare = _engine("C4", method, n, d, loss, delta, starts, generator)
-            if bare[2] <= objective * (1 + 1e-7):
-                fit.form, (problem, best, objective, reached) = "C4", bare
-                fit.notes.append("the irreducible loss comes out as zero: the law without a constant fits as well")
-        fit.objective = objective
-        fit.estimates = in_units(problem, best[None], n, d)[0]
+        generator = np.random.default_rng(rng)
+        problem, best = _best(fit, delta if method == "huber" else SQUARES, starts, generator)
         if gate := ran_away(fit.estimates):
             fit.estimates, fit.gates, fit.slope = {}, [gate], {}
             return fit
-        residual = loss - fit.predict(n, d)
-        fit.sigma = float(np.sqrt(residual @ residual / fit.df))
-        fit.points["fitted"] = (loss - residual).tolist()
-        fit.notes.append(f"{100 * reached:.0f} % of {starts} starts reached the optimum")
-        fit.candidates = [
-            {"form": fit.form, "sse": float(residual @ residual)}
-            | information(float(residual @ residual), len(loss), len(names))
-        ]
+        if cross_check:
+            _second_opinion(fit, problem, best, delta, starts, generator)
         if n_boot:
-            bootstrap_surface(fit, problem, best, cell, n_boot, generator)
-        for kind in engines.keys() - {method}:
-            other, point, value, _ = engines[kind]
-            fit.cross_check = {
-                "method": kind,
-                "estimates": in_units(other, point[None], n, d)[0],
-                "objective": value,
-            }
-        fit.notes.append(
-            f"compute-optimal N grows as C^a, a = beta / (alpha + beta) = {optimal_exponent(fit.estimates):.4g}"
-        )
-    fit.gates = surface_gates(fit, n, d, loss, n_boot)
+            _intervals(fit, problem, best, n_boot, generator)
+        fit.derived = _derived(fit)
+    fit.gates = surface_gates(fit, n, d, loss)
+    if iso["budgets"] or flops is not None:
+        fit.isoflop = iso
+        agree(fit)
     fit.status = surface_status(fit)
     fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     return fit
 
 
-def grid_starts(x: np.ndarray, y: np.ndarray, loss: np.ndarray, keep: int = 4) -> np.ndarray:
-    """Variable projection on a grid of (alpha, beta): solve (E, A, B) >= 0 in closed form, return the best points.
-
-    Returns [keep, 5] internal parameters (a, b, e, alpha, beta), logarithms at the centre of the data.
-    """
-    exponents = np.geomspace(0.01, 3.0, 48)
-    u, v = np.exp(-np.outer(exponents, x)), np.exp(-np.outer(exponents, y))
-    ones = np.ones_like(x)
-    total = float(loss @ loss)
-    best: list[tuple[float, np.ndarray]] = []
-    n = len(x)
-    uu, vv, uv = (u * u).sum(1), (v * v).sum(1), u @ v.T
-    su, sv, ul, vl = u @ ones, v @ ones, u @ loss, v @ loss
-    normal = np.empty((48, 48, 3, 3))
-    normal[..., 0, 0], normal[..., 1, 1], normal[..., 2, 2] = n, uu[:, None], vv[None, :]
-    normal[..., 0, 1] = normal[..., 1, 0] = su[:, None]
-    normal[..., 0, 2] = normal[..., 2, 0] = sv[None, :]
-    normal[..., 1, 2] = normal[..., 2, 1] = uv
-    right = np.empty((48, 48, 3))
-    right[..., 0], right[..., 1], right[..., 2] = loss.sum(), ul[:, None], vl[None, :]
-    scale = np.sqrt(np.einsum("...ii->...i", normal))
-    gram = normal / scale[..., :, None] / scale[..., None, :]
-    target = right / scale
-    # the non-negative solution is the best of the unconstrained ones on subsets that come out non-negative
-    for subset in ((0, 1, 2), (0, 1), (0, 2), (1, 2), (1,), (2,)):
-        pick = np.ix_(subset, subset)
-        ridge = 1e-13 * np.eye(len(subset))
-        part = np.linalg.solve(gram[..., pick[0], pick[1]] + ridge, target[..., list(subset), None])[..., 0]
-        sse = total - (part * target[..., list(subset)]).sum(-1)
-        sse = np.where((part >= 0).all(-1), sse, np.inf)
-        for at in np.argsort(sse, axis=None)[:keep]:
-            i, j = np.unravel_index(at, sse.shape)
-            if not np.isfinite(sse[i, j]):
-                continue
-            linear = np.full(3, 1e-6 * loss.min())
-            linear[list(subset)] = np.maximum(part[i, j] / scale[i, j][list(subset)], 1e-6 * loss.min())
-            log = np.log(linear)
-            best.append((sse[i, j], np.array([log[1], log[2], log[0], exponents[i], exponents[j]])))
-    best.sort(key=lambda pair: pair[0])
-    return np.stack([point for _, point in best[:keep]])
+def optimum(values: dict[str, Any], compute: Any) -> tuple[Any, Any]:
+    """(a, ln N_opt at ``compute`` FLOPs) of N_opt ~ C^a with C = 6 N D, for estimates or arrays of draws."""
+    total = values["alpha"] + values["beta"]
+    with np.errstate(all="ignore"):  # a draw may have an exponent below zero: no optimum there
+        ratio = np.log(values["alpha"]) + values["log_A"] - np.log(values["beta"]) - values["log_B"]
+        return values["beta"] / total, (ratio + values["beta"] * np.log(np.asarray(compute) / 6)) / total
 
 
-def _engine(
-    form: str,
-    method: str,
-    n: np.ndarray,
-    d: np.ndarray,
-    loss: np.ndarray,
-    delta: float,
-    starts: int,
-    rng: np.random.Generator,
-) -> tuple[Problem, np.ndarray, float, float]:
-    """Problem, optimum, objective (sum of Huber, or sum of squares) and share of starts that reached it."""
-    x, y = np.log(n) - np.log(n).mean(), np.log(d) - np.log(d).mean()
-    problem = Problem(form, x, y, loss, "huber" if method == "huber" else "squares", delta)
-    seeds = grid_starts(x, y, loss)
-    if form == "C4":
-        seeds = np.delete(seeds, 2, axis=1)
-    if form == "C6":
-        seeds = np.concatenate([np.insert(seeds, 5, g, axis=1) for g in (0.0, -0.5, 0.5)])
-    best, objective, reached = problem.solve(np.concatenate([problem.starts(starts, rng), seeds]))
-    return problem, best, objective * (1 if method == "huber" else 2), reached
+def _points(n: np.ndarray, d: np.ndarray, loss: np.ndarray, seeds: Any) -> tuple[list[np.ndarray], list[str]]:
+    """The points that are fitted: cell means with seeds, else rows without copies; large tables averaged in cells."""
+    notes = []
+    if seeds is None:
+        (n, d, loss), copies = without_copies(n, d, loss)
+        if copies:
+            notes.append(f"{copies} rows are exact copies of others and were left out")
+        names = np.arange(len(n))
+    else:
+        names = np.unique(np.stack([n, d], 1), axis=0, return_inverse=True)[1].ravel()
+    if len(np.unique(names)) > CELLS:
+        side = int(np.sqrt(CELLS)) - 1e-9
+        place = [np.floor(side * np.log(v / v.min()) / np.log(v.max() / v.min() * (1 + 1e-12))) for v in (n, d)]
+        names = np.unique(np.stack(place, 1), axis=0, return_inverse=True)[1].ravel()
+        notes.append(f"{len(n)} rows were averaged in {names.max() + 1} cells of equal width in ln N and ln D")
+    count = np.bincount(names)
+    logs = [np.bincount(names, np.log(v)) / count for v in (n, d)]
+    return [np.exp(logs[0]), np.exp(logs[1]), np.bincount(names, loss) / count], notes
+
+
+def _best(fit: Fit, delta: float, starts: int, rng: np.random.Generator) -> tuple[Problem, np.ndarray]:
+    """The optimum of the asked form, or of C4 where the floor comes out as zero; fills the estimates."""
+    n, d, loss = (np.array(fit.points[key]) for key in ("N", "D", "loss"))
+    x, y = (np.log(v) - np.log(v).mean() for v in (n, d))
+    problem = Problem(fit.form, x, y, np.log(loss), delta)
+    best, objective, reached = problem.solve(problem.starts(starts, rng))
+    if fit.form == "C5":
+        bare = Problem("C4", x, y, np.log(loss), delta)
+        other, value, share = bare.solve(bare.starts(max(starts // 3, 8), rng), polish=1)
+        if value <= objective * (1 + 1e-7):
+            fit.form, problem, best, objective, reached = "C4", bare, other, value, share
+            fit.notes.append("the irreducible loss comes out as zero: the law without a constant fits as well")
+    fit.objective, fit.estimates = objective, {k: float(v[0]) for k, v in in_units(problem, best[None], n, d).items()}
+    residual = loss - np.exp(problem.model(best[None])[0][0])
+    fit.sigma = float(np.sqrt(residual @ residual / fit.df))
+    fit.points["fitted"] = (loss - residual).tolist()
+    fit.notes.append(f"{100 * reached:.0f} % of {starts} starts reached the optimum")
+    sse, names = float(residual @ residual), PARAMETERS[fit.form]
+    fit.candidates = [{"form": fit.form, "sse": sse} | information(sse, len(loss), len(names))]
+    return problem, best
+
+
+def in_units(problem: Problem, p: np.ndarray, n: np.ndarray, d: np.ndarray) -> dict[str, np.ndarray]:
+    """Parameters in the table's own units from internal ones [R, p]; each [R]."""
+    column = {name: p[:, i] for i, name in enumerate(problem.names)}
+    with np.errstate(over="ignore", under="ignore"):
+        log_a = column["a"] + column["alpha"] * np.log(n).mean()
+        log_b = column["b"] + column["beta"] * np.log(d).mean()
+        values = {
+            "E": np.exp(column["e"]) if "e" in column else np.zeros(len(p)),
+            "A": np.exp(log_a),
+            "B": np.exp(log_b),
+            "alpha": column["alpha"],
+            "beta": column["beta"],
+        }
+    return values | ({"gamma": np.exp(column["g"])} if "g" in column else {})
+
+
+def _second_opinion(
+    fit: Fit, problem: Problem, best: np.ndarray, delta: float, starts: int, rng: np.random.Generator
+) -> None:
+    """The other engine, and refits without the highest losses, the fewest tokens, and without single rows."""
+    n, d, loss = (np.array(fit.points[key]) for key in ("N", "D", "loss"))
+    kind = "squares" if fit.method == "huber" else "huber"
+    other = Problem(problem.form, problem.x, problem.y, problem.log_loss, SQUARES if kind == "squares" else delta)
+    point, value, _ = other.solve(np.concatenate([best[None], other.starts(max(starts // 3, 8), rng)]), polish=1)
+    estimates = {k: float(v[0]) for k, v in in_units(other, point[None], n, d).items()}
+    fit.cross_check = {"method": kind, "estimates": estimates, "objective": value}
+    kept = {
+        "without the highest-loss tenth": loss < np.quantile(loss, 0.9),
+        "without the fewest-token third": d > np.quantile(d, 1 / 3) * (1 + 1e-9),
+    }
+    kept = {name: rows for name, rows in kept.items() if rows.sum() > 2 * len(best)}
+    pull = np.abs(problem.log_loss - problem.model(best[None])[0][0])
+    pull = pull * np.linalg.norm(np.linalg.qr(problem.model(best[None])[1][0])[0], axis=1)
+    worst = np.argsort(-pull)[: min(LEFT_OUT, len(n))]
+    weights = np.concatenate([np.array(list(kept.values()), float).reshape(-1, len(n)), np.ones((len(worst), len(n)))])
+    weights[len(kept) + np.arange(len(worst)), worst] = 0.0
+    found = in_units(problem, problem.minimise(np.tile(best, (len(weights), 1)), weights)[0], n, d)
+    share = found["beta"] / (found["alpha"] + found["beta"])
+    own = fit.estimates["beta"] / (fit.estimates["alpha"] + fit.estimates["beta"])
+    fit.refits = {
+        name: {"alpha": found["alpha"][i], "beta": found["beta"][i], "optimal_exponent": share[i]}
+        for i, name in enumerate(kept)
+    }
+    moves = share[len(kept) :] - own
+    off = problem.log_loss - problem.model(best[None])[0][0]
+    usual = 1.4826 * float(np.median(np.abs(off))) + 1e-12
+    far = int(np.argmax(np.abs(off)))
+    fit.outlier = {"N": n[far], "D": d[far], "loss": loss[far], "deviations": abs(off[far]) / usual}
+    fit.leverage = [
+        {"N": n[worst[i]], "D": d[worst[i]], "loss": loss[worst[i]], "moves_optimal_exponent": moves[i]}
+        for i in np.argsort(-np.abs(moves))[:3]
+    ]
+
+
+def _intervals(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.random.Generator) -> None:
+    """Fill intervals, the draws behind them, what residuals share, and whether the law bends."""
+    n, d = np.array(fit.points["N"]), np.array(fit.points["D"])
+    shared = Shared(problem, best, n, d)
+    rows = in_units(problem, shared.refits(draws, rng), n, d)
+    with np.errstate(divide="ignore"):
+        rows |= {"log_A": np.log(rows["A"]), "log_B": np.log(rows["B"])}
+    for name in PARAMETERS[fit.form]:
+        if name in ("A", "B"):
+            ends = stretched(rows[f"log_{name}"], np.log(fit.estimates[name]), fit.level)
+            with np.errstate(over="ignore"):
+                fit.intervals[name] = (float(np.exp(ends[0])), float(np.exp(ends[1])))
+        else:
+            low, high = stretched(rows[name], fit.estimates[name], fit.level)
+            fit.intervals[name] = (max(low, 0.0) if name == "E" else low, high)
+    least = 1e-3 * min(fit.points["loss"])
+    inside = (np.minimum(rows["alpha"], rows["beta"]) > 0.01) & (np.maximum(rows["alpha"], rows["beta"]) < 3)
+    inside &= (rows["E"] > least) | (fit.form == "C4")
+    ratio, p, explained = structure(problem, best, n, d, rng)
+    deviations = shared.deviations()
+    counts = cluster_counts(len(n), draws, rng, distinct=min(len(n), len(best) + 1))
+    alone = in_units(problem, problem.minimise(np.tile(best, (draws, 1)), counts, max_iter=40, tol=1e-5)[0], n, d)
+    ends = [50 * (1 - fit.level), 50 * (1 + fit.level)]
+    fit.bootstrap = {
+        "resamples": draws,
+        "unit": ", ".join([*(name for name, sd in deviations.items() if name != "rows" and sd > 0), "rows"]),
+        "deviations": deviations,
+        "rows_alone": {name: tuple(np.nanpercentile(alone[name], ends)) for name in ("alpha", "beta", "E")},
+        "share_inside": float(inside.mean()),
+        "structure": {"ratio": ratio, "p": p, "explained": explained},
+        "draws": rows,
+    }
+
+
+def stretched(draws: np.ndarray, estimate: float, level: float) -> tuple[float, float]:
+    """Percentile interval of ``draws`` [R], widened about its estimate."""
+    if np.isnan(draws).all():
+        return float("nan"), float("nan")
+    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)])
+    return float(estimate - STRETCH * (estimate - low)), float(estimate + STRETCH * (high - estimate))
+
+
+def _derived(fit: Fit) -> dict[str, Any]:
+    """The compute-optimal exponent, and N_opt, D_opt at the largest budget of the table and ten times beyond."""
+    n, d = np.array(fit.points["N"]), np.array(fit.points["D"])
+    budgets = float((6 * n * d).max()) * np.array([1.0, 10.0])
+    values = fit.estimates | {"log_A": np.log(fit.estimates["A"]), "log_B": np.log(fit.estimates["B"])}
+    share, log_n = optimum(values, budgets)
+    draws = fit.bootstrap.get("draws")
+    out: dict[str, Any] = {"optimal_exponent": {"estimate": share, "interval": None}}
+    sizes: list[Any] = [None, None]
+    if draws:
+        shares, logs = optimum({k: v[:, None] for k, v in draws.items()}, budgets)
+        out["optimal_exponent"]["interval"] = stretched(shares[:, 0], share, fit.level)
+        sizes = [tuple(np.exp(stretched(logs[:, i], log_n[i], fit.level))) for i in range(2)]
+    out["optimal_size"] = [
+        {"compute": c, "N": np.exp(v), "interval": span, "D": c / 6 / np.exp(v)}
+        for c, v, span in zip(budgets, log_n, sizes, strict=True)
+    ]
+    return out
 
 
 def _plane(n: np.ndarray, d: np.ndarray, loss: np.ndarray, level: float) -> dict[str, Any]:

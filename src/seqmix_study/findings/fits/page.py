@@ -1,0 +1,204 @@
+"""The picture of a fit and a page about it: data, fit, band, residuals, and the rows that decide.
+
+``plot(fits, "out.svg")`` and ``write_page(fits, document, "out.html")`` are what ``seqmix fit --plot`` and ``--report``
+write. The page carries its picture and styles: it can be mailed.
+"""
+
+import html
+import io
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqmix_study.findings.fits.fit import Fit, jsonable
+from seqmix_study.findings.fits.forms import EQUATIONS, predict
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["figure", "plot", "write_page"]
+
+MOST = 6  # groups in one figure
+BLUE, RED, GREY = "#1f6fb4", "#c2410c", "#6b7280"
+STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
+color:#1a1a1a;background:#fff}
+table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left}svg{max-width:100%;height:auto}
+pre{white-space:pre-wrap;background:#f5f5f4;padding:1rem}.ok{color:#166534}.refused,.slope_only{color:#9a3412}"""
+
+
+def plot(fits: dict[str, Fit], path: Path | str) -> None:
+    """Write the figure of ``figure`` to ``path``; the suffix names the format (svg, pdf, png)."""
+    path = Path(path)
+    if path.suffix.lower() not in (".svg", ".pdf", ".png"):
+        raise OSError(f"{path}: a figure is written as .svg, .pdf or .png")
+    figure(fits).savefig(path, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def figure(fits: dict[str, Fit]) -> "Figure":
+    """One row a group (at most six): data with fit and band, residuals, compute-optimal sizes where there are any."""
+    from matplotlib.figure import Figure
+
+    shown = dict(list(fits.items())[:MOST])
+    three = any(fit.isoflop.get("budgets") for fit in shown.values())
+    page = Figure(figsize=(14 if three else 9.5, 3.9 * len(shown)), layout="constrained")
+    axes = page.subplots(len(shown), 3 if three else 2, squeeze=False)
+    for row, (name, fit) in zip(axes, shown.items(), strict=True):
+        _data(row[0], fit)
+        row[0].set_title(f"{name}: {fit.verdict.replace('_', ' ')}", loc="left")
+        _residuals(row[1], fit)
+        if three:
+            _optima(row[2], fit)
+    return page
+
+
+def _data(axis: "Axes", fit: Fit) -> None:
+    n, y = np.array(fit.points["N"]), np.array(fit.points.get("loss", fit.points["N"]))
+    axis.set_xscale("log")
+    quoted = fit.verdict == "ok"
+    if fit.form == "O2":
+        axis.set_yscale("log")
+        axis.plot(fit.points["C"], n, "o", color=BLUE)
+        if "fitted" in fit.points:
+            axis.plot(fit.points["C"], fit.points["fitted"], "-" if quoted else ":", color=RED)
+        axis.set(xlabel="training FLOPs", ylabel="compute-optimal parameters")
+        return
+    if "D" not in fit.points:
+        axis.errorbar(n, y, yerr=np.nan_to_num(fit.points["se"]), fmt="o", color=BLUE)
+        grid = np.geomspace(n.min(), n.max(), 80)
+        if quoted or fit.verdict == "slope_only":
+            axis.plot(grid, fit.predict(grid), "-" if quoted else ":", color=RED)
+        draws = fit.bootstrap.get("draws")
+        if quoted and draws and "log_A" in draws:
+            axis.fill_between(grid, *_band(fit, {"A": np.exp(draws["log_A"]), **draws}, grid), color=RED, alpha=0.15)
+        axis.set(xlabel="parameters N", ylabel="loss (nats a token)")
+        return
+    d = np.array(fit.points["D"])
+    curves = _tokens(d)
+    colours = _colours(len(curves))
+    for colour, (low, high) in zip(colours, curves, strict=True):
+        rows = (d >= low) & (d <= high)
+        axis.plot(n[rows], y[rows], "o", color=colour, ms=4, label=f"D = {np.sqrt(low * high):.2g}")
+        if quoted and rows.sum() > 1:
+            grid = np.geomspace(n[rows].min(), n[rows].max(), 60)
+            middle = np.exp(np.log(d[rows]).mean())
+            axis.plot(grid, fit.predict(grid, np.full(60, middle)), "-", color=colour, lw=1)
+            if fit.bootstrap:
+                axis.fill_between(grid, *_band(fit, fit.bootstrap["draws"], grid, middle), color=colour, alpha=0.12)
+    if fit.outlier.get("deviations", 0) > 8:
+        axis.plot(fit.outlier["N"], fit.outlier["loss"], "s", mfc="none", mec=RED, ms=11)
+    for row in fit.leverage:
+        axis.plot(row["N"], row["loss"], "o", mfc="none", mec=RED, ms=11)
+    axis.legend(fontsize=7, title="tokens (rings: rows that decide)", title_fontsize=7)
+    axis.set(xlabel="parameters N", ylabel="loss (nats a token)")
+
+
+def _tokens(d: np.ndarray) -> list[tuple[float, float]]:
+    """At most six ranges of tokens, each a curve: the levels themselves where there are few."""
+    known = np.unique(d)
+    if len(known) <= 8:
+        return [(v, v) for v in known]
+    edges = np.quantile(np.log(d), np.linspace(0, 1, 7))
+    return [(float(np.exp(a) * (1 - 1e-9)), float(np.exp(b) * (1 + 1e-9))) for a, b in pairwise(edges)]
+
+
+def _colours(count: int) -> list[Any]:
+    import matplotlib
+
+    return list(matplotlib.colormaps["viridis"](np.linspace(0, 0.85, count)))
+
+
+def _band(fit: Fit, draws: dict[str, np.ndarray], grid: np.ndarray, d: float | None = None) -> tuple:
+    """95 % band of the fitted law over ``grid``, from at most 200 draws."""
+    rows = []
+    for i in range(min(200, len(draws["alpha"]))):
+        values = fit.estimates | {name: draws[name][i] for name in fit.estimates if name in draws}
+        if np.isfinite(list(values.values())).all() and values["A"] > 0:
+            rows.append(predict(fit.form, values, grid, None if d is None else np.full(len(grid), d)))
+    return tuple(np.percentile(rows, [2.5, 97.5], axis=0)) if rows else (grid * np.nan, grid * np.nan)
+
+
+def _residuals(axis: "Axes", fit: Fit) -> None:
+    seen, fitted = np.array(fit.points.get("loss", fit.points["N"])), np.array(fit.points.get("fitted", []))
+    axis.axhline(0, color=GREY, lw=1)
+    axis.set(xlabel="fitted", ylabel="residual (sd)", title="residuals")
+    if len(fitted) == len(seen) and np.isfinite(fitted).all():
+        logs = np.log(seen / fitted)
+        scale = max(float(np.std(logs)), 1e-300)
+        axis.plot(fitted, logs / scale, "o", color=BLUE, ms=4)
+
+
+def _optima(axis: "Axes", fit: Fit) -> None:
+    """N_opt of each budget with the line through them, and the surface's own answer where it may be quoted."""
+    used = [table for table in fit.isoflop.get("budgets", []) if not table["why"]]
+    axis.set(xlabel="training FLOPs", ylabel="compute-optimal N", title="a curve a budget")
+    if not used:
+        axis.text(0.5, 0.5, "no budget has an optimum", ha="center", transform=axis.transAxes, color=GREY)
+        return
+    c, size = (np.array([table[key] for table in used]) for key in ("compute", "N_opt"))
+    axis.loglog(c, size, "o", color=BLUE)
+    found = fit.isoflop["optimal_exponent"]
+    if found:
+        line = np.exp(np.log(size).mean() + found["estimate"] * (np.log(c) - np.log(c).mean()))
+        style = "-" if fit.isoflop["verdict"] == "ok" else ":"
+        axis.plot(c, line, style, color=RED, label=f"C^{found['estimate']:.3f}")
+    if fit.verdict == "ok" and fit.derived:
+        own = fit.derived["optimal_size"][0]
+        share = fit.derived["optimal_exponent"]["estimate"]
+        axis.plot(c, own["N"] * (c / own["compute"]) ** share, "--", color=GREY, label=f"surface: C^{share:.3f}")
+    axis.legend(fontsize=8)
+
+
+def write_page(fits: dict[str, Fit], document: dict[str, Any], path: Path | str, title: str = "table") -> None:
+    """Write one self-contained HTML page: verdicts, estimates, picture, the text report and the JSON document."""
+    from seqmix_study.findings.fits.doctor import render
+
+    buffer = io.StringIO()
+    figure(fits).savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    picture = buffer.getvalue()
+    picture = picture[picture.index("<svg") :].replace(
+        "<svg", '<svg role="img" aria-label="data, fit and residuals"', 1
+    )
+    parts = [_table(name, fit) for name, fit in fits.items()]
+    whole = html.escape(json.dumps(jsonable(document), indent=1, allow_nan=False), quote=False)
+    text = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Fit of {html.escape(title)}</title><style>{STYLE}</style></head><body>
+<h1>Fit of {html.escape(title)}</h1>
+{"".join(parts)}
+<h2>Picture</h2>{picture}
+<h2>Report</h2><pre>{html.escape(render(fits, document))}</pre>
+<details><summary>Everything, as JSON</summary><pre>{whole}</pre></details>
+</body></html>
+"""
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def _table(name: str, fit: Fit) -> str:
+    """Verdict and estimates of one group; what may not be quoted says so."""
+    mark = "" if fit.verdict == "ok" else " (not to be quoted)"
+    values = {f"{key}": (value, fit.intervals.get(key)) for key, value in fit.estimates.items()}
+    if own := fit.derived.get("optimal_exponent"):
+        values["exponent of N_opt"] = (own["estimate"], own["interval"])
+    rows = "".join(
+        f"<tr><td>{html.escape(key)}</td><td>{value:.5g}{mark}</td>"
+        f"<td>{f'{ends[0]:.4g} to {ends[1]:.4g}' if ends else ''}</td></tr>"
+        for key, (value, ends) in values.items()
+    )
+    iso = ""
+    if (found := fit.isoflop.get("optimal_exponent")) is not None:
+        low, high = found["interval"]
+        said = "" if fit.isoflop["verdict"] == "ok" else " (not to be quoted)"
+        iso = (
+            f"<tr><td>N_opt by budgets</td><td>{found['estimate']:.4g}{said}</td><td>{low:.4g} to {high:.4g}</td></tr>"
+        )
+    why = "".join(f"<li>{html.escape(reason)}</li>" for reason in [*fit.reasons, *fit.flags])
+    believe = f"<p><b>Believe:</b> {html.escape(fit.agreement['text'])}</p>" if fit.agreement else ""
+    return (
+        f'<h2>{html.escape(name)}: <span class="{fit.verdict}">{fit.verdict.replace("_", " ")}</span></h2>'
+        f"<p>{html.escape(EQUATIONS[fit.form])}</p><table><tr><th></th><th>estimate</th><th>95 % interval</th></tr>"
+        f"{rows}{iso}</table>{believe}<ul>{why}</ul>"
+    )

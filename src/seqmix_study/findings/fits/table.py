@@ -1,0 +1,206 @@
+"""Read anyone's table: find its separator, keep every cell in its column, and turn text to numbers or say where not.
+
+Nothing is guessed in silence. A row with more or fewer cells than the header is an error with its line, never shifted;
+a loss that is a perplexity or counted in bits is converted only where its name says so.
+"""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["TableError", "numbers", "read_table"]
+
+MOST_BYTES, MOST_ROWS = 200_000_000, 1_000_000
+SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+SUFFIX = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
+MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
+SIGNATURES = {b"PK": "a zip or Excel file", b"\x1f\x8b": "gzip", b"PAR1": "Parquet", b"\xfd7zXZ": "xz", b"%PDF": "PDF"}
+#: No loss in nats per token of a language model is larger than that of guessing among ten million tokens.
+MOST_NATS = 16.0
+#: Neighbouring values of one column this many times apart were not written in one unit.
+JUMP = 1e3
+
+
+class TableError(ValueError):
+    """The table cannot be fitted as asked; the message names the column and, where there is one, the line."""
+
+
+def read_table(path: Path | str) -> pd.DataFrame:
+    """Read a table with a header line; every cell as text, the index is the line number in the file.
+
+    Separators: comma, tab, semicolon, bar, or blanks. Empty lines and lines that start with # are skipped, an empty
+    last column (a comma at the end of lines) too. Raises TableError where a row does not have the header's cells.
+    """
+    lines = list(_lines(path))
+    while lines and (not lines[0][1].strip() or lines[0][1].lstrip().startswith("#")):
+        lines.pop(0)
+    if not lines:
+        raise TableError(f"{path}: the file is empty")
+    separator = _separator([text for _, text in lines[:50]])
+    rows = [(number, _cells(text, separator, number)) for number, text in lines]
+    rows = [(number, cells) for number, cells in rows if any(cells) and not cells[0].startswith("#")]
+    header, rows = rows[0][1], rows[1:]
+    if not rows:
+        raise TableError(f"{path}: the file is empty: a header and no rows")
+    while header and not header[-1] and all(len(c) < len(header) or not c[len(header) - 1] for _, c in rows):
+        header = header[:-1]  # an empty last column
+    width = len(header)
+    for i, (number, cells) in enumerate(rows):
+        if len(cells) > width and not any(cells[width:]):
+            rows[i] = (number, cells[:width])
+        elif len(cells) != width:
+            named = SEPARATORS.get(separator, "blank")
+            raise TableError(
+                f"line {number} has {len(cells)} cells, the header has {width} (separator: {named}); "
+                "quote cells that contain it, or fill the missing ones"
+            )
+    if all(_number(name) is not None for name in header):
+        raise TableError(f"{path}: the first line is {', '.join(header)}: the table needs a header with column names")
+    return pd.DataFrame(
+        [cells for _, cells in rows], columns=header, index=[number for number, _ in rows], dtype=object
+    )
+
+
+def _lines(path: Path | str):
+    """Yield (line number, text); TableError for what is no text file of bearable size."""
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        raw = path.read_bytes() if size <= MOST_BYTES else b""
+    except FileNotFoundError:
+        raise TableError(f"{path}: no such file") from None
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror})") from None
+    if size > MOST_BYTES:
+        raise TableError(f"{path}: {size / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read")
+    for start, name in SIGNATURES.items():
+        if raw.startswith(start):
+            raise TableError(f"{path}: this is {name}; save the table as CSV")
+    coding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = raw.decode(coding)
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: not a text table in UTF-8 ({error.reason} at byte {error.start})") from None
+    if "\x00" in text:
+        raise TableError(f"{path}: not a text table (it contains zero bytes)")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.count("\n") > MOST_ROWS:
+        raise TableError(f"{path}: {text.count(chr(10))} lines; at most {MOST_ROWS} are read: average repeats first")
+    if text.count('"') % 2:
+        raise TableError(f"{path}: a quotation mark is opened and never closed")
+    yield from enumerate(text.split("\n"), start=1)
+
+
+def _separator(lines: list[str]) -> str | None:
+    """The separator that cuts most of the first lines into the most equal cells; None: blanks."""
+    best, score = ",", (0.0, 0)
+    for separator in (*SEPARATORS, None):
+        counts = [len(_cells(line, separator, 0)) for line in lines if line.strip()]
+        cells = counts[0]
+        if cells < 2:
+            continue
+        share = float(np.mean([count in (cells, cells + 1) for count in counts]))
+        if (share, cells if separator else 0) > score:
+            best, score = separator, (share, cells if separator else 0)
+    return best
+
+
+def _cells(line: str, separator: str | None, number: int) -> list[str]:
+    if separator is None:
+        return line.split()
+    try:
+        return [
+            cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=separator, skipinitialspace=True), [])
+        ]
+    except csv.Error as error:
+        raise TableError(f"line {number}: {error}") from None
+
+
+def numbers(frame: pd.DataFrame, column: str, kind: str) -> tuple[np.ndarray, list[str]]:
+    """The column as positive floats [rows] and what was converted; ``kind``: "size", "tokens", "flops" or "loss".
+
+    Understands 125M, 1_000, and decimal commas where every cell of the column has at most one. Raises TableError with
+    the first line that is no positive number, and for columns that mix units.
+    """
+    if list(frame.columns).count(column) > 1:
+        raise TableError(f"the table has {list(frame.columns).count(column)} columns named {column!r}: rename them")
+    cells = frame[column].astype(str).str.strip()
+    notes: list[str] = []
+    if cells.str.contains(",", regex=False).any():
+        cells, said = _commas(cells, column)
+        notes.append(said)
+    values = np.array([np.nan if (v := _number(cell)) is None else v for cell in cells])
+    for bad, word in ((~np.isfinite(values), "not numeric"), (~(values > 0), "not positive")):
+        if bad.any():
+            row = int(np.argmax(bad))
+            cell = frame[column].iloc[row]
+            shown = repr(cell) if str(cell).strip() else "an empty cell"
+            known = ", ".join(map(str, frame.columns))
+            hint = "; drop such rows with --drop-missing" if str(cell).strip().lower() in MISSING else ""
+            raise TableError(
+                f"column {column!r}: {shown} in line {frame.index[row]} is {word}; known columns: {known}{hint}"
+            )
+    if kind == "loss":
+        return _nats(values, column, notes)
+    order = np.sort(values)
+    jump = order[1:] / order[:-1]
+    if len(jump) and jump.max() > JUMP:
+        at = int(np.argmax(jump))
+        raise TableError(
+            f"column {column!r}: nothing lies between {order[at]:g} and {order[at + 1]:g}: mixed units? "
+            "write all rows in one unit"
+        )
+    return values, notes
+
+
+def missing(frame: pd.DataFrame, columns: list[str]) -> pd.Series:
+    """Whether a row lacks one of the columns."""
+    return frame[columns].apply(lambda c: c.astype(str).str.strip().str.lower().isin(MISSING)).any(axis=1)
+
+
+def _number(cell: str) -> float | None:
+    """A number, with a suffix K, M, B, G or T where there is one; None for anything else."""
+    text = cell.strip()
+    factor = 1.0
+    if text[-1:].lower() in SUFFIX and len(text) > 1:
+        factor, text = SUFFIX[text[-1].lower()], text[:-1].strip()
+    try:
+        return float(text) * factor
+    except ValueError:
+        return None
+
+
+def _commas(cells: pd.Series, column: str) -> tuple[pd.Series, str]:
+    """Cells with commas as decimal points or as thousands; TableError where they may be either."""
+    with_comma = cells[cells.str.contains(",", regex=False)]
+    if with_comma.map(lambda cell: re.fullmatch(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d+)?", cell) is not None).all():
+        return cells.str.replace(",", "", regex=False), f"commas in {column!r} were read as thousands"
+    thousands = with_comma.map(lambda cell: re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", cell) is not None)
+    decimal = with_comma.map(lambda cell: re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell) is not None)
+    if decimal.all() and not thousands.all() and not cells.str.contains(".", regex=False).any():
+        return cells.str.replace(",", ".", regex=False), f"commas in {column!r} were read as decimal points"
+    row = with_comma.index[0]
+    raise TableError(
+        f"column {column!r}: {with_comma.iloc[0]!r} in line {row} is ambiguous: write no commas in numbers"
+    )
+
+
+def _nats(values: np.ndarray, column: str, notes: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Losses in nats: perplexities and bits are converted where the column's name says so."""
+    name = re.sub(r"[^a-z]+", " ", column.lower())
+    if re.search(r"\b(ppl|perplexity|perplexities)\b", name):
+        if (values <= 1).any():
+            raise TableError(f"column {column!r}: a perplexity is larger than one")
+        return np.log(values), [*notes, f"{column!r} is a perplexity: its logarithm was fitted"]
+    if re.search(r"\b(bpb|bpc|bpt|bits?)\b", name):
+        return values * np.log(2), [*notes, f"{column!r} counts bits: times ln 2 it was fitted in nats"]
+    if np.median(values) > MOST_NATS:
+        raise TableError(
+            f"column {column!r}: losses around {np.median(values):.3g} are no nats per token; if they are "
+            "perplexities, name the column so (ppl)"
+        )
+    return values, notes

@@ -1,0 +1,172 @@
+"""IsoFLOP tables: the planted compute-optimal exponent comes back from budgets, and wrong surfaces give way to it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from seqmix_study.__main__ import main
+from seqmix_study.findings.fits import coverage, fit_isoflop, fit_optima, fit_surface, plot, report, write_page
+
+TRUTH = {"E": 1.7, "A": 0.8, "B": 0.6, "alpha": 0.35, "beta": 0.4}
+SHARE = 0.4 / 0.75
+
+
+def budgets(noise=0.003, seed=0, span=6, decades=3.0, sizes=9, truth=TRUTH):
+    """C, N, loss of seven budgets around the planted optimum."""
+    rng = np.random.default_rng(seed)
+    share = truth["beta"] / (truth["alpha"] + truth["beta"])
+    ratio = truth["alpha"] * truth["A"] * 1e8 ** truth["alpha"]
+    ratio /= truth["beta"] * truth["B"] * 1e10 ** truth["beta"]
+    c = np.repeat(10 ** np.linspace(18, 18 + decades, 7), sizes)
+    best = ratio ** (1 / (truth["alpha"] + truth["beta"])) * (c / 6) ** share
+    n = best * np.tile(np.geomspace(1 / span, span, sizes), 7)
+    return c, n, coverage.law(truth, n, c / 6 / n) * np.exp(noise * rng.standard_normal(len(n)))
+
+
+def test_exponents_come_back_without_noise():
+    c, n, loss = budgets(noise=0.0)
+    found = fit_isoflop(c, n, loss)
+    assert found["verdict"] == "ok"
+    assert found["optimal_exponent"]["estimate"] == pytest.approx(SHARE, abs=0.003)
+    assert found["data_exponent"]["estimate"] == pytest.approx(1 - SHARE, abs=0.003)
+    ahead = found["prediction"]
+    assert ahead["interval"][0] <= ahead["N"] <= ahead["interval"][1]
+    exact = budgets(noise=0.0, decades=4.0)[1].reshape(7, 9)[-1, 4]
+    assert ahead["N"] == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_ok_is_near_the_truth(seed):
+    c, n, loss = budgets(noise=0.004, seed=seed)
+    found = fit_isoflop(c, n, loss)
+    low, high = found["optimal_exponent"]["interval"]
+    if found["verdict"] == "ok":
+        assert low <= SHARE <= high or abs(found["optimal_exponent"]["estimate"] - SHARE) < 0.03
+        assert abs(found["optimal_exponent"]["estimate"] - SHARE) < 0.06
+
+
+def test_failed_runs_far_from_the_optimum_do_not_decide():
+    """Losses of models that hardly trained: the surface says so or gives way, the budgets do not move."""
+    c, n, loss = budgets(noise=0.003, span=10)
+    d = c / 6 / n
+    loss = loss + 4 * np.maximum(0, np.log10(3 * n / d))
+    fit = fit_surface(n, d, loss, flops=c)
+    assert fit.verdict != "ok"
+    assert fit.isoflop["verdict"] == "ok"
+    assert fit.isoflop["optimal_exponent"]["estimate"] == pytest.approx(SHARE, abs=0.03)
+    assert fit.agreement["believe"] == "isoflop"
+
+
+def test_an_exact_law_makes_both_agree():
+    c, n, loss = budgets()
+    fit = fit_surface(n, c / 6 / n, loss, flops=c)
+    assert fit.verdict == "ok"
+    assert fit.agreement["verdict"] == "agree"
+    low, high = fit.derived["optimal_exponent"]["interval"]
+    assert low <= SHARE <= high
+
+
+def test_budgets_without_a_minimum_are_refused_in_words():
+    c, n, loss = budgets(noise=0.001)
+    left = np.tile(np.arange(9) < 5, 7)
+    found = fit_isoflop(c[left], n[left], loss[left])
+    assert found["verdict"] == "refused"
+    assert "lowest loss is at the largest size" in " ".join(found["reasons"])
+    two = c < 4e18
+    assert "too few budgets" in " ".join(fit_isoflop(c[two], n[two], loss[two])["reasons"])
+    noise = fit_isoflop(c, n, np.random.default_rng(0).uniform(2, 4, len(n)))
+    assert noise["verdict"] == "refused"
+
+
+def test_a_bend_is_not_extrapolated():
+    c, n, loss = budgets(noise=0.0005)
+    bent = n * np.exp(0.015 * (np.log(c / 1e18)) ** 2)
+    found = fit_isoflop(c, bent, loss)
+    assert "bends" in found["prediction"]["why_not"]
+
+
+def test_scattered_tables_have_no_budgets():
+    rng = np.random.default_rng(1)
+    n, d = 10 ** rng.uniform(7, 9, 80), 10 ** rng.uniform(9, 11, 80)
+    fit = fit_surface(n, d, coverage.law(TRUTH, n, d) * np.exp(0.003 * rng.standard_normal(80)))
+    assert fit.isoflop == {}
+    assert fit.agreement == {}
+
+
+def test_a_table_of_optima():
+    c = np.geomspace(1e18, 1e21, 7)
+    fit = fit_optima(c, 0.1 * c**0.5 * np.exp(0.02 * np.random.default_rng(2).standard_normal(7)))
+    assert fit.verdict == "ok"
+    assert fit.estimates["a"] == pytest.approx(0.5, abs=0.02)
+    assert fit.intervals["a"][0] < 0.5 < fit.intervals["a"][1]
+    assert fit_optima(c[:3], c[:3] ** 0.5).verdict == "refused"
+
+
+@pytest.fixture
+def table(tmp_path):
+    c, n, loss = budgets()
+    path = tmp_path / "iso.csv"
+    pd.DataFrame({"flops": c, "params": n, "loss": loss}).to_csv(path, index=False)
+    return path
+
+
+def test_command_writes_json_figure_and_page(table, tmp_path):
+    arguments = ["fit", str(table), "--n", "params", "--flops", "flops", "--loss", "loss"]
+    figure, page = tmp_path / "out.svg", tmp_path / "out.html"
+    result = CliRunner().invoke(main, [*arguments, "--json", "--plot", str(figure), "--report", str(page)])
+    assert result.exit_code == 0, result.output
+    group = json.loads(result.output)["groups"]["all"]
+    for part in (group["derived"], group["isoflop"]):
+        assert set(part["optimal_exponent"]) == {"estimate", "interval"}
+        assert part["optimal_exponent"]["interval"][0] <= SHARE <= part["optimal_exponent"]["interval"][1]
+    assert group["agreement"]["believe"] == "both"
+    assert figure.read_text().count("<svg") == 1
+    text = page.read_text()
+    assert "<svg" in text
+    assert "src=" not in text
+    assert "http" not in text.split("<svg")[0]
+    said = CliRunner().invoke(main, arguments).output
+    assert "consistent with" in said
+    assert "ten times more" in said
+    assert "believe  both" in said
+
+
+@pytest.mark.parametrize("form", ["c5", "c6"])
+def test_forms(table, form):
+    arguments = ["fit", str(table), "--n", "params", "--flops", "flops", "--loss", "loss", "--form", form, "--json"]
+    group = json.loads(CliRunner().invoke(main, arguments).output)["groups"]["all"]
+    assert group["form"] == form.upper()
+    assert ("gamma" in group["estimates"]) == (form == "c6")
+
+
+def test_refused_fits_print_no_unmarked_estimate(tmp_path):
+    c, n, _ = budgets()
+    path = tmp_path / "noise.csv"
+    loss = np.random.default_rng(3).uniform(2, 4, len(n))
+    pd.DataFrame({"c": c, "n": n, "loss": loss}).to_csv(path, index=False)
+    said = CliRunner().invoke(main, ["fit", str(path), "--n", "n", "--flops", "c", "--loss", "loss"]).output
+    assert "refused" in said
+    for line in said.splitlines():
+        if line.strip().startswith(("E ", "A ", "B ", "alpha", "beta", "N_opt")):
+            assert "not to be quoted" in line
+
+
+def test_figures_of_every_kind_of_fit(tmp_path):
+    c, n, loss = budgets()
+    fits = {"optima": fit_optima(c[::9], n[4::9]), "refused": fit_surface(n[:6], n[:6], loss[:6])}
+    plot(fits, tmp_path / "a.png")
+    write_page(fits, report(fits, {}), tmp_path / "a.html", "a <b> table")
+    assert "a &lt;b&gt; table" in (tmp_path / "a.html").read_text()
+    with pytest.raises(OSError, match=r"\.svg, \.pdf or \.png"):
+        plot(fits, tmp_path / "a.jpeg")
+
+
+def test_quick_coverage():
+    """Ten tables of two scenarios; ``python -m seqmix_study.findings.fits.coverage`` counts a hundred of each."""
+    exact = coverage.cover("exact law, grid", 10)
+    assert min(exact["alpha"], exact["beta"], exact["optimal_exponent"]) >= 0.7
+    fails = coverage.cover("law fails for few tokens, grid", 10)
+    assert fails["refused_or_covered"] >= 0.8

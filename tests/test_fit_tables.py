@@ -1,0 +1,170 @@
+"""Tables as they come: never a traceback, never a shifted column, and what was converted is said."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from seqmix_study.__main__ import main
+from seqmix_study.findings.fits import TableError, fit_frame, read_table
+
+
+def run(path, *arguments):
+    return CliRunner().invoke(main, ["fit", str(path), *arguments])
+
+
+def rows(count=7, seeds=3):
+    rng = np.random.default_rng(0)
+    n = np.repeat(np.geomspace(1e4, 1e6, count), seeds).round()
+    return n, 1.7 + (n / 1e4) ** -0.3 + 0.003 * rng.standard_normal(len(n))
+
+
+def text_of(separator=",", end="", header="N{0}loss", number=str):
+    n, loss = rows()
+    lines = [header.format(separator) + end]
+    return "\n".join(
+        lines + [f"{int(a)}{separator}{number(round(float(b), 6))}{end}" for a, b in zip(n, loss, strict=True)]
+    )
+
+
+READABLE = {
+    "comma": text_of(),
+    "trailing comma": text_of(end=","),
+    "trailing comma in rows only": text_of(end=",").replace("N,loss,", "N,loss", 1),
+    "semicolon": text_of(";"),
+    "decimal comma": text_of(";", number=lambda v: str(v).replace(".", ",")),
+    "tab": text_of("\t"),
+    "bar": text_of("|"),
+    "blanks": text_of("   "),
+    "byte order mark": "\ufeff" + text_of(),
+    "windows lines": text_of().replace("\n", "\r\n"),
+    "comments": "# a table\n\n" + text_of(),
+    "empty lines": text_of().replace("\n", "\n\n"),
+    "rows of separators": text_of() + "\n,,\n,\n",
+    "quoted": text_of(header='"N"{0}"loss"'),
+    "blanks around": text_of(" , "),
+    "third column": "\n".join(f"{line},{'note' if i == 0 else 'x'}" for i, line in enumerate(text_of().split("\n"))),
+}
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_readable_tables_give_one_answer(tmp_path, name):
+    path = tmp_path / "table.csv"
+    path.write_text(READABLE[name], encoding="utf-8", newline="")
+    result = run(path, "--n", "N", "--loss", "loss", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["groups"]["all"]["estimates"]["alpha"] == pytest.approx(0.3, abs=0.03)
+
+
+GOOD = text_of()
+HEAD, *BODY = GOOD.split("\n")
+PERPLEXITIES = "N,loss\n" + "\n".join(f"{n:g},{np.exp(4 + 3 * n**-0.1):g}" for n in rows()[0])
+REFUSED = {
+    "a cell too many": (GOOD.replace("10000,", "10000,7,", 1), ["line 2", "3 cells"]),
+    "a cell too few": (GOOD + "\n5e6", ["1 cells"]),
+    "index without a name": ("\n".join([HEAD, *(f"{i},{row}" for i, row in enumerate(BODY))]), ["3 cells"]),
+    "thousands in the cells": (GOOD.replace("10000,", "10,000,", 1), ["line 2"]),
+    "quoted thousands": (GOOD.replace("10000,", '"10,000",', 1), ["ambiguous"]),
+    "open quote": (GOOD.replace("10000,", '"10000,', 1), ["quotation"]),
+    "words": (GOOD.replace("10000,", "ten,", 1), ["'ten'", "line 2", "not numeric"]),
+    "empty cell": (GOOD.replace("10000,", ",", 1), ["an empty cell", "line 2", "--drop-missing"]),
+    "nan": (GOOD + "\n5000000,nan", ["'nan'", "not numeric", "--drop-missing"]),
+    "infinite": (GOOD + "\n5000000,inf", ["'inf'"]),
+    "zero": (GOOD + "\n0,2", ["not positive"]),
+    "negative": (GOOD + "\n-5,2", ["not positive"]),
+    "header again": (GOOD + "\nN,loss", ["'N'", "not numeric"]),
+    "no header": ("\n".join(GOOD.split("\n")[1:]), ["header"]),
+    "two columns of one name": (GOOD.replace("N,loss", "N,N", 1), ["columns named 'N'"], "--loss", "N"),
+    "mixed units": (GOOD.replace("10000,", "0.01,", 1), ["mixed units"]),
+    "perplexities without a name": (PERPLEXITIES, ["perplexities"]),
+    "empty": ("", ["empty"]),
+    "header only": ("N,loss\n", ["empty"]),
+    "only comments": ("# nothing\n", ["empty"]),
+    "one column": ("N\n1\n2\n", ["no column 'loss'"]),
+    "wrong names": ("a,b\n1,2\n", ["known columns: a, b"]),
+    "binary": ("N,loss\n1,\x00\n", ["zero bytes"]),
+    "zip": ("PK\x03\x04", ["Excel"]),
+    "json": ('{"N": [1, 2], "loss": [3, 2]}', ["empty"]),
+    "html": ("<html><body>not a table</body></html>", ["empty"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_malformed_tables_exit_2_and_say_why(tmp_path, name):
+    text, words, *more = REFUSED[name]
+    path = tmp_path / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    arguments = more or ["--loss", "loss"]
+    result = run(path, "--n", "N", *arguments)
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert all(word in result.output for word in words), result.output
+
+
+def test_files_that_are_no_text(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"N,loss\n1,\xff\xfe\xfa\n")
+    assert run(path, "--n", "N", "--loss", "loss").exit_code == 2
+    path.write_bytes(GOOD.encode("utf-16"))
+    assert run(path, "--n", "N", "--loss", "loss").exit_code == 0
+    assert run(tmp_path, "--n", "N", "--loss", "loss").exit_code == 2
+
+
+def frame(**columns):
+    return pd.DataFrame({name: [str(v) for v in values] for name, values in columns.items()})
+
+
+def test_perplexity_and_bits_are_converted_by_name():
+    n, loss = rows()
+    nats = fit_frame(frame(N=n, loss=loss), n="N", loss="loss")["all"]
+    ppl = fit_frame(frame(N=n, val_ppl=np.exp(loss)), n="N", loss="val_ppl")["all"]
+    bits = fit_frame(frame(N=n, bpb=loss / np.log(2)), n="N", loss="bpb")["all"]
+    for fit in (ppl, bits):
+        assert fit.estimates["alpha"] == pytest.approx(nats.estimates["alpha"], abs=1e-6)
+        assert any("perplexity" in note or "bits" in note for note in fit.notes)
+
+
+def test_suffixes_and_missing_rows():
+    n, loss = rows()
+    suffixed = [f"{v / 1e3}K" if v < 1e5 else f"{v / 1e6}M" for v in n]
+    fit = fit_frame(frame(N=suffixed, loss=loss), n="N", loss="loss")["all"]
+    assert fit.points["N"] == pytest.approx(np.unique(n))
+    gaps = frame(N=[*n, ""], loss=[*loss, "3"])
+    with pytest.raises(TableError, match="empty cell"):
+        fit_frame(gaps, n="N", loss="loss")
+    assert "1 rows with missing" in fit_frame(gaps, n="N", loss="loss", drop_missing=True)["all"].notes[0]
+
+
+def test_flops_against_tokens():
+    rng = np.random.default_rng(0)
+    n, d = 10 ** rng.uniform(7, 9, 60), 10 ** rng.uniform(9, 11, 60)
+    loss = 1.7 + 400 * n**-0.34 + 400 * d**-0.28 + 0.003 * rng.standard_normal(60)
+    off = fit_frame(frame(N=n, D=d, C=8 * n * d, loss=loss), n="N", d="D", flops="C", loss="loss", n_boot=50)["all"]
+    assert any("1.33 times 6 N D" in note for note in off.notes)
+    mixed = np.where(np.arange(60) < 30, 6 * n * d, 6 * n * d * 1e9)
+    with pytest.raises(TableError, match="mixed units"):
+        fit_frame(frame(N=n, D=d, C=mixed, loss=loss), n="N", d="D", flops="C", loss="loss")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"loss": None}, "--loss is needed"),
+        ({"form": "c6"}, "forms of a surface"),
+        ({"method": "squares"}, "a ladder is fitted by"),
+        ({"group": "loss"}, "at most 100"),
+    ],
+)
+def test_requests_that_do_not_fit_together(options, words):
+    n, loss = rows(60, 2)
+    with pytest.raises(TableError, match=words):
+        fit_frame(frame(N=n, loss=loss), **{"n": "N", "loss": "loss"} | options)
+
+
+def test_lines_are_those_of_the_file(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("# comment\n\nN,loss\n1e4,3\n\n1e5,bad\n")
+    with pytest.raises(TableError, match="line 6"):
+        fit_frame(read_table(path), n="N", loss="loss")
