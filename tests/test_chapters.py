@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from nbformat import NotebookNode
 
-from seqmix import samples
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.paths import Paths
 from seqmix_study.book.parameters import parse_cell
@@ -21,6 +20,7 @@ from seqmix_study.chapters import archive, chapter
 from seqmix_study.chapters.common import Drawn
 from seqmix_study.chapters.marks import nothing
 from seqmix_study.chapters.words import cards
+from seqmix_study.runs import samples
 from test_figures import STUDIES, tables
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,8 +20,7 @@ from seqmix_study.chapters import style
 from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
 from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels
 from seqmix_study.results import collect, configurations
-from seqmix_study.runs import rounds, samples, tune
-from seqmix_study.runs.known import Known
+from seqmix_study.runs import launch, samples, tune
 
 __all__ = ["Chapter", "gather", "open"]
 
@@ -142,16 +141,11 @@ def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dic
         said += "." if there else ", which hold no run of this study at this tier."
         asked = " What the parameters ask to be trained or measured has no effect on it."
         return frames, [said + (asked if there and (seeds or source or path or request) else "")]
-    known = Known(tier)
-
-    def resolve(known: Known) -> dict[str, tune.Resolved]:
-        request_of = {"seeds": seeds, "source": source, "path": path, "overrides": request}
-        return {name: tune.plan(name, tier, known=known, **request_of)}
-
-    summary = rounds.train(resolve, known, jobs=jobs or None)
+    asked = {"seeds": seeds, "source": source, "path": path, "overrides": request}
+    summary = launch.train(launch.request({name: asked}, tier), jobs or None)
     summary.check()
     _clear_progress()
-    frames = collect.load(name, tier, plan=resolve(known)[name].runs)
+    frames = collect.load(name, tier, plan=summary.plans[name].runs)
     return frames, [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
 
 
