@@ -1,5 +1,6 @@
 """The plans of the lessons: whole, exercise pages up to date, slides with notes and figures, alone in the world."""
 
+import ast
 import html.parser
 import json
 import re
@@ -9,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from seqmix import study
 from seqmix.paths import Paths
 from seqmix_study.book.check_sources import typed_numbers
 from seqmix_study.book.formats import FLAGS, find_chromium
@@ -119,6 +121,21 @@ def test_worked_examples_stand_before_exercises_and_predictions_apart(name):
         assert "prediction" in tags
         assert not re.search(r"\bdef |print|observed", first)
         assert not any("prediction" in line for _, text in code[1:] for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"speed"}))
+def test_live_cells_train_as_many_models_as_the_plan_says(name):
+    cell = next(c.source for c in LESSONS[name].notebook.cells if "live" in c.metadata.get("tags", []))
+    calls = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Call)]
+    call = next(node for node in calls if getattr(node.func, "attr", "") == "evidence")
+    asked = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    tier, seeds = asked.pop("tier", "quick"), asked.pop("seeds", 1)
+    overrides = {key.replace("__", "."): value for key, value in asked.items()}
+    runs = study.plan(ast.literal_eval(call.args[0]), tier, seeds=seeds, overrides=overrides)
+    words = {4: "four", 6: "six", 12: "twelve"}
+    assert f"trains {words[len({run.run_id for run in runs})]} tiny models" in " ".join(plan(name).split())
+    steps = sum(run.train.steps * run.train.batch_size * run.data.seq_len for run in runs)
+    assert steps < 5_000_000  # tokens: minutes on two cores
 
 
 class Page(html.parser.HTMLParser):

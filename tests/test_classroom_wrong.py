@@ -272,3 +272,20 @@ def test_no_choice_is_found_letter_by_letter(lesson, right, count):
             hints.setdefault(text, set()).add(wrong)
     assert len(hints) == 2  # a hint names one half of the statements, so it is shared by many answers
     assert all(len(answers) > 2 for answers in hints.values())
+
+
+@pytest.mark.parametrize(
+    ("lesson", "exercise", "answers", "name", "secret"),
+    [
+        ("scaling", "difference", {}, "apart", "1.07"),
+        ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old}, "against_transformer", "21.2"),
+        ("layers", "parity", {"state": lambda bits, a: a ** sum(bits)}, "switch", "-1"),
+        ("speed", "double", {}, "factors", ": 4"),
+    ],
+)
+def test_no_hint_holds_the_number_itself(lesson, exercise, answers, name, secret):
+    for wrong in (0.0, 0.5, 0.9, 2.0, 7.0, 26.9, 100.0, -3.0, [1], {"a": 1}, "x", None):
+        value = {"prefill": wrong, "decode": wrong, "recurrent": wrong} if name == "factors" else wrong
+        passed, text = told(lesson, exercise, answers | {name: value})
+        assert not passed
+        assert secret not in text.replace(f"{wrong}", "")

@@ -69,9 +69,14 @@ class Pictures:
         parts: list[str] = []
         for part in page.parts[1:]:
             parts = parts[:-1] if part == ".." else [*parts, part]
-        found = re.search(r"^```\{live\}.*\n:id: (\S+)", self.sources.get(page.stem, ""), re.M) if live else None
-        mark = target.partition("#")[2] or (found[1] if found else "")
+        mark = target.partition("#")[2] or (self.demonstration(target).get("id", "") if live else "")
         return f"{self.site}/{'/'.join(parts)}" + (f"#{mark}" if mark else "")
+
+    def demonstration(self, target: str) -> dict[str, str]:
+        """Return the options (id, question, guesses) of the demonstration in a chapter; empty where it has none."""
+        text = self.sources.get(Path(target).stem, "")
+        found = re.search(r"^```\{live\}.*\n((?::.*\n)+)", text, re.M)
+        return dict(re.findall(r"^:(\w+): (.*)$", found[1], re.M)) if found else {}
 
     def diagram(self, name: str) -> str:
         """Return a diagram (``book/lessons/diagrams/...svg``)."""
