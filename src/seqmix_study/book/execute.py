@@ -1,4 +1,4 @@
-"""Execute one chapter through papermill and publish it by rename, only if every cell succeeded.
+"""Execute one chapter through papermill and publish it, only if every cell succeeded.
 
 Traps of papermill that are closed here: a dead kernel leaves a file that claims success (the exception decides, never
 the file); ``cwd`` is process-wide (one chapter a process at a time); the default IPC socket is shared by all kernels of
@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 
 from seqmix.paths import Paths
+from seqmix_study.book.executed import publish
 from seqmix_study.book.fingerprint import fingerprint
-from seqmix_study.book.prepare import prepare_for_reading, publish
+from seqmix_study.book.prepare import prepare_for_reading
 from seqmix_study.book.sources import Chapter
 
-__all__ = ["ChapterFailed", "execute", "read_executed"]
+__all__ = ["ChapterFailed", "execute"]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -77,17 +78,6 @@ def _kernel_errors_in(file: Path):
             sys.stderr = before
 
 
-def read_executed(name: str, paths: Paths):
-    """Return the published notebook of a chapter, or None."""
-    import nbformat
-
-    path = paths.executed / f"{name}.ipynb"
-    try:
-        return nbformat.read(path, as_version=4)
-    except (FileNotFoundError, nbformat.reader.NotJSONError):
-        return None
-
-
 def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, train: bool) -> dict:
     """Execute a chapter and put it into ``book/executed``; return its published record.
 
@@ -105,7 +95,9 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
     }
-    started = time.monotonic()
+    started, place = time.monotonic(), paths.executed / f"{chapter.name}.ipynb"
+    if place.is_dir():
+        raise ChapterFailed(f"{place} is a folder where the executed chapter belongs: remove it")
     before = fingerprint(chapter, values, paths, train=train)
     with tempfile.TemporaryDirectory(prefix="sq-", dir=_short_folder()) as folder, _environ(environment):
         prepared, done = Path(folder, f"{chapter.name}.ipynb"), Path(folder, "out.ipynb")
@@ -152,7 +144,8 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         "fingerprint": before | {"results": fingerprint(chapter, values, paths, train=train)["results"]},
     }
     notebook.metadata["seqmix"] = record
-    publish(notebook, published.figures, paths.executed / f"{chapter.name}.ipynb")
+    note = {"seconds": seconds, "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    publish(notebook, published.figures, place, note)
     return record | {"seconds": seconds, "noisy": published.noisy}
 
 

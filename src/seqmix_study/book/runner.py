@@ -1,23 +1,23 @@
 """Run chapters: check the request, skip what is up to date, go on after a failure, say what happened."""
 
-import json
 import os
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 
 from seqmix import study
+from seqmix.files import RecordError
 from seqmix.paths import Paths
 from seqmix_study.book import parameters
-from seqmix_study.book.execute import ChapterFailed, execute, read_executed
+from seqmix_study.book.execute import ChapterFailed, execute
+from seqmix_study.book.executed import AlteredError, read_executed
 from seqmix_study.book.fingerprint import changed, fingerprint
 from seqmix_study.book.names import narrow
 from seqmix_study.book.sources import Chapter, chapters_in_toc, load
 from seqmix_study.chapters.request import request
 
-__all__ = ["Request", "prepare", "run"]
+__all__ = ["Request", "current", "prepare", "run"]
 
 MOST_AT_A_TIME = 6
 """Chapters executed at once when nothing is trained; each takes about half a gigabyte."""
@@ -73,7 +73,7 @@ def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool,
         print(f"{name}: {text}", file=sys.stderr if outcome == "failed" else sys.stdout, flush=True)
 
     def stale(request: Request) -> bool:
-        if force or not _current(request, paths, train):
+        if force or not current(request, paths, train):
             print(f"{request.chapter.name}: executing", flush=True)
             return True
         told(request.chapter.name, "unchanged", "unchanged")
@@ -85,7 +85,6 @@ def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool,
             return
         for place in result["noisy"]:
             print(f"{place}: wrote to its error stream; the strict build will refuse this chapter", file=sys.stderr)
-        _note(result, paths)
         told(
             name,
             "executed",
@@ -113,23 +112,18 @@ def _one(request: Request, paths: Paths, jobs: int | None, train: bool) -> dict 
     """Execute one chapter; return its record, or the message of its failure."""
     try:
         return execute(request.chapter, request.passed, paths, jobs=jobs, train=train)
-    except ChapterFailed as error:
+    except (ChapterFailed, RecordError) as error:
         return str(error)
 
 
-def _current(request: Request, paths: Paths, train: bool) -> bool:
+def current(request: Request, paths: Paths, train: bool) -> bool:
     """Say whether the published chapter already is what this request would give."""
-    published = read_executed(request.chapter.name, paths)
+    try:
+        published = read_executed(request.chapter.name, paths)
+    except AlteredError as error:
+        print(error, file=sys.stderr)
+        return False
     if published is None:
         return False
     now = fingerprint(request.chapter, _all_values(request), paths, train=train)
     return not changed(published.metadata.get("seqmix", {}).get("fingerprint"), now)
-
-
-def _note(record: dict, paths: Paths) -> None:
-    """Keep what varies from run to run (times) beside the notebook, for the status page."""
-    path = paths.executed / f"{record['chapter']}.run.json"
-    note = {"seconds": record["seconds"], "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(note) + "\n", encoding="utf-8")
-    os.replace(part, path)

@@ -21,6 +21,7 @@ from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds,
 from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels
 from seqmix_study.chapters.request import reads_only, request
 from seqmix_study.results import collect, configurations
+from seqmix_study.results.rows import plain
 from seqmix_study.runs import launch, samples, tune
 
 __all__ = ["Chapter", "gather", "open"]
@@ -43,7 +44,7 @@ class Chapter:
 
     def about(self) -> None:
         """Display what this execution rests on, computed from its tables."""
-        _markdown("\n".join(f"* {line}" for line in facts(self.tables) + self.notes))
+        _markdown("\n".join(f"* {line}" for line in facts(self.tables) + [plain(note) for note in self.notes]))
 
     def show(self, drawn: Drawn) -> None:
         """Display a figure, stamped with its tier and with what it rests on; alt text and data go with it."""
