@@ -1,5 +1,6 @@
 """The plans of the lessons: whole, exercise pages up to date, slides with notes and figures, alone in the world."""
 
+import ast
 import html.parser
 import json
 import re
@@ -9,12 +10,13 @@ from itertools import pairwise
 
 import pytest
 
+from seqmix import study
 from seqmix.paths import Paths
 from seqmix_study.book.check_sources import typed_numbers
 from seqmix_study.book.formats import FLAGS, find_chromium
 from seqmix_study.classroom import lesson as source
 from seqmix_study.classroom import slides
-from seqmix_study.classroom.pictures import PictureError, Pictures
+from seqmix_study.classroom.pictures import Apart, PictureError, Pictures
 
 PATHS = Paths()
 NAMES = source.names(PATHS)
@@ -121,6 +123,21 @@ def test_worked_examples_stand_before_exercises_and_predictions_apart(name):
         assert not any("prediction" in line for _, text in code[1:] for line in text.splitlines())
 
 
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"speed"}))
+def test_live_cells_train_as_many_models_as_the_plan_says(name):
+    cell = next(c.source for c in LESSONS[name].notebook.cells if "live" in c.metadata.get("tags", []))
+    calls = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Call)]
+    call = next(node for node in calls if getattr(node.func, "attr", "") == "evidence")
+    asked = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    tier, seeds = asked.pop("tier", "quick"), asked.pop("seeds", 1)
+    overrides = {key.replace("__", "."): value for key, value in asked.items()}
+    runs = study.plan(ast.literal_eval(call.args[0]), tier, seeds=seeds, overrides=overrides)
+    words = {4: "four", 6: "six", 12: "twelve"}
+    assert f"trains {words[len({run.run_id for run in runs})]} tiny models" in " ".join(plan(name).split())
+    steps = sum(run.train.steps * run.train.batch_size * run.data.seq_len for run in runs)
+    assert steps < 5_000_000  # tokens: minutes on two cores
+
+
 class Page(html.parser.HTMLParser):
     """Collects what a page opens, what it refers to, and whether every tag is closed."""
 
@@ -224,3 +241,25 @@ def test_nothing_overflows_a_slide(name, decks, tmp_path):
     done = subprocess.run([*command, file.as_uri()], capture_output=True, text=True, check=True, timeout=120)
     shutil.rmtree(tmp_path / "profile", ignore_errors=True)
     assert json.loads(re.search(r'id="measured">(.*?)</pre>', done.stdout)[1]) == []
+
+
+def test_figures_are_drawn_anew_only_when_the_book_has_other_ones(monkeypatch, tmp_path):
+    from seqmix_study.book import runner
+
+    figures = {folder: tmp_path / folder / "figures" / "fig-scaling-gap.svg" for folder in ("book", "classroom")}
+    for folder, file in figures.items():
+        file.parent.mkdir(parents=True)
+        file.write_text(folder, encoding="utf-8")
+    monkeypatch.setattr(Paths, "executed", property(lambda self: tmp_path / "book"))
+    monkeypatch.setattr(Apart, "executed", property(lambda self: tmp_path / "classroom"))
+    asked = []
+    monkeypatch.setattr(runner, "run", lambda requests, paths, **how: asked.append((requests[0].passed, how)) or True)
+    for current, wanted, runs in ((True, "book", 0), (False, "classroom", 1)):
+        monkeypatch.setattr(runner, "current", lambda request, paths, train, current=current: current)
+        pictures = Pictures(LESSONS["scaling"], PATHS)
+        assert [pictures.chapter("fig-scaling-gap"), pictures.chapter("fig-scaling-gap")] == [wanted, wanted]
+        assert len(asked) == runs
+    assert asked == [({"tier": pictures.results.name}, {"jobs": None, "force": False, "train": False})]
+    monkeypatch.setattr(runner, "run", lambda *requests, **how: False)
+    with pytest.raises(PictureError, match=r"notebooks/scaling\.md failed"):
+        Pictures(LESSONS["scaling"], PATHS).chapter("fig-scaling-gap")

@@ -84,7 +84,7 @@ RIGHT = [
     ("hybrids", "share", {"share_of": lambda name: {"transformer": 100, "deltanet": 0}.get(name[5:]) if name[0] == "f"
                           else float(name.removeprefix("hybrid_").split("_")[0])}),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old, "against_transformer": 21}),
-    ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("same", "same"), "observed": ["Shrink", "grow"]}),
+    ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("same", "same"), "observed": ["Shrinks", "grow"]}),
     ("hybrids", "best_set", {"may_be_best": best_set_with_scipy}),
     ("hybrids", "flaws", {"unsupported": "bcdf"}),
     ("layers", "follow", {"follow": lambda b, s: follow_by_lists(b, s)}),

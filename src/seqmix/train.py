@@ -129,6 +129,8 @@ def train_together(
     team = distributed.join()  # None unless torchrun started several processes for this one run
     place = team.place if team else choose_device(device)
     source, settings = data.open_source(configs[0].data), configs[0].train
+    if settings.target_accuracy:
+        source.fresh(0, 1, 0)  # a source without questions is refused before anything is trained
     step = way(configs, place, team)
     members = [
         Member(c, f, _restore(f, step, r, place, team)) for r, (c, f) in enumerate(zip(configs, folders, strict=True))

@@ -1,6 +1,7 @@
 """The ``seqmix`` command: one file in ``seqmix_study/commands`` a subcommand, loaded only when it is called."""
 
 import importlib
+import os
 import pkgutil
 
 import click
@@ -44,6 +45,9 @@ def main() -> None:
 
     Exit codes: 0 done, 1 something failed (the message says what), 2 the request itself is wrong.
     """
+    for name in ("SEQMIX_ROOT", "SEQMIX_RUNS", "SEQMIX_CACHE"):
+        if os.environ.get(name):  # a relative folder means the caller's, whoever is started from here
+            os.environ[name] = os.path.abspath(os.path.expanduser(os.environ[name]))
 
 
 if __name__ == "__main__":

@@ -100,6 +100,7 @@ def call(name: str, function: Callable | None, *args: Any, otherwise: str = "", 
 def guessed(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return one of the ``choices`` in small letters; Hint for anything else. A prediction is never judged further."""
     word = str(given(name, value)).strip().lower()
+    word = word if word in choices else word.removesuffix("s")
     listed = ", ".join(f'"{choice}"' for choice in choices[:-1])
     expect(word in choices, f'`{name}` should be {listed} or "{choices[-1]}".')
     return word

@@ -8,7 +8,7 @@ section that begins with ``% slides`` is a slide; the ``## `` heading above is i
     ![text](diagrams/NAME.svg)    a diagram
     % exercise: NAME              number, title and text of an exercise
     % verdicts: 0.1 0.4           what the study found about these claims (results/TIER/verdicts.csv)
-    **Live**: [text](page)        a link to the demonstration in that chapter
+    **Live**: [text](page)        a link to the demonstration in that chapter, with its question and its guesses
 
 and ends with a block quote: ``> **3 min** What to say. **Ask**: ...``, the speaker's notes. (nbconvert's slides fetch
 reveal.js from the network, so they are not used.)
@@ -27,12 +27,15 @@ from seqmix_study.classroom.pictures import Pictures
 __all__ = ["Slide", "deck", "read"]
 
 SLIDES = "% slides"
+LONGEST_CARD = 560
+"""Characters of an exercise that fit on a slide; of a longer one the first paragraph is shown."""
 MINUTES = re.compile(r"^\*\*(\d+) min\*\*\s*")
 FIGURE = re.compile(r"\{numref\}`(fig-[\w-]+)`")
 EXAMPLE = re.compile(r"^% example: (\w+)$", re.M)
 DIAGRAM = re.compile(r"!\[([^\]]*)\]\((diagrams/[\w-]+\.svg)\)")
 EXERCISE = re.compile(r"^% exercise: (\w+)$", re.M)
 VERDICTS = re.compile(r"^% verdicts: (.+)$", re.M)
+LIVE = re.compile(r"^\*\*Live\*\*: \[[^\]]+\]\(([^)]*)\)\n?", re.M)
 MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.S)
 
 
@@ -140,6 +143,7 @@ def _html(markdown: str, pictures: Pictures) -> str:
     text = re.sub(r"^%.*\n?", "", text, flags=re.M)
     text = MATH.sub(lambda m: keep(_formula(m[1] or m[2], "block" if m[1] else "inline")), text)
     text = re.sub(r"\{[a-z]+\}`([^`<]*?)(?: ?<[^`>]*>)?`", r"\1", text)  # roles: their text
+    text = LIVE.sub(lambda m: f"{m[0].rstrip()}\n\n{keep(_guesses(m[1], pictures))}\n", text)
     text = re.sub(r"(\*\*Live\*\*: )?\[([^\]]+)\]\((?!https?:)([^)]*)\)", lambda m: _link(m, pictures), text)
     rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     return re.sub(r"(?:<p>)?\x02(\d+)\x03(?:</p>)?|\x02(\d+)\x03", lambda m: kept[int(m[1] or m[2])], rendered)
@@ -162,11 +166,19 @@ def _link(match: re.Match, pictures: Pictures) -> str:
     return f'{live or ""}<a href="{pictures.address(target, live=bool(live))}">{html.escape(text)}</a>'
 
 
+def _guesses(target: str, pictures: Pictures) -> str:
+    """Return question and guesses of a chapter's demonstration, to be voted on before anybody looks."""
+    said = pictures.demonstration(target)
+    guesses = "".join(f"<li>{html.escape(guess.strip())}</li>" for guess in said.get("guesses", "").split("|"))
+    return f'<div class="card"><p>{_inline(said["question"])}</p><ul>{guesses}</ul></div>' if said else ""
+
+
 def _card(name: str, pictures: Pictures) -> str:
     number, title, body = pictures.lesson.exercise(name)
-    first = re.split(r"\n\s*\n", body)[0]
+    first, *more = re.split(r"\n\s*\n", body)
+    shown = body if len(body) < LONGEST_CARD and not any("```" in part for part in more) else first
     heading = f"<p><strong>Exercise {number}: {html.escape(title)}</strong></p>"
-    return f'<div class="card">{heading}{_html(first, pictures)}</div>'
+    return f'<div class="card">{heading}{_html(shown, pictures)}</div>'
 
 
 def _verdicts(ids: list[str], pictures: Pictures) -> str:

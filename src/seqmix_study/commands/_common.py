@@ -1,42 +1,29 @@
 """What several subcommands say and do alike."""
 
+import math
 import sys
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+
+
+class Positive(click.FloatRange):
+    """A number above 0; not NaN and not infinity, which ``click.FloatRange`` lets pass."""
+
+    def __init__(self) -> None:
+        super().__init__(0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
 
 
 def refuse(command: str, error: Exception | str) -> NoReturn:
     """Say why a request cannot be met, and leave with exit code 2."""
     click.echo(f"seqmix {command}: {error}", err=True)
     sys.exit(2)
-
-
-def paths_of(fresh: bool) -> Any:
-    """Return the project's folders; with ``fresh``, records go to a folder of their own beside the usual one."""
-    from seqmix.paths import Paths
-
-    usual = Paths()
-    return Paths(usual.root, fresh_folder(usual.runs)) if fresh else usual
-
-
-def fresh_folder(runs: Path) -> Path:
-    """Return where the records of a fresh training lie."""
-    return runs.with_name(f"{runs.name}-fresh")
-
-
-def start_anew(job: Any) -> None:
-    """Delete the records of a fresh training that is whole, so that the next one is from nothing; else it goes on."""
-    import shutil
-
-    from seqmix_study.runs.job import Queue
-
-    queue = Queue(job)
-    runs = queue.runs()
-    if not queue.waiting() and all(queue.done(config) for config in runs):
-        for config in runs:
-            shutil.rmtree(Path(job.folder) / config.run_id, ignore_errors=True)
 
 
 def tell_agreement(tier: str, paths: Any, studies: list[str]) -> bool:

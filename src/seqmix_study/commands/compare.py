@@ -8,7 +8,13 @@ import click
 
 @click.command("compare")
 @click.argument("study", default="")
-@click.option("--tier", default="laptop", show_default=True, help="The published tables to compare with.")
+@click.option(
+    "--tier",
+    type=click.Choice(["quick", "laptop", "gpu"]),
+    default="laptop",
+    show_default=True,
+    help="The published tables to compare with.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(study: str, tier: str, as_json: bool) -> None:
     """Say of every run on this machine whether it falls where the published runs say it should, or why not.
@@ -18,10 +24,13 @@ def command(study: str, tier: str, as_json: bool) -> None:
     """
     from seqmix.files import RecordError
     from seqmix.paths import Paths
-    from seqmix_study.commands._common import tell_agreement
+    from seqmix.study import names
+    from seqmix_study.commands._common import refuse, tell_agreement
     from seqmix_study.results import agreement as compare
     from seqmix_study.results.collect import CollectError
 
+    if study and study not in names():
+        refuse("compare", f"no study named {study!r}; known: {', '.join(names())}")
     try:
         points = compare.compare(tier, study=study)
     except (CollectError, RecordError) as error:

@@ -20,15 +20,16 @@ def command(chapter: str, tier: str, only: tuple[str, ...], jobs: int | None, no
     check. The time comes from a few measured steps, cached. Exit code 2: the request is wrong, or a run cannot fit
     here (the message says what to lower).
     """
+    from seqmix.paths import Paths
     from seqmix.study import StudyError
-    from seqmix_study.commands._common import paths_of, refuse
+    from seqmix_study.commands._common import refuse
     from seqmix_study.runs import checks, cost, launch
     from seqmix_study.runs.forecast import assumed_seconds, forecast
     from seqmix_study.runs.job import Queue
     from seqmix_study.runs.machine import layout, run_memory
     from seqmix_study.runs.selection import requested
 
-    paths = paths_of(False)
+    paths = Paths()
     try:
         checks.environment()
         queue = Queue(launch.request(requested(chapter, tier, only, paths), tier, (), paths))

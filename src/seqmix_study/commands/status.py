@@ -42,14 +42,15 @@ def command(study: str, tier: str, as_json: bool, show_all: bool) -> None:
 
 def _sweeps(name: str, tier: str, as_json: bool) -> None:
     """Say what is known of a study: its stages, and the best rate of every sweep so far."""
+    from seqmix.paths import Paths
     from seqmix.study import StudyError
-    from seqmix_study.commands._common import paths_of, refuse
+    from seqmix_study.commands._common import refuse
     from seqmix_study.runs import launch
     from seqmix_study.runs.forecast import forecast
     from seqmix_study.runs.job import Queue
     from seqmix_study.runs.selection import requested
 
-    paths = paths_of(False)
+    paths = Paths()
     try:
         queue = Queue(launch.request(requested(name, tier, (), paths), tier, (), paths))
         plan = queue.plan()[name]

@@ -4,15 +4,15 @@ import sys
 
 import click
 
+from seqmix_study.commands._common import Positive, refuse, tell_agreement
+
 
 @click.command("train")
 @click.argument("chapter")
 @click.option("--tier", default="quick", show_default=True, help="quick, laptop or gpu")
 @click.option("--jobs", type=click.IntRange(0), help="Workers; 0: in this process. Default: from the machine.")
 @click.option("--engine", type=click.Choice(["local", "ray", "slurm"]), default="local", show_default=True)
-@click.option(
-    "--budget-minutes", type=click.FloatRange(0, min_open=True), help="Stop, all saved, after so many minutes."
-)
+@click.option("--budget-minutes", type=Positive(), help="Stop, all saved, after so many minutes.")
 @click.option("--only", multiple=True, metavar="GROUP", help="Only this group of the study (repeatable).")
 @click.option(
     "--ensemble", is_flag=True, help="Train runs that differ in seed or learning rate only as one batched model."
@@ -43,13 +43,14 @@ def command(
     Exit codes: 0 all done, 1 some runs failed or are left, 2 the request is wrong, 130 Ctrl-C, 143 SIGTERM.
     """
     from seqmix.files import RecordError
+    from seqmix.paths import Paths
     from seqmix.study import StudyError
-    from seqmix_study.commands._common import paths_of, refuse, start_anew, tell_agreement
     from seqmix_study.runs import checks, launch
+    from seqmix_study.runs import fresh as from_nothing
     from seqmix_study.runs.selection import requested
     from seqmix_study.runs.worker import leads
 
-    paths = paths_of(fresh)
+    paths = from_nothing.paths() if fresh else Paths()
     try:
         studies = requested(chapter, tier, only, paths)
         job = launch.request(
@@ -61,7 +62,7 @@ def command(
             raise StudyError("--collect and --fresh do not go together: fresh records are compared, not published")
         checks.before_training(job, engine)
         if fresh:
-            start_anew(job)
+            from_nothing.start_anew(job)
     except (StudyError, checks.CheckError) as error:
         refuse("train", error)
     try:

@@ -129,7 +129,7 @@ def combine(answers: Sequence[Answer], corpora: int = 1, somewhere: bool = False
         axis = _axis(decided)
         text = f"yes on {_names(decided, 'yes')}, no on {_names(decided, 'no')}"
         return Verdict(DEPENDS if axis else MIXED, text, answers, "; ".join(whys), axis)
-    if complete and whys and "no" not in words:
+    if complete and len(valid) < len(answers) and "no" not in words:
         return Verdict(UNTESTED, f"it speaks of every condition, and not all can be judged: {'; '.join(whys)}", answers,
                        "; ".join(whys))  # fmt: skip
     needed = corpora if any(a.architecture for a in answers) else 1

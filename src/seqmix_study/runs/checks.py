@@ -4,6 +4,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+from seqmix import data
 from seqmix.data import CorpusError
 from seqmix_study.runs import cost, slurm
 from seqmix_study.runs.job import Job, Queue
@@ -37,6 +38,7 @@ def before_training(job: Job, engine: str = "local") -> None:
         raise CheckError(str(error)) from error
     if not todo:
         return
+    _read_folders(todo)
     if engine == "ray" and importlib.util.find_spec("ray") is None:
         raise CheckError("--engine ray needs Ray: pip install ray==2.60.0")
     if engine == "slurm":
@@ -49,3 +51,16 @@ def before_training(job: Job, engine: str = "local") -> None:
         raise CheckError(f"{there} cannot be written: set SEQMIX_RUNS to a folder you may write to")
     if reasons := cost.refusals(todo, Path(job.folder)):
         raise CheckError("; ".join(reasons))
+
+
+def _read_folders(todo: list) -> None:
+    """Open every folder of text that the runs read, and draw windows of all its splits, before a worker does."""
+    once = {c.data.sha256(): c for c in todo if c.kind == "train" and c.data.source == "folder"}
+    for config in once.values():
+        try:
+            source = data.open_source(config.data)
+            source.batch(0, config.train.batch_size, config.data_seed)
+            for split in ("valid", "test"):
+                source.evaluation(config.train.eval_sequences, split)
+        except ValueError as error:
+            raise CheckError(f"{config.data.path}: {error}".replace(f"{config.data.path}: " * 2, "")) from error

@@ -37,8 +37,8 @@ CPU_RATE, GPU_RATE = 2e10, 2e13
 WARM_UP = 3
 """Calls before a speed measurement counts."""
 
-WINDOWS = {"index": 16, "longer": 16, "truncate": 32, "shuffle": 48, "inside": 16}
-"""Windows a measurement reads, over ``eval_sequences`` (see evaluate.py)."""
+WINDOWS = {"index": 16, "longer": 16, "truncate": 32, "shuffle": 48, "inside": 16, "tracking": 51, "boxes": 102}
+"""Windows a measurement reads, over ``eval_sequences`` (see evaluate.py; of the length that a task is trained on)."""
 
 
 def _shape(config: RunConfig, place: Layout) -> str:
@@ -122,9 +122,11 @@ def costs(configs: list[RunConfig | SpeedConfig], paths: Paths, jobs: int | None
 
 
 def _run_seconds(config: RunConfig, step: float) -> float:
-    read = config.train.eval_sequences * (config.train.eval_points + sum(WINDOWS.get(e, 4) for e in config.evaluate))
-    per_sequence = step / config.train.batch_size
-    return RUN_SECONDS + step * config.train.steps + FORWARD * per_sequence * read
+    train = config.train
+    checks = train.steps // train.check_every if train.target_accuracy else 0
+    read = train.eval_sequences * (train.eval_points + checks + sum(WINDOWS.get(e, 4) for e in config.evaluate))
+    per_sequence = step / train.batch_size
+    return RUN_SECONDS + step * train.steps + FORWARD * per_sequence * read
 
 
 def _speed_seconds(config: SpeedConfig, training: list[RunConfig], timed: dict[str, float], rate: float) -> float:
