@@ -33,10 +33,7 @@ def fit_by_curve(N, L):
 
 
 def seeds_by_counting(sd, effect):
-    n = 2
-    while 1.96 * sd * math.sqrt(2 / n) > effect:
-        n += 1
-    return np.int64(n)
+    return next(np.int64(n) for n in range(2, 9999) if stats.t.isf(0.025, 2 * n - 2) * sd * (2 / n) ** 0.5 <= effect)
 
 
 def tuned_with_sorted(trials):
@@ -114,7 +111,11 @@ def luck_in_a_loop(arms, sd, rng, trials):
 def best_set_with_scipy(losses):
     best = min(losses, key=lambda arm: np.mean(losses[arm]))
     gaps = {arm: np.subtract(values, losses[best]) for arm, values in losses.items()}
-    return [arm for arm, gap in gaps.items() if arm == best or gap.mean() <= 2 * stats.sem(gap)]
+    return [
+        arm
+        for arm, gap in gaps.items()
+        if arm == best or gap.mean() <= stats.t.isf(0.025, len(gap) - 1) * stats.sem(gap)
+    ]
 
 
 def stopwatch_with_timeit(run, repeats, warmup):
@@ -141,3 +142,28 @@ def change_by_rows(model, tokens, position):
 
 def lstm_width_by_search(inputs, target):
     return min(range(1, 1500), key=lambda h: abs(4 * h * (inputs + h + 2) - target))
+
+
+def follow_by_lists(box, swaps):
+    contents = list(range(5))
+    for one, other in swaps:
+        contents[one], contents[other] = contents[other], contents[one]
+    return contents.index(box)
+
+
+def answers_backwards(scene):
+    def now(key, upto):
+        start = next(what[2] for what in scene if what[:2] == ("put", key))
+        return follow_by_lists(start, [what[1:] for what in scene[:upto] if what[0] == "swap"])
+
+    return np.array([now(what[1], i) for i, what in enumerate(scene) if what[0] == "ask"])
+
+
+def unmoved_by_simulation(swaps):
+    rng = np.random.default_rng(0)
+    box = np.zeros(20_000, dtype=int)
+    for _ in range(swaps):
+        one = rng.integers(5, size=box.size)
+        other = (one + rng.integers(1, 5, size=box.size)) % 5
+        box = np.where(box == one, other, np.where(box == other, one, box))
+    return (box == 0).mean()

@@ -1,8 +1,8 @@
 """Tiny stand-ins for training, without torch, so that tests of the engine take no time.
 
 A "model" is one number, changed a little every step. The environment steers them: FAKE_DELAY (seconds a step),
-FAKE_FAIL, FAKE_DIE and FAKE_FULL (seeds that raise, kill their process, or find the disk full), FAKE_LOG (a file that
-gets a line for every training).
+FAKE_FAIL, FAKE_DIE, FAKE_HANG, FAKE_FULL (seeds that raise, kill their process, stand still, or find the disk full),
+FAKE_LOG (a file that gets a line for every training).
 """
 
 import errno
@@ -14,12 +14,8 @@ import time
 from seqmix.files import atomic_write, disk_error
 
 
-class Stopped(Exception):
+class Interrupted(Exception):
     pass
-
-
-def interruption():
-    return Stopped
 
 
 def _seeds(name):
@@ -35,6 +31,8 @@ def train(config, folder, progress):
     _log(config, "train")
     if config.seed in _seeds("FAKE_FAIL"):
         raise TypeError(f"seed {config.seed} was told to fail")
+    if config.seed in _seeds("FAKE_HANG"):
+        time.sleep(60)
     if config.seed in _seeds("FAKE_FULL"):
         raise disk_error(folder.path / "weights.pt", OSError(errno.ENOSPC, "No space left on device"))
     saved = folder.path / "checkpoint.pt"
@@ -49,7 +47,7 @@ def train(config, folder, progress):
         if stop or state["step"] % config.train.checkpoint_every == 0:
             atomic_write(saved, json.dumps(state))
         if stop:
-            raise Stopped(f"at step {state['step']}")
+            raise Interrupted(f"at step {state['step']}")
     atomic_write(folder.weights, repr(state["value"]))
     remeasure(config, folder, progress)
 

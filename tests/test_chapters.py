@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from nbformat import NotebookNode
 
-from seqmix import samples
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.paths import Paths
 from seqmix_study.book.parameters import parse_cell
@@ -20,7 +19,9 @@ from seqmix_study.book.prepare import _describe_figure
 from seqmix_study.chapters import archive, chapter
 from seqmix_study.chapters.common import Drawn
 from seqmix_study.chapters.marks import nothing
+from seqmix_study.chapters.request import RequestError
 from seqmix_study.chapters.words import cards
+from seqmix_study.runs import samples
 from test_figures import STUDIES, tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -168,7 +169,7 @@ def test_a_page_without_results_says_so(monkeypatch):
     monkeypatch.setattr(chapter.collect, "load", lambda name, tier: {"runs": tables("scaling", "whole").runs})
     assert chapter.open("scaling", train=False).notes[0].endswith("from the committed tables.")
     assert chapter.open("scaling", train=False, steps=3).notes[0].endswith("has no effect on it.")
-    with pytest.raises(chapter.study.StudyError, match=r"lstm_9.*known: transformer"):
+    with pytest.raises(RequestError, match=r"lstm_9.*known: transformer"):
         chapter.open("scaling", train=False, arms="transformer,lstm_9")
 
 
@@ -181,22 +182,44 @@ def test_the_caption_of_a_figure_that_is_not_drawn_says_why():
     plt.close("all")
 
 
-def test_open_passes_the_request_on_and_trains_only_when_asked(monkeypatch):
+def test_open_passes_the_request_on_and_trains_only_when_asked(monkeypatch, tmp_path):
     asked = {}
-    monkeypatch.setattr(chapter.study, "plan", lambda name, tier, **more: asked.update(more) or ["run"])
-    summary = SimpleNamespace(check=lambda: asked.update(checked=True), notes={})
-    monkeypatch.setattr(chapter.engine, "run", lambda plan, jobs=None: asked.update(jobs=jobs) or summary)
+    plans = {"scaling": SimpleNamespace(runs=["run"])}
+    summary = SimpleNamespace(check=lambda: asked.update(checked=True), notes={}, plans=plans)
+    monkeypatch.setattr(chapter.launch, "train", lambda job, jobs: asked.update(job=job, jobs=jobs) or summary)
+    monkeypatch.setattr("seqmix_study.chapters.request.checks.before_training", lambda job: None)
     frames = {name: getattr(tables("scaling", "poor"), name) for name in ("runs", "curves")}
-    monkeypatch.setattr(chapter.collect, "load", lambda name, tier, plan=None: asked.update(plan=plan) or frames)
-    chapter.open("scaling", seeds=2, path="texts", arms="transformer, lstm_2", steps=7, jobs=3)
-    assert asked["overrides"] == {"arms": ["transformer", "lstm_2"], "train.steps": 7}
-    assert (asked["seeds"], asked["path"], asked["jobs"], asked["plan"]) == (2, "texts", 3, ["run"])
+    load = lambda name, tier, plan=None, paths=None: asked.update(plan=plan) or frames  # noqa: E731
+    monkeypatch.setattr(chapter.collect, "load", load)
+    chapter.open("scaling", seeds=2, path=str(tmp_path), arms="transformer, lstm_2", steps=7, jobs=3)
+    request = asked["job"].studies["scaling"]
+    assert request["overrides"] == {"arms": ["transformer", "lstm_2"], "train.steps": 7}
+    assert (request["seeds"], request["path"], asked["jobs"], asked["plan"]) == (2, str(tmp_path), 3, ["run"])
     assert asked["checked"]
-    monkeypatch.setattr(chapter.study, "plan", pytest.fail)
+    monkeypatch.setattr(chapter.launch, "train", pytest.fail)
     chapter.open("scaling", train=False)
     assert asked["plan"] is None
     monkeypatch.setenv("SEQMIX_NO_TRAIN", "1")
     chapter.open("scaling")
+
+
+WRONG = [
+    ({"tier": "huge"}, "quick, laptop, gpu"),
+    ({"train": "no"}, "true or false"),
+    ({"seeds": -1}, "0..20"),
+    ({"arms": ",,,"}, "no name between the commas"),
+    ({"arms": "lstm_99"}, "known: transformer"),
+    ({"path": "/nowhere"}, "is no folder"),
+    ({"source": "nope"}, "unknown source 'nope'"),
+]
+
+
+@pytest.mark.parametrize(("values", "says"), WRONG)
+def test_a_chapter_checks_its_own_request_and_shows_one_sentence(values, says):
+    with pytest.raises(RequestError, match=says) as caught:
+        chapter.open("scaling", **values)
+    (line,) = caught.value._render_traceback_()  # what IPython shows instead of frames
+    assert says in line
 
 
 @pytest.mark.parametrize("variant", ["whole", "poor", "empty"])
@@ -247,7 +270,7 @@ def test_samples_come_from_the_weights_and_are_the_same_again(tmp_path, monkeypa
 def test_gather_reads_every_study_and_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(chapter.study, "names", lambda: ["scaling", "speed"])
     run = RunConfig(model=ModelConfig(pattern="A"))
-    monkeypatch.setattr(chapter.study, "plan", lambda name, tier: [run])
+    monkeypatch.setattr(chapter.tune, "plan", lambda name, tier: SimpleNamespace(runs=[run]))
 
     def load(name, tier, plan=None):
         frames = {table: getattr(tables(name, "whole"), table).copy() for table in ("runs", "speed")}

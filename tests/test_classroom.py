@@ -4,9 +4,13 @@ import ast
 import copy
 import importlib
 import json
+import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import nbformat
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +18,8 @@ from seqmix.paths import Paths
 from seqmix_study.__main__ import main
 from seqmix_study.classroom import build
 from seqmix_study.classroom import lesson as source
+from seqmix_study.classroom.grader import Grader
+from seqmix_study.classroom.pictures import Pictures
 
 EVIDENCE = importlib.import_module("seqmix_study.classroom.evidence")  # the package has a function of that name
 PATHS = Paths()
@@ -21,8 +27,8 @@ NAMES = source.names(PATHS)
 LESSONS = {name: source.load(name, PATHS) for name in NAMES}
 
 
-def test_there_are_five_lessons_with_five_exercises_each():
-    assert NAMES == ["context", "hybrids", "recall", "scaling", "speed"]
+def test_there_are_six_lessons_with_five_exercises_each():
+    assert NAMES == ["context", "hybrids", "layers", "recall", "scaling", "speed"]
     assert all(len(lesson.exercises) >= 5 for lesson in LESSONS.values())
     for lesson in LESSONS.values():
         words = " ".join(cell.source.lower() for cell in lesson.notebook.cells)
@@ -142,7 +148,9 @@ def test_a_lesson_that_breaks_the_pattern_is_refused(tmp_path, old, new, complai
     text = LESSONS["recall"].path.read_text(encoding="utf-8")
     folder = tmp_path / "notebooks" / "lessons"
     folder.mkdir(parents=True)
-    (tmp_path / "_config.yml").write_text("title: T\nrepository: {url: 'https://example.org/x'}\n", encoding="utf-8")
+    (tmp_path / "_config.yml").write_text(
+        "title: T\nrepository: {url: 'https://example.org/x', branch: b}\n", encoding="utf-8"
+    )
     (folder / "recall.md").write_text(text.replace(old, new), encoding="utf-8")
     if not complaint:
         assert source.load("recall", Paths(tmp_path)).exercises
@@ -210,19 +218,131 @@ def test_writable_means_that_a_file_can_be_made(tmp_path):
 def test_command_names_the_lessons():
     result = CliRunner().invoke(main, ["classroom", "scalign"])
     assert result.exit_code == 2
-    assert "lessons: context, hybrids, recall, scaling, speed" in result.output
+    assert "lessons: context, hybrids, layers, recall, scaling, speed" in result.output
 
 
-def test_command_writes_three_folders(monkeypatch, tmp_path):
-    for part in ("notebooks", "book", "studies", "_config.yml", "_toc.yml"):
-        (tmp_path / part).symlink_to(PATHS.root / part)
-    monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
-    result = CliRunner().invoke(main, ["classroom", "--no-execute"])
+@pytest.fixture(scope="module")
+def classroom_folder(tmp_path_factory):
+    """The three folders as the command writes them, with squares for the figures of chapters."""
+    root = tmp_path_factory.mktemp("class")
+    for part in ("notebooks", "book", "studies", "results", "_config.yml", "_toc.yml"):
+        (root / part).symlink_to(PATHS.root / part)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQMIX_ROOT", str(root))
+        patch.setattr(Pictures, "chapter", lambda self, name: "<svg/>" if name in self.home else 1 / 0)
+        result = CliRunner().invoke(main, ["classroom", "--no-execute"])
     assert result.exit_code == 0, result.output
+    return root / "classroom"
+
+
+def test_command_writes_three_folders(classroom_folder):
     for folder, suffix in (("student", "ipynb"), ("instructor", "ipynb"), ("slides", "html")):
-        assert sorted(p.name for p in (tmp_path / "classroom" / folder).iterdir()) == [f"{n}.{suffix}" for n in NAMES]
-    for path in (tmp_path / "classroom" / "student").iterdir():
+        assert sorted(path.stem for path in (classroom_folder / folder).glob(f"*.{suffix}")) == NAMES
+    for path in (classroom_folder / "student").glob("*.ipynb"):
         nbformat.validate(nbformat.read(path, as_version=4))
+
+
+# What students get ---------------------------------------------------------------------------------------------
+
+
+def secrets() -> set[str]:
+    """Lines of solutions, of checks and of the project's solutions that say enough to be an answer."""
+    lines = set().union(*(lesson.solution_lines() for lesson in LESSONS.values()))
+    folder = PATHS.notebooks / "lessons"
+    for path in [*folder.glob("checks/*/*.py"), *(folder / "project" / "solution").iterdir()]:
+        lines |= {line.strip() for line in path.read_text(encoding="utf-8").splitlines()}
+    lines -= {line.strip() for line in (folder / "project" / "questions.yaml").read_text(encoding="utf-8").splitlines()}
+    public = {line.strip() for lesson in LESSONS.values() for line in lesson.page().splitlines()}
+    lines = {line for line in lines if not line.startswith(("from ", "import "))}
+    return {line for line in lines - public if len(line) > 24}
+
+
+def test_nothing_that_students_get_holds_an_answer(classroom_folder):
+    wanted, files = secrets(), [path for path in (classroom_folder / "student").rglob("*") if path.is_file()]
+    assert len(wanted) > 500
+    assert {path.name for path in files} >= {"checks.sealed", "questions.yaml", "scaling.ipynb", "trial_memory.yaml"}
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        parts = build.strings(json.loads(text)) if path.suffix == ".ipynb" else [text]
+        assert wanted & {line.strip() for part in parts for line in part.splitlines()} == set(), path
+    assert (classroom_folder / "instructor" / "project" / "README.md").is_file()
+
+
+def test_the_installed_package_holds_no_solution():
+    own = set().union(*(lesson.solution_lines() for lesson in LESSONS.values()))
+    wanted = {line for line in own if len(line) > 28}
+    files = [path for path in (PATHS.root / "src").rglob("*") if path.suffix in (".py", ".yaml", ".js", ".css")]
+    assert len(files) > 100
+    for path in files:
+        assert wanted & {line.strip() for line in path.read_text(encoding="utf-8").splitlines()} == set(), path
+
+
+def test_sealed_checks_work_without_the_checkout(classroom_folder, monkeypatch):
+    monkeypatch.setenv("SEQMIX_ROOT", str(classroom_folder / "student"))
+    monkeypatch.chdir(classroom_folder / "student")
+    report = Grader("scaling").check("difference", {"apart": 1.0774})
+    assert report.passed_all
+    assert "averaged the variances" in Grader("scaling").check("difference", {"apart": 1.5236}).summary()
+    with pytest.raises(ValueError, match=r"no lesson 'scalign'; known: context"):
+        Grader("scalign")
+    monkeypatch.setenv("SEQMIX_ROOT", str(classroom_folder / "slides"))
+    monkeypatch.chdir(classroom_folder / "slides")
+    with pytest.raises(FileNotFoundError, match="keep it beside the notebook"):
+        Grader("scaling")
+
+
+def test_first_cell_fetches_the_package_and_the_folder_and_nothing_else(classroom_folder, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(classroom_folder / "student", home / "classroom" / "student")
+    for part in ("src/seqmix", "notebooks/lessons"):
+        (home / part).mkdir(parents=True)
+        (home / part / "file.md").write_text("x", encoding="utf-8")
+    (home / "pyproject.toml").write_text("", encoding="utf-8")
+    git = ["git", "-C", str(home), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for words in (["init", "-q", "-b", "published"], ["add", "-A"], ["commit", "-qm", "x"],
+                  ["config", "uploadpack.allowFilter", "true"]):  # fmt: skip
+        subprocess.run([*git, *words], check=True)
+    lesson = LESSONS["scaling"]
+    cell = next(c for c in lesson.student().cells if c.cell_type == "code").source
+    assert cell.count(lesson.repository) == 1
+    code = cell.replace(lesson.repository, home.as_uri()).replace('find_spec("seqmix")', 'find_spec("not_there")')
+    lines = [line for line in code.splitlines() if '"pip"' not in line]
+    place = tmp_path / "colab"
+    place.mkdir()
+    done = "\n".join([*lines, "print(os.getcwd())"])
+    found = subprocess.run([sys.executable, "-c", done], cwd=place, capture_output=True, text=True, check=True)
+    assert found.stdout.strip().endswith("seqmix-class/classroom/student")
+    there = {path.relative_to(place / "seqmix-class").parts[0] for path in (place / "seqmix-class").iterdir()}
+    assert there == {".git", "src", "classroom", "pyproject.toml"}
+
+
+# Grades --------------------------------------------------------------------------------------------------------
+
+
+def test_grades_from_submissions(tmp_path, monkeypatch):
+    lesson = LESSONS["scaling"]
+    good, cheat = without_live(lesson.instructor()), lesson.student()
+    for cell in cheat.cells:  # overwrites the checks, removes one of them, and breaks a cell
+        if cell.source == 'check("flaws")':
+            cell.source = "pass"
+        if "classroom.grader" in cell.source:
+            cell.source = "check = lambda name: print('All test cases passed!')\nimport math, numpy as np"
+        if cell.source.startswith("observed"):
+            cell.source = "1 / 0"
+    for name, notebook in (("ann/scaling.ipynb", good), ("bob-scaling.ipynb", cheat)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        nbformat.write(notebook, tmp_path / name)
+    result = CliRunner().invoke(main, ["classroom", "--grade", str(tmp_path), "--out", str(tmp_path / "grades.csv")])
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(tmp_path / "grades.csv")
+    assert list(table.columns) == ["student", "lesson", "exercise", "points", "of"]
+    count = len(lesson.exercises)
+    assert table.groupby("student")["points"].sum().to_dict() == {"ann": count, "bob": 0}
+    assert len(table) == 2 * count
+    (tmp_path / "letter.ipynb").write_text("{}", encoding="utf-8")
+    result = CliRunner().invoke(main, ["classroom", "--grade", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "letter.ipynb: name it LESSON.ipynb" in result.output
 
 
 def test_a_lesson_with_a_wrong_solution_is_not_published(monkeypatch, tmp_path):

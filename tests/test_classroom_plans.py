@@ -1,108 +1,243 @@
-"""The plans of the lessons: whole, exercise pages up to date, slides alone in the world."""
+"""The plans of the lessons: whole, exercise pages up to date, slides with notes and figures, alone in the world."""
 
+import ast
 import html.parser
+import json
 import re
+import shutil
+import subprocess
 from itertools import pairwise
 
 import pytest
 
+from seqmix import study
 from seqmix.paths import Paths
 from seqmix_study.book.check_sources import typed_numbers
+from seqmix_study.book.formats import FLAGS, find_chromium
 from seqmix_study.classroom import lesson as source
 from seqmix_study.classroom import slides
+from seqmix_study.classroom.pictures import PictureError, Pictures
 
 PATHS = Paths()
 NAMES = source.names(PATHS)
 LESSONS = {name: source.load(name, PATHS) for name in NAMES}
+SQUARE = '<svg xmlns="http://www.w3.org/2000/svg" width="700" height="700"><rect width="700" height="700"/></svg>'
+
+
+class Unexecuted(Pictures):
+    """Figures of chapters are squares here: executing the chapters takes minutes."""
+
+    def chapter(self, name: str) -> str:
+        if name not in self.home:
+            raise PictureError(f"no chapter has a figure {name!r}")
+        return SQUARE
+
+
+@pytest.fixture(scope="module")
+def decks():
+    return {name: slides.deck(page(name), Unexecuted(LESSONS[name], PATHS)) for name in NAMES}
+
+
+def page(name: str):
+    return PATHS.book / "lessons" / f"{name}.md"
 
 
 def plan(name: str) -> str:
-    return (PATHS.book / "lessons" / f"{name}.md").read_text(encoding="utf-8")
+    return page(name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_plan_is_whole(name):
     text = plan(name)
-    for section in (
-        "## Goals",
-        "**Prerequisites**",
-        "## The lecture",
-        "## Misconceptions",
-        "## Discuss",
-        "**Compute**",
-    ):
+    for section in ("## Goals", "**Prerequisites**", "## Misconceptions", "## Discuss", "**Compute**", "## Homework"):
         assert section in text
-    rows = re.findall(r"^\| (\d+)–(\d+) \|", text, flags=re.M)
-    times = [(int(a), int(b)) for a, b in rows]
-    assert times[0][0] == 0
-    assert times[-1][1] == 120
-    assert all(before[1] == after[0] for before, after in pairwise(times))
-    optional = re.findall(r"^\| (\d+)–(\d+) \|.*†", text, flags=re.M)
-    assert sum(int(b) - int(a) for a, b in optional) == 30  # what the version of 90 minutes leaves out
+    assert text.splitlines()[0] == f"# {LESSONS[name].title}"
+    found = slides.read(text)
+    assert sum(slide.minutes for slide in found) == 120
+    assert sum(slide.minutes for slide in found if slide.optional) == 30  # what the version of 90 minutes leaves out
+    rows = re.findall(r"^\| `(\d+)–(\d+)` \| (.+?) \|", text, flags=re.M)
+    assert [(part, int(b) - int(a)) for a, b, part in rows] == [
+        (part, sum(slide.minutes for slide in found if slide.part == part))
+        for part in dict.fromkeys(slide.part for slide in found)
+    ]
+    assert all(before[1] == after[0] for before, after in pairwise(rows))
     wrong = text.partition("## Misconceptions")[2].partition("\n## ")[0]
     assert wrong.count("\n### ") >= 3
     assert all("**Run**" in part or "**See**" in part for part in wrong.split("\n### ")[1:])
     assert text.partition("## Discuss")[2].partition("\n## ")[0].count("\n* ") >= 3
     numbers = {int(n) for n in re.findall(r"exercises? (\d)", text)}
     assert numbers <= set(range(1, len(LESSONS[name].exercises) + 1))
-    title = text.splitlines()[0]
-    assert title == f"# {LESSONS[name].title}"
-    assert len(text.split()) < 900  # about a page, the slides included
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_exercise_page_is_up_to_date(name):
-    page = PATHS.book / "lessons" / "exercises" / f"{name}.md"
-    assert page.read_text(encoding="utf-8") == LESSONS[name].page(), "run: seqmix classroom --pages"
-    assert typed_numbers(LESSONS[name].page()) == []
+def test_slides_hold_what_a_lesson_needs(name, decks):
+    found, text = slides.read(plan(name)), decks[name]
+    bodies = "\n".join(slide.body for slide in found)
+    assert 25 <= text.count('<section class="slide"') == len(found) + 2 <= 40
+    assert text.count("<figure>") >= 8
+    assert len(slides.FIGURE.findall(bodies)) >= 5
+    assert len(slides.EXAMPLE.findall(bodies)) >= 3
+    assert len(slides.DIAGRAM.findall(bodies)) == 1
+    assert bodies.count("**Live**: ") == 1
+    assert text.count("<math ") >= 3
+    assert set(slides.EXERCISE.findall(bodies)) == set(LESSONS[name].exercises)
+    assert all("**Ask**" in slide.notes and len(slide.notes) > 40 for slide in found)
+    assert text.count('<aside class="notes">') == text.count('<section class="slide"')
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_but_pictures_and_roles_states_a_result(name):
+    assert typed_numbers("\n".join(slide.body for slide in slides.read(plan(name)))) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exercise_page_is_up_to_date_and_holds_no_solution(name):
+    text = (PATHS.book / "lessons" / "exercises" / f"{name}.md").read_text(encoding="utf-8")
+    assert text == LESSONS[name].page(), "run: seqmix classroom --pages"
+    assert typed_numbers(text) == []
     labels = {f"{name}-{exercise}" for exercise in LESSONS[name].exercises}
-    assert set(re.findall(r"^:label: (\S+)", LESSONS[name].page(), flags=re.M)) == labels
-    assert set(re.findall(r"^::::\{solution\} (\S+)", LESSONS[name].page(), flags=re.M)) == labels
+    assert set(re.findall(r"^:label: (\S+)", text, flags=re.M)) == labels
+    assert LESSONS[name].solution_lines() & {line.strip() for line in text.splitlines()} == set()
 
 
-def test_figures_that_plans_point_at_exist():
-    chapters = "\n".join(path.read_text(encoding="utf-8") for path in PATHS.notebooks.glob("*.md"))
-    named = {figure for name in NAMES for figure in re.findall(r"`(fig-[\w-]+)`", plan(name))}
-    assert len(named) > 5
-    assert {figure for figure in named if f"name: {figure}," not in chapters} == set()
+@pytest.mark.parametrize("name", NAMES)
+def test_worked_examples_stand_before_exercises_and_predictions_apart(name):
+    cells, examples, texts = LESSONS[name].notebook.cells, 0, {}
+    current = ""
+    for cell in cells:
+        tags = cell.metadata.get("tags", [])
+        if match := source.EXERCISE.search(cell.source):
+            assert examples, "an exercise stands before the first worked example"
+            current = match["label"]
+            texts[current] = match["body"], []
+        examples += "example" in tags
+        if "solution" in tags:
+            texts[current][1].append((tags, cell.source))
+    assert examples >= 3
+    asking = {label: code for label, (body, code) in texts.items() if "**Predict" in body}
+    assert asking or name == "context"
+    for code in asking.values():
+        tags, first = code[0]
+        assert "prediction" in tags
+        assert not re.search(r"\bdef |print|observed", first)
+        assert not any("prediction" in line for _, text in code[1:] for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"speed"}))
+def test_live_cells_train_as_many_models_as_the_plan_says(name):
+    cell = next(c.source for c in LESSONS[name].notebook.cells if "live" in c.metadata.get("tags", []))
+    calls = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Call)]
+    call = next(node for node in calls if getattr(node.func, "attr", "") == "evidence")
+    asked = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    tier, seeds = asked.pop("tier", "quick"), asked.pop("seeds", 1)
+    overrides = {key.replace("__", "."): value for key, value in asked.items()}
+    runs = study.plan(ast.literal_eval(call.args[0]), tier, seeds=seeds, overrides=overrides)
+    words = {4: "four", 6: "six", 12: "twelve"}
+    assert f"trains {words[len({run.run_id for run in runs})]} tiny models" in " ".join(plan(name).split())
+    steps = sum(run.train.steps * run.train.batch_size * run.data.seq_len for run in runs)
+    assert steps < 5_000_000  # tokens: minutes on two cores
 
 
 class Page(html.parser.HTMLParser):
     """Collects what a page opens, what it refers to, and whether every tag is closed."""
 
-    VOID = ("meta", "link", "br", "hr", "img")
+    VOID = ("meta", "link", "br", "hr", "img", "mspace", "mprescripts", "none")
 
     def __init__(self, text: str):
         super().__init__()
-        self.open, self.targets, self.ids, self.headings = [], [], [], 0
+        self.open, self.sources, self.links, self.ids = [], [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.headings += tag in ("h1", "h2")
-        self.targets += [value for key, value in attrs if key in ("src", "href", "srcset", "data")]
+        self.sources += [value for key, value in attrs if key in ("src", "srcset", "data")]
+        self.links += [value for key, value in attrs if key == "href"]
         self.ids += [value for key, value in attrs if key == "id"]
         if tag not in self.VOID:
             self.open.append(tag)
 
+    def handle_startendtag(self, tag, attrs):
+        if tag == "img":
+            self.handle_starttag(tag, attrs)
+
     def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_slides_stand_alone(name):
-    text = slides.deck(PATHS.book / "lessons" / f"{name}.md")
-    page = Page(text)
-    assert page.open == []
-    assert page.targets == ["data:,"]  # an empty icon, so that the browser does not ask for one
+def test_slides_stand_alone_and_link_into_the_book(name, decks):
+    text = decks[name]
+    found = Page(text)
+    assert found.open == []
+    assert all(each.startswith("data:") for each in found.sources)
+    assert len(found.ids) == len(set(found.ids))
     assert "url(" not in text
     assert "@import" not in text
-    assert len(page.ids) == len(set(page.ids))
-    assert page.headings == text.count("<section") == len(slides.sections(plan(name))) >= 10
     assert 'lang="en"' in text
     assert "For the teacher" not in text
-    assert "Before the class" not in text
+    links = [link for link in found.links if link != "data:,"]
+    assert len(links) >= 6
+    for link in links:
+        assert link.startswith("../../_build/html/book/")
+        place = link.removeprefix("../../_build/html/").partition("#")[0].removesuffix(".html")
+        folder, _, chapter = place.rpartition("/")
+        assert (PATHS.root / f"{place}.md").is_file() or (
+            folder == "book/executed" and (PATHS.notebooks / f"{chapter}.md").is_file()
+        )
 
 
-def test_sections_follow_their_rule():
-    text = "# T\nintro\n\n## A\nbody\n\n## B\n\n### B1\none\n\n### B2\ntwo\n\n## C\n% not a slide\nno\n\n### C1\nno\n"
-    assert slides.sections(text) == [("", "T", "intro"), ("", "A", "body"), ("B", "B1", "one"), ("B", "B2", "two")]
+def test_a_slide_without_notes_is_refused():
+    text = "# T\n\n## A\n% slides\n\n### One\nbody\n\n> **3 min** Say. **Ask**: why?\n\n## B\n\n### Not a slide\nx\n"
+    assert [(s.part, s.heading, s.body, s.minutes) for s in slides.read(text)] == [("A", "One", "body", 3)]
+    with pytest.raises(ValueError, match="slide 'One': notes are missing"):
+        slides.read(text.replace("> **3 min** ", "> "))
+
+
+def test_an_unknown_figure_is_named_with_those_that_exist():
+    pictures = Pictures(LESSONS["scaling"], PATHS)
+    with pytest.raises(PictureError, match=r"no chapter has a figure 'fig-nothing'; figures: fig-"):
+        pictures.chapter("fig-nothing")
+    with pytest.raises(PictureError, match=r"no worked example 'nothing'; there are: floor"):
+        pictures.example("nothing")
+
+
+def test_links_to_demonstrations_find_them_in_the_chapter():
+    pictures = Pictures(LESSONS["scaling"], PATHS)
+    pictures.sources["scaling"] = "text\n```{live} scaling\n:id: ask-doctor\n```\n"
+    assert pictures.address("../executed/scaling.ipynb", live=True).endswith("/book/executed/scaling.html#ask-doctor")
+    assert pictures.address("../executed/scaling.ipynb").endswith("/book/executed/scaling.html")
+    assert pictures.address("project.md").endswith("/book/lessons/project.html")
+
+
+MEASURE = """<script>
+const wrong = [];
+document.body.classList.remove('one');
+for (const slide of document.querySelectorAll('.slide')) {
+  const box = slide.getBoundingClientRect(), foot = slide.querySelector('footer').getBoundingClientRect().top;
+  for (const part of slide.querySelectorAll('h1, h2, p, li, figure, img, table, math, .card')) {
+    const at = part.getBoundingClientRect();
+    const out = at.right > box.right || at.left < box.left || at.bottom > foot + 2;
+    if (at.width && out) wrong.push(slide.id);
+  }
+  const text = slide.querySelector('.text');
+  const more = (inside, box) => inside > box + 2;
+  if (text && (more(text.scrollWidth, text.clientWidth) || more(text.scrollHeight, text.clientHeight))) {
+    wrong.push(slide.id);
+  }
+  const picture = slide.querySelector('img');
+  if (picture && picture.getBoundingClientRect().height < 180) wrong.push(slide.id + ' small');
+}
+document.body.innerHTML = '<pre id="measured">' + JSON.stringify(wrong) + '</pre>';
+</script></body>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_chromium() is None, reason="needs Chromium")
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_overflows_a_slide(name, decks, tmp_path):
+    file = tmp_path / "deck.html"
+    file.write_text(decks[name].replace("</body>", MEASURE), encoding="utf-8")
+    command = [find_chromium(), *FLAGS, f"--user-data-dir={tmp_path}/profile", "--window-size=1280,720", "--dump-dom"]
+    done = subprocess.run([*command, file.as_uri()], capture_output=True, text=True, check=True, timeout=120)
+    shutil.rmtree(tmp_path / "profile", ignore_errors=True)
+    assert json.loads(re.search(r'id="measured">(.*?)</pre>', done.stdout)[1]) == []

@@ -1,6 +1,7 @@
 """The checks of the lessons: right answers written otherwise pass, nonsense gets a hint, wrong names are refused."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy import stats
 from torch import nn
 
 from classroom_answers import (
+    answers_backwards,
     best_set_with_scipy,
     binned_with_loops,
     change_by_rows,
@@ -16,6 +18,7 @@ from classroom_answers import (
     delta_by_projection,
     delta_in_numpy,
     fit_by_curve,
+    follow_by_lists,
     halve_by_search,
     lstm_width_by_search,
     luck_in_a_loop,
@@ -26,6 +29,7 @@ from classroom_answers import (
     stopwatch_with_timeit,
     told,
     tuned_with_sorted,
+    unmoved_by_simulation,
     width_by_search,
     worst_by_projection,
 )
@@ -36,12 +40,22 @@ from seqmix_study.classroom.grader import exercises
 
 RIGHT = [
     ("scaling", "halving", {"to_halve": halve_by_search}),
-    ("scaling", "offset", {"prediction": " Smaller", "apparent": lambda E, A, a, n: -stats.linregress(
-        np.log(n), np.log(E + A * np.array(n) ** -a)).slope}),
+    ("scaling", "offset", {"prediction": "LARGER", "observed": " Smaller",
+     "apparent": lambda E, A, a, n: -stats.linregress(np.log(n), np.log(E + A * np.array(n) ** -a)).slope}),
     ("scaling", "fit", {"fit": fit_by_curve}),
-    ("scaling", "difference", {"z": -1.077}),
-    ("scaling", "difference", {"z": torch.tensor(1.0774)}),
+    ("scaling", "difference", {"apart": -1.077}),
+    ("scaling", "difference", {"apart": torch.tensor(1.0774)}),
     ("scaling", "seeds", {"seeds_needed": seeds_by_counting}),
+    ("scaling", "fit", {"fit": lambda N, L: (x for x in fit_by_curve(N, L))}),
+    ("scaling", "halving", {"to_halve": lambda E, A, a, N: float("inf") if A * N**-a <= E else (
+        (A * N**-a - E) / (2 * A)) ** (-1 / a) / N}),
+    ("scaling", "flaws", {"unsupported": "A, C, D and F"}),
+    ("scaling", "flaws", {"unsupported": ("a", "c", "d", "f")}),
+    ("context", "fair", {"fair_pairs": lambda curves, t: ((a, b) for f, a in curves for g, b in curves if (f, g) == (
+        "LSTM", "Transformer") and abs(a - b) / min(a, b) <= t)}),
+    ("context", "binned", {"binned": lambda x, e: (
+        torch.tensor(x).mean(0)[a - 1 : b - 1].mean() for a, b in pairwise(e))}),
+    ("speed", "flaws", {"unsupported": "A B C D"}),
     ("scaling", "tuned", {"tuned": tuned_with_sorted}),
     ("scaling", "flaws", {"unsupported": {"f", "d", "c", "a"}}),
     ("scaling", "flaws", {"unsupported": "A, C, D, F"}),
@@ -56,7 +70,7 @@ RIGHT = [
     ("context", "flaws", {"unsupported": ["E", "D", "B", "A"]}),
     ("recall", "delta_step", {"delta_step": delta_by_projection}),
     ("recall", "delta_step", {"delta_step": delta_in_numpy}),
-    ("recall", "capacity", {"exact_pairs": 16.0, "worst_error": worst_by_projection}),
+    ("recall", "capacity", {"prediction": 5, "exact_pairs": 16.0, "worst_error": worst_by_projection}),
     ("recall", "half_life", {"half_life": lambda b: math.log(2) / math.log1p(math.exp(-b))}),
     ("recall", "chrono", {"bias_for": lambda T: -math.log(math.expm1(1 / T))}),
     ("recall", "chrono", {"bias_for": lambda T: np.log(T)}),
@@ -70,11 +84,25 @@ RIGHT = [
     ("hybrids", "share", {"share_of": lambda name: {"transformer": 100, "deltanet": 0}.get(name[5:]) if name[0] == "f"
                           else float(name.removeprefix("hybrid_").split("_")[0])}),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old, "against_transformer": 21}),
-    ("hybrids", "luck", {"luck": luck_in_a_loop}),
+    ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("same", "same"), "observed": ["Shrinks", "grow"]}),
     ("hybrids", "best_set", {"may_be_best": best_set_with_scipy}),
     ("hybrids", "flaws", {"unsupported": "bcdf"}),
+    ("layers", "follow", {"follow": lambda b, s: follow_by_lists(b, s)}),
+    ("layers", "answers", {"answers": answers_backwards}),
+    ("layers", "unmoved", {"unmoved": lambda s: 1 / 5 + 4 / 5 * 2.0**-s, "prediction": 1, "observed": 0.2001}),
+    ("layers", "unmoved", {"unmoved": unmoved_by_simulation, "prediction": 0, "observed": 1 / 5}),
+    ("layers", "unbound", {"unbound": lambda keys, rng, trials: np.mean([np.bincount(
+        rng.integers(5, size=keys)).max() for _ in range(trials)]) / keys}),
+    ("layers", "parity", {"state": lambda bits, a: a ** list(bits).count(1), "switch": -0.9999}),
+    ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "BOTH" if x - d > max(u, m) else (
+        "one" if x - d > min(u, m) else "neither")}),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(a) - np.mean(b), stats.sem(np.array(a) - b) * stats.t.isf(
+        0.025, len(a) - 1))}),
+    ("layers", "flaws", {"unsupported": ["e", "B", "c"]}),
     ("speed", "stopwatch", {"stopwatch": stopwatch_with_timeit}),
-    ("speed", "exponent", {"exponent": lambda n, s: stats.linregress(np.log10(n), np.log10(s)).slope}),
+    ("speed", "exponent", {"exponent": lambda n, s: stats.linregress(np.log10(n), np.log10(s)).slope,
+                           "prediction": {"short": 2, "middle": 2, "long": 2},
+                           "observed": {"short": 0.03, "middle": 1.0, "long": np.float64(1.99)}}),
     ("speed", "crossover", {"crossover": crossover_forward}),
     ("speed", "state", {"outgrows": lambda a, d: next(
         t for t in range(1, 10_000) if accounting.state_bytes(a, t) > accounting.state_bytes(d, t))}),
@@ -93,7 +121,7 @@ def test_right_answers_written_otherwise_pass(lesson, exercise, answers):
 
 CHECKS = [
     (lesson, exercise)
-    for lesson in ("scaling", "context", "recall", "hybrids", "speed")
+    for lesson in ("scaling", "context", "recall", "hybrids", "speed", "layers")
     for exercise in exercises(lesson)
 ]
 
@@ -119,5 +147,5 @@ def test_unknown_names_are_refused():
 
 
 def test_the_calling_notebook_is_what_is_checked():
-    namespace = {"check": classroom.grader("scaling").check, "z": 1.0774}
+    namespace = {"check": classroom.grader("scaling").check, "apart": 1.0774}
     assert eval("check('difference').passed_all", namespace)

@@ -11,7 +11,9 @@ from scipy import stats
 from torch.nn import functional as F
 
 from classroom_answers import (
+    answers_backwards,
     fit_by_curve,
+    follow_by_lists,
     halve_by_search,
     lstm_width_by_search,
     luck_in_a_loop,
@@ -50,12 +52,22 @@ def unpaired(losses):
             <= 2 * math.hypot(stats.sem(losses[arm]), stats.sem(losses[best]))}  # fmt: skip
 
 
+def best_with(losses, factor):
+    best = min(losses, key=lambda arm: np.mean(losses[arm]))
+    gaps = {arm: np.subtract(values, losses[best]) for arm, values in losses.items()}
+    return {arm for arm, gap in gaps.items() if arm == best or gap.mean() <= factor(len(gap)) * stats.sem(gap)}
+
+
 def greedy_share(name):
     for share in (8, 17, 25, 33, 42, 50, 58, 67, 75, 83, 92):
         if f"hybrid_{share}" in name:
             return share
     return 100 if name == "full_transformer" else 0
 
+
+SAW = {"prediction": ("grow", "grow"), "observed": ("shrink", "grow")}
+SLOPES = {part: {"short": 0, "middle": 1, "long": 2} for part in ("prediction", "observed")}
+LINE = {"exponent": lambda n, s: stats.linregress(np.log(n), np.log(s)).slope}
 
 WRONG = [
     ("scaling", "halving", {"to_halve": lambda E, A, a, N: 2 ** (1 / a)}, "halves only the part above the floor"),
@@ -67,20 +79,24 @@ WRONG = [
      "return math.inf"),
     ("scaling", "halving", {"to_halve": lambda E, A, a, N: None if E > 1.9 else halve_by_search(E, A, a, N)},
      "Where no size does it, return math.inf"),
-    ("scaling", "offset", {"prediction": "larger", "apparent": lambda E, A, a, n: a}, "E included"),
-    ("scaling", "offset", {"prediction": "yes", "apparent": None}, '"smaller", "larger" or "same"'),
+    ("scaling", "offset", {"prediction": "larger", "observed": "smaller", "apparent": lambda E, A, a, n: a},
+     "E included"),
+    ("scaling", "offset", {"prediction": "yes", "observed": "smaller", "apparent": None}, '"larger" or "same"'),
     ("scaling", "fit", {"fit": lambda N, L: (0, 1, -np.polyfit(np.log(N), np.log(L), 1)[0])}, "no floor"),
     ("scaling", "fit", {"fit": lambda N, L: fit_by_curve(N, L)[::-1]}, "another order"),
-    ("scaling", "fit", {"fit": lambda N, L: 0.4}, "three numbers"),
-    ("scaling", "difference", {"z": 0.8799}, "squares"),
-    ("scaling", "difference", {"z": 0.2419}, "mind the sign"),
-    ("scaling", "difference", {"z": 0.887879}, "divide it by the standard error"),
+    ("scaling", "fit", {"fit": lambda N, L: 0.4}, "3 numbers: E, A, alpha"),
+    ("scaling", "difference", {"apart": 0.8799}, "squares"),
+    ("scaling", "difference", {"apart": 0.2419}, "mind the sign"),
+    ("scaling", "difference", {"apart": 0.887879}, "divide it by the standard error"),
     ("scaling", "seeds", {"seeds_needed": lambda sd, e: max(2, math.ceil((1.96 * sd / e) ** 2))}, "Both arms vary"),
+    ("scaling", "seeds", {"seeds_needed": lambda sd, e: max(2, math.ceil(2 * (1.96 * sd / e) ** 2))}, "fixed 1.96"),
+    ("scaling", "seeds", {"seeds_needed": lambda sd, e: next(n for n in range(2, 9999) if stats.t.ppf(
+        0.95, 2 * n - 2) * sd * (2 / n) ** 0.5 <= e)}, "one side"),
     ("scaling", "seeds", {"seeds_needed": lambda sd, e: 2 * (1.96 * sd / e) ** 2}, "Round up"),
     ("scaling", "seeds", {"seeds_needed": lambda sd, e: seeds_by_counting(sd, e) + 1}, "a smaller n"),
     ("scaling", "tuned", {"tuned": lambda t: {arm: (min(x, key=x.get), False) for arm, x in t.items()}}, "edge"),
     ("scaling", "tuned", {"tuned": lambda t: {arm: (min(x.values()), False) for arm, x in t.items()}}, "not the loss"),
-    ("scaling", "flaws", {"unsupported": "ABCDEF"}, "B does not belong"),
+    ("scaling", "flaws", {"unsupported": "ABCDE"}, "Among A, B and C"),
     ("scaling", "flaws", {"unsupported": "ACF"}, "is that above the floor"),
     ("scaling", "flaws", {"unsupported": "ACDFX"}, "the statements are A, B, C"),
     ("context", "binned", {"binned": lambda x, e: [x[:, a:b].mean() for a, b in pairwise(e)]}, "one off"),
@@ -104,8 +120,9 @@ WRONG = [
     ("recall", "delta_step", {"delta_step": lambda S, k, v, b: S + b * torch.outer(v - S.T @ k, k)}, "transposed"),
     ("recall", "delta_step", {"delta_step": lambda S, k, v, b: S + torch.outer(k, v - S.T @ k)}, "beta is missing"),
     ("recall", "delta_step", {"delta_step": in_place}, "in place"),
-    ("recall", "capacity", {"exact_pairs": 64, "worst_error": worst_by_projection}, "how many numbers the state has"),
-    ("recall", "capacity", {"exact_pairs": 4, "worst_error": worst_by_projection}, "width of a value"),
+    ("recall", "capacity", {"prediction": 1, "exact_pairs": 64, "worst_error": worst_by_projection},
+     "how many numbers the state has"),
+    ("recall", "capacity", {"prediction": 1, "exact_pairs": 4, "worst_error": worst_by_projection}, "width of a value"),
     ("recall", "half_life", {"half_life": lambda b: math.log(0.5) / math.log(1 - 1 / (1 + math.exp(-b)))}, "*kept*"),
     ("recall", "half_life", {"half_life": lambda b: -1 / math.log(1 / (1 + math.exp(-b)))}, "1/e"),
     ("recall", "chrono", {"bias_for": lambda T: 1 - 1 / T}, "invert the sigmoid"),
@@ -122,14 +139,15 @@ WRONG = [
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 * (old - new) / new, "against_transformer": 26.9},
      "divide by the new loss"),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old, "against_transformer": 26.9}, "*higher*"),
-    ("hybrids", "luck", {"luck": lambda n, sd, rng, trials: luck_in_a_loop(n, 1.0, rng, trials)}, "shrink with sd"),
-    ("hybrids", "luck", {"luck": lambda *a: luck_in_a_loop(*a)[::-1]}, "exchanged"),
+    ("hybrids", "luck", {"luck": lambda n, sd, rng, trials: luck_in_a_loop(n, 1.0, rng, trials), **SAW},
+     "shrink with sd"),
+    ("hybrids", "luck", {"luck": lambda *a: luck_in_a_loop(*a)[::-1], **SAW}, "exchanged"),
     ("hybrids", "best_set", {"may_be_best": unpaired}, "seed by seed"),
     ("hybrids", "flaws", {"unsupported": "BDF"}, "ranks third"),
     ("speed", "stopwatch", {"stopwatch": sleepy_mean}, "median"),
     ("speed", "stopwatch", {"stopwatch": lambda run, n, warmup: stopwatch_with_timeit(run, n, 0)}, "times, not"),
-    ("speed", "exponent", {"exponent": lambda n, s: np.polyfit(n, s, 1)[0]}, "logarithm of both"),
-    ("speed", "exponent", {"exponent": lambda n, s: np.polyfit(np.log(s), np.log(n), 1)[0]}, "1/p"),
+    ("speed", "exponent", {"exponent": lambda n, s: np.polyfit(n, s, 1)[0], **SLOPES}, "logarithm of both"),
+    ("speed", "exponent", {"exponent": lambda n, s: np.polyfit(np.log(s), np.log(n), 1)[0], **SLOPES}, "1/p"),
     ("speed", "crossover", {"crossover": lambda n, a, b: next(
         (x for x, p, q in zip(n, a, b, strict=True) if q < p), math.inf)}, "from which length *on*"),
     ("speed", "state", {"outgrows": lambda a, d: next(
@@ -141,6 +159,92 @@ WRONG = [
     ("speed", "matched", {"count": lambda m: sum(p.numel() for p in m.parameters() if p.requires_grad),
                           "matched_width": lambda i, n: int((math.sqrt(i * i + n) - i) / 2)}, "frozen"),
     ("speed", "flaws", {"unsupported": "ABCDE"}, "Count the pairs"),
+    ("layers", "follow", {"follow": lambda b, s: next((y for x, y in s if x == b), b)}, "both directions"),
+    ("layers", "follow", {"follow": lambda b, s: follow_by_lists(b, s[::-1])}, "order of the swaps"),
+    ("layers", "follow", {"follow": lambda b, s: b}, "moves what is in its first box"),
+    ("layers", "answers", {"answers": lambda scene: [{w[1]: w[2] for w in scene if w[0] == "put"}[w[1]]
+                                                     for w in scene if w[0] == "ask"]}, "A swap moves the keys"),
+    ("layers", "answers", {"answers": lambda scene: answers_backwards(scene)[-1:]}, "One box for every question"),
+    ("layers", "answers", {"answers": lambda scene: 3}, "a list of boxes"),
+    ("layers", "unmoved", {"unmoved": lambda s: 0.6**s, "prediction": 0, "observed": 0}, "moved back"),
+    ("layers", "unmoved", {"unmoved": lambda s: 1 - (0.2 + 0.8 * 2.0**-s), "prediction": 0, "observed": 0},
+     "ten pairs"),
+    ("layers", "unmoved", {"unmoved": lambda s: 0.2 + 0.8 * 2.0**-s, "prediction": 0, "observed": 0.0}, "is that zero"),
+    ("layers", "unbound", {"unbound": lambda keys, rng, trials: 1 / 5}, "*fixed* box"),
+    ("layers", "unbound", {"unbound": lambda keys, rng, trials: np.mean([np.bincount(
+        rng.integers(5, size=keys)).max() for _ in range(trials)])}, "divide by all keys"),
+    ("layers", "parity", {"state": lambda bits, a: a ** len(bits), "switch": -1}, "multiply at the ones only"),
+    ("layers", "parity", {"state": lambda bits, a: a ** sum(bits), "switch": 1}, "never changes its sign"),
+    ("layers", "parity", {"state": lambda bits, a: a ** sum(bits), "switch": -0.5}, "must not fade"),
+    ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x > 0.5 else "neither"}, "smaller line only"),
+    ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x > u + d else "one" if x > m + d else "neither"},
+     "either of the two"),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(a) - np.mean(b), 1.96 * stats.sem(np.array(a) - b))}, "is known"),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(b) - np.mean(a), stats.sem(np.array(a) - b))},
+     "after minus before"),
+    ("layers", "gain", {"gain": lambda b, a: np.mean(a) - np.mean(b)}, "2 numbers"),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(a) - np.mean(b), stats.t.ppf(0.975, len(a) - 1) * np.hypot(
+        stats.sem(a), stats.sem(b)))}, "independent"),
+    ("layers", "flaws", {"unsupported": "BE"}, "without knowing which key"),
+    # answers of another kind or shape, and half-right ideas
+    ("scaling", "halving", {"to_halve": lambda E, A, a, N: {"factor": 7.0}}, "a dictionary (keys 'factor')"),
+    ("scaling", "fit", {"fit": lambda N, L: dict(zip("EAa", fit_by_curve(N, L), strict=True))}, "a dictionary (keys"),
+    ("scaling", "fit", {"fit": lambda N, L: "2, 60, 0.4"}, "a text"),
+    ("scaling", "difference", {"apart": {"z": 1.08}}, "one number, not a dictionary"),
+    ("scaling", "difference", {"apart": 1.5236}, "averaged the variances"),
+    ("scaling", "offset", {"prediction": "smaller", "observed": "larger", "apparent":
+     lambda E, A, a, n: -stats.linregress(np.log(n), np.log(E + A * np.array(n) ** -a)).slope}, "Far to the right"),
+    ("scaling", "tuned", {"tuned": lambda t: [(min(x, key=x.get), False) for x in t.values()]}, "a dictionary arm"),
+    ("scaling", "tuned", {"tuned": lambda t: {arm: (list(x)[int(np.nanargmin(list(x.values())))], int(np.nanargmin(
+        list(x.values()))) in (0, len(x) - 1)) for arm, x in t.items()}}, "not their places"),
+    ("scaling", "flaws", {"unsupported": "ABCDEF"}, "names every statement"),
+    ("scaling", "flaws", {"unsupported": {"A": True, "B": False}}, "not a dictionary"),
+    ("scaling", "flaws", {"unsupported": ""}, "is empty"),
+    ("context", "binned", {"binned": lambda x, e: dict.fromkeys(e, 0.0)}, "a dictionary"),
+    ("context", "binned", {"binned": lambda x, e: [x[:, a - 1 : b].mean() for a, b in pairwise(e)]}, "not including"),
+    ("context", "plateau", {"plateau": lambda e, x, d: next((j for j in range(len(x) - 1) if all(
+        v - x[-1] < d for v in x[j:])), math.inf)}, "lower edge"),
+    ("context", "plateau", {"plateau": lambda e, x, d: next((e[j] for j in range(len(x) - 1) if all(
+        abs(v - w) < d for v, w in pairwise(x[j:]))), math.inf)}, "not with its neighbour"),
+    ("context", "culprit", {"culprit": lambda m, b, d: "model" if m[-2] - m[-1] < d else "none"}, "both are level"),
+    ("context", "culprit", {"culprit": lambda m, b, d: "both"}, '"none", "data" or "model"'),
+    ("context", "truncated", {"truncated": lambda x, y, c: x[:, -c:]}, "Return two arrays"),
+    ("context", "leak", {"first_change": lambda model, tokens, position: None}, "You found no change"),
+    ("context", "fair", {"fair_pairs": lambda curves, t: [(a, b) for f, a in curves if f == "LSTM" for g, b in curves
+                                                          if g != "LSTM" and abs(a - b) / a <= t]}, "*smaller* size"),
+    ("context", "fair", {"fair_pairs": lambda curves, t: [(a, b) for f, a in curves if f == "LSTM" for g, b in curves
+                                                          if g != "LSTM" and abs(a - b) / b <= t]}, "*smaller* size"),
+    ("context", "fair", {"fair_pairs": lambda curves, t: [(a, b) for f, a in curves if f == "LSTM" for g, b in curves
+                                                          if g != "LSTM" and abs(a - b) <= t * (a + b) / 2]},
+     "*smaller* size"),
+    ("recall", "delta_step", {"delta_step": lambda S, k, v, b: {"S": S}}, "a dictionary"),
+    ("recall", "delta_step", {"delta_step": lambda S, k, v, b: S - b * torch.outer(k, v - S.T @ k)}, "sign is wrong"),
+    ("recall", "capacity", {"prediction": 64, "exact_pairs": 17, "worst_error": worst_by_projection}, "with 17 pairs"),
+    ("recall", "capacity", {"prediction": 16, "exact_pairs": 16, "worst_error": lambda pairs, K, V, seed: 0.0},
+     "cannot all come back"),
+    ("recall", "half_life", {"half_life": lambda b: math.ceil(math.log(2) / math.log1p(math.exp(-b)))}, "Do not round"),
+    ("recall", "half_life", {"half_life": lambda b: math.log1p(math.exp(-b)) / math.log(2)}, "other way round"),
+    ("recall", "chrono", {"bias_for": lambda T: math.log(T / math.log(2) - 1)}, "half-life of T"),
+    ("recall", "progress", {"progress": lambda loss, n: loss / math.log(n)}, "still to go"),
+    ("recall", "progress", {"progress": lambda loss, n: 100 * (1 - loss / math.log(n))}, "percent"),
+    ("hybrids", "spread", {"spread": lambda k, n: ["A"] * k + ["D"] * (n - k)}, "a string"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n: n / (len(p) * 192)}, "a whole number"),
+    ("hybrids", "share", {"share_of": lambda name: {"share": 8}}, "a dictionary"),
+    ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("grow", "grow"), "observed": ("grow", "shrink")},
+     "exchanged"),
+    ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": "grow", "observed": ("shrink", "grow")}, "two words"),
+    ("hybrids", "best_set", {"may_be_best": lambda losses: best_with(losses, lambda n: 2.0)}, "well above 2"),
+    ("hybrids", "best_set", {"may_be_best": lambda losses: best_with(losses, lambda n: stats.norm.ppf(0.975))},
+     "Student's"),
+    ("hybrids", "best_set", {"may_be_best": lambda losses: dict(losses)}, "a dictionary"),
+    ("speed", "exponent", {"exponent": lambda n, s: math.log(s[-1] / s[0]) / math.log(n[-1] / n[0]), **SLOPES},
+     "Two points decide"),
+    ("speed", "exponent", {"exponent": lambda n, s: np.diff(np.log(s)).sum() / np.diff(np.log(n)).sum(), **SLOPES},
+     "Two points decide"),
+    ("speed", "exponent", {**LINE, **SLOPES, "observed": {"short": 2, "middle": 1, "long": 0}}, "what was printed"),
+    ("speed", "crossover", {"crossover": lambda n, a, b: {"length": 64}}, "a dictionary"),
+    ("speed", "double", {"factors": [4, 2, 1]}, "stay a dictionary"),
+    ("speed", "double", {"factors": {"prefill": 2, "decode": 2, "recurrent": 1}}, "count the pairs"),
 ]  # fmt: skip
 
 
@@ -150,3 +254,38 @@ def test_wrong_answers_get_their_hint(lesson, exercise, answers, fragment):
     assert not passed
     assert "Not yet." in text
     assert fragment.replace(">", "›") in text
+
+
+LETTERS = {("scaling", "ACDF", 6), ("context", "ABDE", 6), ("recall", "ACD", 5), ("hybrids", "BCDF", 6),
+           ("speed", "ABCD", 6), ("layers", "BCE", 6)}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lesson", "right", "count"), sorted(LETTERS))
+def test_no_choice_is_found_letter_by_letter(lesson, right, count):
+    statements = "ABCDEF"[:count]
+    hints = {}
+    for wrong in ("".join(s for s, bit in zip(statements, f"{n:0{count}b}", strict=True) if bit == "1")
+                  for n in range(1, 2**count - 1)):  # fmt: skip
+        passed, text = told(lesson, "flaws", {"unsupported": wrong})
+        assert passed == (wrong == right)
+        if not passed:
+            hints.setdefault(text, set()).add(wrong)
+    assert len(hints) == 2  # a hint names one half of the statements, so it is shared by many answers
+    assert all(len(answers) > 2 for answers in hints.values())
+
+
+@pytest.mark.parametrize(
+    ("lesson", "exercise", "answers", "name", "secret"),
+    [
+        ("scaling", "difference", {}, "apart", "1.07"),
+        ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old}, "against_transformer", "21.2"),
+        ("layers", "parity", {"state": lambda bits, a: a ** sum(bits)}, "switch", "-1"),
+        ("speed", "double", {}, "factors", ": 4"),
+    ],
+)
+def test_no_hint_holds_the_number_itself(lesson, exercise, answers, name, secret):
+    for wrong in (0.0, 0.5, 0.9, 2.0, 7.0, 26.9, 100.0, -3.0, [1], {"a": 1}, "x", None):
+        value = {"prefill": wrong, "decode": wrong, "recurrent": wrong} if name == "factors" else wrong
+        passed, text = told(lesson, exercise, answers | {name: value})
+        assert not passed
+        assert secret not in text.replace(f"{wrong}", "")

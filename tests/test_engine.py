@@ -13,8 +13,11 @@ import pytest
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig, TrainConfig
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.results import published
 from seqmix_study.runs import launch as engine
+from seqmix_study.runs import local, sign
 from seqmix_study.runs import machine as resources
+from seqmix_study.runs.job import Queue, unique
 from seqmix_study.runs.progress import Display
 
 HERE = Path(__file__).parent
@@ -39,7 +42,7 @@ def paths(tmp_path, monkeypatch):
 
 
 def run(configs, paths, jobs=0, **more):
-    return engine.run(configs, jobs, progress=False, paths=paths, tasks=FAKE, **more)
+    return engine.run(configs, jobs, progress=False, paths=paths, trainer=FAKE, **more)
 
 
 def log(paths) -> list[list[str]]:
@@ -124,7 +127,7 @@ def test_without_its_weights_a_run_is_trained_again_to_measure_more(paths):
 
 def test_the_same_run_of_two_groups_is_done_once_with_all_measurements(paths):
     plan = grid(1, evaluate=("index",)) + grid(1, evaluate=("swap",))
-    (config,) = engine.unique(plan)
+    (config,) = unique(plan)
     assert config.evaluate == ("index", "swap")
     assert run(plan, paths).finished == 1
 
@@ -144,22 +147,21 @@ def test_a_full_disk_stops_the_rest_and_names_the_file(paths, monkeypatch):
     monkeypatch.setenv("FAKE_FULL", "1")
     for jobs in (0, 1):
         summary = run(grid(4), paths, jobs=jobs)
-        assert summary.failed == 1
-        assert summary.interrupted >= 2
+        assert summary.interrupted >= 3
         assert all("No space left" in problem and "free some space" in problem for problem in summary.problems.values())
     monkeypatch.setenv("FAKE_FULL", "")
     assert run(grid(4), paths).finished + 1 == 4
 
 
 def test_a_row_in_the_committed_table_counts_as_done(paths):
-    table = paths.results / "laptop" / "runs.csv"
-    table.parent.mkdir(parents=True)
     configs = grid(3, tier="laptop")
-    table.write_text(f"run_id,status\n{configs[0].run_id},finished\n{configs[1].run_id},failed\n")
+    rows = f"run_id,status\n{configs[0].run_id},finished\n{configs[1].run_id},failed\n"
+    published.write(paths.results / "laptop", {"runs.csv": rows})
     summary = run(configs, paths)
     assert (summary.finished, summary.skipped) == (2, 1)
-    assert engine.states(configs, paths)[configs[0].run_id] == "finished"
-    assert run(configs, paths, use_committed=False).finished == 1
+    queue = Queue(engine.request(runs=configs, paths=paths))
+    assert engine.states(configs, queue)[configs[0].run_id] == "finished"
+    assert run(configs, paths, committed=False).finished == 1
 
 
 def test_speed_is_measured_last_and_alone(paths, monkeypatch):
@@ -267,17 +269,36 @@ def test_small_runs_share_a_gpu(monkeypatch):
     assert (place.jobs, place.gpus) == (8, ["0", "1"])
 
 
-def test_the_display_counts_runs_tokens_and_time():
+def test_the_display_reads_the_records(paths, capsys):
     configs = grid(4)
-    display = Display(configs, show=False)
-    display.start(configs[0].run_id)
-    display.step(configs[0].run_id, {"step": 1, "tokens": 2048, "loss": 3.5})
-    display.trail[0] = (time.monotonic() - 1, 0)
-    display.step(configs[0].run_id, {"step": 11, "tokens": 2048, "loss": 2.5})
-    left, right = display.text()
-    assert left == "0/4 runs, 1 running"
-    assert "tokens/s" in right
-    assert "left" in right
-    assert "best loss 2.500" in right
-    display.end(configs[0].run_id, "failed")
-    assert display.text()[0] == "0/4 runs, 0 running, 1 failed"
+    run(configs[:1], paths)
+    job = engine.request(runs=configs, paths=paths)
+    display = Display(Queue(job))
+    half = sign.Sign(job.id, "here:1", 1, step=10, steps=20, loss=2.5)
+    sign.write(RunFolder(paths.runs / configs[1].run_id), half)
+    assert display.text() == "1/4 runs, 1 running, 38%, loss 2.500"
+    display.trail[0] = (time.monotonic() - 60, 0.0)
+    assert "left (until" in display.text()
+    display.refresh()
+    assert "1/4 runs" in capsys.readouterr().err
+
+
+def test_a_worker_that_stands_still_is_replaced(paths, monkeypatch):
+    monkeypatch.setenv("FAKE_HANG", "1")
+    monkeypatch.setattr(local, "PATIENCE", 1.5)
+    summary = run(grid(2), paths, jobs=1)
+    assert (summary.finished, summary.failed) == (1, 1)
+    assert "nothing of the run changed" in next(iter(summary.problems.values()))
+    monkeypatch.setenv("FAKE_HANG", "")
+    assert run(grid(2), paths).finished == 1
+
+
+def test_workers_leave_when_the_command_is_killed(paths, monkeypatch):
+    monkeypatch.setenv("FAKE_DELAY", "0.02")
+    process = start(paths, 2, 400, jobs=2)
+    wait_for(lambda: len(log(paths)) == 2)
+    process.kill()
+    process.communicate()
+    folders = [RunFolder(paths.runs / c.run_id) for c in grid(2, 400)]
+    wait_for(lambda: not any(folder.running() for folder in folders))
+    assert all((folder.path / "checkpoint.pt").exists() for folder in folders)

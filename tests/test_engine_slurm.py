@@ -5,6 +5,7 @@ import pytest
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix_study.runs import launch as engine
+from seqmix_study.runs import slurm
 from test_engine import grid, log, paths, run, value  # noqa: F401 (paths is a fixture)
 
 submitit = pytest.importorskip("submitit")
@@ -32,11 +33,18 @@ def test_an_array_gives_the_same_records(paths, monkeypatch):  # noqa: F811
 def test_a_job_that_dies_names_its_log_and_the_run_goes_on_later(paths, monkeypatch):  # noqa: F811
     monkeypatch.setenv("FAKE_DIE", "0")
     summary = run(grid(1), paths, jobs=1, engine="slurm")
-    assert summary.failed == 1
+    assert summary.interrupted == 1
     assert "its log is" in next(iter(summary.problems.values()))
     assert RunFolder(paths.runs / grid(1)[0].run_id).status() == "interrupted"
     monkeypatch.setenv("FAKE_DIE", "")
     assert run(grid(1), paths).finished == 1
+
+
+def test_a_cancelled_job_is_called_cancelled():
+    class Cancelled:
+        job_id, state = "17", "CANCELLED by 0"
+
+    assert slurm._ending(Cancelled(), RuntimeError("x")).startswith("job 17 was cancelled (scancel)")
 
 
 def test_without_slurm_or_with_a_bad_option_the_message_helps(paths, monkeypatch):  # noqa: F811

@@ -13,11 +13,8 @@ from seqmix.step import TrainStep
 from seqmix_study.__main__ import main
 from seqmix_study.runs import launch as engine
 from seqmix_study.runs import machine
-from seqmix_study.runs.ensemble import EnsembleStep, train_together
-from seqmix_study.runs.progress import Display
+from seqmix_study.runs.ensemble import EnsembleStep, mates, train_together
 from seqmix_study.runs.replicas import Replicas
-from seqmix_study.runs.together import describe, ensembles, run_together
-from seqmix_study.runs.worker import TASKS
 from test_plan_cli import project  # noqa: F401 (a fixture)
 
 SHAPES = {letter: {"pattern": 2 * letter, "conv": letter} for letter in MIXERS}
@@ -109,8 +106,7 @@ def test_what_has_no_replica_form_is_refused(change, says):
 @pytest.mark.parametrize("letter", [letter for letter in MIXERS if letter not in SHARED])
 def test_a_mixer_that_cannot_share_says_why_before_anything_starts(letter):
     runs = [config(letter, seed) for seed in (0, 1)]
-    assert ensembles(runs) == []
-    assert f"one by one: {unshared(runs[0].model)}" in describe(runs)
+    assert mates(runs[0], runs) == runs[:1]
     with pytest.raises(ValueError, match="cannot train as one ensemble"):
         Replicas([models.build(run.model, run.seed) for run in runs])
 
@@ -214,12 +210,13 @@ def test_runs_that_solve_their_task_end_at_the_step_of_a_run_trained_alone(tmp_p
 def test_runs_are_grouped_by_shape_and_by_memory():
     lstm = RunConfig(model=ModelConfig(pattern="LL", d_model=16), train=TrainConfig(lr=1e-3))
     plan = [*grid("A"), config("A", steps=21), *grid("D")[:2], lstm, lstm.model_copy(update={"seed": 1})]
-    assert [[c.model.pattern for c in group] for group in ensembles(plan)] == [["AA"] * 3, ["DD"] * 2]
-    assert describe(plan).startswith("5 of 8 runs train in 2 ensembles of 2 to 3")
+    assert mates(plan[0], plan) == plan[:3]
+    assert mates(plan[4], plan) == plan[4:6]
+    assert mates(lstm, plan) == [lstm]
     many = [config("A", seed) for seed in range(10)]
     room = machine.run_memory(many[0]) * 4 / 0.6 * 1.01
-    assert [len(group) for group in ensembles(many, int(room))] == [4, 4, 2]
-    assert ensembles(many, 10) == []
+    assert mates(many[0], many, int(room)) == many[:4]
+    assert mates(many[0], many, 10) == many[:1]
 
 
 def test_the_engine_trains_together_only_when_asked_and_does_the_rest_alone(tmp_path, monkeypatch):
@@ -229,14 +226,11 @@ def test_the_engine_trains_together_only_when_asked_and_does_the_rest_alone(tmp_
     paths = Paths(tmp_path)
     held = RunFolder(paths.runs / plan[2].run_id)
     with held.lock():  # another process trains this one, and dies at the end of the block
-        results, fatal = run_together(plan, paths.runs, TASKS, Display(plan, False), float("inf"))
-    assert not fatal
-    assert {run_id: result.status for run_id, result in results.items()} == {c.run_id: "finished" for c in plan[:2]}
-    assert engine.run(plan, 0, progress=False, paths=paths, ensemble=True).finished == 2
+        job = engine.request(runs=plan, paths=paths, budget_minutes=4 / 60, ensemble=True)
+        assert engine.train(job, 0, progress=False).interrupted == 1
+    assert engine.run(plan, 0, progress=False, paths=paths, ensemble=True).finished == 1
     proven = [RunFolder(paths.runs / c.run_id).provenance() for c in plan]
     assert [p.get("replicas", 1) for p in proven] == [2, 2, 1, 1]
-    with pytest.raises(engine.EngineError, match="this process only"):
-        engine.run(plan, 0, "slurm", paths=paths, ensemble=True)
 
 
 def test_an_ensemble_that_fails_fails_its_runs_with_the_reason_and_nothing_else(tmp_path, monkeypatch):
@@ -274,7 +268,6 @@ def test_the_command_leaves_tables_that_do_not_know_the_difference(project):  # 
     (project.studies / "seeds.yaml").write_text(STUDY)
     done = CliRunner().invoke(main, ["train", "seeds", "--ensemble", "--jobs", "0", "--collect"])
     assert done.exit_code == 0, done.output
-    assert "4 of 8 runs train in 1 ensembles of 4 to 4" in done.output
     rows = (project.results / "quick" / "runs.csv").read_text().splitlines()
     assert len(rows) == 1 + len(study.plan("seeds", "quick", paths=project)) == 9
     assert sum(",finished," in row for row in rows) == 8

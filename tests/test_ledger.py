@@ -12,6 +12,7 @@ from seqmix_study.findings.answer import COLUMNS
 from seqmix_study.findings.claims import rule_of
 from seqmix_study.findings.effects import ESTIMATORS
 from seqmix_study.findings.questions import Questions
+from seqmix_study.results import published
 
 PER_DOCUMENT = {0: 13, 1: 17, 2: 22, 3: 19, 4: 12}
 """Claims that each founding document makes."""
@@ -98,11 +99,9 @@ def test_one_thread_decides_nothing_about_parallelism(found):
 
 
 def test_the_quick_tier_is_never_evidence(tmp_path, monkeypatch):
-    folder = tmp_path / "results" / "quick"
-    folder.mkdir(parents=True)
     for name in ("runs", "speed"):
-        table = pd.read_csv(Paths().results / "laptop" / f"{name}.csv", low_memory=False)
-        table.assign(tier="quick").to_csv(folder / f"{name}.csv", index=False)
+        table = published.frame(Paths().results / "laptop" / f"{name}.csv").assign(tier="quick")
+        published.write(tmp_path / "results" / "quick", {f"{name}.csv": table.to_csv(index=False)})
     verdicts = study.verdicts("quick", Paths(tmp_path))
     arithmetic = [c.id for c in study.asked().claims if c.by_arithmetic or c.ill_posed or c.not_testable]
     assert (verdicts[~verdicts["id"].isin(arithmetic)]["verdict"] == v.UNTESTED).all()

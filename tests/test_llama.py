@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from seqmix import models
 from seqmix.config import ModelConfig, RunConfig
+from seqmix.record import RunFolder
 from seqmix_study.__main__ import main
 from seqmix_study.runs import export
 
@@ -81,7 +82,7 @@ def test_what_is_not_a_llama_says_so_and_is_written_under_our_names(tmp_path, ch
 
 def test_the_command_exports_a_run_and_refuses_what_is_none(tmp_path):
     pytest.importorskip("safetensors")
-    model, run = model_of(), tmp_path / "run"
+    model, run = model_of(), tmp_path / RunConfig(model=model_of().config).run_id
     run.mkdir()
     config = RunConfig(model=model.config)
     (run / "config.json").write_text(json.dumps(config.model_dump(mode="json")))
@@ -89,6 +90,7 @@ def test_the_command_exports_a_run_and_refuses_what_is_none(tmp_path):
     assert unfinished.exit_code == 1
     assert "not a finished training run" in unfinished.output
     torch.save(model.state_dict(), run / "weights.pt")
+    RunFolder(run).finish("finished")
     done = CliRunner().invoke(main, ["export", str(run), str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     assert "AutoModelForCausalLM" in done.output

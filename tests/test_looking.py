@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqmix import checkpoint, data, looking, models, traces
+from seqmix import checkpoint, data, models, traces
 from seqmix import interpret as inside
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.models.lstm import LSTMLayer
@@ -24,6 +24,8 @@ from seqmix_study.chapters import gates
 from seqmix_study.chapters import looking as pictures
 from seqmix_study.chapters.looking import MISSING
 from seqmix_study.chapters.words import looking as words
+from seqmix_study.results import published
+from seqmix_study.runs import looking
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = [pictures.found_once, pictures.heads, pictures.highlights, pictures.maps, gates.gate_classes,
@@ -150,9 +152,7 @@ def test_traces_come_from_the_weights_and_survive_their_file(tmp_path, monkeypat
     fresh = looking.of([one.run_id, "another"], "laptop", paths=here)
     assert [run["run_id"] for run in fresh["runs"]] == [one.run_id]
     assert fresh["question"]["stated"] == int(traces.question(source).source)
-    path = here.results / "laptop" / "traces.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(looking.text(fresh), encoding="utf-8")
+    published.write(here.results / "laptop", {"traces.json": looking.text(fresh)})
     assert looking.published("laptop", here) == fresh
     assert looking.of([one.run_id], "laptop", fresh=False, paths=here) == fresh
     assert looking.of(["another"], "laptop", fresh=False, paths=here) == {}
@@ -237,20 +237,18 @@ def test_captum_equals_the_sums_written_out(arm, source, monkeypatch):
 
 def test_published_traces_belong_to_published_runs():
     frames = importlib.import_module("seqmix_study.results.collect").load("inside", "laptop")
-    published = looking.published("laptop", Paths(ROOT))
+    traced = looking.published("laptop", Paths(ROOT))
     assert (ROOT / "results" / "laptop" / "traces.json").stat().st_size < 400_000
-    assert set(frames["runs"]["run_id"]) <= {run["run_id"] for run in published["runs"]}
+    assert set(frames["runs"]["run_id"]) <= {run["run_id"] for run in traced["runs"]}
 
 
 def test_new_traces_make_the_chapter_stale_and_no_other(tmp_path):
     def digests() -> list[str]:
         return [results_digest(Paths(tmp_path), (study,)) for study in ("inside", "scaling")]
 
-    file = tmp_path / "results" / "laptop" / "traces.json"
-    file.parent.mkdir(parents=True)
-    file.write_text("{}")
+    published.write(tmp_path / "results" / "laptop", {"traces.json": "{}"})
     before = digests()
-    file.write_text('{"runs":[]}')
+    published.write(tmp_path / "results" / "laptop", {"traces.json": '{"runs":[]}'})
     after = digests()
     assert before[0] != after[0]
     assert before[1] == after[1]

@@ -27,6 +27,7 @@ from seqmix_study.book.formats import find_chromium
 from seqmix_study.book.sphinxext import live, page_script
 from seqmix_study.commands.export import command
 from seqmix_study.findings.fits.power import fit_power
+from seqmix_study.results import published
 from seqmix_study.results.columns import TABLES
 from seqmix_study.runs import page_export, page_file
 
@@ -384,7 +385,7 @@ def page(tmp_path_factory) -> Path:
     words = page_export.words_of(DataConfig(source="boxes"), 81)
     small = build(ModelConfig(pattern="D", d_model=16, n_heads=1, vocab_size=len(words)))
     page_file.write(models / "boxes.json", page_export.page_model(small, words=words, arm="deltanet", loss=1.0))
-    shutil.copy(ROOT / "results/laptop/speed.csv", models.parent / "speed.csv")
+    published.write(models.parent, {"speed.csv": (ROOT / "results/laptop/speed.csv").read_text(encoding="utf-8")})
     shutil.copytree(ROOT / "book/static", source / "_static")
     settings = "html_css_files = ['live.css']\nhtml_static_path = ['_static']\nexclude_patterns = ['results']\n"
     (source / "conf.py").write_text(

@@ -62,7 +62,7 @@ def seqmix(root: Path, *words: str, runs: str = "runs") -> subprocess.CompletedP
 def test_modules_for_gpu_machines_need_no_notebook_package(tmp_path):
     assert "No module named 'pandas'" in python(tmp_path, "-c", "import pandas").stderr
     wanted = [f"seqmix.{name}" for name in ("accelerate", "timing", "interpret")]
-    wanted += [f"seqmix_study.runs.{name}" for name in ("ensemble", "downstream", "together", "bigplan", "archive")]
+    wanted += [f"seqmix_study.runs.{name}" for name in ("ensemble", "downstream", "forecast", "archive")]
     done = python(tmp_path, "-c", "\n".join(f"import {name}" for name in wanted))
     assert done.returncode == 0, done.stderr
 
@@ -105,9 +105,10 @@ def test_a_used_up_budget_leaves_the_most_valuable_runs_and_says_so(project):  #
 
 
 def test_all_studies_give_every_first_seed_before_any_second():
-    from seqmix_study.runs.selection import by_value, select
+    from seqmix_study.runs.job import by_value
+    from seqmix_study.runs.selection import resolve
 
-    order = by_value(select("all", "gpu", paths=Paths()))
+    order = by_value(resolve("all", "gpu", paths=Paths()))
     training = [config for config in order if config.kind == "train"]
     assert order[: len(training)] == training  # speed measurements run last, alone
     seeds = [config.seed for config in training]

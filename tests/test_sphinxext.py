@@ -10,13 +10,13 @@ from seqmix_study.book.sphinxext.code import PACKAGES, address, modules
 from seqmix_study.book.sphinxext.comparison import comparison
 from seqmix_study.book.sphinxext.val import lookup
 from seqmix_study.chapters.words import runs
+from seqmix_study.results import published
 
 
 @pytest.fixture
 def results(tmp_path):
-    (tmp_path / "laptop").mkdir()
     rows = ["study,arm,seed,loss,note", "scaling,lstm,0,2.0,x", "scaling,lstm,1,3.0,y", "scaling,transformer,0,1.5,z"]
-    (tmp_path / "laptop/runs.csv").write_text("\n".join(rows) + "\n")
+    published.write(tmp_path / "laptop", {"runs.csv": "\n".join(rows) + "\n"})
     return tmp_path
 
 

@@ -11,6 +11,7 @@ from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.data import CorpusError
 from seqmix.record import RunFolder
 from seqmix.restore import StaleWeightsError
+from seqmix.step import TrainStep
 
 
 def config(pattern="D", steps=12, **changes) -> RunConfig:
@@ -78,14 +79,14 @@ def test_stopped_and_resumed_equals_uninterrupted_bitwise(tmp_path, pattern):
 def test_divergence_is_a_result(tmp_path):
     c = config("A", steps=200, train={"lr": 0.99, "lr_width": 0, "clip": 1e9, "warmup": 0.0, "weight_decay": 0.0})
     folder = RunFolder(tmp_path / c.run_id)
-    real = train.TrainStep.__call__
+    real = TrainStep.__call__
 
     def explode(self, inputs, targets, scale):
         loss, norm = real(self, inputs, targets, scale)
         return loss * math.nan, norm
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.TrainStep, "__call__", explode)
+        patch.setattr(TrainStep, "__call__", explode)
         train.train(c, folder, device="cpu")
     assert folder.status() == "diverged"
     assert "step 1" in folder.outcome()["reason"]
@@ -154,7 +155,7 @@ def test_checks_change_nothing_but_the_end(tmp_path):
 
 def test_no_accuracy_can_be_reached_where_nothing_is_asked(tmp_path):
     with pytest.raises(CorpusError, match="target_accuracy"):
-        run(tmp_path, config(train={"target_accuracy": 0.9, "check_every": 1}))
+        run(tmp_path, config(train={"target_accuracy": 0.9}), progress=lambda info: pytest.fail("it began"))
 
 
 def test_schedule_rises_holds_falls():

@@ -6,9 +6,32 @@ import hashlib
 import io
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-__all__ = ["RecordError", "append_text", "atomic_write", "csv_text", "disk_error", "json_text", "read_csv", "sha256_of"]
+from filelock import FileLock
+
+__all__ = [
+    "RecordError",
+    "append_text",
+    "atomic_write",
+    "csv_text",
+    "current",
+    "disk_error",
+    "finish_replacing",
+    "json_text",
+    "locked",
+    "read_csv",
+    "read_json",
+    "replace_together",
+    "sha256_of",
+]
+
+DEEPEST, LARGEST_JSON = 64, 2**26
+"""Most levels and bytes of a JSON file that is read: far more than any of this project, too few to harm."""
 
 REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space, or set SEQMIX_RUNS to another disk",
@@ -53,6 +76,64 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         raise disk_error(path, error) from error
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; the system releases it when its holder dies. Raises RecordError where none can be made."""
+    lock = FileLock(path, is_singleton=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise disk_error(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def replace_together(folder: Path, files: dict[str, bytes], mark: str) -> None:
+    """Put several files of a folder (by relative name) into place as one: all the new ones, or all the old ones.
+
+    They are written beside, into a folder that appears by one rename: from then on :func:`current` finds the new
+    ones. What is killed while it moves them is finished by :func:`finish_replacing`. Raises RecordError.
+    """
+    with locked(folder / f".{mark}.lock"):
+        finish_replacing(folder, mark)
+        part = folder / f".{mark}.part"
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+            for name, content in files.items():
+                atomic_write(part / name, content)
+            os.replace(part, folder / f".{mark}.staged")
+        except OSError as error:
+            raise disk_error(part, error) from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        finish_replacing(folder, mark)
+
+
+def finish_replacing(folder: Path, mark: str) -> None:
+    """Move into place what a killed :func:`replace_together` has left; nothing if it left nothing."""
+    staged = folder / f".{mark}.staged"
+    if not staged.is_dir():
+        return
+    with locked(folder / f".{mark}.lock"):
+        for path in sorted(path for path in staged.rglob("*") if path.is_file()):
+            target = folder / path.relative_to(staged)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, target)
+            except OSError as error:
+                raise disk_error(target, error) from error
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def current(path: Path, mark: str) -> Path:
+    """Return where the newest version of a file of :func:`replace_together` lies: in its place, or on its way."""
+    staged = path.parent / f".{mark}.staged" / path.name
+    return staged if staged.is_file() else path
+
+
 def append_text(path: Path, text: str) -> None:
     """Append to a file that grows line by line; raises RecordError."""
     try:
@@ -66,6 +147,24 @@ def append_text(path: Path, text: str) -> None:
 def json_text(value: object) -> str:
     """Return JSON in one canonical form: sorted keys, one entry a line."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read_json(text: bytes | str) -> Any:
+    """Return JSON that others may have written; ValueError also where it is larger or deeper than anything of ours."""
+    if len(text) > LARGEST_JSON:
+        raise ValueError(f"{len(text):,} bytes are more than the {LARGEST_JSON:,} that are read")
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        inside = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
+        level = [child for children in inside for child in children]
+    if depth > DEEPEST:
+        raise ValueError(f"nested {depth} levels deep")
+    return value
 
 
 def sha256_of(path: Path) -> str:
@@ -85,9 +184,15 @@ def csv_text(rows: list[dict]) -> str:
 
 
 def read_csv(path: Path) -> list[dict]:
-    """Return the rows of a CSV file; cells that read as numbers are numbers."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return [{name: _number(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    """Return the rows of a CSV file; cells that read as numbers are numbers. RecordError for one that is torn."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise RecordError(f"cannot read {path}: {error}") from error
+    if torn := next((n for n, row in enumerate(rows, start=2) if None in row or None in row.values()), 0):
+        raise RecordError(f"{path}, line {torn}, is torn")
+    return [{name: _number(cell) for name, cell in row.items()} for row in rows]
 
 
 def _number(text: str) -> int | float | str:

@@ -24,11 +24,13 @@ def root() -> Path:
 class Paths:
     """Every folder of the project, as properties of one object.
 
-    ``runs`` can be moved with ``$SEQMIX_RUNS``, ``cache`` with ``$SEQMIX_CACHE`` (a shared disk, a class of students).
+    ``runs`` can be moved with ``$SEQMIX_RUNS``, ``cache`` with ``$SEQMIX_CACHE`` (a shared disk, a class of students);
+    the argument ``runs`` goes before both.
     """
 
-    def __init__(self, base: Path | str | None = None) -> None:
+    def __init__(self, base: Path | str | None = None, runs: Path | str | None = None) -> None:
         self.root = Path(base).resolve() if base is not None else root()
+        self._runs = Path(runs) if runs is not None else None
 
     @property
     def studies(self) -> Path:
@@ -36,7 +38,7 @@ class Paths:
 
     @property
     def runs(self) -> Path:
-        return Path(os.environ.get("SEQMIX_RUNS", self.root / "runs"))
+        return self._runs or Path(os.environ.get("SEQMIX_RUNS") or self.root / "runs").absolute()
 
     @property
     def results(self) -> Path:
@@ -60,4 +62,4 @@ class Paths:
 
     @property
     def cache(self) -> Path:
-        return Path(os.environ.get("SEQMIX_CACHE", self.root / ".cache"))
+        return Path(os.environ.get("SEQMIX_CACHE") or self.root / ".cache").absolute()

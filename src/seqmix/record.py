@@ -30,8 +30,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from seqmix import files
 from seqmix.config import RunConfig, SpeedConfig, parse_run
-from seqmix.files import RecordError, append_text, atomic_write, csv_text, disk_error, json_text, read_csv, sha256_of
+from seqmix.files import RecordError, atomic_write, disk_error, json_text, sha256_of
 
 __all__ = ["ENDED", "RecordError", "RunFolder", "atomic_write", "disk_error", "run_folders"]
 
@@ -42,6 +43,7 @@ CONFIG, PROVENANCE, CURVE = "config.json", "provenance.json", "progress.jsonl"
 METRICS, OUTCOME, NOTES, WEIGHTS = "metrics.json", "outcome.json", "notes.txt", "weights.pt"
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 BEFORE = "outcome.before.json"
+"""The outcome of a run that is being measured again; without it when its weights are written anew."""
 
 
 class RunFolder:
@@ -88,15 +90,15 @@ class RunFolder:
 
     def write_table(self, name: str, rows: Iterable[dict]) -> None:
         """Replace table ``name``; columns are the keys, in order of appearance. Numbers keep every digit."""
-        atomic_write(self.path / "tables" / f"{name}.csv", csv_text(list(rows)))
+        atomic_write(self.path / "tables" / f"{name}.csv", files.csv_text(list(rows)))
 
     def append_curve(self, row: dict) -> None:
         """Append one row to the curve; it must have a ``step``."""
-        append_text(self.path / CURVE, json.dumps({"step": int(row["step"]), **row}, ensure_ascii=False) + "\n")
+        files.append_text(self.path / CURVE, json.dumps({"step": int(row["step"]), **row}, ensure_ascii=False) + "\n")
 
     def note(self, text: str) -> None:
         """Keep a remark about how the run went; the engine shows it and ``seqmix status`` lists it."""
-        append_text(self.path / NOTES, " ".join(text.split()) + "\n")
+        files.append_text(self.path / NOTES, " ".join(text.split()) + "\n")
 
     def truncate_curve(self, step: int) -> None:
         """Drop the rows after ``step``: a run that resumes from an older checkpoint measures them again."""
@@ -110,12 +112,14 @@ class RunFolder:
         """Seal the record: write ``outcome.json`` with the checksum of every other file, last of all."""
         if status not in ENDED:
             raise ValueError(f"a run ends as one of {', '.join(ENDED)}, not {status!r}")
-        files = {}
+        sealed, before = {}, self._read(BEFORE).get("files", {})
         for path in sorted(self._sealed_files()):
             name = path.relative_to(self.path).as_posix()
-            files[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+            sealed[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+            if name == WEIGHTS and name in before:
+                sealed[name] = before[name]  # measured again, not written again: the first seal stays
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        outcome = {"status": status, "reason": reason, "finished_at": now, "files": files}
+        outcome = {"status": status, "reason": reason, "finished_at": now, "files": sealed}
         outcome["seal"] = hashlib.sha256(json_text(outcome).encode()).hexdigest()
         atomic_write(self.path / OUTCOME, json_text(outcome))
         if status != "failed":  # a failed run may be tried again from where it was
@@ -133,12 +137,13 @@ class RunFolder:
     @property
     def reopened(self) -> bool:
         """Whether the run was complete and is being re-measured: train nothing, measure from the weights."""
-        try:
-            before = json.loads((self.path / BEFORE).read_text("utf-8"))
-        except (OSError, ValueError):
-            return False
         whole = self.weights.is_file() and not (self.path / OUTCOME).exists()
-        return before.get("status") == "finished" and whole
+        return self._read(BEFORE).get("status") == "finished" and whole
+
+    def weights_seal(self) -> str:
+        """Return the sha256 under which the weights were sealed, "" while they have not been."""
+        outcome = self.outcome() or self._read(BEFORE)
+        return outcome.get("files", {}).get(WEIGHTS, {}).get("sha256", "")
 
     def clear(self) -> None:
         """Delete the whole folder (only the engine does, for a run that starts again from nothing)."""
@@ -152,7 +157,7 @@ class RunFolder:
     def _read(self, name: str) -> dict:
         path = self.path / name
         try:
-            value = json.loads(path.read_text("utf-8"))
+            value = files.read_json(path.read_bytes())
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -195,7 +200,7 @@ class RunFolder:
 
     def notes(self) -> list[str]:
         path = self.path / NOTES
-        return path.read_text("utf-8").splitlines() if path.is_file() else []
+        return path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []
 
     def curve(self) -> list[dict]:
         """Return the curve; a torn last line of an unfinished run is dropped, any other bad line raises."""
@@ -209,7 +214,7 @@ class RunFolder:
         rows = []
         for number, line in enumerate(lines[:-1], start=1):
             try:
-                rows.append(json.loads(line))
+                rows.append(files.read_json(line))
                 rows[-1]["step"] + 0
             except (ValueError, KeyError, TypeError) as error:
                 text = f"{path}, line {number}, is not a row of a curve; {self._remedy()}"
@@ -222,7 +227,7 @@ class RunFolder:
         """Return every table, name -> rows; cells that read as numbers are numbers."""
         found = {}
         for path in sorted((self.path / "tables").glob("*.csv")):
-            found[path.stem] = read_csv(path)
+            found[path.stem] = files.read_csv(path)
         return found
 
     def problem(self, deep: bool = False) -> str:
@@ -235,22 +240,26 @@ class RunFolder:
             if not outcome:
                 return ""
             plain = {key: value for key, value in outcome.items() if key != "seal"}
-            if hashlib.sha256(json_text(plain).encode()).hexdigest() != outcome.get("seal"):
+            listed = outcome.get("files")
+            whole = isinstance(listed, dict) and all(isinstance(entry, dict) for entry in listed.values())
+            if not whole or hashlib.sha256(json_text(plain).encode()).hexdigest() != outcome.get("seal"):
                 return f"{self.path / OUTCOME} was edited after the run ended; {self._remedy()}"
             self.config()
         except RecordError as error:
             return str(error)
-        for name, expected in outcome["files"].items():
-            path = self.path / name
-            if name == WEIGHTS and not path.exists():
-                continue  # left behind by seqmix pack: the numbers are whole, only measuring more is not possible
-            if not path.is_file():
-                return f"{path} is missing though the run has ended; {self._remedy()}"
-            if path.stat().st_size != expected["bytes"]:
-                state = "empty" if path.stat().st_size == 0 else "changed"
-                return f"{path} is {state}: not what was written when the run ended; {self._remedy()}"
-            if (deep or name != WEIGHTS) and sha256_of(path) != expected["sha256"]:
-                return f"{path} was edited after the run ended (its checksum differs); {self._remedy()}"
+        return next(filter(None, (self._changed(*file, deep) for file in outcome["files"].items())), "")
+
+    def _changed(self, name: str, expected: dict, deep: bool) -> str:
+        path = self.path / name
+        if name == WEIGHTS and not path.exists():
+            return ""  # left behind by seqmix pack: the numbers are whole, only measuring more is not possible
+        if not path.is_file():
+            return f"{path} is missing though the run has ended; {self._remedy()}"
+        if path.stat().st_size != expected.get("bytes"):
+            state = "empty" if path.stat().st_size == 0 else "changed"
+            return f"{path} is {state}: not what was written when the run ended; {self._remedy()}"
+        if (deep or name != WEIGHTS) and sha256_of(path) != expected.get("sha256"):
+            return f"{path} was edited after the run ended (its checksum differs); {self._remedy()}"
         return ""
 
     def running(self) -> bool:

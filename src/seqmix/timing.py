@@ -6,7 +6,7 @@ under the name ``<arm>_again``) shows what the machine's noise alone does to a r
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from seqmix.record import RunFolder
 from seqmix.step import TrainStep
 from seqmix.train import Interrupted, choose_device
 
-__all__ = ["measure"]
+__all__ = ["interleaved", "measure"]
 
 WARM_UP_CALLS = 3
 CONTROL = "_again"
@@ -40,7 +40,7 @@ def measure(
         folder.write_provenance(provenance.collect(str(place), "torch", config.precision))
         began = time.perf_counter()
         cells = _cells(config, place)
-        rows = _time_interleaved(cells, config, place, progress)
+        rows = _rows(cells, config, place, progress)
     finally:
         torch.set_num_threads(before)
     folder.write_table("speed", rows)
@@ -142,24 +142,33 @@ def _activation_bytes(forward: Callable[[], torch.Tensor], place: torch.device) 
     return total
 
 
-def _time_interleaved(
-    cells: list[Cell], config: SpeedConfig, place: torch.device, progress: Callable
-) -> list[dict[str, Any]]:
-    """Time every cell once a round, in a new random order each round."""
+def interleaved(
+    calls: Sequence[Callable[[], object]], repeats: int, place: torch.device, warm_up: int = WARM_UP_CALLS
+) -> Iterator[tuple[int, int, float, float]]:
+    """Make every call once a round, in a new random order each round; yield (round, which, seconds, CPU seconds).
+
+    The clock stops when the device has done its work; CPU seconds are those of the whole process.
+    """
     wait = torch.cuda.synchronize if place.type == "cuda" else (lambda: None)
-    for _, call in cells:
-        for _ in range(WARM_UP_CALLS):
+    for call in calls:
+        for _ in range(warm_up):
             call()
-    rng, rows, order = np.random.default_rng(0), [], 0
-    for repeat in range(config.repeats):
-        for index in rng.permutation(len(cells)):
-            columns, call = cells[index]
+    rng = np.random.default_rng(0)
+    for repeat in range(repeats):
+        for which in rng.permutation(len(calls)):
             wait()
-            start = time.perf_counter()
-            call()
+            start, busy = time.perf_counter(), time.process_time()
+            calls[which]()
             wait()
-            rows.append(columns | {"repeat": repeat, "order": order, "seconds": time.perf_counter() - start})
-            order += 1
-        if progress({"step": repeat + 1, "steps": config.repeats, "tokens": 0, "loss": float("nan")}):
+            yield repeat, int(which), time.perf_counter() - start, time.process_time() - busy
+
+
+def _rows(cells: list[Cell], config: SpeedConfig, place: torch.device, progress: Callable) -> list[dict[str, Any]]:
+    """Return one row a timed call."""
+    rows: list[dict[str, Any]] = []
+    for repeat, which, seconds, _ in interleaved([call for _, call in cells], config.repeats, place):
+        rows.append(cells[which][0] | {"repeat": repeat, "order": len(rows), "seconds": seconds})
+        row = {"step": repeat + 1, "steps": config.repeats, "tokens": 0, "loss": float("nan")}
+        if len(rows) % len(cells) == 0 and progress(row):
             raise Interrupted(f"stopped after {repeat + 1} of {config.repeats} rounds; a measurement starts anew")
     return rows

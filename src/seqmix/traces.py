@@ -6,7 +6,7 @@ methods point at the source of facts that were stated only once. (Where a fact w
 is a source, and no method can be blamed for choosing one.) Gates are an LSTM's input and forget gate, the write
 strength beta of DeltaNet, and the decay of Gated DeltaNet.
 
-``seqmix.looking`` asks for all this from a process that does not load torch, and publishes it.
+``seqmix_study.runs.looking`` asks for all this from a process that does not load torch, and publishes it.
 """
 
 from collections.abc import Callable

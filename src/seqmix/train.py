@@ -1,12 +1,16 @@
-"""One training run, in six phases that can be read aloud: build, schedule, step, measure, record, finish.
+"""The one training loop, in six phases that can be read aloud: build, schedule, step, measure, record, finish.
 
 The batch at step t is a function of the data seed and t alone, so every architecture sees the same tokens in the same
 order, and a resumed run goes on exactly where it was. A run that diverges is a result, not an exception.
+
+How a step is taken is exchangeable: one model on one device, on several (``distributed.py``), recorded or compiled
+(``accelerate.py``), or several runs of one shape as one batched model (the ``way`` of :func:`train_together`).
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,9 +20,8 @@ from seqmix.accelerate import kernel_name, make_step
 from seqmix.config import RunConfig, TrainConfig
 from seqmix.record import RunFolder
 from seqmix.restore import restore
-from seqmix.step import TrainStep
 
-__all__ = ["Interrupted", "choose_device", "lr_scale", "remeasure", "train"]
+__all__ = ["Alone", "Interrupted", "choose_device", "lr_scale", "remeasure", "train", "train_together"]
 
 Progress = Callable[[dict[str, Any]], Any]
 """Called after every step with step, steps, tokens, loss; a true return value asks the run to stop and save."""
@@ -55,104 +58,152 @@ def evaluation_steps(config: TrainConfig) -> list[int]:
     return sorted({min(config.steps, round(first * ratio**k)) for k in range(points)} | {config.steps})
 
 
-def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info: None, device: str = "auto") -> None:
-    """Train one run (or go on with it) and leave its complete record in ``folder``.
+@dataclass
+class Member:
+    """One run that is being trained: its configuration, its record, its counters."""
 
-    Raises Interrupted when ``progress`` asks to stop, data.CorpusError and record.RecordError with a clear message;
-    a loss that is not finite ends the run with the outcome ``diverged``.
+    config: RunConfig
+    folder: RunFolder
+    state: dict[str, Any]
+
+
+class Alone:
+    """The usual way to step: one run, one model of its own."""
+
+    def __init__(self, configs: Sequence[RunConfig], place: torch.device, team: distributed.Team | None = None) -> None:
+        (config,) = configs
+        self.place = place
+        self.own = models.build(config.model, seed=config.seed, kernel=config.train.kernel).to(place)
+        shared = distributed.SharedStep(self.own, config.train, team) if team else None
+        self.step = shared or make_step(self.own, config.train, place)
+
+    def __call__(self, batches: Sequence[data.Batch], lr_scale: float) -> list[tuple[float, float]]:
+        """Take one step of every run on its batch; return each one's summed loss, nats, and gradient norm."""
+        (batch,) = batches
+        inputs, targets = torch.from_numpy(batch.inputs).to(self.place), torch.from_numpy(batch.targets).to(self.place)
+        loss_sum, grad_norm = self.step(inputs, targets, lr_scale)
+        return [(float(loss_sum), float(grad_norm))]
+
+    def model(self, which: int) -> torch.nn.Module:
+        """Return a model with the weights of one run, to measure with."""
+        return self.own
+
+    def load(self, which: int, saved: dict[str, Any]) -> None:
+        """Take over a checkpoint's model and optimiser."""
+        self.own.load_state_dict(saved["model"])
+        self.step.optimizer.load_state_dict(saved["optimizer"])
+
+    def saved(self, which: int) -> dict[str, Any]:
+        """Return what a checkpoint of one run needs to hold."""
+        return {"model": self.own.state_dict(), "optimizer": self.step.optimizer.state_dict()}
+
+    def keep(self, which: Sequence[int]) -> None:
+        """Drop all other runs."""
+
+
+def train(config: RunConfig, folder: RunFolder, progress: Progress = lambda info: None, device: str = "auto") -> None:
+    """Train one run (or go on with it) and leave its complete record in ``folder``; see :func:`train_together`."""
+    train_together([config], [folder], lambda run_id, row: progress(row), device)
+
+
+def train_together(
+    configs: Sequence[RunConfig],
+    folders: Sequence[RunFolder],
+    progress: Callable[[str, dict[str, Any]], Any] = lambda run_id, row: None,
+    device: str = "auto",
+    way: Callable = Alone,
+) -> None:
+    """Train runs that share all but seeds, rate and labels, in the ``way`` given; each leaves its complete record.
+
+    ``progress`` gets the run's id besides. Raises Interrupted when it asks to stop, all saved; ValueError for runs
+    that stand at different steps or whose rate is not decided; data.CorpusError and record.RecordError with a clear
+    message. A loss that is not finite ends its run with the outcome ``diverged``.
     """
     # 1 build
-    if not config.train.lr or config.train.precision == "checked":
-        raise ValueError(
-            f"{config.run_id}: its rate or precision is not decided yet; seqmix train runs what decides it"
-        )
+    for config in configs:
+        if not config.train.lr or config.train.precision == "checked":
+            raise ValueError(
+                f"{config.run_id}: its rate or precision is not decided yet; seqmix train runs what decides it"
+            )
     torch.set_flush_denormal(True)  # decaying states create denormal numbers, which are many times slower
     team = distributed.join()  # None unless torchrun started several processes for this one run
     place = team.place if team else choose_device(device)
-    source = data.open_source(config.data)
-    model = models.build(config.model, seed=config.seed, kernel=config.train.kernel).to(place)
-    step = distributed.SharedStep(model, config.train, team) if team else make_step(model, config.train, place)
-    state = _restore(folder, model, step, team)
-    folder.write_config(config)
-    folder.write_provenance(_provenance(config, place, source))
+    source, settings = data.open_source(configs[0].data), configs[0].train
+    if settings.target_accuracy:
+        source.fresh(0, 1, 0)  # a source without questions is refused before anything is trained
+    step = way(configs, place, team)
+    members = [
+        Member(c, f, _restore(f, step, r, place, team)) for r, (c, f) in enumerate(zip(configs, folders, strict=True))
+    ]
+    if len({member.state["step"] for member in members}) > 1:
+        raise ValueError("runs that stand at different steps cannot go on as one ensemble")
+    for member in members:
+        member.folder.write_config(member.config)
+        member.folder.write_provenance(_provenance(member.config, place, source, len(members)))
 
     # 2 schedule
-    points = set(evaluation_steps(config.train))
-    windows = source.evaluation(config.train.eval_sequences, "valid")
-    tokens_per_step = config.train.batch_size * config.data.seq_len
-    began, reported = time.perf_counter(), state["seconds"]
+    points = set(evaluation_steps(settings))
+    windows = source.evaluation(settings.eval_sequences, "valid")
+    began = time.perf_counter()
 
-    while state["step"] < config.train.steps:
+    while members and members[0].state["step"] < settings.steps:
         # 3 step
-        now = state["step"]
-        batch = source.batch(now, config.train.batch_size, config.data_seed)
-        inputs, targets = torch.from_numpy(batch.inputs).to(place), torch.from_numpy(batch.targets).to(place)
-        loss_sum, grad_norm = step(inputs, targets, lr_scale(now, config.train))
-        loss, grad_norm = float(loss_sum) / int((batch.targets != evaluate.IGNORE).sum()), float(grad_norm)
-        state["step"] = now + 1
-        if not math.isfinite(loss) or not math.isfinite(grad_norm):
-            _finish(
-                folder,
-                config,
-                source,
-                state,
-                "diverged",
-                f"loss {loss}, gradient norm {grad_norm} at step {now + 1}",
-            )
-            return
-        state["smooth"] = loss if now == 0 else SMOOTHING * state["smooth"] + (1 - SMOOTHING) * loss
-        state["grad_norm_max"] = max(state["grad_norm_max"], grad_norm)
-        state["seconds"] = reported + time.perf_counter() - began
-        reached = 0 < state["smooth"] < config.train.target_loss
-        reached = reached or probes.solved(model, source, config, state["step"], place)
-        reached = team.agree(reached) if team else reached
+        now = members[0].state["step"]
+        drawn = {seed: source.batch(now, settings.batch_size, seed) for seed in {m.config.data_seed for m in members}}
+        batches = [drawn[member.config.data_seed] for member in members]
+        results = step(batches, lr_scale(now, settings))
+        share, began = (time.perf_counter() - began) / len(members), time.perf_counter()
+        ended, stop = [], False
+        for r, (member, batch, (loss_sum, grad_norm)) in enumerate(zip(members, batches, results, strict=True)):
+            loss, state = loss_sum / int((batch.targets != evaluate.IGNORE).sum()), member.state
+            state["step"], state["seconds"] = now + 1, state["seconds"] + share
+            if not math.isfinite(loss) or not math.isfinite(grad_norm):
+                why = f"loss {loss}, gradient norm {grad_norm} at step {now + 1}"
+                _finish(member, source, "diverged", why)
+                ended.append(r)
+                continue
+            state["smooth"] = loss if now == 0 else SMOOTHING * state["smooth"] + (1 - SMOOTHING) * loss
+            state["grad_norm_max"] = max(state["grad_norm_max"], grad_norm)
+            reached = 0 < state["smooth"] < settings.target_loss
+            if settings.target_accuracy and (now + 1) % settings.check_every == 0:
+                reached = reached or probes.solved(step.model(r), source, member.config, now + 1, place)
+            reached = team.agree(reached) if team else reached
 
-        # 4 measure
-        if (state["step"] in points or reached) and (team is None or team.leads):
-            row = {
-                "step": state["step"],
-                "tokens": state["step"] * tokens_per_step,
-                "seconds": state["seconds"],
-            }
-            row |= evaluate.held_out(model, windows, place) | evaluate.first_token_gradient(
-                model, windows, config, place
-            )
-            row |= {
-                "train_loss": state["smooth"],
-                "grad_norm": grad_norm,
-                "lr": config.train.lr * lr_scale(now, config.train),
-            }
-            folder.append_curve(row)
-        if reached:
-            state["reached"] = state["step"]
-            break
+            # 4 measure
+            if (now + 1 in points or reached) and (team is None or team.leads):
+                _append_row(member, step.model(r), windows, place, grad_norm)
+            if reached:
+                state["reached"] = now + 1
+                _measure_and_finish(member, step.model(r), source, place)
+                ended.append(r)
+                continue
+            tokens = settings.batch_size * member.config.data.seq_len
+            row = {"step": now + 1, "steps": settings.steps, "tokens": tokens, "loss": state["smooth"]}
+            stop = bool(progress(member.config.run_id, row)) or stop
 
         # 5 record
-        stop = progress(
-            {
-                "step": state["step"],
-                "steps": config.train.steps,
-                "tokens": tokens_per_step,
-                "loss": state["smooth"],
-            }
-        )
+        if ended:
+            left = [r for r in range(len(members)) if r not in ended]
+            members = [members[r] for r in left]
+            step.keep(left)
+        if not members:
+            return
         stop = team.agree(stop) if team else stop
-        if stop or (state["step"] % config.train.checkpoint_every == 0 and state["step"] < config.train.steps):
-            _save(folder, model, step, state)
+        if stop or ((now + 1) % settings.checkpoint_every == 0 and now + 1 < settings.steps):
+            for r, member in enumerate(members):
+                _save(member, step.saved(r))
         if stop:
-            raise Interrupted(f"stopped at step {state['step']} of {config.train.steps}")
+            raise Interrupted(f"stopped at step {now + 1} of {settings.steps}")
 
     # 6 finish
-    if team and not team.leads:
-        return
-    checkpoint.save_weights(folder.weights, model.state_dict())
-    tested = _measure(config, folder, model, source, place)
-    _finish(folder, config, source, state, "finished", "", tested)
+    for r, member in enumerate(members):
+        _measure_and_finish(member, step.model(r), source, place)
 
 
-def _provenance(config: RunConfig, place: torch.device, source: Any) -> dict:
+def _provenance(config: RunConfig, place: torch.device, source: Any, replicas: int) -> dict:
     kernel, precision = kernel_name(config.train), config.train.precision
-    return provenance.collect(str(place), kernel, precision, corpus_sha256=source.fingerprint)
+    found = provenance.collect(str(place), kernel, precision, corpus_sha256=source.fingerprint)
+    return found | ({"replicas": replicas} if replicas > 1 else {})
 
 
 def remeasure(
@@ -167,23 +218,38 @@ def remeasure(
     folder.finish("finished", "")
 
 
-def _save(folder: RunFolder, model: torch.nn.Module, step: TrainStep, state: dict[str, Any]) -> None:
-    if isinstance(folder, distributed.Spectator):
-        return
-    tensors = {"model": model.state_dict(), "optimizer": step.optimizer.state_dict(), "state": dict(state)}
-    checkpoint.save_checkpoint(folder, tensors)
+def _save(member: Member, tensors: dict[str, Any]) -> None:
+    if not isinstance(member.folder, distributed.Spectator):
+        checkpoint.save_checkpoint(member.folder, tensors | {"state": dict(member.state)})
 
 
-def _restore(folder: RunFolder, model: torch.nn.Module, step: TrainStep, team: Any = None) -> dict[str, Any]:
+def _restore(folder: RunFolder, step: Any, which: int, place: torch.device, team: Any) -> dict[str, Any]:
     """Load the newest usable checkpoint; return the counters. No random state: batches are functions of t."""
-    saved = team.resume(folder) if team else checkpoint.resume(folder, str(step.device))
+    saved = team.resume(folder) if team else checkpoint.resume(folder, str(place))
     if saved is None:
         folder.truncate_curve(0)
         return {"step": 0, "smooth": 0.0, "grad_norm_max": 0.0, "seconds": 0.0, "reached": 0}
-    model.load_state_dict(saved["model"])
-    step.optimizer.load_state_dict(saved["optimizer"])
+    step.load(which, saved)
     folder.truncate_curve(saved["state"]["step"])
     return saved["state"]
+
+
+def _append_row(member: Member, model: torch.nn.Module, windows: Any, place: torch.device, grad_norm: float) -> None:
+    """Add an evaluation on 'valid' to the curve."""
+    config, state = member.config, member.state
+    tokens = state["step"] * config.train.batch_size * config.data.seq_len
+    row = {"step": state["step"], "tokens": tokens, "seconds": state["seconds"]}
+    row |= evaluate.held_out(model, windows, place) | evaluate.first_token_gradient(model, windows, config, place)
+    lr = config.train.lr * lr_scale(state["step"] - 1, config.train)
+    member.folder.append_curve(row | {"train_loss": state["smooth"], "grad_norm": grad_norm, "lr": lr})
+
+
+def _measure_and_finish(member: Member, model: torch.nn.Module, source: Any, place: torch.device) -> None:
+    """Keep the weights, take the measurements, seal the record."""
+    if isinstance(member.folder, distributed.Spectator):
+        return
+    checkpoint.save_weights(member.folder.weights, model.state_dict())
+    _finish(member, source, "finished", "", _measure(member.config, member.folder, model, source, place))
 
 
 def _measure(
@@ -199,16 +265,9 @@ def _measure(
     return tested
 
 
-def _finish(
-    folder: RunFolder,
-    config: RunConfig,
-    source: Any,
-    state: dict[str, Any],
-    status: str,
-    reason: str,
-    tested: dict[str, float] | None = None,
-) -> None:
+def _finish(member: Member, source: Any, status: str, reason: str, tested: dict[str, float] | None = None) -> None:
     """Seal the record. Losses of the curve are those of 'valid'; ``tested`` (a finished run's) are those of 'test'."""
+    config, folder, state = member.config, member.folder, member.state
     curve = folder.curve()
     last = curve[-1] if curve else {}
     done = state["step"] * config.train.batch_size * config.data.seq_len

@@ -1,24 +1,41 @@
 """The ``seqmix`` command: one file in ``seqmix_study/commands`` a subcommand, loaded only when it is called."""
 
 import importlib
+import os
 import pkgutil
 
 import click
 
 from seqmix import __version__
+from seqmix.files import REMEDIES, RecordError, disk_error
 from seqmix_study import commands
+from seqmix_study.results.published import CollectError
 
 
 class LazyGroup(click.Group):
     """A click group whose subcommands are the modules of ``seqmix_study.commands``; each defines ``command``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+        names = (module.name for module in pkgutil.iter_modules(commands.__path__))
+        return sorted(name for name in names if not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(ctx):
             return None
         return importlib.import_module(f"seqmix_study.commands.{name}").command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the command; what it cannot read, write or trust is one sentence, never a traceback."""
+        try:
+            return super().invoke(ctx)
+        except (CollectError, RecordError) as error:
+            refused = error
+        except OSError as error:
+            if error.errno not in REMEDIES:
+                raise
+            refused = disk_error(error.filename or ".", error, "read or write")
+        click.echo(f"seqmix {ctx.invoked_subcommand}: {refused}", err=True)
+        ctx.exit(1)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +45,9 @@ def main() -> None:
 
     Exit codes: 0 done, 1 something failed (the message says what), 2 the request itself is wrong.
     """
+    for name in ("SEQMIX_ROOT", "SEQMIX_RUNS", "SEQMIX_CACHE"):
+        if os.environ.get(name):  # a relative folder means the caller's, whoever is started from here
+            os.environ[name] = os.path.abspath(os.path.expanduser(os.environ[name]))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seqmix.paths import Paths
 
-__all__ = ["BuildFailed", "build", "html_folder"]
+__all__ = ["BuildFailed", "build", "html_folder", "put_in_place"]
 
 FONT_SCRIPT = re.compile(
     r'\s*<script[^>]*fontawesome\.js[^>]*></script>|\s*<link[^>]*rel="preload"[^>]*fontawesome\.js[^>]*>'
@@ -46,11 +46,28 @@ def run_jupyter_book(paths: Paths, *arguments: str, output: Path | None = None) 
 
 
 def build(paths: Paths) -> Path:
-    """Build the HTML book and return its folder."""
-    run_jupyter_book(paths)
-    html = html_folder(paths)
+    """Build the HTML book beside the one that is there, and return its folder, to be checked and put in place."""
+    shutil.rmtree(_beside(paths), ignore_errors=True)
+    run_jupyter_book(paths, output=_beside(paths))
+    html = _beside(paths) / "_build" / "html"
     slim(html)
     return html
+
+
+def put_in_place(paths: Paths, html: Path) -> Path:
+    """Put a checked book where readers look for it; killed in between, there is the old one, the new one or none."""
+    old = _beside(paths).with_name(".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if html_folder(paths).exists():
+        os.replace(html_folder(paths), old)
+    os.replace(html, html_folder(paths))
+    for folder in (old, _beside(paths)):
+        shutil.rmtree(folder, ignore_errors=True)
+    return html_folder(paths)
+
+
+def _beside(paths: Paths) -> Path:
+    return paths.build / ".next"
 
 
 def slim(html: Path) -> None:

@@ -2,10 +2,11 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from seqmix.paths import Paths
-from seqmix_study.book.execute import read_executed
+from seqmix_study.book.executed import AlteredError, read_executed
 from seqmix_study.book.finding import Finding
 from seqmix_study.book.fingerprint import changed, fingerprint
 from seqmix_study.book.sources import ChapterError, chapters_in_toc, load
@@ -41,7 +42,10 @@ def _chapter(name: str, toc_line: int, paths: Paths) -> list[Finding]:
     except ChapterError as error:
         return [Finding(Path("_toc.yml"), toc_line, str(error))]
     source = Path("notebooks", f"{name}.md")
-    notebook = read_executed(name, paths)
+    try:
+        notebook = read_executed(name, paths)
+    except AlteredError as error:
+        return [Finding(source, 1, str(error))]
     if notebook is None:
         return [
             Finding(Path("_toc.yml"), toc_line, f"missing chapter: {name} was not executed; run: seqmix run {name}")
@@ -64,11 +68,22 @@ def _chapter(name: str, toc_line: int, paths: Paths) -> list[Finding]:
     return findings
 
 
+UNWRITTEN = re.compile(
+    r"<\s*(?:script|iframe|object|embed|link|meta|base|form)\b|<[^>]*\son\w+\s*=|(?:\]\(|=)[\"'\s]*(?:javascript|vbscript):"
+    r"|\{(?:raw|download|include|literalinclude|eval-rst|code-cell|image|figure)\}|!\[[^\]]*\]\((?:\w+:)?//",
+    re.IGNORECASE,
+)
+"""What no computed output may hold: code that a page would run, and files from elsewhere."""
+
+
 def _cell(cell, paths: Paths) -> list[str]:
     """Return what is wrong with the outputs of a cell."""
     wrong = []
     for output in cell.get("outputs", []):
         data = output.get("data", {})
+        for kind in ("text/html", "text/markdown"):
+            if found := UNWRITTEN.search("".join(data.get(kind, ""))):
+                wrong.append(f"computed output holds {found[0]!r}, which nobody wrote: look where its text comes from")
         if output["output_type"] == "error":
             wrong.append(f"error output: {output.get('ename')}: {output.get('evalue')}")
         if output.get("name") == "stderr":

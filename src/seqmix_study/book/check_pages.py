@@ -11,6 +11,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from seqmix.paths import Paths
+from seqmix_study.book.build import html_folder
 from seqmix_study.book.check_chapters import SHORTEST_ALT
 from seqmix_study.book.finding import Finding
 from seqmix_study.book.sources import toc_entries
@@ -33,35 +34,39 @@ LINK_LOADS = {"stylesheet", "preload", "icon", "modulepreload", "prefetch", "pre
 SCRIPT_LOADS = re.compile(r"(?:\bsrc\s*[=:]\s*|\bimport\s*\(?\s*|\bfetch\(\s*|\bfrom\s+)[\"'](?:https?:)?//")
 ANCHOR = re.compile(r"""<[^<>]*?\s(?:id|name)=["']([^"']+)["']""")
 CSS_LOADS = re.compile(r"(?:url\(\s*[\"']?|@import\s+[\"'])(?:https?:)?//")
+OWN = ("book", "notebooks", "results", "studies")
+"""Folders whose files a page may offer to take along."""
+
 TEMPLATES = ("_static", "_sources", "_downloads", "_images")
 
 
-def check_pages(paths: Paths) -> list[Finding]:
-    """Check every page under ``_build/html``."""
-    html = paths.build / "html"
+def check_pages(paths: Paths, html: Path | None = None) -> list[Finding]:
+    """Check every page under ``html`` (default: the built book); findings name it as it will be in ``_build/html``."""
+    html = html or html_folder(paths)
+    place = html_folder(paths).relative_to(paths.root)
     toc = yaml.safe_load((paths.root / "_toc.yml").read_text(encoding="utf-8"))
     findings = [
         Finding(Path("_toc.yml"), 1, f"missing page: {entry}.html was not built; run: seqmix book")
         for entry in toc_entries(toc)
         if not (html / f"{entry}.html").is_file()
     ]
-    site = Site(html)
+    site = Site(html, paths.root)
     for page in site.pages:
-        where = page.relative_to(paths.root)
+        where = place / page.relative_to(html)
         findings += [Finding(where, line, message) for line, message in site.check(page)]
         if str(paths.root) in page.read_text(encoding="utf-8"):
             findings.append(Finding(where, 1, f"the page names a folder of this machine: {paths.root}"))
     for sheet in sorted((html / "_static").rglob("*.css")):
         if CSS_LOADS.search(sheet.read_text(encoding="utf-8", errors="replace")):
-            findings.append(Finding(sheet.relative_to(paths.root), 1, "style sheet loads something from outside"))
+            findings.append(Finding(place / sheet.relative_to(html), 1, "style sheet loads something from outside"))
     return findings
 
 
 class Site:
     """The built pages, each parsed once."""
 
-    def __init__(self, html: Path) -> None:
-        self.html = html
+    def __init__(self, html: Path, root: Path) -> None:
+        self.html, self.root = html, root
         pages = sorted(html.rglob("*.html"))
         alike = set(sorted((html / "code").glob("*.html"))[3:])  # made from one template: three speak for all
         self.pages = [p for p in pages if p.relative_to(html).parts[0] not in TEMPLATES and p not in alike]
@@ -83,7 +88,8 @@ class Site:
     def check(self, page: Path) -> list[tuple[int, str]]:
         """Return (line, message) of everything wrong with a page."""
         soup = self.soup(page)
-        wrong = [*self._loads(page, soup), *self._links(page, soup), *_pictures(soup), *_errors(soup)]
+        wrong = [*self._loads(page, soup), *self._links(page, soup), *_pictures(soup), *_errors(soup), *_active(soup)]
+        wrong += self._downloads(page, soup)
         first_view = {page, *self._assets(page, soup)}
         if (bytes_ := sum(self.weight(file) for file in first_view)) > BUDGET:
             wrong.append((1, f"first view weighs {bytes_ / 1e6:.2f} MB compressed, budget {BUDGET / 1e6:.2f} MB"))
@@ -117,6 +123,16 @@ class Site:
                 wrong.append((tag.sourceline, f"dead anchor: {href}"))
         return wrong
 
+    def _downloads(self, page: Path, soup) -> list[tuple[int, str]]:
+        """Every file to take along must be one of the book's own."""
+        wrong = []
+        for tag in soup.select("a.download[href]"):
+            file = self._file(page, tag["href"])
+            own = (path for folder in OWN for path in (self.root / folder).rglob(file.name))
+            if not file.is_file() or not any(path.read_bytes() == file.read_bytes() for path in own):
+                wrong.append((tag.sourceline, f"download of a file that is not the book's: {tag['href']}"))
+        return wrong
+
     def _assets(self, page: Path, soup) -> set[Path]:
         files = {self._file(page, target) for _, target in _targets(soup) if not target.startswith(("http", "data:"))}
         return {file for file in files if file.is_file()}
@@ -145,6 +161,19 @@ def _pictures(soup) -> list[tuple[int, str]]:
             wrong.append((tag.sourceline, f"picture without alt text: {tag.get('src')}"))
         elif inside_text and len(alt) < SHORTEST_ALT:
             wrong.append((tag.sourceline, f"alt text shorter than {SHORTEST_ALT} characters: {alt!r}"))
+    return wrong
+
+
+def _active(soup) -> list[tuple[int, str]]:
+    """Return what would run in the text of a page: its author writes words, the theme's scripts stand around them."""
+    wrong = []
+    for tag in soup.select("article *"):
+        data = tag.name == "script" and tag.get("type") == "application/json"
+        if tag.name in ("script", "iframe", "object", "embed", "base", "meta", "form") and not data:
+            wrong.append((tag.sourceline, f"<{tag.name}> in the text of a page"))
+        for name, value in tag.attrs.items():
+            if name.startswith("on") or str(value).lower().strip().startswith(("javascript:", "vbscript:")):
+                wrong.append((tag.sourceline, f"code in the attribute {name} of <{tag.name}>"))
     return wrong
 
 

@@ -1,4 +1,4 @@
-"""Execute one chapter through papermill and publish it by rename, only if every cell succeeded.
+"""Execute one chapter through papermill and publish it, only if every cell succeeded.
 
 Traps of papermill that are closed here: a dead kernel leaves a file that claims success (the exception decides, never
 the file); ``cwd`` is process-wide (one chapter a process at a time); the default IPC socket is shared by all kernels of
@@ -11,15 +11,17 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 from seqmix.paths import Paths
+from seqmix_study.book.executed import publish
 from seqmix_study.book.fingerprint import fingerprint
-from seqmix_study.book.prepare import prepare_for_reading, publish
+from seqmix_study.book.prepare import prepare_for_reading
 from seqmix_study.book.sources import Chapter
 
-__all__ = ["ChapterFailed", "execute", "read_executed"]
+__all__ = ["ChapterFailed", "execute"]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -29,33 +31,36 @@ class ChapterFailed(RuntimeError):
 
 
 class LiveErrors:
-    """Shows what the kernel writes to its error stream (progress bars) while it runs, without keeping it."""
-
-    def __init__(self, name: str, every: float = 20.0) -> None:
-        self.name, self.every, self.last = name, every, 0.0
-        self.terminal = sys.stderr.isatty()
+    """Shows what the kernel writes to its error stream while it runs, in a terminal, without keeping it."""
 
     def write(self, text: str) -> None:
-        if self.terminal:
+        if sys.stderr.isatty():
             sys.stderr.write(text)
-        elif text.strip() and time.monotonic() - self.last > self.every:  # a log file: now and then one line
-            self.last = time.monotonic()
-            latest = ANSI.sub("", re.split(r"[\r\n]", text.strip())[-1])
-            sys.stderr.write(f"{self.name}: {latest}\n")
 
     def flush(self) -> None:
         sys.stderr.flush()
 
 
-def read_executed(name: str, paths: Paths):
-    """Return the published notebook of a chapter, or None."""
-    import nbformat
+@contextlib.contextmanager
+def _told(name: str, file: Path):
+    """Repeat what the training in the kernel writes into ``file``, a line a minute, until the chapter is done."""
+    done, seen = threading.Event(), 0
 
-    path = paths.executed / f"{name}.ipynb"
+    def look() -> None:
+        nonlocal seen
+        while not done.wait(1.0):
+            text = file.read_text(encoding="utf-8") if file.is_file() else ""
+            for line in text[seen:].splitlines():
+                print(f"{name}: {line}", file=sys.stderr, flush=True)
+            seen = len(text)
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
     try:
-        return nbformat.read(path, as_version=4)
-    except (FileNotFoundError, nbformat.reader.NotJSONError):
-        return None
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, train: bool) -> dict:
@@ -75,7 +80,9 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
     }
-    started = time.monotonic()
+    started, place = time.monotonic(), paths.executed / f"{chapter.name}.ipynb"
+    if place.is_dir():
+        raise ChapterFailed(f"{place} is a folder where the executed chapter belongs: remove it")
     before = fingerprint(chapter, values, paths, train=train)
     with tempfile.TemporaryDirectory(prefix="sq-", dir=_short_folder()) as folder, _environ(environment):
         prepared, done = Path(folder, f"{chapter.name}.ipynb"), Path(folder, "out.ipynb")
@@ -86,17 +93,19 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         config = Config()
         if os.name == "posix":
             config.KernelManager.transport, config.KernelManager.ip = "ipc", str(Path(folder, "k"))
+        told = Path(folder, "progress")
         try:
-            papermill.execute_notebook(
-                str(prepared),
-                str(done),
-                parameters=passed,
-                kernel_name="python3",
-                cwd=str(paths.root),
-                progress_bar=False,
-                stderr_file=LiveErrors(chapter.name),
-                config=config,
-            )
+            with _told(chapter.name, told), _environ({"SEQMIX_PROGRESS": str(told)}):
+                papermill.execute_notebook(
+                    str(prepared),
+                    str(done),
+                    parameters=passed,
+                    kernel_name="python3",
+                    cwd=str(paths.root),
+                    progress_bar=False,
+                    stderr_file=LiveErrors(),
+                    config=config,
+                )
         except papermill.PapermillExecutionError as error:
             raise ChapterFailed(_explain(chapter, nbformat.read(done, 4), error)) from error
         except Exception as error:  # a dead kernel, a time-out: the file on disk would claim success
@@ -116,7 +125,8 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         "fingerprint": before | {"results": fingerprint(chapter, values, paths, train=train)["results"]},
     }
     notebook.metadata["seqmix"] = record
-    publish(notebook, published.figures, paths.executed / f"{chapter.name}.ipynb")
+    note = {"seconds": seconds, "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    publish(notebook, published.figures, place, note)
     return record | {"seconds": seconds, "noisy": published.noisy}
 
 
@@ -144,10 +154,12 @@ def _environ(values: dict[str, str]):
 
 
 def _explain(chapter: Chapter, notebook, error) -> str:
-    """Say which cell failed, where it stands in the source, and show its traceback."""
+    """Say which cell failed, where it stands in the source, and show the lines of the cell that led to it."""
     failed = next(
         (c for c in notebook.cells if any(o.get("output_type") == "error" for o in c.get("outputs", []))), None
     )
     line = failed.metadata.get("seqmix", {}).get("line") if failed else None
     where = f"notebooks/{chapter.name}.md" + (f":{line}" if line else "")
-    return f"{where}: {error.ename}: {error.evalue}\n" + ANSI.sub("", "\n".join(error.traceback))
+    frames = [ANSI.sub("", frame) for frame in error.traceback]
+    own = [frame.partition("\n")[2] for frame in frames if frame.startswith("Cell In[")]
+    return "\n".join([f"{where}: {error.ename}: {error.evalue}", *own])

@@ -6,6 +6,7 @@ the result rows of the chapter's studies in every tier, and the environment (ver
 
 import csv
 import hashlib
+import io
 import json
 import platform
 from importlib import metadata
@@ -14,6 +15,7 @@ from pathlib import Path
 import seqmix
 from seqmix.paths import Paths
 from seqmix_study.book.sources import Chapter
+from seqmix_study.results import published
 
 __all__ = ["changed", "fingerprint"]
 
@@ -47,19 +49,21 @@ def package_digest(paths: Paths) -> str:
 
 
 def results_digest(paths: Paths, studies: tuple[str, ...]) -> str:
-    """Hash what the committed and local tables, and the files beside them, hold of the studies ('all': every row)."""
+    """Hash what the published tables, and the files beside them, hold of the studies ('all': every row).
+
+    Raises CollectError for a damaged one.
+    """
     parts = []
-    for table in sorted(paths.results.glob("*/*.csv")):
-        with table.open(encoding="utf-8", newline="") as handle:
-            reader = csv.reader(handle)
-            header = next(reader, [])
-            column = header.index("study") if "study" in header and "all" not in studies else None
-            rows = [row for row in reader if column is None or (len(row) > column and row[column] in studies)]
-        if rows:
-            parts += [str(table.relative_to(paths.results)).encode(), json.dumps([header, rows]).encode()]
-    for file in sorted(paths.results.glob("*/*.json")):
-        if BESIDE.get(file.name) in studies:
-            parts += [str(file.relative_to(paths.results)).encode(), file.read_bytes()]
+    for tier in sorted(folder for folder in paths.results.glob("*") if folder.is_dir()):
+        for name in sorted(published.manifest(tier)):
+            text = published.content(tier / name)
+            if name.endswith(".csv"):
+                header, *rows = csv.reader(io.StringIO(text.decode(), newline=""))
+                column = header.index("study") if "study" in header and "all" not in studies else None
+                rows = [row for row in rows if column is None or row[column] in studies]
+                parts += [f"{tier.name}/{name}".encode(), json.dumps([header, rows]).encode()] if rows else []
+            elif BESIDE.get(name) in studies:
+                parts += [f"{tier.name}/{name}".encode(), text]
     return _digest(*parts)
 
 

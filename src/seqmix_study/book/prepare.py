@@ -1,23 +1,22 @@
-"""Make an executed chapter fit to be read, and put it in its place.
+"""Make an executed chapter fit to be read.
 
 Taken out: times, paths, progress bars, the double parameters cells. Put in: the note of the quick tier, a table of the
 parameters, and for every figure its alt text, its numbers as a CSV file and the command that makes it again (see
 ``seqmix_study.chapters.show``).
 """
 
-import os
 import re
 import shlex
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import yaml
 
 from seqmix.paths import Paths
 from seqmix_study.book.sources import Chapter, chapters_in_toc
 from seqmix_study.chapters.show import ANSWER_MIME, FIGURE_MIME
+from seqmix_study.results.rows import plain
 
-__all__ = ["Published", "prepare_for_reading", "publish"]
+__all__ = ["Published", "prepare_for_reading"]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 BAR = re.compile(r"\d+%\||\bit/s\b|s/it\b|\|[█▏▎▍▌▋▊▉ #]+\|")
@@ -99,16 +98,6 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
     return found
 
 
-def publish(notebook, figures: dict[str, str], path: Path) -> None:
-    """Write the figures' files and then the notebook, each by rename, so that nobody reads half of one."""
-    import nbformat
-
-    (path.parent / "figures").mkdir(parents=True, exist_ok=True)
-    for name, text in figures.items():
-        _replace(path.parent / "figures" / name, text)
-    _replace(path, nbformat.writes(notebook) + "\n")
-
-
 def project_url() -> str:
     """Return the address of the repository that the book names in ``_config.yml``."""
     config = Paths().root / "_config.yml"
@@ -123,13 +112,7 @@ def command(chapter: Chapter, values: dict, train: bool = True) -> str:
     for name, value in values.items():
         if value != chapter.parameters[name].default and name != "jobs":
             words += ["--tier", str(value)] if name == "tier" else ["-p", name, str(value)]
-    return shlex.join(words if train else [*words, "--no-train"])
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    return plain(shlex.join(words if train else [*words, "--no-train"]))
 
 
 def _markdown(cell_id: str, text: str):
@@ -193,8 +176,9 @@ def _runs_link(studies: tuple[str, ...]) -> str:
 def _parameter_table(chapter: Chapter, values: dict, train: bool) -> str:
     """A folded table: the parameters of this execution and how to run the chapter with others."""
     rows = "\n".join(
-        f"| `{p.name}` | `{values[p.name]!r}` | {p.meaning.replace('|', '/')} ({p.legal}; default `{p.default!r}`) |"
+        f"| `{p.name}` | `{here}` | {p.meaning.replace('|', '/')} ({p.legal}; default `{p.default!r}`) |"
         for p in chapter.parameters.values()
+        for here in [plain(repr(values[p.name]))]
     )
     return (
         f":::{{dropdown}} Parameters of this execution, and how to run the chapter with your own\n"

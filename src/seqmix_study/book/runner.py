@@ -1,19 +1,21 @@
 """Run chapters: check the request, skip what is up to date, go on after a failure, say what happened."""
 
-import json
 import os
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 
+from seqmix import study
+from seqmix.files import RecordError
 from seqmix.paths import Paths
 from seqmix_study.book import parameters
-from seqmix_study.book.execute import ChapterFailed, execute, read_executed
+from seqmix_study.book.execute import ChapterFailed, execute
+from seqmix_study.book.executed import AlteredError, read_executed
 from seqmix_study.book.fingerprint import changed, fingerprint
 from seqmix_study.book.names import narrow
 from seqmix_study.book.sources import Chapter, chapters_in_toc, load
+from seqmix_study.chapters.request import request
 
 __all__ = ["Request", "prepare", "run"]
 
@@ -29,34 +31,34 @@ class Request:
     passed: dict
 
 
-def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None) -> list[Request]:
-    """Load the chapter, or all of them, and check every value; raises ChapterError or ParameterError.
+def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None, train: bool = True) -> list[Request]:
+    """Load the chapter, or all of them, and check every value; raises ChapterError, ParameterError or RequestError.
 
     With ``all`` a parameter must be known to at least one chapter and goes to those that know it; so do the names of
     architectures and sizes. ``jobs`` is handed to chapters that have a parameter of that name.
     """
     names = chapters_in_toc(paths) if name == "all" else [name]
     chapters = [load(each, paths) for each in names]
+    everywhere = {n: p for chapter in chapters for n, p in chapter.parameters.items()}
     for parameter in passed:
         if not any(parameter in chapter.parameters for chapter in chapters):
-            known = {n: p for chapter in chapters for n, p in chapter.parameters.items()}
-            try:
-                parameters.check(known, {parameter: passed[parameter]})
-            except parameters.ParameterError as error:
-                raise parameters.ParameterError(
-                    f"{name}: {error}\nknown parameters:\n{parameters.describe(known)}"
-                ) from error
+            parameters.check_all(name, everywhere, {parameter: passed[parameter]})
     values = []
     for chapter in chapters:
         own = {k: v for k, v in passed.items() if k in chapter.parameters}
         if jobs and "jobs" in chapter.parameters:
             own.setdefault("jobs", jobs)
-        try:
-            values.append(parameters.check(chapter.parameters, own))
-        except parameters.ParameterError as error:
-            known = parameters.describe(chapter.parameters)
-            raise parameters.ParameterError(f"{chapter.name}: {error}\nknown parameters:\n{known}") from error
-    return [Request(*pair) for pair in zip(chapters, narrow(chapters, values, paths), strict=True)]
+        values.append(parameters.check_all(chapter.name, chapter.parameters, own))
+    requests = [Request(*pair) for pair in zip(chapters, narrow(chapters, values, paths), strict=True)]
+    known = study.names(paths)
+    for each in requests if len(requests) == 1 or passed.get("path") or passed.get("source") else ():
+        if each.chapter.name in known:
+            request(each.chapter.name, **_all_values(each) | ({} if train else {"train": False}))
+    return requests
+
+
+def _all_values(request: Request) -> dict:
+    return {name: p.default for name, p in request.chapter.parameters.items()} | request.passed
 
 
 def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool, train: bool) -> bool:
@@ -83,8 +85,11 @@ def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool,
             return
         for place in result["noisy"]:
             print(f"{place}: wrote to its error stream; the strict build will refuse this chapter", file=sys.stderr)
-        _note(result, paths)
-        told(name, "executed", f"done in {result['seconds']} s")
+        told(
+            name,
+            "executed",
+            f"done in {result['seconds']} s: {paths.executed / name}.ipynb (seqmix book makes it a page)",
+        )
 
     if train or len(requests) == 1:
         for request in requests:
@@ -107,24 +112,18 @@ def _one(request: Request, paths: Paths, jobs: int | None, train: bool) -> dict 
     """Execute one chapter; return its record, or the message of its failure."""
     try:
         return execute(request.chapter, request.passed, paths, jobs=jobs, train=train)
-    except ChapterFailed as error:
+    except (ChapterFailed, RecordError) as error:
         return str(error)
 
 
 def _current(request: Request, paths: Paths, train: bool) -> bool:
     """Say whether the published chapter already is what this request would give."""
-    published = read_executed(request.chapter.name, paths)
+    try:
+        published = read_executed(request.chapter.name, paths)
+    except AlteredError as error:
+        print(error, file=sys.stderr)
+        return False
     if published is None:
         return False
-    values = {n: p.default for n, p in request.chapter.parameters.items()} | request.passed
-    now = fingerprint(request.chapter, values, paths, train=train)
+    now = fingerprint(request.chapter, _all_values(request), paths, train=train)
     return not changed(published.metadata.get("seqmix", {}).get("fingerprint"), now)
-
-
-def _note(record: dict, paths: Paths) -> None:
-    """Keep what varies from run to run (times) beside the notebook, for the status page."""
-    path = paths.executed / f"{record['chapter']}.run.json"
-    note = {"seconds": record["seconds"], "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(note) + "\n", encoding="utf-8")
-    os.replace(part, path)

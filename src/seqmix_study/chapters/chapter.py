@@ -15,13 +15,14 @@ from typing import Any
 
 import pandas as pd
 
-from seqmix import samples, study
+from seqmix import study
 from seqmix_study.chapters import style
 from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
 from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels
+from seqmix_study.chapters.request import reads_only, request
 from seqmix_study.results import collect, configurations
-from seqmix_study.runs import rounds, tune
-from seqmix_study.runs.known import Known
+from seqmix_study.results.rows import plain
+from seqmix_study.runs import launch, samples, tune
 
 __all__ = ["Chapter", "gather", "open"]
 
@@ -43,7 +44,7 @@ class Chapter:
 
     def about(self) -> None:
         """Display what this execution rests on, computed from its tables."""
-        _markdown("\n".join(f"* {line}" for line in facts(self.tables) + self.notes))
+        _markdown("\n".join(f"* {line}" for line in facts(self.tables) + [plain(note) for note in self.notes]))
 
     def show(self, drawn: Drawn) -> None:
         """Display a figure, stamped with its tier and with what it rests on; alt text and data go with it."""
@@ -97,18 +98,23 @@ def open(
 
     ``arms`` and ``sizes`` are comma-separated names to keep, ``steps`` > 0 replaces the optimiser steps of every run,
     ``overrides`` any further dotted field. ``$SEQMIX_NO_TRAIN`` and ``$SEQMIX_JOBS`` are the runner's way to say
-    ``train=False`` and ``jobs``. Raises study.StudyError for a wrong request, engine.EngineError when runs failed,
+    ``train=False`` and ``jobs``. Raises RequestError for a wrong request, launch.EngineError when runs failed,
     collect.CollectError when there are no results to load.
     """
     style.use()
-    jobs = jobs or int(os.environ.get("SEQMIX_JOBS") or 0)
-    request = dict(overrides or {})
-    request |= {part: _names(text) for part, text in (("arms", arms), ("sizes", sizes)) if text.strip()}
-    study.check_names(name, tier, request.get("arms", ()), request.get("sizes", ()))
-    request |= {"train.steps": steps} if steps else {}
-    frames, notes = _results(name, tier, seeds, source, path, jobs, train, request)
-    still = not train or bool(os.environ.get("SEQMIX_NO_TRAIN"))
-    return Chapter(name, tier, Tables.of(name, tier, frames), study.load(name).question, notes, still)
+    values = {"tier": tier, "seeds": seeds, "source": source, "path": path, "jobs": jobs, "train": train}
+    values |= {"arms": arms, "sizes": sizes, "steps": steps}
+    job = request(name, overrides, **values)
+    if job is None:
+        asked = bool(seeds or source or path or arms or sizes or steps or overrides)
+        frames, notes = _published(name, tier, asked)
+    else:
+        summary = launch.train(job, jobs or int(os.environ.get("SEQMIX_JOBS") or 0) or None)
+        summary.check()
+        _clear_progress()
+        frames = collect.load(name, tier, plan=summary.plans[name].runs, paths=job.paths)
+        notes = [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
+    return Chapter(name, tier, Tables.of(name, tier, frames), study.load(name).question, notes, job is None)
 
 
 def gather(tier: str = "quick", train: bool = True) -> Chapter:
@@ -118,7 +124,7 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
     notes, known = [], configurations.read(tier)
     for name in study.names():
         try:
-            wanted = None if not train or os.environ.get("SEQMIX_NO_TRAIN") else tune.plan(name, tier).runs
+            wanted = None if reads_only(train) else tune.plan(name, tier).runs
             frames = collect.load(name, tier, plan=wanted)
             known |= {config.run_id: configurations.of(config) for config in wanted or ()}
         except ValueError as error:  # a study without this tier, or a corpus that is not on this machine
@@ -134,25 +140,14 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
     return Chapter("runs", tier, Tables.of("runs", tier, tables), notes=notes, configurations=known)
 
 
-def _results(name, tier, seeds, source, path, jobs, train, request) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    if not train or os.environ.get("SEQMIX_NO_TRAIN"):
-        frames = collect.load(name, tier)
-        said = "Nothing was trained for this page: it was drawn from the committed tables"
-        there = any(len(frame) for frame in frames.values())
-        said += "." if there else ", which hold no run of this study at this tier."
-        asked = " What the parameters ask to be trained or measured has no effect on it."
-        return frames, [said + (asked if there and (seeds or source or path or request) else "")]
-    known = Known(tier)
-
-    def resolve(known: Known) -> dict[str, tune.Resolved]:
-        request_of = {"seeds": seeds, "source": source, "path": path, "overrides": request}
-        return {name: tune.plan(name, tier, known=known, **request_of)}
-
-    summary = rounds.train(resolve, known, jobs=jobs or None)
-    summary.check()
-    _clear_progress()
-    frames = collect.load(name, tier, plan=resolve(known)[name].runs)
-    return frames, [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
+def _published(name: str, tier: str, asked: bool) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Return the committed tables of a study, and what to say of them."""
+    frames = collect.load(name, tier)
+    said = "Nothing was trained for this page: it was drawn from the committed tables"
+    there = any(len(frame) for frame in frames.values())
+    said += "." if there else ", which hold no run of this study at this tier."
+    more = " What the parameters ask to be trained or measured has no effect on it."
+    return frames, [said + (more if there and asked else "")]
 
 
 def _clear_progress() -> None:
@@ -172,10 +167,6 @@ def _sample(row: dict, unfolded: bool) -> str:
         f"<p>Written by the model:</p><pre>{said['written']}</pre>"
         f"<p>What stood there:</p><pre>{said['truth']}</pre></details>"
     )
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def facts(tables: Tables) -> list[str]:

@@ -25,7 +25,7 @@ __all__ = [
     "span",
 ]
 
-TABLES = ("runs", "curves", "context", "recall", "speed", "inside")
+TABLES = ("runs", "curves", "context", "recall", "probes", "speed", "inside")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Tables:
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     context: pd.DataFrame = field(default_factory=pd.DataFrame)
     recall: pd.DataFrame = field(default_factory=pd.DataFrame)
+    probes: pd.DataFrame = field(default_factory=pd.DataFrame)
     speed: pd.DataFrame = field(default_factory=pd.DataFrame)
     inside: pd.DataFrame = field(default_factory=pd.DataFrame)
 

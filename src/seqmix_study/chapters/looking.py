@@ -1,8 +1,8 @@
 """Pictures of what goes on inside the models while they read one document, and a measurement beside them.
 
-Input are traces (``seqmix.looking``): plain data, so that the pictures of a published tier need no weights. Every heat
-map and trace marks the statement of the fact that is asked for; it was stated once, so that this is the one true
-source of the answer.
+Input are traces (``seqmix_study.runs.looking``): plain data, so that the pictures of a published tier need no weights.
+Every heat map and trace marks the statement of the fact that is asked for; it was stated once, so that this is the one
+true source of the answer.
 """
 
 import numpy as np

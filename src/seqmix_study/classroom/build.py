@@ -1,6 +1,7 @@
 """Make the notebooks and slides of the lessons: execute, judge by the checks, put into place by rename."""
 
 import os
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,26 @@ from pathlib import Path
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix_study.classroom import slides
+from seqmix_study.classroom.grader import SEALED, seal
 from seqmix_study.classroom.lesson import Lesson, load
+from seqmix_study.classroom.pictures import PictureError, Pictures
 
-__all__ = ["ClassroomError", "Outcome", "build", "judge", "run", "write_pages"]
+__all__ = ["ClassroomError", "Outcome", "build", "judge", "print_slides", "run", "write_pages", "write_student_folder"]
 
 PASSED = "All test cases passed!"
 FAILED = "Not yet."
 MARKS = ("BEGIN SOLUTION", "END SOLUTION", "# SOLUTION", "{solution}", "**Solution.**")
+STUDIES = ("arms.yaml", "context.yaml", "boxes.yaml", "hybrids.yaml", "recall.yaml", "scaling.yaml",
+           "speed.yaml")  # fmt: skip
+"""What the live cells of the lessons plan from."""
+
+HANDED_OUT = """\
+# The lessons
+
+Open a notebook here, replace every `...`, run the cell, then the check below it. Keep this folder together:
+`checks.sealed` holds the checks, `studies` the settings of the small models that some cells train. Nothing here holds a
+solution. The checks are packed so that nobody reads one by accident; they are no secret, and no examination.
+"""
 
 
 class ClassroomError(RuntimeError):
@@ -52,8 +66,49 @@ def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
     folder = paths.root / "classroom"
     _write(folder / "student" / f"{name}.ipynb", student)
     _write(folder / "instructor" / f"{name}.ipynb", instructor)
-    atomic_write(folder / "slides" / f"{name}.html", slides.deck(paths.book / "lessons" / f"{name}.md"))
+    try:
+        page = slides.deck(paths.book / "lessons" / f"{name}.md", Pictures(lesson, paths))
+    except (PictureError, ValueError, OSError) as error:
+        raise ClassroomError(f"{name}: slides: {error}") from error
+    atomic_write(folder / "slides" / f"{name}.html", page)
     return lesson
+
+
+def write_student_folder(paths: Paths) -> Path:
+    """Put beside the students' notebooks what they need: sealed checks, studies, the project's form, a word to them.
+
+    The worked solutions of the project go to the instructor's folder.
+    """
+    folder = paths.root / "classroom" / "student"
+    atomic_write(folder / SEALED, seal(paths.notebooks / "lessons" / "checks"))
+    atomic_write(folder / "README.md", HANDED_OUT)
+    atomic_write(folder / "_toc.yml", "# marks a project root of seqmix\nformat: jb-book\nroot: README\n")
+    project = paths.notebooks / "lessons" / "project"
+    for study in [*(paths.studies / name for name in STUDIES), *sorted((project / "studies").glob("*.yaml"))]:
+        atomic_write(folder / "studies" / study.name, study.read_text(encoding="utf-8"))
+    form = (project / "questions.yaml").read_text(encoding="utf-8")
+    atomic_write(folder / "project" / "questions.yaml", form)
+    for solution in sorted((project / "solution").iterdir()):
+        target = paths.root / "classroom" / "instructor" / "project" / solution.name
+        atomic_write(target, solution.read_text(encoding="utf-8"))
+    return folder
+
+
+def print_slides(name: str, paths: Paths, notes: bool = False) -> Path:
+    """Print the slides of a lesson as PDF, a page a slide (``notes``: with the notes); needs Chromium."""
+    from seqmix_study.book.formats import FLAGS, find_chromium
+
+    source = paths.root / "classroom" / "slides" / f"{name}.html"
+    target = source.with_suffix(".notes.pdf" if notes else ".pdf")
+    if (browser := find_chromium()) is None:
+        raise ClassroomError("printing slides needs Chromium: install it, or name it in SEQMIX_CHROMIUM")
+    with tempfile.TemporaryDirectory(prefix="seqmix-pdf-") as folder:
+        command = [browser, *FLAGS, f"--user-data-dir={folder}", "--no-pdf-header-footer", f"--print-to-pdf={target}"]
+        address = source.as_uri() + ("?notes" if notes else "")
+        done = subprocess.run([*command, address], capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode or not target.is_file():
+        raise ClassroomError(f"Chromium could not print {source}:\n{done.stderr[-2000:]}")
+    return target
 
 
 def write_pages(names: list[str], paths: Paths) -> list[Path]:
@@ -99,7 +154,7 @@ def judge(notebook, lesson: Lesson) -> Outcome:
         if "check" not in cell.metadata.get("tags", []):
             continue
         text = "\n".join(_text(output) for output in cell.outputs)
-        name = cells[cell.source.strip()]
+        name = cell.metadata.get("exercise") or cells[cell.source.strip()]
         if PASSED in text:
             outcome.passed.append(name)
         elif FAILED in text:
@@ -122,9 +177,7 @@ def refuse_leaks(lesson: Lesson, notebook) -> None:
         lines = {line.strip() for line in text.splitlines()}
         if found := lines & lesson.solution_lines():
             raise ClassroomError(f"{lesson.name}: the student version holds a line of a solution: {sorted(found)[0]!r}")
-        if any(
-            mark in text for mark in ("BEGIN SOLUTION", "END SOLUTION", "# SOLUTION", "{solution}", "**Solution.**")
-        ):
+        if any(mark in text for mark in MARKS):
             raise ClassroomError(f"{lesson.name}: the student version holds a solution marker")
 
 

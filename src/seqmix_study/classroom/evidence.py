@@ -1,4 +1,4 @@
-"""The live cells of the lessons: one study at its quick tier, from records that a whole class can share.
+"""The live cells of the lessons: tiny runs of a study, from records that a whole class can share.
 
 A teacher runs a lesson once with ``$SEQMIX_RUNS`` on a shared disk; the students' kernels then only read. Where a run
 is missing and the shared folder cannot be written, it is trained into a folder of the student's own.
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["evidence"]
 
 
-def evidence(name: str, seeds: int = 1, **overrides) -> "dict[str, pd.DataFrame]":
-    """Return the result tables of study ``name`` at the quick tier; trains what nobody has trained yet.
+def evidence(name: str, seeds: int = 1, tier: str = "quick", **overrides) -> "dict[str, pd.DataFrame]":
+    """Return the result tables of study ``name``; trains what nobody has trained yet.
 
     A code check and a thing to look at, never evidence for a claim: the models are tiny. ``seeds``: runs a point (0:
-    all that the study names). Further keywords replace dotted fields, with ``__`` for the dot (``train__steps=20``).
+    all that the study names). ``arms``, ``sizes`` and ``groups`` take lists of names to keep; further keywords replace
+    dotted fields, with ``__`` for the dot (``train__steps=20``).
     """
     from seqmix import study
     from seqmix_study.results import collect
     from seqmix_study.runs import launch as engine
 
-    plan = study.plan(name, "quick", seeds=seeds, overrides={k.replace("__", "."): v for k, v in overrides.items()})
+    plan = study.plan(name, tier, seeds=seeds, overrides={k.replace("__", "."): v for k, v in overrides.items()})
     with _runs(plan):
         engine.run(plan, progress=False).check()
-        return collect.load(name, "quick", plan=plan)
+        return collect.load(name, tier, plan=plan)
 
 
 @contextmanager

@@ -1,34 +1,55 @@
-"""The object that check cells call: Otter's test files and report, found in the checkout, with the hint in front.
+"""The object that check cells call: Otter's test files and report, with the hint in front.
 
+In a checkout the check files lie beside the lessons. Students have neither lessons nor check files: their folder holds
+one sealed file, ``checks.sealed``, in which nothing can be read by accident (``seal``). It is packed, not encrypted.
 ``otter.Notebook`` itself is not used in the notebooks: it looks for the tests beside the notebook and writes a log into
 the working folder, which fails where a class shares a read-only folder.
 """
 
+import base64
 import inspect
+import json
 import textwrap
+import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from seqmix.paths import Paths
 
-__all__ = ["Grader", "check_file", "exercises", "grader"]
+__all__ = ["SEALED", "Grader", "exercises", "grader", "seal"]
 
-CHECKS = Paths().notebooks / "lessons" / "checks"
+SEALED = "checks.sealed"
 WIDTH = 92
+
+
+def seal(folder: Path) -> str:
+    """Return every check file below a folder (LESSON/EXERCISE.py) as one packed text."""
+    files = {f"{path.parent.name}/{path.stem}": path.read_text(encoding="utf-8") for path in folder.glob("*/*.py")}
+    packed = base64.b85encode(zlib.compress(json.dumps(files, sort_keys=True).encode(), 9)).decode()
+    return "\n".join(textwrap.wrap(packed, 120)) + "\n"
+
+
+def _checks() -> dict[str, str]:
+    """Return "lesson/exercise" -> source of its check, from the checkout or else from the sealed file."""
+    paths = Paths()
+    folder = paths.notebooks / "lessons" / "checks"
+    if folder.is_dir():
+        return {f"{path.parent.name}/{path.stem}": str(path) for path in folder.glob("*/*.py")}
+    for place in (Path.cwd(), paths.root):
+        if (place / SEALED).is_file():
+            return _unsealed((place / SEALED).read_text(encoding="utf-8"))
+    raise FileNotFoundError(f"no {SEALED} in {Path.cwd()}: keep it beside the notebook, as it was handed out")
+
+
+@cache
+def _unsealed(text: str) -> dict[str, str]:
+    return json.loads(zlib.decompress(base64.b85decode("".join(text.split()))))
 
 
 def exercises(lesson: str) -> list[str]:
     """Return the names of a lesson's exercises that have a check."""
-    return sorted(path.stem for path in (CHECKS / lesson).glob("*.py"))
-
-
-def check_file(lesson: str, exercise: str) -> Path:
-    """Return the check file of an exercise; raises ValueError naming the known ones."""
-    path = CHECKS / lesson / f"{exercise}.py"
-    if not path.is_file():
-        known = ", ".join(exercises(lesson)) or "none: is the lesson's name right?"
-        raise ValueError(f"no check {exercise!r} in lesson {lesson!r}; known: {known}")
-    return path
+    return sorted(name.partition("/")[2] for name in _checks() if name.startswith(f"{lesson}/"))
 
 
 class Grader:
@@ -36,7 +57,7 @@ class Grader:
 
     def __init__(self, lesson: str) -> None:
         if not exercises(lesson):
-            known = ", ".join(sorted(path.name for path in CHECKS.iterdir() if exercises(path.name)))
+            known = ", ".join(sorted({name.partition("/")[0] for name in _checks()}))
             raise ValueError(f"no lesson {lesson!r}; known: {known}")
         self.lesson = lesson
 
@@ -46,7 +67,14 @@ class Grader:
 
         if answers is None:
             answers = inspect.currentframe().f_back.f_globals
-        report = ExceptionTestFile.from_file(str(check_file(self.lesson, exercise)))
+        source = _checks().get(f"{self.lesson}/{exercise}")
+        if source is None:
+            known = ", ".join(exercises(self.lesson))
+            raise ValueError(f"no check {exercise!r} in lesson {self.lesson!r}; known: {known}")
+        if source.endswith(".py"):
+            report = ExceptionTestFile.from_file(source)
+        else:
+            report = ExceptionTestFile.from_string(source, path=f"{self.lesson}/{exercise}")
         report.run(answers)
         for result in report.test_case_results:
             if not result.passed:

@@ -4,10 +4,11 @@ Checks judge by property (values, tolerance, agreement with a slow twin), never 
 """
 
 import math
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-__all__ = ["Hint", "call", "chosen", "close", "expect", "given", "number", "value_is"]
+__all__ = ["Hint", "call", "chosen", "close", "expect", "given", "guessed", "number", "numbers", "value_is"]
 
 
 class Hint(AssertionError):
@@ -35,7 +36,24 @@ def number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError):
-        raise Hint(f"`{name}` should be one number, not {type(value).__name__}.") from None
+        raise Hint(f"`{name}` should be one number, not {kind_of(value)}.") from None
+
+
+def numbers(name: str, value: Any, wanted: str) -> list[float]:
+    """Return an answer as a list of as many floats as ``wanted`` ("E, A, alpha") names; Hint for anything else."""
+    parts = wanted.split(", ")
+    try:
+        found = [float(part) for part in value]
+    except (TypeError, ValueError, RuntimeError):
+        raise Hint(f"`{name}` should return {len(parts)} numbers: {wanted}; it returned {kind_of(value)}.") from None
+    expect(len(found) == len(parts), f"`{name}` should return {len(parts)} numbers, {wanted}, not {len(found)}.")
+    return found
+
+
+def kind_of(value: Any) -> str:
+    """Return what a value is, in words."""
+    words = {dict: "a dictionary", str: "a text", list: "a list", tuple: "a tuple", set: "a set", bool: "True or False"}
+    return words.get(type(value), f"something of type {type(value).__name__}")
 
 
 def close(got: float, want: float, rtol: float = 1e-3, atol: float = 1e-12) -> bool:
@@ -56,10 +74,11 @@ def value_is(
     raise Hint(f"`{name}` is {got:.4g}, which is not it. {hint}")
 
 
-def call(name: str, function: Callable | None, *args: Any, otherwise: str = "") -> Any:
-    """Call a student's function; Hint if it is missing, raises, or returns nothing.
+def call(name: str, function: Callable | None, *args: Any, otherwise: str = "", mapping: bool = False) -> Any:
+    """Call a student's function; Hint if it is missing, raises, returns nothing, or a dictionary (unless ``mapping``).
 
-    ``otherwise``: what else returning nothing may mean here, for cases in which there is nothing to be found.
+    An iterator is returned as a list. ``otherwise``: what else returning nothing may mean here, for cases in which
+    there is nothing to be found.
     """
     given(name, function)
     expect(callable(function), f"`{name}` should be a function, not {type(function).__name__}.")
@@ -72,24 +91,46 @@ def call(name: str, function: Callable | None, *args: Any, otherwise: str = "") 
     if result is None or result is Ellipsis:
         more = f" {otherwise}" if otherwise else ""
         raise Hint(f"`{name}` returns nothing yet: replace the three dots (and is there a `return`?).{more}")
-    return result
+    if isinstance(result, dict) and not mapping:
+        keys = ", ".join(repr(key) for key in list(result)[:3])
+        raise Hint(f"`{name}` returns a dictionary (keys {keys}). Return the values themselves, as the text asks.")
+    return list(result) if isinstance(result, Iterator) else result
+
+
+def guessed(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Return one of the ``choices`` in small letters; Hint for anything else. A prediction is never judged further."""
+    word = str(given(name, value)).strip().lower()
+    word = word if word in choices else word.removesuffix("s")
+    listed = ", ".join(f'"{choice}"' for choice in choices[:-1])
+    expect(word in choices, f'`{name}` should be {listed} or "{choices[-1]}".')
+    return word
 
 
 def chosen(name: str, value: Any, right: str, reasons: dict[str, str]) -> None:
     """Check a choice of statements by letter ("ACD", {"A", "C"} and ["c", "a", "D"] are all fine).
 
-    ``reasons``: letter -> what to look at again; given for the first letter that is missing or too much.
+    ``reasons``: letter -> what to look at again. A wrong choice names the half of the statements that holds a mistake,
+    with the questions of that half: never a single letter, so that no answer is found by trying letters one by one.
     """
-    given(name, value)
-    try:
-        letters = {str(part).strip().upper() for part in value if str(part).strip(" ,;")}
-    except TypeError:
-        raise Hint(f'`{name}` should name letters, for example "AC" or {{"A", "C"}}.') from None
+    letters = _letters(name, given(name, value))
     expect(letters, f"`{name}` is empty: at least one statement belongs in it.")
     unknown = sorted(letters - set(reasons))
     expect(not unknown, f"`{name}` names {', '.join(unknown)}; the statements are {', '.join(sorted(reasons))}.")
-    for letter in sorted(reasons):
-        if letter in letters and letter not in right:
-            raise Hint(f"{letter} does not belong in `{name}`. {reasons[letter]}")
-        if letter in right and letter not in letters:
-            raise Hint(f"One more belongs in `{name}`: look again at {letter}. {reasons[letter]}")
+    expect(letters != set(reasons), f"`{name}` names every statement, but some are plain readings. Weigh each of them.")
+    known = sorted(reasons)
+    for half in (known[: len(known) // 2], known[len(known) // 2 :]):
+        if any((letter in letters) != (letter in right) for letter in half):
+            questions = "\n".join(f"{letter}: {reasons[letter]}" for letter in half)
+            listed = f"{', '.join(half[:-1])} and {half[-1]}"
+            raise Hint(f"Among {listed} at least one is judged wrongly, too much or missing.\n{questions}")
+
+
+def _letters(name: str, value: Any) -> set[str]:
+    if isinstance(value, str):
+        words = [word for word in re.findall(r"[A-Za-z]+|\d+", value) if word.lower() != "and"]
+        parts = list(words[0]) if len(words) == 1 else words
+    elif isinstance(value, dict) or not isinstance(value, Iterable):
+        raise Hint(f'`{name}` should name letters, for example "AC" or {{"A", "C"}}, not {kind_of(value)}.')
+    else:
+        parts = list(value)
+    return {str(part).strip().upper() for part in parts}

@@ -5,13 +5,16 @@ A lesson (``notebooks/lessons/NAME.md``, jupytext MyST) is a notebook whose exer
     :::{exercise} Title                     Markdown cell
     :label: NAME-EXERCISE
     :::
+    code cell tagged ``prediction``         where the text asks for one: a cell of its own, before the answer
     code cell tagged ``solution``           the answer, in Otter's markers (# SOLUTION, # BEGIN SOLUTION)
     :::{solution} NAME-EXERCISE             Markdown cell: why
     :::
     code cell tagged ``check``              check("EXERCISE")
 
-Cells tagged ``instructor`` are for the teacher only; cells tagged ``live`` train or time something. A number that a
-founding document states has the book's role ``said``, which the notebooks leave out.
+Before each block of exercises stands a worked example: a code cell tagged ``example`` that draws one figure and has
+``figure: {name, alt}`` in its metadata; the slides show the same figure. Cells tagged ``instructor`` are for the
+teacher only; cells tagged ``live`` train or time something. A number that a founding document states has the book's
+role ``said``, which the notebooks leave out.
 """
 
 import ast
@@ -37,12 +40,15 @@ INSTALL = """\
 import importlib.util
 
 if importlib.util.find_spec("seqmix") is None:
-    import pathlib, subprocess, sys
+    import os, pathlib, subprocess, sys
 
-    if not pathlib.Path("seqmix-study/pyproject.toml").is_file():
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", "REPOSITORY", "seqmix-study"], check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-study[classroom]"], check=True)
-    sys.path.insert(0, str(pathlib.Path("seqmix-study/src").resolve()))"""
+    if not pathlib.Path("seqmix-class/pyproject.toml").is_file():  # the package and this folder, nothing else
+        part = ["--depth", "1", "--branch", "BRANCH", "--filter", "blob:none", "--sparse"]
+        subprocess.run(["git", "clone", "--quiet", *part, "REPOSITORY", "seqmix-class"], check=True)
+        subprocess.run(["git", "-C", "seqmix-class", "sparse-checkout", "set", "src", "classroom/student"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-class[classroom]"], check=True)
+    sys.path.insert(0, str(pathlib.Path("seqmix-class/src").resolve()))
+    os.chdir("seqmix-class/classroom/student")"""
 
 
 ORIGIN = """\
@@ -67,6 +73,7 @@ class Lesson:
     exercises: dict[str, str]
     project: str
     repository: str
+    branch: str
 
     def student(self):
         """Return the notebook without solutions and outputs, ready to be handed out."""
@@ -97,34 +104,38 @@ class Lesson:
             cells.append(cell)
         return self._finished(cells, "instructor")
 
+    def examples(self) -> list[tuple[dict, str]]:
+        """Return the worked examples: their ``figure`` metadata (name, alt) and code, the set-up cell put in front."""
+        cells = [cell for cell in self.notebook.cells if {"setup", "example"} & set(cell.metadata.get("tags", []))]
+        return [(dict(cell.metadata.get("figure", {})), cell.source) for cell in cells]
+
+    def exercise(self, name: str) -> tuple[int, str, str]:
+        """Return number, title and text of an exercise."""
+        bodies = {m["label"]: m["body"] for cell in self.notebook.cells for m in EXERCISE.finditer(cell.source)}
+        body = SAID.sub(r"\1", bodies[f"{self.name}-{name}"]).strip()
+        return list(self.exercises).index(name) + 1, self.exercises[name], body
+
     def page(self) -> str:
-        """Return the exercises as a page of the book, with sphinx-exercise's directives."""
+        """Return worked examples and exercises as a page of the book, without solutions."""
         from otter.assign.solutions import replace_solutions
 
         out = [
             f"% Generated from notebooks/lessons/{self.path.name} by `seqmix classroom --pages`; edit that file.",
             f"# Exercises: {self.title}",
-            f"The lesson plan is [here](../{self.name}.md). `make classroom` makes these exercises into notebooks whose"
-            " cells check the answers.",
+            f"The lesson is [here](../{self.name}.md). `make classroom` makes these exercises into notebooks whose"
+            " cells check the answers; the solutions are in the teacher's notebooks only.",
         ]
-        answer: list[str] = []
         for cell in self.notebook.cells[1:]:
             tags = cell.metadata.get("tags", [])
             if cell.cell_type == "code":
                 if "solution" in tags:
                     stub = "\n".join(replace_solutions(cell.source.splitlines(), "python"))
-                    answer.append(block(without_markers(cell.source)))
                     out.append(block(stub))
                 elif not {"check", "instructor", "setup"} & set(tags):
                     out.append(block(cell.source))
             elif "instructor" not in tags and "setup" not in tags:
-                text = self._numbered(cell.source)
-                if match := SOLUTION.search(text):
-                    inside = "\n\n".join([*answer, match["body"].strip()])
-                    directive = f"::::{{solution}} {match['label']}\n:class: dropdown\n\n{inside}\n::::"
-                    text, answer = text[: match.start()] + directive + text[match.end() :], []
-                out.append(text)
-        return "\n\n".join(out) + "\n"
+                out.append(SOLUTION.sub("", self._numbered(cell.source)).strip())
+        return "\n\n".join(part for part in out if part) + "\n"
 
     def solution_lines(self) -> set[str]:
         """Return every line of the solutions, code and prose, that is long enough to give something away."""
@@ -164,13 +175,14 @@ class Lesson:
     def _finished(self, cells: list, version: str):
         import nbformat.v4
 
-        first = [cells[0], nbformat.v4.new_code_cell(INSTALL.replace("REPOSITORY", self.repository))]
+        install = INSTALL.replace("REPOSITORY", self.repository).replace("BRANCH", self.branch)
+        first = [cells[0], nbformat.v4.new_code_cell(install)]
         if version == "instructor":
             first.insert(1, nbformat.v4.new_markdown_cell(BANNER))
         origin = ORIGIN.replace("PROJECT", self.project).replace("REPOSITORY", self.repository)
         cells = [*first, *cells[1:], nbformat.v4.new_markdown_cell(origin)]
         for index, cell in enumerate(cells):
-            tags = [tag for tag in cell.metadata.get("tags", []) if tag in ("check", "live")]
+            tags = [tag for tag in cell.metadata.get("tags", []) if tag in ("check", "example", "live", "prediction")]
             cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
             cell.id = f"{self.name}-{version}-{index:03d}"
             if cell.cell_type == "code":
@@ -226,7 +238,8 @@ def load(name: str, paths: Paths) -> Lesson:
     title = next((c.source.splitlines()[0][2:] for c in notebook.cells if c.source.startswith("# ")), name)
     config = yaml.safe_load((paths.root / "_config.yml").read_text(encoding="utf-8"))
     found = _exercises(name, notebook.cells)
-    return Lesson(name, path, title, notebook, found, config["title"], config["repository"]["url"])
+    repository = config["repository"]
+    return Lesson(name, path, title, notebook, found, config["title"], repository["url"], repository["branch"])
 
 
 def _exercises(lesson: str, cells: list) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""seqmix classroom: notebooks and slides of the lessons."""
+"""seqmix classroom: notebooks, slides and grades of the lessons."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -9,14 +10,19 @@ import click
 @click.argument("lessons", nargs=-1)
 @click.option("--execute/--no-execute", default=True, help="--no-execute: write the notebooks without running them.")
 @click.option("--pages", is_flag=True, help="Only write the book's exercise pages (book/lessons/exercises).")
-def command(lessons, execute, pages) -> None:
+@click.option("--pdf", is_flag=True, help="Only print the slides that are there, without and with notes (Chromium).")
+@click.option("--grade", "submitted", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
+              help="Only grade the notebooks below FOLDER: STUDENT/LESSON.ipynb or STUDENT-LESSON.ipynb.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), default=Path("grades.csv"), show_default=True,
+              help="Where the grades are written.")  # fmt: skip
+def command(lessons, execute, pages, pdf, submitted, out) -> None:
     """Make classroom/student, classroom/instructor and classroom/slides from LESSONS (all if none is named).
 
     The instructor version must pass every check and the student version must fail every check with a hint, or nothing
     is written. A shared $SEQMIX_RUNS makes the live cells of a whole class read what was trained once.
     """
     from seqmix.paths import Paths
-    from seqmix_study.classroom import build
+    from seqmix_study.classroom import build, grades
     from seqmix_study.classroom import lesson as source
 
     paths = Paths()
@@ -25,9 +31,20 @@ def command(lessons, execute, pages) -> None:
         click.echo(f"seqmix classroom: no lesson {', '.join(unknown)}; lessons: {', '.join(known)}", err=True)
         sys.exit(2)
     wanted = list(lessons) or known
-    if pages:
-        for path in build.write_pages(wanted, paths):
-            click.echo(path.relative_to(paths.root))
+    try:
+        if submitted:
+            click.echo(f"the grades: {grades.collect(submitted, out, paths, click.echo)}")
+        elif pages:
+            for path in build.write_pages(wanted, paths):
+                click.echo(path.relative_to(paths.root))
+        elif pdf:
+            for name in wanted:
+                click.echo(build.print_slides(name, paths))
+                click.echo(build.print_slides(name, paths, notes=True))
+    except (build.ClassroomError, ValueError, OSError) as error:
+        click.echo(f"seqmix classroom: {error}", err=True)
+        sys.exit(2)
+    if submitted or pages or pdf:
         return
     failed = False
     for name in wanted:
@@ -41,4 +58,5 @@ def command(lessons, execute, pages) -> None:
             click.echo(f"{name}: {len(lesson.exercises)} exercises; {state}")
     if failed:
         sys.exit(1)
+    build.write_student_folder(paths)
     click.echo(f"the classroom: {paths.root / 'classroom'}")

@@ -8,7 +8,13 @@ import click
 
 @click.command("compare")
 @click.argument("study", default="")
-@click.option("--tier", default="laptop", show_default=True, help="The published tables to compare with.")
+@click.option(
+    "--tier",
+    type=click.Choice(["quick", "laptop", "gpu"]),
+    default="laptop",
+    show_default=True,
+    help="The published tables to compare with.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(study: str, tier: str, as_json: bool) -> None:
     """Say of every run on this machine whether it falls where the published runs say it should, or why not.
@@ -17,9 +23,14 @@ def command(study: str, tier: str, as_json: bool) -> None:
     fall outside than chance allows.
     """
     from seqmix.files import RecordError
+    from seqmix.paths import Paths
+    from seqmix.study import names
+    from seqmix_study.commands._common import refuse, tell_agreement
     from seqmix_study.results import agreement as compare
     from seqmix_study.results.collect import CollectError
 
+    if study and study not in names():
+        refuse("compare", f"no study named {study!r}; known: {', '.join(names())}")
     try:
         points = compare.compare(tier, study=study)
     except (CollectError, RecordError) as error:
@@ -29,14 +40,5 @@ def command(study: str, tier: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"tier": tier, "summary": summary, "points": [p.plain() for p in points]}, indent=1))
     else:
-        for point in points:
-            if point.verdict in ("outside", "diverged"):
-                span = f"{point.loss:.4f} not in {point.low:.4f} .. {point.high:.4f} (n = {point.published})"
-                click.echo(f"{point.verdict:<9} {point.study:<9} {point.run_id}  {span}: {point.reason}")
-        counts = ", ".join(f"{summary[name]} {name}" for name in ("same", "inside", "outside", "diverged", "alone"))
-        click.echo(f"{len(points)} runs against the published {tier} tier: {counts}")
-        if not points:
-            click.echo(f"no ended run of tier {tier} here: seqmix train all --tier {tier}")
-        elif summary["alone"] < len(points):
-            click.echo("they agree" if summary["agrees"] else "they do NOT agree: more are outside than chance allows")
+        tell_agreement(tier, Paths(), [study] if study else [])
     sys.exit(0 if summary["agrees"] else 1)

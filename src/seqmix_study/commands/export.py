@@ -26,7 +26,7 @@ def command(run: Path, target: Path, page: bool, form: str) -> None:
         raise click.UsageError(f"no run folder {run} (looked in {Paths().runs} too)")
     try:
         click.echo(page_file(source, target, form) if page else hugging_face(source, target))
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, RuntimeError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -1,6 +1,8 @@
 """seqmix run: execute chapters with checked parameters."""
 
+import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -9,27 +11,52 @@ import click
 @click.argument("chapter")
 @click.option("--tier", metavar="TIER", help="How much is trained: quick, laptop or gpu (= -p tier TIER).")
 @click.option("-p", "--parameter", "pairs", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
-@click.option("--jobs", type=click.IntRange(1), help="Training processes at a time; default: one a core.")
+@click.option("--jobs", type=click.IntRange(1, 64), help="Training processes at a time; default: one a core.")
 @click.option("--force", is_flag=True, help="Execute even if nothing changed.")
+@click.option("--fresh", is_flag=True, help="Train from nothing, beside the committed rows and the records here.")
 @click.option("--train/--no-train", default=True, help="--no-train: only read results that are already there.")
-def command(chapter, tier, pairs, jobs, force, train) -> None:
+def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
     """Execute CHAPTER (a file of notebooks/, without .md) or "all" chapters of the table of contents.
 
     Every value is checked before anything starts. A chapter that is up to date is skipped; one that fails leaves its
-    published version untouched and does not stop the others.
+    published version untouched and does not stop the others. With --fresh, what agrees with the published runs is said
+    at the end. Exit codes: 0 done, 1 a chapter failed, 2 the request is wrong, 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
     from seqmix.paths import Paths
     from seqmix_study.book.parameters import ParameterError
     from seqmix_study.book.runner import prepare, run
     from seqmix_study.book.sources import ChapterError
+    from seqmix_study.chapters.request import RequestError
+    from seqmix_study.commands._common import refuse, tell_agreement
+    from seqmix_study.runs import fresh as from_nothing
+    from seqmix_study.runs.launch import Terminated, terminable
 
-    passed = dict(pairs)
-    if tier is not None:
-        passed["tier"] = tier
+    pairs = [*pairs, ("tier", tier)] if tier is not None else list(pairs)
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        refuse("run", f"parameter {twice!r} is given twice: name each once")
+    if fresh and not train:
+        refuse("run", "--fresh and --no-train do not go together")
+    passed = {name: _absolute(value) if name == "path" else value for name, value in pairs}
+    if fresh:
+        os.environ["SEQMIX_FRESH"] = "1"
     paths = Paths()
     try:
-        requests = prepare(chapter, passed, paths, jobs=jobs)
-    except (ChapterError, ParameterError) as error:
-        click.echo(f"seqmix run: {error}", err=True)
-        sys.exit(2)
-    sys.exit(0 if run(requests, paths, jobs=jobs, force=force, train=train) else 1)
+        with terminable():
+            try:
+                requests = prepare(chapter, passed, paths, jobs=jobs, train=train)
+            except (ChapterError, ParameterError, RequestError) as error:
+                refuse("run", error)
+            good = run(requests, paths, jobs=jobs, force=force or fresh, train=train)
+            if fresh:
+                studies = [name for request in requests for name in request.chapter.studies]
+                tell_agreement(passed.get("tier", "quick"), from_nothing.paths(), studies)
+    except KeyboardInterrupt as stopped:
+        click.echo("seqmix run: stopped; what was trained is saved. Start the same command again to go on.", err=True)
+        sys.exit(143 if isinstance(stopped, Terminated) else 130)
+    sys.exit(0 if good else 1)
+
+
+def _absolute(path: str) -> str:
+    """Return a folder as it is meant where the command is given; the chapter runs elsewhere."""
+    return str(Path(path).expanduser().absolute()) if path else path

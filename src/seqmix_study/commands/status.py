@@ -1,25 +1,30 @@
-"""``seqmix status``: the runs on this machine and how they are."""
+"""``seqmix status``: the runs on this machine and how they are; of one study, what is known so far."""
 
 import json
+import math
+import sys
+from collections import Counter
 
 import click
 
 
 @click.command("status")
+@click.argument("study", default="")
+@click.option("--tier", default="laptop", show_default=True, help="With STUDY: quick, laptop or gpu.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
 @click.option("--all", "show_all", is_flag=True, help="List finished runs too (in text).")
-def command(as_json: bool, show_all: bool) -> None:
+def command(study: str, tier: str, as_json: bool, show_all: bool) -> None:
     """List the run records of this machine: running, interrupted, finished, diverged, failed, corrupt.
 
+    With STUDY: what is known of its sweeps, the best rate so far of each and whether worse rates lie on both sides.
     A corrupt record is one that was edited, emptied or torn after its run ended: the line names the file and what
     to do. Exit code 1 if there is one.
     """
-    import sys
-    from collections import Counter
-
     from seqmix.paths import Paths
     from seqmix.record import run_folders
 
+    if study:
+        return _sweeps(study, tier, as_json)
     rows = [_row(folder) for folder in run_folders(Paths().runs)]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
@@ -32,7 +37,54 @@ def command(as_json: bool, show_all: bool) -> None:
                 for note in row["notes"]:
                     click.echo(f"{'':<12} note: {note}")
         click.echo(", ".join(f"{number} {status}" for status, number in sorted(counts.items())) or "no runs yet")
-    sys.exit(1 if any(row["status"] == "corrupt" for row in rows) else 0)
+    return sys.exit(1 if any(row["status"] == "corrupt" for row in rows) else 0)
+
+
+def _sweeps(name: str, tier: str, as_json: bool) -> None:
+    """Say what is known of a study: its stages, and the best rate of every sweep so far."""
+    from seqmix.paths import Paths
+    from seqmix.study import StudyError
+    from seqmix_study.commands._common import refuse
+    from seqmix_study.runs import launch
+    from seqmix_study.runs.forecast import forecast
+    from seqmix_study.runs.job import Queue
+    from seqmix_study.runs.selection import requested
+
+    paths = Paths()
+    try:
+        queue = Queue(launch.request(requested(name, tier, (), paths), tier, (), paths))
+        plan = queue.plan()[name]
+    except StudyError as error:
+        refuse("status", error)
+    rows = []
+    trials: dict[str, dict[float, list[float]]] = {}
+    for config in plan.runs:
+        rate = getattr(config, "rate", None)
+        if rate and not rate.sweep.startswith("law") and (ended := queue.known.of(config)):
+            tried = trials.setdefault(rate.sweep, {})
+            tried.setdefault(config.train.lr, []).append(ended.score(config.train.steps))
+    for sweep, tried in trials.items():
+        means = {lr: sum(scores) / len(scores) for lr, scores in tried.items()}
+        best = min(means, key=means.get)
+        found = plan.sweeps.get(sweep)
+        inside = min(means) < best < max(means)
+        row = {"sweep": sweep, "trials": sum(map(len, tried.values())), "best_rate": best, "score": means[best]}
+        row |= {"interior": inside, "decided": found is not None, "regret": found.regret if found else None}
+        rows.append({key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()})
+    if as_json:
+        click.echo(json.dumps({"sweeps": rows, "waiting": plan.waiting}, indent=1))
+        return
+    for row in rows:
+        state = f"decided, regret {row['regret'] or 0:.4f}" if row["decided"] else "going on"
+        where = "interior" if row["interior"] else "at the edge"
+        score = "diverged" if row["score"] is None else f"{row['score']:.4f}"
+        click.echo(
+            f"{row['sweep']:<44} {row['trials']:>3} trials, best {row['best_rate']:.3g} ({score}), {where}; {state}"
+        )
+    for why, count in Counter(plan.waiting.values()).items():
+        click.echo(f"{count} cells wait for {why}")
+    for stage in forecast(name, queue):
+        click.echo(f"{stage.name}: {stage.done} done, {stage.ready} ready, about {stage.waiting} waiting")
 
 
 def _row(folder) -> dict:

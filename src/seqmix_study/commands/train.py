@@ -4,17 +4,15 @@ import sys
 
 import click
 
+from seqmix_study.commands._common import Positive, refuse, tell_agreement
+
 
 @click.command("train")
 @click.argument("chapter")
 @click.option("--tier", default="quick", show_default=True, help="quick, laptop or gpu")
-@click.option("--jobs", type=click.IntRange(0), help="Worker processes; 0: in this process. Default: from the machine.")
-@click.option(
-    "--engine", "engine_name", type=click.Choice(["local", "ray", "slurm"]), default="local", show_default=True
-)
-@click.option(
-    "--budget-minutes", type=click.FloatRange(0, min_open=True), help="Stop, all saved, after so many minutes."
-)
+@click.option("--jobs", type=click.IntRange(0), help="Workers; 0: in this process. Default: from the machine.")
+@click.option("--engine", type=click.Choice(["local", "ray", "slurm"]), default="local", show_default=True)
+@click.option("--budget-minutes", type=Positive(), help="Stop, all saved, after so many minutes.")
 @click.option("--only", multiple=True, metavar="GROUP", help="Only this group of the study (repeatable).")
 @click.option(
     "--ensemble", is_flag=True, help="Train runs that differ in seed or learning rate only as one batched model."
@@ -22,63 +20,53 @@ import click
 @click.option(
     "--accelerate", type=click.Choice(["none", "compile", "cuda_graph"]), default="none", help="Fewer kernel launches."
 )
+@click.option("--fresh", is_flag=True, help="From nothing: beside the committed rows and the records that are here.")
 @click.option("--collect/--no-collect", "gather", default=False, help="Write results/<tier>/ at the end.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def command(
     chapter: str,
     tier: str,
     jobs: int | None,
-    engine_name: str,
+    engine: str,
     budget_minutes: float | None,
     only: tuple[str, ...],
     ensemble: bool,
     accelerate: str,
+    fresh: bool,
     gather: bool,
     quiet: bool,
 ) -> None:
     """Train the runs of a study (or "all") that are not done yet, the most valuable first.
 
-    Stop it at any time (Ctrl-C): every worker finishes its step and saves; the same command goes on from there.
-    Exit codes: 0 all done, 1 some runs failed or are left, 2 the request is wrong, 130 stopped by Ctrl-C.
+    Stop it at any time (Ctrl-C): every worker finishes its step and saves; the same command goes on from there. With
+    --fresh the records go to a folder of their own, and what they agree with is said at the end.
+    Exit codes: 0 all done, 1 some runs failed or are left, 2 the request is wrong, 130 Ctrl-C, 143 SIGTERM.
     """
     from seqmix.files import RecordError
     from seqmix.paths import Paths
     from seqmix.study import StudyError
-    from seqmix_study.runs import cost as estimate
-    from seqmix_study.runs import launch as engine
-    from seqmix_study.runs import rounds
-    from seqmix_study.runs.here import leads
-    from seqmix_study.runs.known import Known
-    from seqmix_study.runs.selection import by_value, resolve
+    from seqmix_study.runs import checks, launch
+    from seqmix_study.runs import fresh as from_nothing
+    from seqmix_study.runs.selection import requested
+    from seqmix_study.runs.worker import leads
 
-    paths = Paths()
+    paths = from_nothing.paths() if fresh else Paths()
     try:
-        known = Known(tier, paths)
-        plans = resolve(chapter, tier, only, paths, known)
-    except StudyError as error:
-        click.echo(f"seqmix train: {error}", err=True)
-        sys.exit(2)
-    runs = by_value({name: plan.runs for name, plan in plans.items()})
-    if ensemble and accelerate != "none":
-        click.echo("seqmix train: --ensemble and --accelerate do not go together", err=True)
-        sys.exit(2)
-    if reasons := estimate.refusals(engine.unique(runs), paths.runs):
-        click.echo("\n".join(f"seqmix train: {reason}" for reason in reasons), err=True)
-        sys.exit(2)
-    if ensemble and not quiet:
-        from seqmix_study.runs.together import describe
-
-        click.echo(describe(engine.unique(runs)), err=True)
-    try:
-        summary = rounds.train(
-            lambda known: _accelerated(resolve(chapter, tier, only, paths, known), accelerate),
-            known,
-            jobs,
-            engine_name,
-            budget_minutes,
-            progress=not quiet and leads(),
-            ensemble=ensemble,
+        studies = requested(chapter, tier, only, paths)
+        job = launch.request(
+            studies, tier, (), paths, budget_minutes, committed=not fresh, ensemble=ensemble, accelerate=accelerate
         )
+        if ensemble and accelerate != "none":
+            raise StudyError("--ensemble and --accelerate do not go together")
+        if gather and fresh:
+            raise StudyError("--collect and --fresh do not go together: fresh records are compared, not published")
+        checks.before_training(job, engine)
+        if fresh:
+            from_nothing.start_anew(job)
+    except (StudyError, checks.CheckError) as error:
+        refuse("train", error)
+    try:
+        summary = launch.train(job, jobs, engine, progress=not quiet)
         if not leads():
             return
         click.echo(str(summary))
@@ -87,27 +75,18 @@ def command(
                 click.echo(f"  {run_id}: {note}", err=True)
         for run_id, reason in summary.problems.items():
             click.echo(f"  {run_id}: {reason}", err=True)
+        click.echo(f"records: {paths.runs}")
         if gather:
             from seqmix_study.results import collect
 
-            for name, plan in resolve(chapter, tier, only, paths, known).items():
+            for name, plan in summary.plans.items():
                 collect.collect(plan.runs, tier, name, paths=paths)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (engine.EngineError, RecordError, ValueError) as error:
+            click.echo(f"tables: {paths.results / tier}")
+        if fresh:
+            tell_agreement(tier, paths, list(studies))
+    except KeyboardInterrupt as stopped:
+        sys.exit(143 if isinstance(stopped, launch.Terminated) else 130)
+    except (launch.EngineError, RecordError, ValueError) as error:
         click.echo(f"seqmix train: {error}", err=True)
         sys.exit(1)
     sys.exit(0 if summary.ok else 1)
-
-
-def _accelerated(plans: dict, how: str) -> dict:
-    """Return the plans with their steps computed another way; speed measurements stay as they are."""
-    if how != "none":
-        for plan in plans.values():
-            plan.runs = [
-                config.model_copy(update={"train": config.train.model_copy(update={"accelerate": how})})
-                if config.kind == "train"
-                else config
-                for config in plan.runs
-            ]
-    return plans

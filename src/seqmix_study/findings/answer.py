@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from seqmix_study.findings import shapes  # noqa: F401  registers its estimators
+from seqmix_study.findings import laws, shapes  # noqa: F401  they register their estimators
 from seqmix_study.findings.effects import ESTIMATORS, Effect, estimate
 from seqmix_study.findings.questions import Question, QuestionsError, Side, short
 from seqmix_study.findings.select import NotDecided, Sample, Tables, named, samples

@@ -9,11 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from seqmix.files import atomic_write
 from seqmix_study.findings import verdict as v
 from seqmix_study.findings.answer import Findings, findings
 from seqmix_study.findings.questions import Claim, Questions, load
 from seqmix_study.findings.select import Tables, pick
 from seqmix_study.findings.verdict import Verdict
+from seqmix_study.results import published
 
 __all__ = ["COLUMNS", "Check", "Judged", "judge", "judge_all", "table", "write"]
 
@@ -134,12 +136,16 @@ def _lead(verdict: Verdict) -> Any:
 def write(folder: Path, found: Findings, check: Check | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write findings.csv, findings.json, verdicts.csv and verdicts.json into ``folder``; return both tables."""
     both = found.table(), table(judge_all(found, check), found)
-    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
     for name, frame in zip(("findings", "verdicts"), both, strict=True):
-        frame.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+        files[f"{name}.csv"] = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         rows = json.loads(frame.to_json(orient="records", double_precision=8, force_ascii=False))
-        text = json.dumps(rows, indent=1, ensure_ascii=False)
-        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        files[f"{name}.json"] = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+    if (folder / published.MANIFEST).exists():
+        published.write(folder, files)
+    else:  # a stranger's folder
+        for name, text in files.items():
+            atomic_write(folder / name, text)
     return both
 
 

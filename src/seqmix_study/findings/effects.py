@@ -1,7 +1,7 @@
 """The estimators: each turns the two sides of a sample into an effect with its interval, units and method.
 
 ``ESTIMATORS`` maps the name used in a questions file to a function (sample, rules, tables) -> Effect. Those about
-shapes, ranks, laws and crossings stand in ``shapes``.
+shapes and ranks stand in ``shapes``, those about laws and crossings in ``laws``.
 """
 
 import math

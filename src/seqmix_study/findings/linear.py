@@ -16,7 +16,10 @@ from seqmix_study.findings.select import NotDecided
 __all__ = ["Contrast", "contrast", "seed_tests"]
 
 FOUND = 0.05
-"""Level of the tests for a seed effect, for pairing and for misfit."""
+"""Level of the tests for a seed effect and for pairing."""
+
+POOLED = 0.25
+"""Misfit between cells is pooled with the noise within them only above this p (Bancroft 1964)."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,26 @@ def seed_tests(rows: pd.DataFrame, cells: list[str]) -> tuple[float, float, floa
 
     ``rows``: columns value, seed, side (0, 1) and ``cells``. NaN where there is too little to test.
     """
-    centred = rows["value"] - rows.groupby([*cells, "side"])["value"].transform("mean")
+    value, seed = rows["value"].to_numpy(float), pd.factorize(rows["seed"])[0]
+    cell = rows.groupby(cells, dropna=False).ngroup().to_numpy() if cells else np.zeros(len(rows), int)
+    side = pd.factorize(rows["side"])[0]
+    group = cell * 2 + side
+    centred = value - (np.bincount(group, value) / np.maximum(np.bincount(group), 1))[group]
     p_seed = correlation = p_pairs = np.nan
-    groups = [part.to_numpy() for _, part in centred.groupby(rows["seed"])]
-    count, used = len(groups), len(rows.groupby([*cells, "side"]))
+    count, used = int(seed.max()) + 1, len(np.unique(group))
     df = len(rows) - used - count + 1
     if count > 1 and df > 1 and used > 2:  # cell means cost `used` degrees of freedom, seeds count - 1
-        between = sum(len(g) * g.mean() ** 2 for g in groups)
-        within = float((centred**2).sum()) - between
+        between = float((np.bincount(seed, centred) ** 2 / np.bincount(seed)).sum())
+        within = float(centred @ centred) - between
         if within > 0:
             p_seed = float(stats.f.sf(between / (count - 1) / (within / df), count - 1, df))
-    wide = rows.assign(value=centred).pivot_table(index=[*cells, "seed"], columns="side", values="value").dropna()
-    if wide.shape[1] == 2 and len(wide) > 4 and (wide.std() > 0).all():
-        correlation = float(np.corrcoef(wide.to_numpy().T)[0, 1])
-        free = len(wide) - len(wide.groupby(cells)) - 1 if cells else len(wide) - 2
+    wide = np.full((2, (int(cell.max()) + 1) * count), np.nan)
+    wide[side, cell * count + seed] = centred
+    both = np.isfinite(wide).all(0)
+    pairs = wide[:, both]
+    if side.max() == 1 and both.sum() > 4 and (pairs.std(1) > 0).all():
+        correlation = float(np.corrcoef(pairs)[0, 1])
+        free = int(both.sum()) - len(np.unique(np.flatnonzero(both) // count)) - 1
         if free > 1 and abs(correlation) < 1:
             p_pairs = float(stats.t.sf(correlation * np.sqrt(free / (1 - correlation**2)), free))
     return p_seed, correlation, p_pairs
@@ -154,7 +163,7 @@ def _solve(
         df_pure, df_misfit = len(y) - cells, cells - rank
         if df_pure > 0 and df_misfit > 0 and pure > 0:
             between = (float(residual @ residual) - pure) / df_misfit
-            if stats.f.sf(between / (pure / df_pure), df_misfit, df_pure) < FOUND:
+            if stats.f.sf(between / (pure / df_pure), df_misfit, df_pure) < POOLED:
                 mean_square, df, method = between, df_misfit, f"{method}; misfit between cells carries the interval"
     if mean_square <= 1e-30 * max(1.0, float(y @ y)):
         raise NotDecided("the values do not vary at all between seeds: are they copies of one run?")

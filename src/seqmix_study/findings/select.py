@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from seqmix_study.findings.questions import Derived, Measure, Question, Questions, Side, Where
+from seqmix_study.results import published
 
 __all__ = ["NotDecided", "Sample", "Tables", "pick", "samples", "size_groups"]
 
@@ -60,14 +61,17 @@ class Tables:
 
     @classmethod
     def read(cls, folder: Path, questions: Questions, **files: Path) -> "Tables":
-        """Read the tables of ``questions`` from ``folder`` (or ``files`` by name); one that is missing is left out.
+        """Read the tables of ``questions`` that a tier has published in ``folder``; one that is missing is left out.
 
-        Raises ValueError naming a file that is torn.
+        ``files``: a stranger's tables by name, the others beside them. Raises ValueError naming a file that is torn.
         """
         frames = {}
         for name, file in questions.tables.items():
             path = Path(files.get(name, folder / file))
-            if path.is_file():
+            found = published.frame(path) if not files else None
+            if found is not None:
+                frames[name] = found
+            elif files and path.is_file():
                 try:
                     frames[name] = pd.read_csv(path, low_memory=False)
                 except ValueError as error:

@@ -1,4 +1,4 @@
-"""Estimators about shapes, places, ranks, laws and crossings. The rules about shapes know their own error rates."""
+"""Estimators about shapes, places and ranks. The rules about shapes know their own error rates."""
 
 import math
 
@@ -8,20 +8,16 @@ from scipy import stats
 
 from seqmix_study.findings import detect
 from seqmix_study.findings.context import Curve
-from seqmix_study.findings.crossover import crossover
 from seqmix_study.findings.effects import Effect, estimator
-from seqmix_study.findings.fits.exponents import compare_exponents
-from seqmix_study.findings.fits.power import fit_power
-from seqmix_study.findings.growth import exponent as growth_exponent
 from seqmix_study.findings.questions import Rules
 from seqmix_study.findings.select import NotDecided, Sample, Tables, pick
 
-__all__ = ["two_line_fall_and_rise"]
+__all__ = ["by_seed", "two_line_fall_and_rise"]
 
 DRAWS = 4000
 
 
-def _wide(side: pd.DataFrame, x: str, least: int = 2) -> pd.DataFrame:
+def by_seed(side: pd.DataFrame, x: str, least: int = 2) -> pd.DataFrame:
     """Return the values [x, seed] of the seeds that every x has; raises NotDecided below ``least`` seeds."""
     table = side.pivot_table(index=x, columns="seed", values="value").dropna(axis=1)
     if table.shape[1] < least or len(table) < 2:
@@ -58,7 +54,7 @@ def _ends(draws: np.ndarray, level: float) -> tuple[float, float]:
 def argmin(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """The ``x`` at which the mean is lowest (``better: higher``: highest), with the interval of redrawn means."""
     sign = 1.0 if sample.question.better == "lower" else -1.0
-    table = _wide(sample.first, sample.question.x)
+    table = by_seed(sample.first, sample.question.x)
     x, y = table.index.to_numpy(float), sign * table.to_numpy(float)
     places = x[_redrawn(y, sample.first, sample.question.x).argmin(1)]
     return Effect(float(x[y.mean(1).argmin()]), *_ends(places, rules.level), y.size, "redrawn means", power=1.0)
@@ -69,7 +65,7 @@ def rank(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """Rank (1: best) of the contestant ``options.of`` among the values of ``x`` (default: arms), with its interval."""
     q = sample.question
     x, sign = q.x or "arm", 1.0 if q.better == "lower" else -1.0
-    table = _wide(sample.first, x)
+    table = by_seed(sample.first, x)
     if q.options["of"] not in table.index:
         raise NotDecided(f"no finished rows of {q.options['of']}")
     at, y = table.index.get_loc(q.options["of"]), sign * table.to_numpy(float)
@@ -80,12 +76,12 @@ def rank(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     better[at] = (-1.0 if q.around < len(y) / 2 else 1.0) * float(q.options.get("gap", 0.02))
 
     def decides(trial: np.ndarray) -> bool:
-        drawn = _redrawn(trial, None, x, 400)
+        drawn = _redrawn(trial, None, x, 200)
         ends = _ends((drawn < drawn[:, at, None]).sum(1) + 1.0, rules.level)
         return ends[1] < q.around if better[at] < 0 else ends[0] > q.around
 
-    power = detect.rate(decides, better, sd, y.shape[1])
-    wrong = detect.rate(decides, np.zeros(len(y)), sd, y.shape[1])
+    power = detect.rate(decides, better, sd, y.shape[1], 100)
+    wrong = detect.rate(decides, np.zeros(len(y)), sd, y.shape[1], 100)
     estimate = float((y.mean(1) < y.mean(1)[at]).sum() + 1)
     return Effect(estimate, lo, hi, y.size, "redrawn means", power=power, false_positive=wrong)
 
@@ -132,7 +128,7 @@ def two_lines(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     Power: a V as deep as ``detect`` on both sides. False positives: the worst of several worlds without a U.
     """
     q = sample.question
-    table = _wide(sample.first, q.x)
+    table = by_seed(sample.first, q.x)
     x, y = table.index.to_numpy(float), table.to_numpy(float)
     if len(x) < 7:
         raise NotDecided(f"a U needs seven values of {q.x} or more, there are {len(x)}")
@@ -149,29 +145,6 @@ def two_lines(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     power = detect.rate(decides, vee, sd, y.shape[1])
     return Effect(effect, lo, hi, y.size, f"two lines about {q.x} = {x[y.mean(1).argmin()]:g}", power=power,
                   false_positive=wrong)  # fmt: skip
-
-
-@estimator
-def crossing(sample: Sample, rules: Rules, tables: Tables) -> Effect:
-    """The ``x`` from which ``first`` is lower than ``second``; an end outside the range says on which side it lies."""
-    q = sample.question
-    tables_ = [_wide(side, q.x) for side in sample.sides]
-    x = tables_[0].index.intersection(tables_[1].index)
-    a, b = (table.loc[x].to_numpy(float) for table in tables_)
-    log_ratio = bool(q.options.get("ratio", False))
-    found = crossover(x.to_numpy(float), a, b, paired=bool(q.options.get("paired", False)), log_ratio=log_ratio,
-                      level=rules.level)  # fmt: skip
-    if found.status == "crosses" and found.direction == "first overtakes":
-        value, lo, hi = found.value, found.low, found.high
-    elif found.status == "none in range":
-        below = found.ends[0][2] < 0
-        value, lo, hi = math.nan, *((0.0, float(x[0])) if below else (float(x[-1]), math.inf))
-    elif found.status == "not resolved" and found.ends[0][1] > 0:
-        value, lo, hi = math.nan, found.low, math.inf
-    else:
-        raise NotDecided(found.text)
-    asked = 1.0 if not q.around or x[0] <= q.around <= x[-1] else 0.0
-    return Effect(value, lo, hi, a.size + b.size, found.text, log=True, power=asked)
 
 
 @estimator
@@ -214,62 +187,6 @@ def _curve(sample: Sample, tables: Tables) -> Curve:
 
 
 @estimator
-def exponent(sample: Sample, rules: Rules, tables: Tables) -> Effect:
-    """``law: growth``: slope of ln value over ln x at its last doublings. ``law: power``: alpha of E + A x^-alpha.
-
-    With two sides, the difference of two exponents. A fit that its gates refuse is no evidence.
-    """
-    q = sample.question
-    if q.options.get("law", "power") == "growth":
-        side = sample.first.assign(seed=sample.first["round"] if "round" in sample.first else sample.first["seed"])
-        table = _wide(side, q.x, 6)
-        found = growth_exponent(table.index.to_numpy(float), table.to_numpy(float), q.options.get("doublings", 4))
-        lo, hi = found["low"], found["high"]
-        return Effect(found["exponent"], lo, hi, table.size, "log-log slope, bootstrap of rounds", (hi - lo) / 4)
-    fits = []
-    for side in sample.sides:
-        tokens = side.get("tokens")
-        edge = side["optimum"].eq("edge") if "optimum" in side else None
-        fit = fit_power(side[q.x], side["value"], seeds=side["seed"], tokens=tokens, lr_at_edge=edge)
-        if fit.verdict != "ok":
-            raise NotDecided(f"the fit is {fit.verdict.replace('_', ' ')}: {'; '.join(fit.reasons)}")
-        fits.append(fit)
-    n = sum(map(len, sample.sides))
-    if len(fits) == 1:
-        lo, hi = fits[0].intervals["alpha"]
-        return Effect(fits[0].estimates["alpha"], lo, hi, n, "power law past its gates", (hi - lo) / 4)
-    found = compare_exponents(*fits)
-    lo, hi = found["interval"]
-    return Effect(found["delta"], lo, hi, n, "joint profile of two power laws", (hi - lo) / 4)
-
-
-@estimator
-def reach_ratio(sample: Sample, rules: Rules, tables: Tables) -> Effect:
-    """How many times the ``x`` of ``second`` does ``first`` need for the same value, over the values both reach?"""
-    q = sample.question
-    sides = [_wide(side, q.x) for side in sample.sides]
-    x = sides[0].index.intersection(sides[1].index)
-    seeds = sides[0].columns.intersection(sides[1].columns)
-    if len(x) < 4 or len(seeds) < 2:
-        raise NotDecided(f"four values of {q.x} and two seeds that both have are needed")
-    curves = [np.minimum.accumulate(side.loc[x, seeds].to_numpy(float), axis=0) for side in sides]
-    top, bottom = (pick_([c.mean(1)[at] for c in curves]) for pick_, at in ((min, 0), (max, -1)))
-    if bottom >= top:
-        raise NotDecided("no value is reached by both")
-    targets = np.linspace(top, bottom, 9)[1:-1]
-    at = [np.array([np.interp(-targets, -c, np.log(x.to_numpy(float)), np.nan, np.nan) for c in curve.T])
-          for curve in curves]  # fmt: skip
-    gaps = np.nanmean(at[0] - at[1], axis=1)
-    gaps = gaps[np.isfinite(gaps)]
-    if len(gaps) < 2 or not gaps.std():
-        raise NotDecided("fewer than two seeds share values")
-    se, df = float(gaps.std(ddof=1)) / math.sqrt(len(gaps)), len(gaps) - 1
-    half = float(stats.t.ppf(0.5 + rules.level / 2, df)) * se
-    values = (math.exp(float(gaps.mean()) + step * half) for step in (0, -1, 1))
-    return Effect(*values, len(gaps), f"interpolated between {q.x}, Student over seeds", se, df, log=True)
-
-
-@estimator
 def agreement(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """Kendall's tau between the rankings of the arms at the smallest and at the largest value of ``x``."""
     q = sample.question
@@ -277,7 +194,7 @@ def agreement(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     ends = sorted(rows[q.x].unique())
     if len(ends) < 2:
         raise NotDecided(f"one value of {q.x} only")
-    short, long = (_wide(rows[rows[q.x] == end], "arm") for end in (ends[0], ends[-1]))
+    short, long = (by_seed(rows[rows[q.x] == end], "arm") for end in (ends[0], ends[-1]))
     arms = short.index.intersection(long.index)
     if len(arms) < 4:
         raise NotDecided(f"four arms at both ends of {q.x} are needed, there are {len(arms)}")

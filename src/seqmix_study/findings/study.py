@@ -11,6 +11,7 @@ from seqmix_study.findings import claims, documents
 from seqmix_study.findings.answer import Findings, findings
 from seqmix_study.findings.questions import Questions, load
 from seqmix_study.findings.select import Tables
+from seqmix_study.results import published
 
 __all__ = ["asked", "check", "compute", "rows", "verdicts", "write"]
 
@@ -35,19 +36,17 @@ def compute(tier: str, results: Path) -> Findings:
 
 def rows(tier: str, paths: Paths | None = None) -> pd.DataFrame:
     """Return findings.csv of a tier, indexed by the name of the row; computed where it has not been written."""
-    file = (paths or Paths()).results / tier / "findings.csv"
-    if file.is_file():
-        return pd.read_csv(file, dtype={"threads": str, "size": str}).set_index("row", drop=False)
-    return compute(tier, (paths or Paths()).results).table().set_index("row", drop=False)
+    folder = (paths or Paths()).results / tier
+    found = published.frame(folder / "findings.csv", dtype={"threads": str, "size": str})
+    return (compute(tier, folder.parent).table() if found is None else found).set_index("row", drop=False)
 
 
 def verdicts(tier: str, paths: Paths | None = None) -> pd.DataFrame:
     """Return verdicts.csv of a tier, indexed by claim; computed where it has not been written."""
-    file = (paths or Paths()).results / tier / "verdicts.csv"
-    if file.is_file():
-        table = pd.read_csv(file, dtype={"id": str})
-    else:
-        found = compute(tier, (paths or Paths()).results)
+    folder = (paths or Paths()).results / tier
+    table = published.frame(folder / "verdicts.csv", dtype={"id": str})
+    if table is None:
+        found = compute(tier, folder.parent)
         table = claims.table(claims.judge_all(found, check), found)
     text = table.select_dtypes(exclude="number").columns
     return table.assign(**{c: table[c].fillna("") for c in text}).set_index("id", drop=False)

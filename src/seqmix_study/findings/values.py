@@ -18,6 +18,7 @@ def prepare(tables: Tables, sample: Sample) -> Sample:
     keep = question.value.keep if isinstance(question.value, Measure) else ""
     sides = []
     cells = [c for c in (*sample.match, question.x) if c]
+    factors = [question.options[name] for name in ("one", "other") if name in question.options]
     common = _common_levels(tables, sample, cells) if isinstance(question.value, Measure) else {}
     for side, asked in zip(sample.sides, (question.first, question.second), strict=False):
         if not len(side):
@@ -30,7 +31,9 @@ def prepare(tables: Tables, sample: Sample) -> Sample:
         side = side.assign(value=_values(tables, side, question.value, common)) if not keep else (
             _blocks(tables, side, question.value))  # fmt: skip
         side = side[np.isfinite(side["value"]) | (question.estimator == "time_to_solve")]
-        sides.append(one_per_cell(side, ["arm", *cells, "seed", keep, "process", "lr" if several else "seed"]))
+        sides.append(
+            one_per_cell(side, ["arm", *cells, *factors, "seed", keep, "process", "lr" if several else "seed"])
+        )
     if len(sides) == 2:
         sides = _shared(*sides, sample.match, rules.seeds)
     if any(not len(side) for side in sides):

@@ -16,7 +16,7 @@ from seqmix.paths import Paths
 from seqmix.record import run_folders
 from seqmix_study.results import collect
 
-__all__ = ["Point", "compare", "interval", "published_cells", "summarise"]
+__all__ = ["Point", "by_cell", "compare", "interval", "published_cells", "summarise"]
 
 CELL = (
     *("source", "tokenizer", "pairs", "train_tokens", "pattern", "skeleton", "conv", "d_model", "n_heads", "mlp_width"),
@@ -57,6 +57,7 @@ class Point:
     published: int
     verdict: str
     reason: str
+    cell: str = ""
 
     def plain(self) -> dict:
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
@@ -140,6 +141,7 @@ def compare(tier: str, paths: Paths | None = None, study: str = "") -> list[Poin
 def _point(row: dict[str, str], rows: list[dict[str, str]], spread: float, tier: str) -> Point:
     names = {"study": row["study"], "arm": row["arm"], "tier": row["tier"], "run_id": row["run_id"]}
     names |= {"seed": int(row["seed"]), "loss": float(row["loss"] or "nan"), "published": len(seed_losses(rows))}
+    names["cell"] = f"{row['arm']}, {row['source']}, width {row['d_model']}, {row['steps']} steps, rate {row['lr']}"
     if not rows:
         why = f"nothing published at tier {tier} has this configuration (arm, size, steps, rate, source)"
         return Point(**names, mean=math.nan, low=math.nan, high=math.nan, verdict="alone", reason=why)
@@ -156,13 +158,19 @@ def _point(row: dict[str, str], rows: list[dict[str, str]], spread: float, tier:
     return Point(**names, verdict="outside", reason=_reason(row, rows))
 
 
+def by_cell(points: list[Point]) -> dict[str, str]:
+    """Return cell in words -> how many of its runs got which verdict, in the order of the points."""
+    cells: dict[str, list[str]] = {}
+    for point in points:
+        cells.setdefault(f"{point.study}: {point.cell}", []).append(point.verdict)
+    return {cell: ", ".join(f"{v.count(name)} {name}" for name in VERDICTS if name in v) for cell, v in cells.items()}
+
+
 def summarise(points: list[Point]) -> dict:
     """Return the counts of every verdict and whether more fall outside than chance allows (5 %, one-sided test)."""
     from scipy import stats
 
-    counts = {
-        name: sum(p.verdict == name for p in points) for name in ("same", "inside", "outside", "diverged", "alone")
-    }
+    counts = {name: sum(p.verdict == name for p in points) for name in VERDICTS}
     judged = counts["inside"] + counts["outside"]
     chance = stats.binomtest(counts["outside"], judged, 0.05, "greater").pvalue if judged else 1.0
     agrees = chance > 0.01 and not counts["diverged"]

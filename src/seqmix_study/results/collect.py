@@ -11,14 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from seqmix.config import RunConfig, SpeedConfig
-from seqmix.files import atomic_write, disk_error
+from seqmix.files import atomic_write, locked
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
-from seqmix_study.results import columns, configurations
-from seqmix_study.results.rows import CollectError, Rows, run_rows
+from seqmix_study.results import columns, configurations, published
+from seqmix_study.results.published import CollectError
+from seqmix_study.results.rows import Rows, run_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,24 +64,18 @@ def _ordered(table: str, rows: Iterable[dict[str, str]]) -> list[dict[str, str]]
 
 
 def read_table(table: str, tier: str, paths: Paths) -> list[dict[str, str]]:
-    """Return the rows of a committed table ([] if it is not there); raises CollectError for unknown columns."""
+    """Return the rows of a published table ([] if there is none).
+
+    Raises CollectError for a table that is damaged or has unknown columns.
+    """
     path = paths.results / tier / f"{table}.csv"
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            names = reader.fieldnames
-            rows = list(reader)
-    except FileNotFoundError:
+    text = published.content(path)
+    if text is None:
         return []
-    except OSError as error:
-        raise disk_error(path, error, "read") from error
-    known = [column.name for column in columns.TABLES[table]]
-    if names is None or (unknown := sorted(set(names) - set(known))):
-        what = "is empty" if names is None else f"has unknown column(s) {', '.join(unknown)}"
-        raise CollectError(f"{path} {what}; restore it (git checkout) and run seqmix collect again")
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise CollectError(f"{path}, line {number}, is torn; restore it (git checkout) and collect again")
+    reader = csv.DictReader(io.StringIO(text.decode(), newline=""))
+    rows, known = list(reader), [column.name for column in columns.TABLES[table]]
+    if unknown := sorted(set(reader.fieldnames or ()) - set(known)):
+        raise CollectError(f"{path} has unknown column(s) {', '.join(unknown)}; {published.REMEDY}")
     return [{name: row.get(name, "") for name in known} for row in rows]
 
 
@@ -142,47 +135,56 @@ def collect(
     mixed_corpora: bool = False,
     prune: bool = False,
 ) -> dict[str, int]:
-    """Merge the ended runs of a plan into ``results/<tier>/*.csv``; return the number of rows of each table.
+    """Merge the ended runs of a plan into ``results/<tier>/*.csv``, all or none; return the rows of each table.
 
-    Rows of other studies stay. ``prune``: rows of this study's runs that the plan no longer names are dropped.
-    Raises CollectError for contradictions (see ``replace`` and ``mixed_corpora``) and RecordError for the disk.
+    Where nothing changes, nothing is written. Rows of other studies stay. ``prune``: rows of this study's runs that
+    the plan no longer names are dropped. Raises CollectError for contradictions (see ``replace`` and
+    ``mixed_corpora``) and RecordError for the disk.
     """
     paths = paths or Paths()
+    folder = paths.results / tier
     ended, _ = _ended(plan, paths.runs)
     fresh = _gather(ended)
     planned = {(config.study, config.run_id) for config in plan}
-    lock = paths.runs / ".locks" / f"results-{tier}.lock"
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_error(lock, error) from error
-    counts = {}
-    with FileLock(lock):
-        old = {name: read_table(name, tier, paths) for name in columns.TABLES}
-        table = paths.results / tier / "runs.csv"
-        stay = set() if replace else _refuse_conflicts(old["runs"], fresh["runs"], table, paths.runs)
-        merged = {}
-        for name in columns.TABLES:
-            new = [row for row in fresh[name] if row["run_id"] not in stay or name == "speed"]
-            renewed = {(row["study"], row["run_id"]) for row in new}
-            kept = [row for row in old[name] if (row["study"], row["run_id"]) not in renewed]
-            if prune:
-                kept = [r for r in kept if r["study"] != study or (r["study"], r["run_id"]) in planned]
-            merged[name] = _ordered(name, kept + new)
+
+    def files() -> tuple[dict[str, str], dict[str, int]]:
+        merged = _merged(fresh, {name: read_table(name, tier, paths) for name in columns.TABLES}, paths, tier, replace)
+        if prune:
+            merged = {
+                name: [row for row in rows if row["study"] != study or (row["study"], row["run_id"]) in planned]
+                for name, rows in merged.items()
+            }
         if not mixed_corpora:
-            _refuse_mixed_corpora(merged["runs"], table)
-        for name, rows in merged.items():
-            path = paths.results / tier / f"{name}.csv"
-            text = _csv(name, rows)
-            if (rows or path.exists()) and not (path.exists() and path.read_text("utf-8") == text):
-                atomic_write(path, text)
-            counts[name] = len(rows)
-        published = {row["run_id"] for name in ("runs", "speed") for row in merged[name]}
-        configurations.write(tier, (config for config, _ in ended), published, paths)
-        guide = paths.results / "README.md"
-        if not guide.exists() or guide.read_text("utf-8") != columns.dictionary():
-            atomic_write(guide, columns.dictionary())
+            _refuse_mixed_corpora(merged["runs"], folder / "runs.csv")
+        known = published.manifest(folder)
+        texts = {f"{n}.csv": _csv(n, rows) for n, rows in merged.items() if rows or f"{n}.csv" in known}
+        kept = {row["run_id"] for name in ("runs", "speed") for row in merged[name]}
+        if texts:
+            texts[configurations.NAME] = configurations.text(tier, (config for config, _ in ended), kept, paths)
+        return texts, {name: len(rows) for name, rows in merged.items()}
+
+    texts, counts = files()
+    if published.differs(folder, texts):
+        with locked(folder / ".collect.lock"):  # what another process has published meanwhile is kept
+            texts, counts = files()
+            published.write(folder, texts)
+    guide = paths.results / "README.md"
+    if not guide.exists() or guide.read_text("utf-8") != columns.dictionary():
+        atomic_write(guide, columns.dictionary())
     return counts
+
+
+def _merged(fresh: Rows, old: Rows, paths: Paths, tier: str, replace: bool) -> Rows:
+    """Return the published rows with the fresh ones in their place, in their order."""
+    table = paths.results / tier / "runs.csv"
+    stay = set() if replace else _refuse_conflicts(old["runs"], fresh["runs"], table, paths.runs)
+    merged = {}
+    for name in columns.TABLES:
+        new = [row for row in fresh[name] if row["run_id"] not in stay or name == "speed"]
+        renewed = {(row["study"], row["run_id"]) for row in new}
+        kept = [row for row in old[name] if (row["study"], row["run_id"]) not in renewed]
+        merged[name] = _ordered(name, kept + new)
+    return merged
 
 
 def frame(table: str, rows: list[dict[str, str]]) -> "pd.DataFrame":

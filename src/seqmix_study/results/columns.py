@@ -73,6 +73,7 @@ RUN = _columns(
     "state_bytes | int | bytes | state of one sequence of seq_len tokens when decoding (KV cache or recurrent state)",
     "loss | float | nats/token | loss on the held-out windows of the split",
     "loss_valid | float | nats/token | loss on 'valid', which rates and depths are chosen by",
+    "accuracy_valid | float | | share of scored tokens predicted right on 'valid' (recall and state tracking)",
     "test_tokens | int | tokens | scored tokens of the split",
     "loss_se | float | nats/token | its standard error over windows",
     "bits_per_byte | float | bits/byte | the loss in bits a byte of text",
@@ -244,11 +245,14 @@ OTHERS = """\
 
 * `configurations.json`: run_id -> the fields of the run that are not at their default. `seqmix.config.parse_run` gives
   the run back; its run_id is the hash of these fields.
-* `findings.csv`, `verdicts.csv` (and the same as `.json`): one row for every effect and condition, and one for every
+* `findings.csv`, `verdicts.csv` : one row for every effect and condition, and one for every
   claim, written by `seqmix findings`; their columns are explained in `book/findings.md`.
-* `samples.json`: what the largest byte-level models write (`python -m seqmix.samples TIER`).
+* `samples.json`: what the largest byte-level models write (`python -m seqmix_study.runs.samples TIER`).
 * `traces.json`: what went on inside the models of the study `inside` while they read one document (attention, gates,
-  highlights), and over many (gates by class of token, sources of facts stated once): `python -m seqmix.looking TIER`.
+  highlights), and over many (gates by class of token, sources of facts stated once):
+  `python -m seqmix_study.runs.looking TIER`.
+* `manifest.json`: hash and rows of every file beside it. Whoever reads a table checks it against this; a file that was
+  edited, cut, lost or added by hand is refused by name. Only `seqmix collect` and `seqmix findings` write it.
 """
 
 

@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterable
 
 from seqmix.config import RunConfig, SpeedConfig, parse_run
-from seqmix.files import atomic_write
 from seqmix.paths import Paths
+from seqmix_study.results import published
 
-__all__ = ["NAME", "of", "read", "write"]
+__all__ = ["NAME", "of", "read", "text"]
 
 NAME = "configurations.json"
 
@@ -25,27 +25,19 @@ def of(config: RunConfig | SpeedConfig) -> dict:
 def read(tier: str, paths: Paths | None = None) -> dict[str, dict]:
     """Return run_id -> fields of a tier's published runs ({} if there are none).
 
-    Raises ValueError naming the file for one that is torn, or whose fields are not those of its run_id.
+    Raises CollectError naming the file for one that is damaged, or whose fields are not those of its run_id.
     """
     path = (paths or Paths()).results / tier / NAME
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is torn ({error}); restore it (git checkout) and collect again") from error
+    found = published.value(path) or {}
     wrong = [run_id for run_id, fields in found.items() if parse_run(fields).run_id != run_id]
     if wrong:
-        raise ValueError(f"{path}: the fields of {wrong[0]} are those of another run; restore it (git checkout)")
+        raise published.CollectError(f"{path}: the fields of {wrong[0]} are those of another run; {published.REMEDY}")
     return found
 
 
-def write(tier: str, configs: Iterable[RunConfig | SpeedConfig], published: set[str], paths: Paths) -> None:
-    """Add ``configs`` to the file and keep exactly the runs that the tables name (``published``)."""
-    found = {run_id: fields for run_id, fields in read(tier, paths).items() if run_id in published}
-    found |= {config.run_id: of(config) for config in configs if config.run_id in published}
-    path = paths.results / tier / NAME
+def text(tier: str, configs: Iterable[RunConfig | SpeedConfig], kept: set[str], paths: Paths) -> str:
+    """Return the file with ``configs`` added and exactly the runs that the tables name (``kept``)."""
+    found = {run_id: fields for run_id, fields in read(tier, paths).items() if run_id in kept}
+    found |= {config.run_id: of(config) for config in configs if config.run_id in kept}
     lines = [f"{json.dumps(run_id)}: {json.dumps(found[run_id], sort_keys=True)}" for run_id in sorted(found)]
-    text = "{\n" + ",\n".join(lines) + "\n}\n"
-    if (found or path.exists()) and not (path.exists() and path.read_text(encoding="utf-8") == text):
-        atomic_write(path, text)
+    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -8,8 +8,9 @@ from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.record import RunFolder
 from seqmix_study.results import columns
+from seqmix_study.results.published import CollectError
 
-__all__ = ["CollectError", "Rows", "run_rows"]
+__all__ = ["Rows", "plain", "run_rows"]
 
 Rows = dict[str, list[dict[str, str]]]
 """Table name -> rows; every cell as it stands in the file."""
@@ -23,8 +24,16 @@ PUBLISHED_WHOLE = ("", "evidence")
 """Roles whose curves and measurements are published; of a trial, a check or a losing sibling the row is enough."""
 
 
-class CollectError(ValueError):
-    """Records or tables contradict each other or hold something unknown; the text names the files."""
+MARKUP = str.maketrans("`<>{}[]|$\\", "'‹›()()¦§/")
+"""Characters with a meaning in a page -> harmless ones."""
+
+
+def plain(text: object) -> str:
+    """Return words that no author of the book wrote (a machine's name, a reason, a parameter) as nothing but words.
+
+    The one escape between data and pages: the characters of markup become harmless ones, what cannot be printed goes.
+    """
+    return "".join(c for c in " ".join(str(text).split()).translate(MARKUP) if c.isprintable())
 
 
 def cell(value: object, kind: str) -> str:
@@ -35,7 +44,7 @@ def cell(value: object, kind: str) -> str:
         return str(round(value))
     if kind == "float":
         return f"{float(value):.6g}"
-    return " ".join(str(value).split())
+    return plain(value)
 
 
 def _written(table: str, row: dict, origin: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ place. A run that is already there is never overwritten.
 """
 
 import hashlib
+import importlib
 import io
 import json
 import lzma
@@ -16,11 +17,13 @@ import shutil
 import sys
 import tarfile
 import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
-from seqmix.files import disk_error
-from seqmix.record import RunFolder, run_folders
+from seqmix.files import LARGEST_JSON, disk_error, read_json, sha256_of
+from seqmix.record import WEIGHTS, RunFolder, run_folders
 
 __all__ = ["PackError", "pack", "unpack"]
 
@@ -30,35 +33,48 @@ NAMES = re.compile(r"config\.json|provenance\.json|progress\.jsonl|metrics\.json
 TABLE = re.compile(r"tables/[A-Za-z0-9_-]+\.csv")
 RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}")
 LARGEST = 8 * 2**30
-"""No file of a record is larger (bytes); a manifest is far smaller."""
+"""No weights are larger (bytes); every other file of a record is read whole and far smaller."""
+
+GROWTH = 200
+"""How often its own size an archive may hold: records of many like runs shrink to a fiftieth."""
 
 
 class PackError(ValueError):
     """An archive cannot be written or trusted; the text names it and says why."""
 
 
+class _Bounded:
+    """A stream that gives at most ``most`` bytes: what a small archive may grow to has an end."""
+
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        self.path, self.stream, self.left = path, stream, GROWTH * path.stat().st_size + LARGEST_JSON
+
+    def read(self, count: int) -> bytes:
+        content = self.stream.read(count)
+        self.left -= len(content)
+        if self.left < 0:
+            raise PackError(f"{self.path} grows to more than {GROWTH} times its size: nothing was unpacked")
+        return content
+
+
 @contextmanager
-def _open(path: Path, mode: str):
+def _open(path: Path, mode: str) -> Iterator[tarfile.TarFile]:
     """Open an archive by its name's ending; raises PackError for an unknown one or one this Python cannot do."""
     ending = "".join(path.suffixes[-2:])
-    if ending in (".tar.xz", ".tar.gz"):
-        kind = ending.removeprefix(".tar.")
-        with tarfile.open(path, f"{mode}:{kind}", **({"preset": 6} if (kind, mode) == ("xz", "w") else {})) as archive:
-            yield archive
-        return
-    if ending != ".tar.zst":
+    if ending not in (".tar.xz", ".tar.gz", ".tar.zst"):
         raise PackError(f"{path}: the name of an archive ends in .tar.xz, .tar.gz or .tar.zst")
-    if sys.version_info >= (3, 14):
-        with tarfile.open(path, f"{mode}:zst") as archive:
-            yield archive
-        return
+    kind = {".tar.xz": "lzma", ".tar.gz": "gzip", ".tar.zst": "zstandard"}[ending]
+    if kind == "zstandard" and sys.version_info >= (3, 14):
+        kind = "compression.zstd"
     try:
-        import zstandard
+        opened = importlib.import_module(kind).open
     except ImportError:
         text = f"{path}: .tar.zst needs Python 3.14 or the package zstandard; use a name that ends in .tar.xz"
         raise PackError(text) from None
-    with zstandard.open(path, f"{mode}b") as stream, tarfile.open(fileobj=stream, mode=f"{mode}|") as archive:
-        yield archive
+    with opened(path, f"{mode}b") as stream:
+        whole = stream if mode == "w" else _Bounded(path, stream)
+        with tarfile.open(fileobj=whole, mode=f"{mode}|") as archive:
+            yield archive
 
 
 def _files(folder: RunFolder, weights: bool) -> list[Path]:
@@ -81,6 +97,8 @@ def pack(out: Path, runs: Path, weights: bool = False, only: set[str] | None = N
         if status == "corrupt":
             raise PackError(f"a record cannot be trusted and nothing was packed: {folder.problem()}")
         if status in ("finished", "diverged", "failed"):
+            if weights and (problem := folder.problem(deep=True)):
+                raise PackError(f"weights cannot be trusted and nothing was packed: {problem}")
             chosen.append(folder)
     if not chosen:
         raise PackError(f"{runs} has no ended run to pack")
@@ -118,12 +136,13 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 def _read_manifest(path: Path, archive: tarfile.TarFile) -> dict[str, dict]:
     first = archive.next()
     foreign = f"{path} is not an archive of runs written by seqmix pack"
-    if first is None or first.name != MANIFEST or not first.isfile() or first.size > 2**28:
+    if first is None or first.name != MANIFEST or not first.isfile() or first.size > LARGEST_JSON:
         raise PackError(foreign)
     try:
-        manifest = json.loads(archive.extractfile(first).read())
+        manifest = read_json(archive.extractfile(first).read())
         files, format_ = manifest["files"], manifest["format"]
-        sizes = all(0 <= entry["bytes"] <= LARGEST and len(entry["sha256"]) == 64 for entry in files.values())
+        most = {name: LARGEST if name.endswith(f"/{WEIGHTS}") else LARGEST_JSON for name in files}
+        sizes = all(0 <= entry["bytes"] <= most[name] and len(entry["sha256"]) == 64 for name, entry in files.items())
     except (ValueError, KeyError, TypeError, AttributeError):
         raise PackError(foreign) from None
     if format_ != FORMAT or not sizes:
@@ -167,12 +186,12 @@ def _extract(path: Path, archive: tarfile.TarFile, files: dict[str, dict], incom
             continue
         if expected is None or not member.isfile() or member.size != expected["bytes"]:
             raise PackError(f"{path} holds {member.name!r}, which its manifest does not describe: nothing was unpacked")
-        content = archive.extractfile(member).read()
-        if hashlib.sha256(content).hexdigest() != expected["sha256"]:
-            raise PackError(f"{path}: {member.name} differs from its checksum: copy the archive again")
         target = incoming / PurePosixPath(member.name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        with target.open("wb") as file:
+            shutil.copyfileobj(archive.extractfile(member), file, 2**20)
+        if sha256_of(target) != expected["sha256"]:
+            raise PackError(f"{path}: {member.name} differs from its checksum: copy the archive again")
     if left:
         raise PackError(f"{path} ends before {next(iter(left))}: copy it again; nothing was unpacked")
 
@@ -181,8 +200,8 @@ def _settle(path: Path, incoming: Path, runs: Path) -> dict[str, list[str]]:
     done: dict[str, list[str]] = {"added": [], "known": [], "different": []}
     arrived = [RunFolder(folder) for folder in sorted(incoming.iterdir())]
     for folder in arrived:
-        if folder.status_unlocked() not in ("finished", "diverged", "failed"):
-            why = folder.problem() or "it has no outcome"
+        if folder.problem(deep=True) or not folder.outcome():
+            why = folder.problem(deep=True) or "it has no outcome"
             raise PackError(f"{path}: the record of {folder.run_id} is not whole ({why}); nothing was unpacked")
     for folder in arrived:
         here = RunFolder(runs / folder.run_id)

@@ -1,6 +1,6 @@
 """Interleaved speed comparisons of the package's own code; ``seqmix bench`` prints them.
 
-Arms of one comparison take turns, one call each a round in a rotating order, so that drift of the machine hits all
+Arms of one comparison take turns, one call each a round in a random order, so that drift of the machine hits all
 alike; the answer is a ratio of medians with the spread of the per-round ratios. The first arm appears twice (A/A):
 where that ratio is far from 1 the machine is too busy to decide anything. Wall and CPU time of the process are kept.
 
@@ -12,7 +12,6 @@ import importlib.util
 import os
 import platform
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from seqmix.config import ModelConfig, TrainConfig
 from seqmix.models import build, causal, for_decoding
 from seqmix.models.delta_rule import delta_rule
 from seqmix.step import TrainStep
+from seqmix.timing import interleaved
 
 Arms = dict[str, Callable[[], object]]
 
@@ -57,13 +57,9 @@ def compare(name: str, arms: Arms, rounds: int, tokens: int, kernel: str) -> dic
     calls = arms | {"A/A": arms[first]}
     wall: dict[str, list[float]] = {arm: [] for arm in order}
     cpu: dict[str, list[float]] = {arm: [] for arm in order}
-    for turn in range(rounds + 2):
-        for arm in order[turn % len(order) :] + order[: turn % len(order)]:
-            start, busy = time.perf_counter(), time.process_time()
-            calls[arm]()
-            if turn >= 2:
-                wall[arm].append(time.perf_counter() - start)
-                cpu[arm].append(time.process_time() - busy)
+    for _, which, seconds, busy in interleaved(list(calls.values()), rounds, torch.device("cpu"), warm_up=2):
+        wall[order[which]].append(seconds)
+        cpu[order[which]].append(busy)
     rows = []
     for arm in order:
         ratios = sorted(a / b for a, b in zip(wall[arm], wall[first], strict=True))

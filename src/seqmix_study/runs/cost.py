@@ -9,18 +9,16 @@ import json
 import math
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from seqmix import accounting, provenance
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
-from seqmix.record import RunFolder
 from seqmix_study.runs import memory
 from seqmix_study.runs.machine import Layout, layout, models_of, parameter_count, run_memory, visible_gpus
 
-__all__ = ["Cost", "costs", "refusals", "total_seconds"]
+__all__ = ["costs", "refusals", "total_seconds"]
 
 MEASURE_SECONDS = 10.0
 """Most time spent measuring steps in one call."""
@@ -39,19 +37,8 @@ CPU_RATE, GPU_RATE = 2e10, 2e13
 WARM_UP = 3
 """Calls before a speed measurement counts."""
 
-WINDOWS = {"index": 16, "longer": 16, "truncate": 32, "shuffle": 48, "inside": 16}
-"""Windows a measurement reads, over ``eval_sequences`` (see evaluate.py)."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The cost of one run: training tokens and FLOPs, bytes of memory and disk, seconds on one worker."""
-
-    tokens: int
-    flops: float
-    memory: int
-    disk: int
-    seconds: float
+WINDOWS = {"index": 16, "longer": 16, "truncate": 32, "shuffle": 48, "inside": 16, "tracking": 51, "boxes": 102}
+"""Windows a measurement reads, over ``eval_sequences`` (see evaluate.py; of the length that a task is trained on)."""
 
 
 def _shape(config: RunConfig, place: Layout) -> str:
@@ -73,39 +60,27 @@ def _time_step(config: RunConfig, place: Layout) -> float:
 
     from seqmix import models
     from seqmix.step import TrainStep
+    from seqmix.timing import interleaved
 
     before = torch.get_num_threads()
     torch.set_num_threads(place.threads)
     device = torch.device("cuda" if place.gpus else "cpu")
-    wait = torch.cuda.synchronize if place.gpus else (lambda: None)
     try:
         model = models.build(config.model, seed=0, kernel=config.train.kernel).to(device)
         step = TrainStep(model, config.train, device)
-        shape = (config.train.batch_size, config.data.seq_len)
-        tokens = torch.randint(config.model.vocab_size, shape, device=device)
-        times = []
-        for _ in range(2 + STEPS):
-            wait()
-            began = time.perf_counter()
-            step(tokens, tokens, 0.0)
-            wait()
-            times.append(time.perf_counter() - began)
-        return min(times[2:])
+        tokens = torch.randint(config.model.vocab_size, (config.train.batch_size, config.data.seq_len), device=device)
+        return min(seconds for _, _, seconds, _ in interleaved([lambda: step(tokens, tokens, 0.0)], STEPS, device, 2))
     finally:
         torch.set_num_threads(before)
 
 
-def step_seconds(configs: list[RunConfig], place: Layout, cache: Path, done: dict[str, float]) -> dict[str, float]:
-    """Return run_id -> seconds a step; measures what the cache lacks, for at most ``MEASURE_SECONDS``.
-
-    ``done`` are the seconds a step of ended runs, by shape: better than any measurement of a few steps.
-    """
+def step_seconds(configs: list[RunConfig], place: Layout, cache: Path) -> dict[str, float]:
+    """Return run_id -> seconds a step; measures what the cache lacks, for at most ``MEASURE_SECONDS``."""
     file = cache / "estimates.json"
     try:
         known = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         known = {}  # only a cache: whatever is wrong with it, measure again
-    known |= done
     shapes = {_shape(config, place): config for config in configs}
     missing = sorted((shape for shape in shapes if shape not in known), key=lambda s: _step_flops(shapes[s]))
     # first the ends and the middle of the sizes, so that a budget that runs out leaves neighbours near everything
@@ -135,77 +110,53 @@ def _carried(config: RunConfig, measured: list[tuple[RunConfig, float]]) -> floa
     return seconds * flops / _step_flops(nearest)
 
 
-def _experience(configs: list[RunConfig | SpeedConfig], place: Layout, runs: Path) -> dict[str, float]:
-    """Return shape -> seconds a step of the runs that ended on this machine."""
-    found = {}
-    for config in configs:
-        folder = RunFolder(runs / config.run_id)
-        if isinstance(config, RunConfig) and folder.status_unlocked() == "finished":
-            metrics, proven = folder.metrics(), folder.provenance()
-            same = (proven.get("device") == "cuda") == bool(place.gpus) and proven.get("threads") == place.threads
-            if same and metrics.get("steps_done"):
-                found[_shape(config, place)] = metrics["seconds"] / metrics["steps_done"]
-    return found
-
-
-def costs(
-    configs: list[RunConfig | SpeedConfig], paths: Paths, jobs: int | None = None, measure: bool = True
-) -> dict[str, Cost]:
-    """Return run_id -> Cost; seconds are nan without ``measure``."""
+def costs(configs: list[RunConfig | SpeedConfig], paths: Paths, jobs: int | None = None) -> dict[str, float]:
+    """Return run_id -> seconds on one worker of this machine, from a few measured steps."""
     place = layout(configs, jobs)
     training = [config for config in configs if isinstance(config, RunConfig)]
-    timed = {}
-    if measure and training:
-        timed = step_seconds(training, place, paths.cache, _experience(training, place, paths.runs))
-    found = {}
-    for config in configs:
-        if isinstance(config, RunConfig):
-            flops = _step_flops(config) * config.train.steps
-            disk = 4 * parameter_count(config.model) * 4
-            seconds = _run_seconds(config, timed.get(config.run_id, math.nan))
-            found[config.run_id] = Cost(config.tokens, flops, run_memory(config), disk, seconds)
-        else:
-            rate = math.nan if not measure else GPU_RATE if place.gpus else CPU_RATE
-            found[config.run_id] = _speed_cost(config, training, timed, rate)
-    return found
+    timed = step_seconds(training, place, paths.cache) if training else {}
+    rate = GPU_RATE if place.gpus else CPU_RATE
+    found = {config.run_id: _run_seconds(config, timed[config.run_id]) for config in training}
+    timings = [config for config in configs if isinstance(config, SpeedConfig)]
+    return found | {config.run_id: _speed_seconds(config, training, timed, rate) for config in timings}
 
 
 def _run_seconds(config: RunConfig, step: float) -> float:
-    read = config.train.eval_sequences * (config.train.eval_points + sum(WINDOWS.get(e, 4) for e in config.evaluate))
-    per_sequence = step / config.train.batch_size
-    return RUN_SECONDS + step * config.train.steps + FORWARD * per_sequence * read
+    train = config.train
+    checks = train.steps // train.check_every if train.target_accuracy else 0
+    read = train.eval_sequences * (train.eval_points + checks + sum(WINDOWS.get(e, 4) for e in config.evaluate))
+    per_sequence = step / train.batch_size
+    return RUN_SECONDS + step * train.steps + FORWARD * per_sequence * read
 
 
-def _speed_cost(config: SpeedConfig, training: list[RunConfig], timed: dict[str, float], rate: float) -> Cost:
+def _speed_seconds(config: SpeedConfig, training: list[RunConfig], timed: dict[str, float], rate: float) -> float:
     """Estimate a speed measurement from the FLOP/s of the timed training steps (``rate`` where there are none)."""
     rates = sorted(_step_flops(c) / timed[c.run_id] for c in training if timed.get(c.run_id, 0) > 0)
     rate = rates[len(rates) // 2] if rates else rate
-    flops, tokens = 0.0, 0
+    flops = 0.0
     for model in models_of(config):
         for length in config.lengths:
             batch = max(1, config.tokens_per_call // length) if config.tokens_per_call else config.batch_size
             forward = batch * FORWARD * accounting.train_flops_per_token(model, length)
             a_call = forward * {"train": 3 * length, "prefill": length}.get(config.mode, 1)
             flops += a_call * (config.repeats + WARM_UP) + (forward * length if config.mode == "decode" else 0)
-            tokens += batch * length * config.repeats
-    seconds = flops / rate + 1e-3 * config.repeats * len(config.models) * len(config.lengths)
-    return Cost(tokens, flops, run_memory(config), 0, seconds)
+    return flops / rate + 1e-3 * config.repeats * len(config.models) * len(config.lengths)
 
 
-def total_seconds(configs: list[RunConfig | SpeedConfig], found: dict[str, Cost], jobs: int | None = None) -> float:
+def total_seconds(configs: list[RunConfig | SpeedConfig], found: dict[str, float], jobs: int | None = None) -> float:
     """Return the time of all runs with the workers that the engine would start; speed measurements run alone."""
     if not configs:
         return 0.0
     place = layout(configs, jobs)
-    train = [found[c.run_id].seconds for c in configs if isinstance(c, RunConfig)]
-    alone = sum(found[c.run_id].seconds for c in configs if isinstance(c, SpeedConfig))
+    train = [found[c.run_id] for c in configs if isinstance(c, RunConfig)]
+    alone = sum(found[c.run_id] for c in configs if isinstance(c, SpeedConfig))
     # several runs on one GPU overlap, but not perfectly
     workers = place.jobs if not place.gpus else min(place.jobs, 1.5 * len(place.gpus))
     return START_SECONDS + max(sum(train) / workers, max(train, default=0.0)) + alone
 
 
-def refusals(configs: list[RunConfig | SpeedConfig], runs: Path, found: dict[str, Cost] | None = None) -> list[str]:
-    """Return why these runs cannot work on this machine, each with what to lower; [] if they can."""
+def refusals(configs: list[RunConfig | SpeedConfig], runs: Path) -> list[str]:
+    """Return why these runs (those still to be done) cannot work on this machine, each with what to lower; [] if so."""
     gpus = visible_gpus()
     if gpus:
         import torch
@@ -213,23 +164,20 @@ def refusals(configs: list[RunConfig | SpeedConfig], runs: Path, found: dict[str
         limit, where = torch.cuda.get_device_properties(0).total_memory, "the GPU has"
     else:
         limit, where = memory.total(), "this machine has"
-    reasons, disk = [], 0
+    reasons, disk, gib = [], 0, 2**30
     for config in configs:
-        need = found[config.run_id].memory if found else run_memory(config)
+        need = run_memory(config)
         disk += 4 * parameter_count(config.model) * 4 if isinstance(config, RunConfig) else 0
         if need > limit:
             knobs = "speed.tokens_per_call or speed.lengths"
             if isinstance(config, RunConfig):
                 knobs = f"train.batch_size (now {config.train.batch_size}), data.seq_len (now {config.data.seq_len})"
                 knobs += f" or the size (d_model is {config.model.d_model})"
-            gib = 2**30
             text = f"{config.run_id} needs about {need / gib:.1f} GiB and {where} {limit / gib:.1f}: lower {knobs}"
             reasons.append(text)
     place = next((folder for folder in (runs, *runs.parents) if folder.exists()), Path("/"))
     free = shutil.disk_usage(place).free
     if disk > free:
-        text = (
-            f"the weights and checkpoints need about {disk / 2**30:.1f} GiB and {place} has {free / 2**30:.1f} free: "
-        )
-        reasons.append(text + "free some space, or set SEQMIX_RUNS to another disk")
+        needed = f"the weights and checkpoints need about {disk / gib:.1f} GiB and {place} has {free / gib:.1f} free"
+        reasons.append(f"{needed}: free some space, or set SEQMIX_RUNS to another disk")
     return reasons

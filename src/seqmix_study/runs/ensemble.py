@@ -1,6 +1,6 @@
 """Train several runs of one shape as one batched model: small runs fill a large GPU together.
 
-Runs share an ensemble when they differ in seeds, learning rate and labels only (``together.py`` groups them).
+Runs share an ensemble when they differ in seeds, learning rate and labels only (:func:`mates`).
 Each keeps its own data order, gradient clipping, learning rate and end (reached, diverged, finished), and leaves an
 ordinary record: weights, curve, checkpoint and metrics are those of a run trained alone, up to the rounding of sums
 (``tests/test_ensemble.py``). A checkpoint written here is resumed by the ordinary trainer, and the other way round.
@@ -8,29 +8,38 @@ ordinary record: weights, curve, checkpoint and metrics are those of a run train
 
 import contextlib
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from filelock import Timeout
 from torch import Tensor
 
-from seqmix import checkpoint, data, evaluate, models, probes, train
+from seqmix import checkpoint, models, train
 from seqmix.config import RunConfig
+from seqmix.mixers import unshared
 from seqmix.models.groups import group_of
-from seqmix.record import RunFolder
+from seqmix.record import RecordError, RunFolder
 from seqmix.step import IGNORE, TrainStep, keep_freed_memory
+from seqmix_study.runs import memory
+from seqmix_study.runs.machine import run_memory
 from seqmix_study.runs.replicas import Replicas
+from seqmix_study.runs.sign import Result, Teller, shorten
 
-__all__ = ["EnsembleStep", "saved_step", "train_together"]
+__all__ = ["EnsembleStep", "Together", "carry_out", "mates", "saved_step", "shape_of", "train_together"]
 
 EPSILON = 1e-8
 """PyTorch's default for AdamW."""
 
-Progress = Callable[[str, dict[str, Any]], Any]
-"""Called for every run after every step with its id and step, steps, tokens, loss; true asks all to stop and save."""
+MOST = 64
+"""Runs in one ensemble at most."""
+
+SHARE = 0.6
+"""Part of the memory that an ensemble may fill by the generous estimate of ``machine.run_memory``."""
 
 
 class EnsembleStep:
@@ -130,95 +139,61 @@ def along(vector: Tensor, like: Tensor) -> Tensor:
     return vector.view(-1, *[1] * (like.dim() - 1))
 
 
-class Member:
-    """One run of an ensemble: its configuration, record and counters."""
+class Together:
+    """The way to step several runs of one shape; see ``train.Alone``, whose methods these are."""
 
-    def __init__(self, config: RunConfig, folder: RunFolder, place: torch.device) -> None:
-        self.config, self.folder = config, folder
-        self.alone = self.on_its_own(place)
-        self.state = train._restore(folder, self.alone.model, self.alone)
+    def __init__(self, configs: Sequence[RunConfig], place: torch.device, team: None = None) -> None:
+        if configs[0].train.accelerate != "none":
+            raise ValueError("an ensemble is not compiled or recorded as a graph: use accelerate 'none' with it")
+        if team:
+            raise ValueError("an ensemble trains in one process: start it without torchrun")
+        self.configs, self.place = list(configs), place
+        built = [models.build(c.model, seed=c.seed, kernel=c.train.kernel).to(place) for c in configs]
+        self.one = built[0]  # one model of its own is enough to measure with
+        self.step = EnsembleStep(Replicas(built).to(place), list(configs), place)
 
-    def on_its_own(self, place: torch.device) -> TrainStep:
-        model = models.build(self.config.model, seed=self.config.seed, kernel=self.config.train.kernel).to(place)
-        return TrainStep(model, self.config.train, place)
+    def __call__(self, batches: Sequence[Any], lr_scale: float) -> list[tuple[float, float]]:
+        inputs, targets = (np.stack([getattr(b, part) for b in batches]) for part in ("inputs", "targets"))
+        sums, norms = self.step(
+            torch.from_numpy(inputs).to(self.place), torch.from_numpy(targets).to(self.place), lr_scale
+        )
+        return list(zip(sums.tolist(), norms.tolist(), strict=True))
+
+    def model(self, which: int) -> torch.nn.Module:
+        self.one.load_state_dict(self.step.replicas.weights_of(which))
+        return self.one.train()
+
+    def _alone(self, which: int) -> TrainStep:
+        """Return a step of one run's own, whose optimiser has the layout (and the rates) of its checkpoints."""
+        config = self.configs[which]
+        model = models.build(config.model, config.seed, config.train.kernel).to(self.place)
+        return TrainStep(model, config.train, self.place)
+
+    def load(self, which: int, saved: dict[str, Any]) -> None:
+        alone = self._alone(which)
+        alone.model.load_state_dict(saved["model"])
+        alone.optimizer.load_state_dict(saved["optimizer"])
+        self.step.load(which, alone)
+
+    def saved(self, which: int) -> dict[str, Any]:
+        alone = self._alone(which)
+        self.step.hand_over(which, alone)
+        return {"model": alone.model.state_dict(), "optimizer": alone.optimizer.state_dict()}
+
+    def keep(self, which: Sequence[int]) -> None:
+        self.configs = [self.configs[r] for r in which]
+        if which:
+            self.step.keep(list(which))
 
 
 def train_together(
     configs: list[RunConfig],
     folders: list[RunFolder],
-    progress: Progress = lambda run_id, row: None,
+    progress: Callable = lambda run_id, row: None,
     device: str = "auto",
 ) -> None:
-    """Train runs of one shape (or go on with those that stand at the same step) and leave a complete record of each.
-
-    Raises ValueError for runs that cannot share, ``train.Interrupted`` when ``progress`` asks to stop, all saved;
-    what ``train.train`` raises besides.
-    """
-    if configs[0].train.accelerate != "none":
-        raise ValueError("an ensemble is not compiled or recorded as a graph: use accelerate 'none' with it")
-    torch.set_flush_denormal(True)
-    place = train.choose_device(device)
-    members = [Member(config, folder, place) for config, folder in zip(configs, folders, strict=True)]
-    if len({member.state["step"] for member in members}) > 1:
-        raise ValueError("runs that stand at different steps cannot go on as one ensemble")
-    source, settings = data.open_source(configs[0].data), configs[0].train
-    replicas = Replicas([member.alone.model for member in members]).to(place)
-    step = EnsembleStep(replicas, configs, place)
-    for r, member in enumerate(members):
-        step.load(r, member.alone)
-        member.folder.write_config(member.config)
-        proven = train._provenance(member.config, place, source)
-        member.folder.write_provenance(proven | {"replicas": len(members)})
-        if r:
-            member.alone = None  # one model of its own is enough to measure with
-    alone, windows = members[0].alone, source.evaluation(settings.eval_sequences)
-    points = set(train.evaluation_steps(settings))
-    began = time.perf_counter()
-
-    while members and members[0].state["step"] < settings.steps:
-        now = members[0].state["step"]
-        inputs, targets, scored = _batches(source, now, members, place)
-        loss_sums, norms = step(inputs, targets, train.lr_scale(now, settings))
-        losses, norms = [x / n for x, n in zip(loss_sums.tolist(), scored, strict=True)], norms.tolist()
-        share, began = (time.perf_counter() - began) / len(members), time.perf_counter()
-        ended, stop = [], False
-        for r, member in enumerate(members):
-            state = member.state
-            state["step"], state["seconds"] = now + 1, state["seconds"] + share
-            if not math.isfinite(losses[r]) or not math.isfinite(norms[r]):
-                why = f"loss {losses[r]}, gradient norm {norms[r]} at step {now + 1}"
-                train._finish(member.folder, member.config, source, state, "diverged", why)
-                ended.append(r)
-                continue
-            old = state["smooth"]
-            state["smooth"] = losses[r] if now == 0 else train.SMOOTHING * old + (1 - train.SMOOTHING) * losses[r]
-            state["grad_norm_max"] = max(state["grad_norm_max"], norms[r])
-            reached = 0 < state["smooth"] < settings.target_loss
-            if settings.target_accuracy and (now + 1) % settings.check_every == 0:
-                alone.model.load_state_dict(replicas.weights_of(r))
-                reached = reached or probes.solved(alone.model, source, member.config, now + 1, place)
-            if now + 1 in points or reached:
-                alone.model.load_state_dict(replicas.weights_of(r))
-                _append_row(member, alone.model, windows, place, norms[r])
-            if reached or now + 1 == settings.steps:
-                state["reached"] = now + 1 if reached else 0
-                _finish(member, alone.model, source, place)
-                ended.append(r)
-            tokens = settings.batch_size * member.config.data.seq_len
-            row = {"step": now + 1, "steps": settings.steps, "tokens": tokens, "loss": state["smooth"]}
-            stop = bool(progress(member.config.run_id, row)) or stop
-        if ended:
-            left = [r for r in range(len(members)) if r not in ended]
-            members = [members[r] for r in left]
-            if left:
-                step.keep(left)
-        if members and (stop or (now + 1) % settings.checkpoint_every == 0):
-            _save(step, members, place)
-        if members and stop:
-            raise train.Interrupted(f"stopped at step {now + 1} of {settings.steps}")
-    for r, member in enumerate(members):  # their last step was taken before an interruption
-        alone.model.load_state_dict(replicas.weights_of(r))
-        _finish(member, alone.model, source, place)
+    """Train runs of one shape as an ensemble; see ``seqmix.train.train_together``. ValueError for what cannot share."""
+    train.train_together(configs, folders, progress, device, Together)
 
 
 def saved_step(folder: RunFolder) -> int:
@@ -227,38 +202,74 @@ def saved_step(folder: RunFolder) -> int:
     return checkpoint.load(folder.checkpoint)["state"]["state"]["step"] if folder.checkpoint.exists() else 0
 
 
-def _batches(source: Any, step: int, members: list[Member], place: torch.device) -> tuple[Tensor, Tensor, list[int]]:
-    """Return inputs and targets ``[R, B, T]``, every run in its own order, and the scored tokens of each."""
-    size, once = members[0].config.train.batch_size, {}
-    for member in members:
-        seed = member.config.data_seed
-        if seed not in once:
-            once[seed] = source.batch(step, size, seed)
-    chosen = [once[member.config.data_seed] for member in members]
-    inputs, targets = (np.stack([getattr(batch, part) for batch in chosen]) for part in ("inputs", "targets"))
-    scored = [max(1, int(n)) for n in (targets != IGNORE).sum((1, 2))]
-    return torch.from_numpy(inputs).to(place), torch.from_numpy(targets).to(place), scored
+def shape_of(config: RunConfig) -> str:
+    """Return the hash of all that runs of one ensemble have in common: everything but seeds, learning rate, labels."""
+    train = config.train.model_copy(update={"lr": 0.5})
+    return config.model_copy(update={"seed": 0, "data_seed": 0, "train": train}).sha256()
 
 
-def _append_row(member: Member, model: torch.nn.Module, windows: Any, place: torch.device, norm: float) -> None:
-    config, state = member.config, member.state
-    tokens = state["step"] * config.train.batch_size * config.data.seq_len
-    row = {"step": state["step"], "tokens": tokens, "seconds": state["seconds"]}
-    row |= evaluate.held_out(model, windows, place)
-    row |= evaluate.first_token_gradient(model, windows, config, place)
-    lr = config.train.lr * train.lr_scale(state["step"] - 1, config.train)
-    member.folder.append_curve(row | {"train_loss": state["smooth"], "grad_norm": norm, "lr": lr})
+def mates(first: RunConfig, others: list[RunConfig], limit: int | None = None) -> list[RunConfig]:
+    """Return the runs that can train with ``first``, itself first: of its shape, as many as the memory takes.
+
+    ``limit``: bytes (None: what this machine has). [first] where its mixers cannot share or nobody has its shape.
+    """
+    if unshared(first.model):
+        return [first]
+    available = _memory() if limit is None else limit
+    most = min(MOST, max(1, int(SHARE * available // run_memory(first))))
+    shape = shape_of(first)
+    return [first, *(c for c in others if c.run_id != first.run_id and shape_of(c) == shape)][:most]
 
 
-def _finish(member: Member, model: torch.nn.Module, source: Any, place: torch.device) -> None:
-    checkpoint.save_weights(member.folder.weights, model.state_dict())
-    tested = train._measure(member.config, member.folder, model, source, place)
-    train._finish(member.folder, member.config, source, member.state, "finished", "", tested)
-    model.train()
+def _memory() -> int:
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else memory.available()
 
 
-def _save(step: EnsembleStep, members: list[Member], place: torch.device) -> None:
-    for r, member in enumerate(members):
-        alone = member.on_its_own(place)
-        step.hand_over(r, alone)
-        train._save(member.folder, alone.model, alone, member.state)
+def carry_out(first: RunConfig, todo: list[RunConfig], runs: Path, teller: Teller) -> list[Result]:
+    """Train ``first`` with the free runs of its shape that stand at its step; [] if there is none."""
+    group = mates(first, todo)
+    if len(group) < 2:
+        return []
+    with ExitStack() as locks:
+        free: list[tuple[RunConfig, RunFolder]] = []
+        for config in group:
+            folder = RunFolder(runs / config.run_id)
+            try:
+                locks.enter_context(folder.lock().acquire(timeout=0))
+            except Timeout:
+                continue
+            if folder.status_unlocked() in ("new", "interrupted") and not folder.reopened:
+                free.append((config, folder))
+        steps = [saved_step(folder) for _, folder in free]
+        common = max(set(steps), key=steps.count, default=0)
+        members = [pair for pair, step in zip(free, steps, strict=True) if step == common]
+        if len(members) < 2:
+            return []
+        for config, folder in members:
+            folder.write_config(config)
+            teller.take(folder)
+        reason, fatal = "", False
+        try:
+            configs, folders = zip(*members, strict=True)
+            train_together(list(configs), list(folders), lambda run_id, row: teller(row, run_id))
+        except train.Interrupted:
+            reason = ""
+        except RecordError as error:
+            reason, fatal = str(error), error.fatal
+        except Exception as error:
+            reason = shorten(error)
+        return [_ended(folder, reason, fatal, teller) for _, folder in members]
+
+
+def _ended(folder: RunFolder, reason: str, fatal: bool, teller: Teller) -> Result:
+    status = folder.status_unlocked()
+    if status in ("finished", "diverged"):
+        result = Result(folder.run_id, status)
+    elif reason:
+        if not fatal:
+            folder.finish("failed", f"in an ensemble: {reason}")
+        result = Result(folder.run_id, "failed", reason, fatal)
+    else:
+        result = Result(folder.run_id, "interrupted")
+    teller.leave(folder, result)
+    return result

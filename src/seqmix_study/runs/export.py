@@ -13,8 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from seqmix.config import ModelConfig, RunConfig
+from seqmix.checkpoint import load_weights
+from seqmix.config import ModelConfig
 from seqmix.models import build
+from seqmix.record import RunFolder
 
 __all__ = ["config_of_llama", "export_run", "from_llama", "load", "save", "to_llama"]
 
@@ -227,12 +229,12 @@ def load(folder: Path) -> nn.Module:
 def export_run(run: Path, folder: Path) -> bool:
     """Write the trained model of the run folder ``run`` to ``folder``; return whether ``transformers`` can load it.
 
-    FileNotFoundError if the run has no weights yet.
+    FileNotFoundError if the run has not ended or has no weights here, RecordError or CheckpointError if its record or
+    weights are damaged.
     """
-    for name in ("config.json", "weights.pt"):
-        if not (run / name).is_file():
-            raise FileNotFoundError(f"{run / name}: not a finished training run")
-    plain = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    model = build(RunConfig.model_validate(plain).model)
-    model.load_state_dict(torch.load(run / "weights.pt", map_location="cpu", weights_only=True))
+    record = RunFolder(run)
+    if not record.outcome() or not record.weights.is_file():
+        raise FileNotFoundError(f"{run}: not a finished training run with its weights")
+    model = build(record.config().model)
+    model.load_state_dict(load_weights(record.weights))
     return save(model, folder)

@@ -33,12 +33,16 @@ class Outcome:
 class Known:
     """Run -> how it ended, or None while that is not known. Records are read once: an ended run does not change."""
 
-    def __init__(self, tier: str, paths: Paths | None = None) -> None:
+    def __init__(self, tier: str, paths: Paths | None = None, committed: bool = True) -> None:
+        """``committed``: rows of the committed tables of ``tier`` count. Raises CollectError for a torn table."""
         self.paths = paths or Paths()
         self._found: dict[str, Outcome] = {}
-        for row in read_table("runs", tier, self.paths):
+        for row in read_table("runs", tier, self.paths) if tier and committed else ():
             if row["status"] in ("finished", "diverged"):
                 self._found[row["run_id"]] = _outcome(row, row["status"])
+        timed = read_table("speed", tier, self.paths) if tier and committed else ()
+        self.timed = {row["run_id"] for row in timed}
+        self.committed = set(self._found) | self.timed
 
     def of(self, config: RunConfig) -> Outcome | None:
         """Return how a run ended, None if it has not."""

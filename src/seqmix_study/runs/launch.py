@@ -1,28 +1,35 @@
-"""Run a list of configurations: on this machine, on a Ray cluster or on Slurm; skip what is done, record what failed.
+"""Run a job: on this machine, on a Ray cluster or on Slurm; skip what is done, say what failed.
 
->>> summary = run(study.plan("scaling", "quick"))  # doctest: +SKIP
+>>> summary = train(request({"scaling": {}}, tier="quick"))  # doctest: +SKIP
 >>> summary.check()  # doctest: +SKIP
 
-Several processes, on one machine or on a shared disk, may run the same study at the same time: every run has a lock,
-whoever holds it trains the run, the others take the next one and wait for it at the end. Whatever is interrupted
-goes on from its last checkpoint when the same call is made again.
+Every engine starts copies of one worker (``worker.py``), which share nothing but the folder of records; several
+commands, on one machine or on a shared disk, may do the same job at the same time. How it went is read from the
+records. Whatever is interrupted goes on from its last checkpoint when the same call is made again.
 """
 
-import csv
+import secrets
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
-from seqmix_study.runs.here import in_team, run_here, terminable
-from seqmix_study.runs.local import run_local
+from seqmix_study.runs import tune
+from seqmix_study.runs.job import Job, Queue, unmeasured
+from seqmix_study.runs.machine import Layout, layout
 from seqmix_study.runs.progress import Display
-from seqmix_study.runs.worker import TASKS, Result, unmeasured
+from seqmix_study.runs.selection import with_checks
+from seqmix_study.runs.sign import Result
+from seqmix_study.runs.worker import in_team, leads, stoppable, work
 
-__all__ = ["EngineError", "Summary", "committed", "run", "states", "unique"]
+__all__ = ["EngineError", "Summary", "Terminated", "request", "run", "states", "terminable", "train"]
 
 ENGINES = ("local", "ray", "slurm")
 
@@ -31,29 +38,56 @@ class EngineError(RuntimeError):
     """Some runs did not end well, or the engine that was asked for cannot work; the text says which and why."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a scheduler's preemption, ``timeout``, ``kill``."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Treat SIGTERM like Ctrl-C (raises Terminated): save, then leave. Only the main thread can."""
+
+    def end(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @dataclass
 class Summary:
-    """How many runs ended how, and what a person should know. ``skipped``: finished before this call."""
+    """How many runs ended how, and what a person should know. ``skipped``: finished before this call.
+
+    ``waiting``: cells whose runs are not decided; ``plans``: what was planned at the end.
+    """
 
     finished: int = 0
     diverged: int = 0
     failed: int = 0
     skipped: int = 0
     interrupted: int = 0
+    waiting: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
+    plans: dict[str, tune.Resolved] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         """Whether every run is finished or diverged."""
-        return not self.failed and not self.interrupted
+        return not self.failed and not self.interrupted and not self.waiting
 
     def __str__(self) -> str:
         total = self.finished + self.diverged + self.failed + self.skipped + self.interrupted
         names = ("finished", "diverged", "failed", "interrupted")
         parts = [f"{getattr(self, name)} {name}" for name in names if getattr(self, name)]
         parts += [f"{self.skipped} were done before"] if self.skipped else []
-        return f"{total} runs: {', '.join(parts) or 'nothing to do'}"
+        more = f"; {self.waiting} cells wait for results before their runs are known" if self.waiting else ""
+        return f"{total} runs: {', '.join(parts) or 'nothing to do'}{more}"
 
     __repr__ = __str__
 
@@ -67,35 +101,49 @@ class Summary:
         name = "failed" if result.status == "corrupt" else result.status
         setattr(self, name, getattr(self, name) + 1)
         if name in ("failed", "interrupted"):
-            self.problems[result.run_id] = result.message or "interrupted; start the same command again to go on"
-        if result.notes:
-            self.notes[result.run_id] = result.notes
+            self.problems[result.run_id] = result.message
 
 
-def committed(tier: str, paths: Paths) -> set[str]:
-    """Return the run ids with a result in the committed tables of a tier: they count as finished."""
-    found: set[str] = set()
-    for name in ("runs", "speed") if tier else ():
-        table = paths.results / tier / f"{name}.csv"
-        if table.is_file():
-            with open(table, newline="", encoding="utf-8") as file:
-                rows = csv.DictReader(file)
-                found |= {row["run_id"] for row in rows if row.get("status", "finished") in ("finished", "diverged")}
-    return found
+def request(
+    studies: dict[str, dict[str, Any]] | None = None,
+    tier: str = "",
+    runs: tuple[RunConfig | SpeedConfig, ...] | list[RunConfig | SpeedConfig] = (),
+    paths: Paths | None = None,
+    budget_minutes: float | None = None,
+    **more: Any,
+) -> Job:
+    """Return a job: studies (name -> further arguments of ``study.plan``) or runs. ``more``: further fields of Job."""
+    paths = paths or Paths()
+    return Job(
+        id=f"{time.time():.0f}-{secrets.token_hex(4)}",
+        root=str(paths.root),
+        folder=str(paths.runs.resolve()),
+        tier=tier or next((config.tier for config in runs), ""),
+        studies=with_checks(studies or {}, tier, paths),
+        runs=tuple(config.model_dump(mode="json") for config in runs),
+        deadline=time.time() + 60 * budget_minutes if budget_minutes else 0.0,
+        path=tuple(sys.path),
+        **more,
+    )
 
 
-def states(configs: list[RunConfig | SpeedConfig], paths: Paths) -> dict[str, str]:
+def run(configs: list[RunConfig | SpeedConfig], jobs: int | None = None, **options: Any) -> Summary:
+    """Do all these runs that are not done yet; ``options`` are those of :func:`train` and :func:`request`."""
+    how = {name: options.pop(name) for name in ("engine", "progress") if name in options}
+    return train(request(runs=configs, **options), jobs, **how)
+
+
+def states(configs: list[RunConfig | SpeedConfig], queue: Queue) -> dict[str, str]:
     """Return run_id -> new, running, interrupted, finished, diverged, failed or corrupt.
 
     A run without a record here whose row is in the committed tables is finished; one that lacks a measurement
     that is asked for now is ``interrupted``.
     """
-    elsewhere = {tier: committed(tier, paths) for tier in {config.tier for config in configs}}
     found = {}
-    for config in unique(configs):
-        folder = RunFolder(paths.runs / config.run_id)
+    for config in configs:
+        folder = RunFolder(queue.known.paths.runs / config.run_id)
         status = folder.status()
-        if status in ("new", "interrupted", "failed") and config.run_id in elsewhere[config.tier]:
+        if status in ("new", "interrupted", "failed") and config.run_id in queue.known.committed:
             status = "finished"
         elif status == "finished" and unmeasured(config, folder):
             status = "interrupted"
@@ -103,141 +151,113 @@ def states(configs: list[RunConfig | SpeedConfig], paths: Paths) -> dict[str, st
     return found
 
 
-def unique(configs: list[RunConfig | SpeedConfig]) -> list[RunConfig | SpeedConfig]:
-    """Return each run once, in the order of first mention; what any mention wants evaluated is evaluated."""
-    once: dict[str, RunConfig | SpeedConfig] = {}
-    for config in configs:
-        known = once.setdefault(config.run_id, config)
-        if isinstance(config, RunConfig) and set(config.evaluate) - set(known.evaluate):
-            wanted = tuple(dict.fromkeys((*known.evaluate, *config.evaluate)))
-            once[config.run_id] = known.model_copy(update={"evaluate": wanted})
-    return list(once.values())
+def train(job: Job, jobs: int | None = None, engine: str = "local", progress: bool = True) -> Summary:
+    """Do what is left of a job and return how its runs ended.
 
-
-def _split(
-    configs: list[RunConfig | SpeedConfig], runs: Path, paths: Paths, use_committed: bool
-) -> tuple[list[RunConfig | SpeedConfig], Summary]:
-    """Return the runs that need work, and a summary that counts the others."""
-    summary, todo, elsewhere = Summary(), [], {}
-    for config in unique(configs):
-        folder = RunFolder(runs / config.run_id)
-        status = folder.status_unlocked()
-        if use_committed and config.tier not in elsewhere:
-            elsewhere[config.tier] = committed(config.tier, paths)
-        done = status in ("finished", "diverged") and not (status == "finished" and unmeasured(config, folder))
-        if status == "corrupt":
-            summary.add(Result(config.run_id, "corrupt", folder.problem()))
-        elif done or (status in ("new", "interrupted", "failed") and config.run_id in elsewhere.get(config.tier, ())):
-            summary.skipped += 1
-        else:
-            todo.append(config)
-    return todo, summary
-
-
-def run(
-    configs: list[RunConfig | SpeedConfig],
-    jobs: int | None = None,
-    engine: str = "local",
-    progress: bool = True,
-    *,
-    budget_minutes: float | None = None,
-    paths: Paths | None = None,
-    use_committed: bool = True,
-    tasks: str = TASKS,
-    ensemble: bool = False,
-) -> Summary:
-    """Do all runs that are not done yet and return how they ended.
-
-    ``jobs``: worker processes (None: chosen from cores, GPUs, memory and model size; 0: in this process, to debug).
-    ``budget_minutes``: stop, checkpoints saved, when the time is up. ``use_committed``: a run with a row in the
-    committed ``results/<tier>/runs.csv`` counts as done. Raises KeyboardInterrupt after Ctrl-C, when every worker
-    has saved; ``ensemble``: first train runs of one shape together, in this process (see ``runs.together``).
-    EngineError if the engine cannot work at all. A run that fails is recorded and stops nothing else,
-    except where the next one would meet the same obstacle (a full or read-only disk).
+    ``jobs``: workers (None: chosen from cores, GPUs, memory and model size; 0: in this process, to debug). Raises
+    KeyboardInterrupt after Ctrl-C (Terminated after SIGTERM), when every worker has saved; EngineError if the engine
+    cannot work at all. A run that fails is recorded, not tried again in this call, and stops nothing else, except
+    where the next one would meet the same obstacle (a full or read-only disk).
     """
     if engine not in ENGINES:
         raise EngineError(f"no engine named {engine!r}; known: {', '.join(ENGINES)}")
-    if ensemble and (engine != "local" or in_team()):
-        raise EngineError("runs train together in this process only: use engine 'local', without torchrun")
-    paths = paths or Paths()
-    runs = paths.runs
-    todo, summary = _split(configs, runs, paths, use_committed)
-    if not todo and not in_team():
-        return summary
-    deadline = time.time() + 60 * budget_minutes if budget_minutes else float("inf")
-    display = Display(todo, progress)
-    results, fatal = {}, ""
-    try:
-        with terminable():
-            if ensemble:
-                from seqmix_study.runs.together import run_together
+    if in_team() and (engine != "local" or job.ensemble):
+        raise EngineError("torchrun trains one run in several processes: use engine 'local', without an ensemble")
+    queue = Queue(job)
+    if not leads():
+        return _follow(queue)
+    before = states(queue.runs(), queue)
+    heard = {run_id: len(RunFolder(queue.known.paths.runs / run_id).notes()) for run_id in before}
+    obstacle = ""
+    if any(state not in ("finished", "diverged", "corrupt") for state in before.values()):
+        display = Display(queue, progress)
+        try:
+            with terminable():
+                obstacle = _serve(job, queue, jobs, engine, display)
+        except KeyboardInterrupt:
+            print("Stopped; checkpoints are saved. Start the same command again to go on.", file=sys.stderr)
+            raise
+        finally:
+            job.file.unlink(missing_ok=True)
+            display.close()
+    return _summary(queue, before, heard, obstacle)
 
-                results, fatal = run_together(todo, runs, tasks, display, deadline)
-            left = [config for config in todo if config.run_id not in results]
-            if not fatal and (left or in_team()):
-                more, fatal = _serve(engine, left, runs, jobs, tasks, display, deadline)
-                results |= more
-    except KeyboardInterrupt:
-        display.close("stopped")
-        print("Stopped; checkpoints are saved. Start the same command again to go on.", file=sys.stderr)
-        raise
-    except BaseException:
-        display.close("failed")
-        raise
-    for config in todo:
-        why = fatal or "the time budget was used up; start the same command again to go on"
-        summary.add(results.get(config.run_id) or Result(config.run_id, "interrupted", why))
-    display.close(str(summary))
+
+def _serve(job: Job, queue: Queue, jobs: int | None, engine: str, display: Display) -> str:
+    """Train with the engine, then measure speed alone on this machine; return an obstacle or ""."""
+    obstacle = ""
+    for kind in ("train", "speed"):
+        part = queue.job = job.model_copy(update={"kind": kind})
+        todo = queue.todo()
+        if obstacle or not todo or (kind == "speed" and in_team()):
+            continue
+        if in_team() or (engine == "local" and (jobs == 0 or job.ensemble)):
+            obstacle = _here(part, display)
+            continue
+        part.write()
+        place = layout(todo, jobs or None, more=len(queue.waiting()))
+        if kind == "speed" or engine == "local":
+            from seqmix_study.runs.local import serve
+        elif engine == "slurm":
+            from seqmix_study.runs.slurm import serve
+        else:
+            from seqmix_study.runs.ray import serve
+        obstacle = serve(part, Layout(1, 1, place.gpus) if kind == "speed" else place, display)
+    queue.job = job
+    return obstacle
+
+
+def _here(job: Job, display: Display) -> str:
+    """Be the worker (under torchrun: the one that leads)."""
+    with stoppable() as asked:
+        obstacle = work(job, asked.is_set, display.refresh)
+        if in_team():
+            from seqmix import distributed
+
+            distributed.join().announce(None)
+            distributed.leave()
+        if asked.is_set():
+            raise KeyboardInterrupt
+    return obstacle
+
+
+def _follow(queue: Queue) -> Summary:
+    """Take part in every run that the leader announces, until there is none left."""
+    from seqmix import distributed, train
+
+    team = distributed.join()
+    with stoppable() as asked:
+        while (config := team.listen()) is not None:
+            folder = distributed.Spectator(queue.known.paths.runs / config.run_id)
+            try:
+                train.train(config, folder, lambda row: asked.is_set())
+            except train.Interrupted:
+                continue
+    distributed.leave()
+    return Summary(skipped=len(queue.runs()))
+
+
+def _summary(queue: Queue, before: dict[str, str], heard: dict[str, int], obstacle: str) -> Summary:
+    """Say from the records how the runs ended."""
+    timed_out = queue.job.deadline and time.time() > queue.job.deadline
+    why = (
+        obstacle
+        or ("the time budget was used up; " if timed_out else "it was left; ") + "start the same command again to go on"
+    )
+    summary = Summary(plans=queue.plan())
+    for config in queue.runs():
+        if before.get(config.run_id) in ("finished", "diverged"):
+            summary.skipped += 1
+            continue
+        folder = RunFolder(queue.known.paths.runs / config.run_id)
+        status = folder.status_unlocked()
+        if status == "finished" and unmeasured(config, folder):
+            status = "interrupted"
+        reason = folder.problem() if status == "corrupt" else folder.outcome().get("reason", "")
+        if status in ("new", "interrupted"):
+            status, reason = "interrupted", why
+        summary.add(Result(config.run_id, status, reason))
+        if said := folder.notes()[heard.get(config.run_id, 0) :]:
+            summary.notes[config.run_id] = said
+    summary.waiting = len(queue.waiting())
     return summary
-
-
-def _serve(
-    engine: str,
-    todo: list[RunConfig | SpeedConfig],
-    runs: Path,
-    jobs: int | None,
-    tasks: str,
-    display: Display,
-    deadline: float,
-) -> tuple[dict[str, Result], str]:
-    """Do the runs one by one, in the way that was asked for; return how they went and a fatal message or ""."""
-    if in_team():
-        from seqmix_study.runs.team import run_team
-
-        return run_team(todo, runs, tasks, display)
-    if engine != "local":
-        return _run_elsewhere(engine, todo, runs, jobs, tasks, display, deadline)
-    if jobs == 0:
-        return run_here(todo, runs, tasks, display, deadline)
-    from seqmix_study.runs.machine import layout
-
-    place = layout(todo, jobs)
-    return run_local(todo, runs, place.jobs, place.threads, tasks, display, deadline, place.gpus)
-
-
-def _run_elsewhere(
-    engine: str,
-    todo: list[RunConfig | SpeedConfig],
-    runs: Path,
-    jobs: int | None,
-    tasks: str,
-    display: Display,
-    deadline: float,
-) -> tuple[dict[str, Result], str]:
-    """Train on a cluster; measure speed here afterwards, on the machine whose name the measurement carries."""
-    training = [config for config in todo if isinstance(config, RunConfig)]
-    timing = [config for config in todo if isinstance(config, SpeedConfig)]
-    results: dict[str, Result] = {}
-    if training and engine == "ray":
-        from seqmix_study.runs.ray import run_ray
-
-        results = run_ray(training, runs, jobs, tasks, display)
-    elif training:
-        from seqmix_study.runs.slurm import run_slurm
-
-        results = run_slurm(training, runs, jobs, tasks, display)
-    fatal = next((result.message for result in results.values() if result.fatal), "")
-    if timing and not fatal:
-        more, fatal = run_local(timing, runs, 1, 1, tasks, display, deadline, [])
-        results |= more
-    return results, fatal

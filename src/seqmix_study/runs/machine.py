@@ -88,8 +88,8 @@ def visible_gpus() -> list[str]:
     return named or [str(number) for number in range(torch.cuda.device_count())]
 
 
-def layout(configs: list[RunConfig | SpeedConfig], jobs: int | None = None) -> Layout:
-    """Choose workers for these runs; ``jobs`` overrides how many, the threads follow."""
+def layout(configs: list[RunConfig | SpeedConfig], jobs: int | None = None, more: int = 0) -> Layout:
+    """Choose workers for these runs and ``more`` to come; ``jobs`` overrides how many, the threads follow."""
     gpus, available = visible_gpus(), cores()
     training = [config for config in configs if isinstance(config, RunConfig)]
     biggest = max((parameter_count(config.model) for config in training), default=0)
@@ -105,4 +105,4 @@ def layout(configs: list[RunConfig | SpeedConfig], jobs: int | None = None) -> L
     if jobs:
         wanted = jobs
         threads = threads if gpus or biggest < SMALL else max(1, available // jobs)
-    return Layout(max(1, min(wanted, len(training) or 1)), threads, gpus)
+    return Layout(max(1, min(wanted, len(training) + more or 1)), threads, gpus)

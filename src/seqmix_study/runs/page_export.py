@@ -155,8 +155,6 @@ def export_page(run: Path, file: Path, form: str = "auto") -> dict:
     folder = RunFolder(run)
     if not folder.weights.is_file() or not folder.outcome():
         raise FileNotFoundError(f"{run}: not a finished training run with its weights")
-    if problem := folder.problem(deep=True):
-        raise ValueError(problem)
     config = folder.config()
     if not isinstance(config, RunConfig):
         raise ValueError(f"{run}: a measurement of speed has no model to export")

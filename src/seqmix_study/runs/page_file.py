@@ -20,6 +20,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from seqmix.files import read_json
+
 __all__ = ["LARGEST_PAGE", "PageModelError", "folder", "read", "sealed", "write"]
 
 LARGEST_PAGE = 2_000_000
@@ -58,7 +60,7 @@ def read(path: Path) -> dict:
     """Return the model of a file; raises PageModelError if it is missing, not one, or not as it was written."""
     remedy = "write it again with: seqmix export --page RUN " + str(path.name)
     try:
-        model = json.loads(path.read_text(encoding="utf-8"))
+        model = read_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise PageModelError(f"{path}: cannot be read ({error}); {remedy}") from error
     if not isinstance(model, dict) or set(model) != KEYS:

@@ -1,16 +1,35 @@
-"""One progress display for all runs: a line in a terminal, one updated output in a notebook, rare lines in a log."""
+"""How far a job is, read from its records: a line in a terminal, an output in a notebook, a line a minute in a log.
 
+A chapter's kernel has no terminal: where ``SEQMIX_PROGRESS`` names a file, the lines of the log are written there too.
+"""
+
+import datetime
 import math
+import os
 import sys
 import time
 from collections import deque
 
+from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
+from seqmix_study.runs import sign
+from seqmix_study.runs.job import Queue
 
-__all__ = ["Display"]
+__all__ = ["Display", "flops"]
 
-WINDOW = 20.0
+WINDOW = 300.0
 """Seconds over which the speed is averaged."""
+
+LOOK = 1.0
+LINE = 60.0
+"""Seconds between two looks at the records, and between two lines in a log."""
+
+
+def flops(config: RunConfig | SpeedConfig) -> float:
+    """Return the training FLOPs of a run; those of a measurement of speed count as none."""
+    if isinstance(config, SpeedConfig):
+        return 0.0
+    return accounting.train_flops_per_token(config.model, config.data.seq_len) * config.tokens
 
 
 def _in_notebook() -> bool:
@@ -20,107 +39,92 @@ def _in_notebook() -> bool:
 
 
 class Display:
-    """Counts of runs and tokens, shown as they change. All methods are cheap and never raise."""
+    """What stands of a job, shown as it changes."""
 
-    def __init__(self, configs: list[RunConfig | SpeedConfig], show: bool = True) -> None:
-        self.work = {c.run_id: c.tokens if isinstance(c, RunConfig) else 0 for c in configs}
-        self.done = dict.fromkeys(self.work, 0)
-        self.losses: dict[str, float] = {}
-        self.ended, self.failed, self.waiting = 0, 0, 0
-        self.running: set[str] = set()
-        self.trail: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
-        self.fresh, self.began, self.shown = 0, time.monotonic(), 0.0
-        self.handle = self.bar = None
-        if show and configs:
-            self._open()
-
-    def _open(self) -> None:
-        if _in_notebook():
+    def __init__(self, queue: Queue, show: bool = True) -> None:
+        self.queue, self.show = queue, show
+        self.work: dict[str, float] = {}
+        self.ended: set[str] = set()
+        self.looked = self.told = -1e9
+        self.handle, self.width = None, 0
+        self.trail: deque[tuple[float, float]] = deque()
+        self.log = os.environ.get("SEQMIX_PROGRESS", "")
+        if show and _in_notebook():
             from IPython.display import display
 
             self.handle = display({"text/plain": "starting"}, raw=True, display_id=True)
-            self.every = 1.0
-            return
-        from tqdm import tqdm
+        self.terminal = show and not self.handle and sys.stderr.isatty()
 
-        self.every = 0.2 if sys.stderr.isatty() else 30.0
-        layout = "{desc} |{bar}| {percentage:3.0f}%{postfix}"
-        # all drawing happens in refresh: tqdm only knows how wide the terminal is and how to overwrite a line
-        total = max(1, sum(self.work.values()))
-        self.bar = tqdm(total=total, bar_format=layout, dynamic_ncols=True, leave=False, mininterval=0, delay=1e-9)
+    def text(self) -> str:
+        """Look at the records and return what stands: done of all, running, failed, share, time left, best loss."""
+        runs, done = self.queue.runs(), 0.0
+        for config in runs:
+            if config.run_id not in self.work:
+                self.work[config.run_id] = flops(config)
+            if config.run_id not in self.ended and self.queue.done(config):
+                self.ended.add(config.run_id)
+        known = {config.run_id for config in runs}
+        total = sum(self.work[run_id] for run_id in known)
+        done = sum(self.work[run_id] for run_id in known & self.ended)
+        running, failed, losses, still = 0, 0, [], ""
+        for folder, seen in sign.standing(self.queue.known.paths.runs, self.queue.job.id):
+            failed += seen.failed
+            if seen.failed or not seen.tries:
+                continue
+            running += 1
+            done += self.work.get(folder.run_id, 0.0) * seen.step / max(1, seen.steps)
+            losses += [seen.loss] if math.isfinite(seen.loss) else []
+            if (quiet := sign.quiet(folder)) > 2 * LINE:
+                still = f", no sign of life of {folder.run_id} ({seen.worker}) for {quiet / 60:.0f} min"
+        said = f"{len(known & self.ended)}/{len(known)} runs, {running} running"
+        said += f", {failed} failed" if failed else ""
+        waiting = len(self.queue.waiting())
+        said += f", {waiting} cells wait for results" if waiting else ""
+        if total:
+            said += f", {done / total:.0%}{self._left(done, total, bool(waiting))}"
+        return said + (f", loss {min(losses):.3f}" if losses else "") + still
 
-    def start(self, run_id: str) -> None:
-        self.running.add(run_id)
-        self.refresh()
-
-    def step(self, run_id: str, row: dict) -> None:
-        """Take in a progress message: step, tokens of one step, loss."""
-        at = row.get("step", 0) * row.get("tokens", 0)
-        before = self.done.get(run_id, 0)
-        if before or row.get("step", 0) <= 1:  # the first message of a resumed run is not speed
-            self.fresh += max(0, at - before)
-        self.done[run_id] = max(at, 1)
-        loss = row.get("loss")
-        if isinstance(loss, int | float) and math.isfinite(loss):
-            self.losses[run_id] = loss
-        self.refresh()
-
-    def end(self, run_id: str, status: str) -> None:
-        """Take in that a run has left its worker."""
-        self.running.discard(run_id)
-        if status in ("busy", "interrupted", "died"):
-            self.done[run_id] = 0
-        else:
-            self.ended += status in ("finished", "diverged", "skipped")
-            self.failed += status in ("failed", "corrupt")
-            self.done[run_id] = self.work.get(run_id, 0)
-        self.refresh()
-
-    def speed(self) -> float:
-        """Return tokens a second over the last ``WINDOW`` seconds."""
+    def _left(self, done: float, total: float, more: bool) -> str:
         now = time.monotonic()
-        if now - self.trail[-1][0] > 0.5:
-            self.trail.append((now, self.fresh))
+        self.trail.append((now, done))
         while len(self.trail) > 2 and now - self.trail[1][0] > WINDOW:
             self.trail.popleft()
-        then, count = self.trail[0]
-        return (self.fresh - count) / max(1e-6, now - then)
-
-    def text(self) -> tuple[str, str]:
-        """Return what stands left and right of the bar."""
-        left = f"{self.ended}/{len(self.work)} runs, {len(self.running)} running"
-        left += f", {self.failed} failed" if self.failed else ""
-        left += f", {self.waiting} with another process" if self.waiting else ""
-        rate = self.speed()
-        parts = [f"{rate:,.0f} tokens/s"]
-        remaining = sum(self.work.values()) - sum(self.done.values())
-        if rate > 0 and remaining > 0:
-            seconds = int(remaining / rate)
-            parts.append(f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left")
-        if self.losses:
-            parts.append(f"best loss {min(self.losses.values()):.3f}")
-        return left, ", ".join(parts)
+        then, before = self.trail[0]
+        if now - then < 2 or done <= before:
+            return ""
+        seconds = (total - done) * (now - then) / (done - before)
+        end = time.strftime("%H:%M", time.localtime(time.time() + seconds))
+        least = "at least " if more else ""
+        return f", {least}{datetime.timedelta(seconds=int(seconds))} left (until {end})"
 
     def refresh(self) -> None:
-        if self.bar is None and self.handle is None:
-            return
+        """Look at the records if that is due, and show what stands."""
         now = time.monotonic()
-        if now - self.shown < self.every:
+        if (not self.show and not self.log) or now - self.looked < LOOK:
             return
-        self.shown = now
-        left, right = self.text()
+        line_due = now - self.told > LINE
+        if not (self.handle or self.terminal or line_due):
+            return
+        self.looked, text = now, self.text()
         if self.handle is not None:
-            self.handle.update({"text/plain": f"{left}; {right}"}, raw=True)
+            self.handle.update({"text/plain": text}, raw=True)
+        if self.terminal:
+            self.width = max(self.width, len(text))
+            print(f"\r{text:<{self.width}}", end="", file=sys.stderr, flush=True)
+        if not line_due:
             return
-        self.bar.n = min(sum(self.done.values()), self.bar.total)
-        self.bar.set_description_str(left, refresh=False)
-        self.bar.set_postfix_str(right, refresh=False)
-        self.bar.refresh()
+        self.told = now
+        line = f"{time.strftime('%H:%M:%S')} {text}\n"
+        if self.show and not self.handle and not self.terminal:
+            print(line, end="", file=sys.stderr, flush=True)
+        if self.log:
+            with open(self.log, "a", encoding="utf-8") as file:
+                file.write(line)
 
-    def close(self, last: str = "") -> None:
-        """Remove the display; a notebook keeps ``last`` in its place."""
+    def close(self) -> None:
+        """Take the display away."""
         if self.handle is not None:
-            self.handle.update({"text/plain": last}, raw=True)
-        if self.bar is not None:
-            self.bar.close()
-        self.bar = self.handle = None
+            self.handle.update({"text/plain": ""}, raw=True)
+        if self.terminal and self.width:
+            print(f"\r{'':<{self.width}}\r", end="", file=sys.stderr, flush=True)
+        self.handle, self.terminal, self.show, self.log = None, False, False, ""

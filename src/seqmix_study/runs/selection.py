@@ -1,12 +1,14 @@
 """Which runs a command is about: a study or all of them, at a tier, some of its groups."""
 
+from typing import Any
+
 from seqmix import study
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
-from seqmix_study.runs import tune
+from seqmix_study.runs import precision, tune
 from seqmix_study.runs.known import Known
 
-__all__ = ["by_value", "resolve", "select"]
+__all__ = ["requested", "resolve", "select", "with_checks"]
 
 
 def select(
@@ -19,38 +21,44 @@ def select(
 def resolve(
     chapter: str, tier: str, groups: tuple[str, ...] = (), paths: Paths | None = None, known: Known | None = None
 ) -> dict[str, tune.Resolved]:
-    """Return study -> its plan; raises study.StudyError for an unknown study, tier or group.
-
-    With ``all``, studies that lack the tier or the groups are left out, and at least one must remain. ``known``: what
-    is known of runs, which decides rates; by default the records here and the committed tables.
-    """
-    names = study.names(paths) if chapter == "all" else [chapter]
-    plans: dict[str, tune.Resolved] = {}
+    """Return study -> its plan, from what is ``known`` (default: the records here and the committed tables)."""
     known = known or Known(tier, paths)
+    asked = requested(chapter, tier, groups, paths)
+    return {name: tune.plan(name, tier, paths, known, **request) for name, request in asked.items()}
+
+
+def requested(
+    chapter: str, tier: str, groups: tuple[str, ...] = (), paths: Paths | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return study -> what its plan is asked besides; raises study.StudyError for an unknown study, tier or group.
+
+    With ``all``, studies that lack the tier or the groups are left out, and at least one must remain.
+    """
+    asked: dict[str, dict[str, Any]] = {}
     refused: list[study.StudyError] = []
-    for name in names:
-        loaded = study.load(name, paths)
-        have = [group.name for group in loaded.tiers[tier].groups] if tier in loaded.tiers else []
-        if groups and have and not set(groups) & set(have):
+    for name in study.names(paths) if chapter == "all" else [chapter]:
+        tiers = study.load(name, paths).tiers
+        have = [group.name for group in tiers[tier].groups] if tier in tiers else []
+        if not have:
+            refused.append(study.StudyError(f"study {name!r} has no tier {tier!r}; it has: {', '.join(tiers)}"))
+        elif groups and not set(groups) & set(have):
             text = f"study {name!r} has no group {', '.join(groups)} at tier {tier}; it has: {', '.join(have)}"
             refused.append(study.StudyError(text))
-            continue
-        try:
-            overrides = {"groups": list(groups)} if groups else None
-            plans[name] = tune.plan(name, tier, paths, known, overrides=overrides)
-        except study.StudyError as error:
-            if chapter != "all" or tier in loaded.tiers:
-                raise
-            refused.append(error)
-    if not plans:
+        else:
+            asked[name] = {"overrides": {"groups": list(groups)}} if groups else {}
+    if not asked:
         raise refused[0] if refused else study.StudyError("there is no study")
-    return plans
+    return asked
 
 
-def by_value(plans: dict[str, list[RunConfig | SpeedConfig]]) -> list[RunConfig | SpeedConfig]:
-    """Return all runs of several plans, the most valuable first: one seed of every study before the next seed of any.
-
-    Within a seed the studies keep their order, and a study its groups'; speed measurements come last (they run alone).
-    """
-    runs = [config for plan in plans.values() for config in plan]
-    return sorted(runs, key=lambda c: (isinstance(c, SpeedConfig), getattr(c, "seed", 0)))
+def with_checks(studies: dict[str, dict[str, Any]], tier: str, paths: Paths | None = None) -> dict[str, dict[str, Any]]:
+    """Return the studies with that of precision before them, where their runs wait for it."""
+    if precision.STUDY in studies or precision.STUDY not in study.names(paths):
+        return studies
+    tiers = [study.load(name, paths).tiers.get(tier) for name in studies]
+    if tier not in study.load(precision.STUDY, paths).tiers:
+        return studies
+    checked = any(
+        group.base.get("train", {}).get("precision") == "checked" for each in tiers if each for group in each.groups
+    )
+    return {precision.STUDY: {}, **studies} if checked else studies

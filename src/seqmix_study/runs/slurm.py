@@ -1,52 +1,43 @@
-"""Runs on a Slurm cluster through submitit (``pip install submitit==1.5.4``): one job array, records on a shared disk.
+"""Copies of the worker on a Slurm cluster through submitit (``pip install submitit==1.5.4``), on a shared disk.
 
-The runs are dealt to at most ``--jobs`` array tasks in plan order. A task that reaches its time limit or is preempted
-is queued again by submitit and goes on from the last checkpoint. ``SEQMIX_SLURM`` sets the options of sbatch, e.g.
+One job array of ``--jobs`` workers. A worker that reaches its time limit or is preempted is queued again by submitit;
+what another leaves behind, the others do. ``SEQMIX_SLURM`` sets the options of sbatch, e.g.
 ``SEQMIX_SLURM="slurm_partition=gpu timeout_min=240 gpus_per_node=1 cpus_per_task=4"``; ``SEQMIX_SUBMITIT=local`` runs
 the same code in processes on this machine.
 """
 
+import importlib.util
 import os
 import shutil
 import sys
 import time
-from pathlib import Path
 
-from seqmix.config import RunConfig, SpeedConfig, parse_run
-from seqmix_study.runs.here import stoppable
-from seqmix_study.runs.machine import layout
+from seqmix_study.runs.job import Job
+from seqmix_study.runs.machine import Layout
 from seqmix_study.runs.progress import Display
-from seqmix_study.runs.worker import Result, carry_out
+from seqmix_study.runs.worker import stoppable, until_unwanted, work
 
-__all__ = ["Batch", "run_slurm"]
-
-ARRAY = 64
-"""Array tasks where ``--jobs`` does not say how many."""
+__all__ = ["Copy", "check", "serve"]
 
 POLL = 1.0
 
 
-class Batch:
-    """The work of one array task: some runs, one after the other. Called by submitit on a node."""
+class Copy:
+    """One worker. Called by submitit on a node; returns an obstacle or ""."""
 
-    def __init__(self, configs: list[dict], runs: str, tasks: str, path: list[str]) -> None:
-        self.configs, self.runs, self.tasks, self.path = configs, runs, tasks, path
+    def __init__(self, job: str, path: tuple[str, ...]) -> None:
+        self.job, self.path = job, path
 
-    def __call__(self) -> list[dict]:
+    def __call__(self) -> str:
         sys.path[:] = self.path
-        results = []
+        job = Job.model_validate_json(self.job)
+        if not job.file.exists():
+            return f"{os.uname().nodename} does not see {job.folder}: workers on a cluster need a shared disk"
         with stoppable() as asked:  # scancel sends SIGTERM: finish the step, save
-            for plain in self.configs:
-                result = carry_out(parse_run(plain), Path(self.runs), lambda row: asked.is_set(), self.tasks)
-                if result.status == "busy":
-                    result = Result(result.run_id, "interrupted", "another process trains it")
-                results.append(result.plain())
-                if asked.is_set() or result.fatal:
-                    break
-        return results
+            return work(job, until_unwanted(job, asked))
 
     def checkpoint(self) -> object:
-        """Queue the same work again (submitit calls this before a time limit): what is finished is skipped."""
+        """Queue the worker again (submitit calls this before a time limit): what is finished is skipped."""
         import submitit
 
         return submitit.helpers.DelayedSubmission(self)
@@ -65,63 +56,64 @@ def options() -> dict[str, int | str]:
     return found
 
 
-def run_slurm(
-    todo: list[RunConfig | SpeedConfig], runs: Path, jobs: int | None, tasks: str, display: Display
-) -> dict[str, Result]:
-    """Run everything as one job array and wait for it; raises EngineError where there is no submitit or no Slurm."""
+def check() -> str:
+    """Return the cluster to submit to; raises EngineError where there is no submitit, no Slurm, or a bad option."""
     from seqmix_study.runs.launch import EngineError
 
-    try:
-        import submitit
-    except ImportError:
-        raise EngineError("--engine slurm needs submitit: pip install submitit==1.5.4") from None
+    if importlib.util.find_spec("submitit") is None:
+        raise EngineError("--engine slurm needs submitit: pip install submitit==1.5.4")
     cluster = os.environ.get("SEQMIX_SUBMITIT", "slurm")
     if cluster == "slurm" and not shutil.which("sbatch"):
         raise EngineError(
             "--engine slurm: sbatch is not on this machine; start it on a login node (SEQMIX_SUBMITIT=local tries the "
             "same code without Slurm)"
         )
-    count = max(1, min(len(todo), jobs or ARRAY))
-    plain = [config.model_dump(mode="json") for config in todo]
-    batches = [Batch(plain[n::count], str(runs.resolve()), tasks, sys.path) for n in range(count)]
-    executor = submitit.AutoExecutor(folder=runs / ".slurm" / "%j", cluster=cluster)
-    settings = {"timeout_min": 240, "cpus_per_task": max(1, layout(todo).threads), "name": "seqmix"}
+    options()
+    return cluster
+
+
+def serve(job: Job, place: Layout, display: Display) -> str:
+    """Run the workers as one job array and wait; raises EngineError as :func:`check` does."""
+    from seqmix_study.runs.launch import EngineError
+
+    cluster, settings = check(), options()
+    import submitit
+
+    executor = submitit.AutoExecutor(folder=f"{job.folder}/.slurm/%j", cluster=cluster)
+    usual = {"timeout_min": 240, "cpus_per_task": max(1, place.threads), "name": "seqmix"}
     if cluster == "slurm":
-        settings["slurm_array_parallelism"] = count
+        usual["slurm_array_parallelism"] = place.jobs
     try:
-        executor.update_parameters(**settings | options())
+        executor.update_parameters(**usual | settings)
         with executor.batch():
-            submitted = [executor.submit(batch) for batch in batches]
+            submitted = [executor.submit(Copy(job.model_dump_json(), job.path)) for _ in range(place.jobs)]
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError, ValueError) as error:
         raise EngineError(f"Slurm did not take the jobs: {error}") from error
     try:
-        return _wait(submitted, todo, count, display)
-    except KeyboardInterrupt:
-        for job in submitted:
-            job.cancel()
-        raise
+        return _wait(submitted, display)
+    finally:
+        job.file.unlink(missing_ok=True)  # those that still run see that, save and leave
+        for one in submitted:
+            if not one.done():
+                one.cancel()
 
 
-def _wait(submitted: list, todo: list[RunConfig | SpeedConfig], count: int, display: Display) -> dict[str, Result]:
-    results: dict[str, Result] = {}
-    left = dict(enumerate(submitted))
-    for config in todo:
-        display.start(config.run_id)
+def _wait(submitted: list, display: Display) -> str:
+    """Return what kept workers from doing their part: an obstacle, or how Slurm ended them; "" if nothing did."""
+    left, said = list(submitted), []
     while left:
-        for number, job in list(left.items()):
-            if not job.done():
-                continue
-            del left[number]
-            mine = [config.run_id for config in todo[number::count]]
-            error = job.exception()
-            if error is None:
-                ended = {plain["run_id"]: Result(**plain) for plain in job.result()}
-            else:
-                last = (str(error).strip().splitlines() or ["it ended without a result"])[-1][:300]
-                why = f"job {job.job_id} ended badly: {last}; its log is {job.paths.stderr}"
-                ended = {run_id: Result(run_id, "failed", why) for run_id in mine}
-            results |= ended
-            for run_id in mine:
-                display.end(run_id, ended[run_id].status if run_id in ended else "interrupted")
+        display.refresh()
+        for one in [one for one in left if one.done()]:
+            left.remove(one)
+            error = one.exception()
+            said += [_ending(one, error)] if error is not None else [one.result()] if one.result() else []
         time.sleep(POLL if left else 0)
-    return results
+    return "; ".join(dict.fromkeys(said))
+
+
+def _ending(one, error: Exception) -> str:
+    state = str(one.state).upper()
+    if "CANCEL" in state:
+        return f"job {one.job_id} was cancelled (scancel); start the same command again to go on"
+    last = (str(error).strip().splitlines() or ["it ended without a result"])[-1][:300]
+    return f"job {one.job_id} ended badly ({state.lower()}): {last}; its log is {one.paths.stderr}"

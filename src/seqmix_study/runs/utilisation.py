@@ -5,26 +5,18 @@ the same device at the same time: a measured ceiling, not a data sheet's. Arms t
 """
 
 import statistics
-import time
 from collections.abc import Callable
 
-import numpy as np
 import torch
 
 from seqmix import accounting, models, provenance
 from seqmix.accelerate import kernel_name, make_step
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.timing import interleaved
 from seqmix_study.runs.ensemble import EnsembleStep
 from seqmix_study.runs.replicas import Replicas
 
 __all__ = ["ceiling", "ensemble_gain", "markdown", "report"]
-
-WARM_UP = 3
-
-
-def waiter(device: torch.device) -> Callable[[], None]:
-    """Return the function that waits until the device has done its work."""
-    return torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
 
 
 def ceiling(device: torch.device, precision: str, size: int, repeats: int = 10) -> float:
@@ -36,18 +28,9 @@ def ceiling(device: torch.device, precision: str, size: int, repeats: int = 10) 
 
 def timed(calls: list[Callable[[], object]], device: torch.device, repeats: int) -> list[list[float]]:
     """Return the seconds of every call in ``repeats`` rounds, each round in a random order."""
-    wait, rng = waiter(device), np.random.default_rng(0)
     seconds: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        for _ in range(WARM_UP):
-            call()
-    for _ in range(repeats):
-        for which in rng.permutation(len(calls)):
-            wait()
-            began = time.perf_counter()
-            calls[which]()
-            wait()
-            seconds[which].append(time.perf_counter() - began)
+    for _, which, wall, _ in interleaved(calls, repeats, device):
+        seconds[which].append(wall)
     return seconds
 
 

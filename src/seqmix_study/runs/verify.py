@@ -11,8 +11,7 @@ from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix_study.results import agreement as compare
 from seqmix_study.results import collect
-from seqmix_study.runs import launch as engine
-from seqmix_study.runs import tune
+from seqmix_study.runs import launch, tune
 
 __all__ = ["Check", "VerifyError", "sample", "verify"]
 
@@ -37,18 +36,6 @@ class Check:
     reason: str
 
 
-class Elsewhere(Paths):
-    """The project with another folder of runs, so that records of this machine are neither used nor touched."""
-
-    def __init__(self, base: Path, runs: Path) -> None:
-        super().__init__(base)
-        self._runs = runs
-
-    @property
-    def runs(self) -> Path:
-        return self._runs
-
-
 def sample(tier: str, count: int, seed: int, paths: Paths) -> list[tuple[RunConfig, dict[str, str]]]:
     """Return ``count`` published runs at random, with their rows; those whose configuration the studies still name."""
     rows = {r["run_id"]: r for r in collect.read_table("runs", tier, paths) if r["status"] == "finished"}
@@ -70,15 +57,15 @@ def verify(tier: str, count: int, seed: int = 0, jobs: int | None = None, paths:
     """Train ``count`` published runs again, in a folder of their own, and judge each loss."""
     paths = paths or Paths()
     chosen = sample(tier, count, seed, paths)
-    place = Elsewhere(paths.root, paths.cache / "verify")
+    place = Paths(paths.root, paths.cache / "verify")
     shutil.rmtree(place.runs, ignore_errors=True)  # what is verified is trained now, not found
     configs = [config.model_copy(update={"evaluate": ()}) for config, _ in chosen]
-    summary = engine.run(configs, jobs, paths=place, use_committed=False)
+    summary = launch.run(configs, jobs, paths=place, committed=False)
     cells = compare.published_cells(tier, paths)
     return [_judge(config, row, place.runs, summary, cells) for config, row in chosen]
 
 
-def _judge(config: RunConfig, row: dict[str, str], runs: Path, summary: engine.Summary, cells: dict) -> Check:
+def _judge(config: RunConfig, row: dict[str, str], runs: Path, summary: launch.Summary, cells: dict) -> Check:
     published, folder = float(row["loss"]), RunFolder(runs / config.run_id)
     names = {"run_id": config.run_id, "arm": row["arm"], "published": published}
     if folder.status_unlocked() != "finished":

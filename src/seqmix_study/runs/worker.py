@@ -1,9 +1,18 @@
-"""Carry out one run in this process: take its lock, train or re-measure or time it, record how it ended."""
+"""The worker: plan, take the next run that is not done and whose lock is free, do it, plan again.
+
+``python -m seqmix_study.runs.worker JOB.json`` is one worker; every engine starts some (processes here, array tasks of
+Slurm, tasks of Ray). They share nothing but the folder of records: whoever holds a run's lock does it. A worker leaves
+when nothing is left, when its time is up, or when the file of its job is gone; it finishes the step and saves first.
+"""
 
 import importlib
-import traceback
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import Timeout
@@ -11,44 +20,108 @@ from filelock import Timeout
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.files import RecordError, disk_error
 from seqmix.record import RunFolder
+from seqmix_study.runs.job import Job, Queue, unmeasured
+from seqmix_study.runs.sign import TELL, Result, Teller, shorten
 
-__all__ = ["TASKS", "Result", "carry_out", "unmeasured"]
+__all__ = ["Result", "carry_out", "in_team", "leads", "stoppable", "until_unwanted", "work"]
 
-TASKS = "seqmix_study.runs.tasks"
+OBSTACLE = 3
+"""Exit code of a worker that met what the next run would meet too (a full disk); its last line says what."""
 
+POLL = 0.5
+"""Seconds between two looks for work where others hold what is left."""
 
-@dataclass
-class Result:
-    """How one run went. ``status``: finished, diverged, failed, corrupt, interrupted, busy or skipped."""
-
-    run_id: str
-    status: str
-    message: str = ""
-    fatal: bool = False
-    notes: list[str] = field(default_factory=list)
-
-    def plain(self) -> dict:
-        return asdict(self)
+Config = RunConfig | SpeedConfig
 
 
-def unmeasured(config: RunConfig | SpeedConfig, folder: RunFolder) -> tuple[str, ...]:
-    """Return the measurements that ``config`` asks for and the finished record lacks."""
-    if isinstance(config, SpeedConfig):
-        return ()
-    done = folder.metrics().get("evaluated", [])
-    return tuple(name for name in config.evaluate if name not in done)
+def in_team() -> bool:
+    """Whether ``torchrun`` started this process together with others."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def carry_out(
-    config: RunConfig | SpeedConfig, runs: Path, progress: Callable[[dict], bool], tasks: str = TASKS
-) -> Result:
+def leads() -> bool:
+    """Whether this process speaks: always, except for the followers under ``torchrun``."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def stoppable() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into an event that the trainer sees after its step; a second one raises."""
+    asked = threading.Event()
+
+    def ask(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def work(job: Job, asked: Callable[[], bool] = lambda: False, tick: Callable[[], None] = lambda: None) -> str:
+    """Do what is left of a job until nothing is or until ``asked``; return an obstacle that all runs would meet, or "".
+
+    ``tick`` is called often, for a display in this process.
+    """
+    queue, trainer = Queue(job), importlib.import_module(job.trainer)
+
+    def stop() -> bool:
+        return asked() or bool(job.deadline and time.time() > job.deadline)
+
+    while not stop():
+        tick()
+        todo = queue.todo()
+        result = _first(todo, job, queue, trainer, stop, tick)
+        if result is None:
+            if not todo:
+                return ""
+            time.sleep(POLL)  # others hold what is left: their results may decide more, or they may die
+        elif result.fatal or (result.status == "failed" and in_team()):
+            return result.message
+    return ""
+
+
+def _first(todo: list[Config], job: Job, queue: Queue, trainer, stop: Callable, tick: Callable) -> Result | None:
+    """Do the first run that is free (with others of its shape in an ensemble); return how it went, None if none is."""
+    teller = Teller(job, stop, tick)
+    for config in todo:
+        if stop():
+            return None
+        if job.ensemble and (results := _together(config, todo, queue.known.paths.runs, teller)):
+            result = max(results, key=lambda r: r.fatal)
+        else:
+            result = carry_out(config, queue.known.paths.runs, teller, trainer, teller)
+        if result.status == "corrupt" or (result.status == "failed" and result.fatal):
+            queue.refused.add(config.run_id)
+        if result.status not in ("busy", "skipped"):
+            return result
+    return None
+
+
+def _together(config: Config, todo: list[Config], runs: Path, teller: Teller) -> list[Result]:
+    from seqmix_study.runs import ensemble  # loads torch, which the other ways of this module need not
+
+    return ensemble.carry_out(config, [c for c in todo if isinstance(c, RunConfig)], runs, teller)
+
+
+def carry_out(config: Config, runs: Path, progress: Callable[[dict], object], trainer=None, teller=None) -> Result:
     """Do one run under its lock. Never raises for what goes wrong in the run: the result and the record say it."""
     folder = RunFolder(Path(runs) / config.run_id)
+    trainer = trainer or importlib.import_module("seqmix.train")
     try:
         with folder.lock().acquire(timeout=0):
-            before = len(folder.notes())
-            result = _locked(config, folder, progress, importlib.import_module(tasks))
-            result.notes = folder.notes()[before:]
+            if teller is None:
+                return _locked(config, folder, progress, trainer)
+            result = _ready(config, folder) or _given_up(config, folder, teller)
+            result = result or _locked(config, folder, progress, trainer)
+            teller.leave(folder, result)
             return result
     except Timeout:
         return Result(config.run_id, "busy")
@@ -59,27 +132,46 @@ def carry_out(
         return Result(config.run_id, "failed", str(refused), refused.fatal)
 
 
-def _locked(config: RunConfig | SpeedConfig, folder: RunFolder, progress: Callable, tasks) -> Result:
+def _ready(config: Config, folder: RunFolder) -> Result | None:
+    """Return the result of a run that needs nothing or that cannot be done, else None."""
     status = folder.status_unlocked()
     if status == "corrupt":
         return Result(config.run_id, "corrupt", folder.problem())
+    missing = unmeasured(config, folder) if status == "finished" else ()
+    return Result(config.run_id, "skipped") if status in ("finished", "diverged") and not missing else None
+
+
+def _given_up(config: Config, folder: RunFolder, teller: Teller) -> Result | None:
+    """Take the run; return its failure if its workers died too often."""
+    if not (why := teller.take(folder)):
+        return None
+    folder.write_config(config)
+    folder.finish("failed", why)
+    return Result(config.run_id, "failed", why)
+
+
+def _locked(config: Config, folder: RunFolder, progress: Callable, trainer) -> Result:
+    if (ready := _ready(config, folder)) is not None:
+        return ready
+    status = folder.status_unlocked()
     if status == "failed":
         folder.reopen()
     missing = unmeasured(config, folder) if status == "finished" else ()
-    if status in ("finished", "diverged") and not missing:
-        return Result(config.run_id, "skipped")
     try:
         if isinstance(config, SpeedConfig):
             folder.write_config(config)
-            tasks.measure(config, folder, progress)
+            measure = getattr(trainer, "measure", None) or importlib.import_module("seqmix.timing").measure
+            measure(config, folder, progress)
         elif folder.reopened or (missing and folder.weights.is_file()):
-            _remeasure(config, folder, progress, tasks, status)
+            _remeasure(config, folder, progress, trainer, status)
         else:
             if missing:  # the weights were left on another machine: train again, measure everything
                 folder.reopen()
             folder.write_config(config)
-            tasks.train(config, folder, progress)
-    except tasks.interruption() as error:
+            if in_team():
+                importlib.import_module("seqmix.distributed").join().announce(config)
+            trainer.train(config, folder, progress)
+    except trainer.Interrupted as error:
         return Result(config.run_id, "interrupted", str(error))
     except RecordError:
         raise
@@ -93,23 +185,41 @@ def _locked(config: RunConfig | SpeedConfig, folder: RunFolder, progress: Callab
     return Result(config.run_id, outcome["status"], outcome["reason"])
 
 
-def _remeasure(config: RunConfig, folder: RunFolder, progress: Callable, tasks, status: str) -> None:
+def _remeasure(config: RunConfig, folder: RunFolder, progress: Callable, trainer, status: str) -> None:
     """Unseal a finished run, measure what was asked before and what is asked now, seal it again."""
     asked = dict.fromkeys((*folder.metrics().get("evaluated", []), *config.evaluate))
     config = folder.config().model_copy(update={"evaluate": tuple(asked)})
     if status == "finished":
         folder.reopen()
     folder.write_config(config)
-    tasks.remeasure(config, folder, progress)
+    trainer.remeasure(config, folder, progress)
 
 
-def shorten(error: Exception) -> str:
-    """Return the error with the innermost places in the code that led to it, in a line a reader can act on."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())[:600]
-    if isinstance(error, ValueError) and type(error) is not ValueError:
-        return text  # a deliberate message (a corpus that cannot be read, a setting that cannot work)
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " <- ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    if "out of memory" in text.lower():
-        text += "; lower train.batch_size or --jobs"
-    return f"{text} ({places})"
+def until_unwanted(job: Job, asked: threading.Event, parent: int = 0) -> Callable[[], bool]:
+    """Return whether to stop: asked by a signal, the job's file gone, or ``parent`` (a process id) dead."""
+    looked, wanted = time.monotonic(), True
+
+    def stop() -> bool:
+        nonlocal looked, wanted
+        if time.monotonic() - looked > TELL:
+            looked = time.monotonic()
+            wanted = job.file.exists() and parent in (0, os.getppid())
+        return asked.is_set() or not wanted
+
+    return stop
+
+
+def main(file: str, parent: int) -> None:
+    """Be one worker of the job that a file describes, as a child of process ``parent``."""
+    job = Job.model_validate_json(Path(file).read_text("utf-8"))
+    sys.path[:] = job.path
+    with stoppable() as asked:
+        obstacle = work(job, until_unwanted(job, asked, parent))
+    if obstacle:
+        print(obstacle, file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(OBSTACLE if obstacle else 0)  # no slow interpreter shutdown: everything is written
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -24,6 +24,13 @@ def pairs(fair_pairs):
         (CURVES, 0.1, {(100, 105), (110, 105)}),
         (CURVES, 0.25, {(100, 105), (110, 105), (200, 250)}),
         (CURVES, 0.01, set()),
+        ([("LSTM", 100), ("Transformer", 110.4)], 0.1, set()),
+        ([("LSTM", 100), ("Transformer", 111.0), ("LSTM", 300), ("Transformer", 270.1)], 0.1, set()),
+        (
+            [("LSTM", 100), ("Transformer", 109.9), ("LSTM", 300), ("Transformer", 272.8)],
+            0.1,
+            {(100, 109.9), (300, 272.8)},
+        ),
         ([("Transformer", 3e8), ("LSTM", 3e6)], 0.5, set()),
         ([("Transformer", 100), ("LSTM", 150)], 0.5, {(150, 100)}),
     ):
@@ -36,10 +43,10 @@ def pairs(fair_pairs):
         extra, missing = sorted(got - want), sorted(want - got)
         if extra:
             a, b = extra[0]
-            expect(
-                False,
-                f"With tolerance {tolerance} the pair {a:g}, {b:g} does not belong: {max(a, b) / min(a, b):.2f} times.",
-            )
+            inside = abs(a - b) <= tolerance * max(a, b)
+            base = " The base of the difference is the *smaller* size, whichever family that is." if inside else ""
+            times = f"the larger is {max(a, b) / min(a, b):.3f} times the smaller"
+            expect(False, f"With tolerance {tolerance} the pair {a:g}, {b:g} does not belong: {times}.{base}")
         if missing:
             a, b = missing[0]
             why = "is the smaller one sometimes the Transformer, sometimes the LSTM? Divide the larger by the smaller."

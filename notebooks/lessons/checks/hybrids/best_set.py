@@ -35,7 +35,18 @@ def planted(may_be_best):
         (
             {"a": 3.0 + SEEDS, "b": 3.0 + SEEDS + np.array([0.05, 0.01, 0.04, -0.02, 0.02])},
             {"a", "b"},
-            "Twice the standard error, with n - 1 in the standard deviation.",
+            "The difference is smaller than its uncertainty.",
+        ),
+        (
+            {"a": 3.0 + SEEDS, "b": 3.0118 + SEEDS + np.array([0.05, 0.01, 0.04, -0.02, 0.02])},
+            {"a", "b"},
+            "With five seeds the factor is Student's with n - 1 degrees of freedom, well above 2; and the standard"
+            " deviation has n - 1, too.",
+        ),
+        (
+            {"a": 3.0 + SEEDS, "b": 3.02 + SEEDS + np.array([0.05, 0.01, 0.04, -0.02, 0.02])},
+            {"a"},
+            "The factor is too large: divide the standard deviation by the root of n, and take one quantile of 97.5 %.",
         ),
     )
     for losses, want, why in tables:

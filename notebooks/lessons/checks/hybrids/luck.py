@@ -3,7 +3,7 @@
 import numpy as np
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import Hint, call, close, expect
+from seqmix_study.classroom.hints import Hint, call, close, expect, given, guessed, numbers
 
 OK_FORMAT = False
 name = "luck"
@@ -18,11 +18,7 @@ def gaps(luck):
         reference = np.sort(np.random.default_rng(5).normal(0, sd, (20_000, arms)), axis=1)
         second, worst = (reference[:, 1] - reference[:, 0]).mean(), (reference[:, -1] - reference[:, 0]).mean()
         result = call("luck", luck, arms, sd, np.random.default_rng(1), TRIALS)
-        try:
-            got = [float(part) for part in result]
-        except (TypeError, ValueError):
-            raise Hint("Return two numbers: the mean gap best to second, and best to worst.") from None
-        expect(len(got) == 2, f"Return two numbers, not {len(got)}.")
+        got = numbers("luck", result, "mean gap best to second, mean gap best to worst")
         case = f"For {arms} arms and sd={sd}"
         if close(got[0], second, 0.08) and close(got[1], worst, 0.08):
             continue
@@ -43,3 +39,19 @@ def gaps(luck):
             f"{case} expected about {second:.3f} and {worst:.3f}, got {got[0]:.3f} and {got[1]:.3f}."
             " Draw all trials, sort each table, take the gaps, then average over the tables.",
         )
+
+
+@test_case(name="a prediction was made, and what was seen")
+def seen(prediction, observed):
+    for name, value in (("prediction", prediction), ("observed", observed)):
+        given(name, value)
+        if isinstance(value, (str, dict)) or not hasattr(value, "__len__") or len(value) != 2:
+            raise Hint(f"`{name}` should be two words: for the gap to the second, and for the gap to the worst.")
+        for word in value:
+            guessed(name, word, ("grow", "shrink", "same"))
+    words = [guessed("observed", word, ("grow", "shrink", "same")) for word in observed]
+    expect(words != ["grow", "shrink"], "`observed` has the two gaps exchanged: best to second comes first.")
+    expect(
+        words == ["shrink", "grow"],
+        "`observed` is not what the loop prints: follow each of the two columns from few arms to many.",
+    )

@@ -27,8 +27,9 @@ def experiment(worst_error):
         )
 
 
-@test_case(name="the prediction")
-def predicted(exact_pairs):
+@test_case(name="a prediction was made, and what was seen")
+def seen(prediction, exact_pairs):
+    number("prediction", prediction)
     value_is(
         "exact_pairs",
         exact_pairs,

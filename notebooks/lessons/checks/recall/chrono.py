@@ -19,7 +19,7 @@ def left_over(bias_for):
         if 0.33 < left < 0.41:
             continue
         gate = 0 < b < 1 and 0.3 < b**T < 0.42
-        expect(not gate, "That is the gate's value sigma(b). Asked for is b: invert the sigmoid, b = ln(s / (1 - s)).")
+        expect(not gate, "That is the gate's value sigma(b). Asked for is the bias b: invert the sigmoid.")
         half = 0.46 < left < 0.54
         expect(not half, "That is the bias for a half-life of T. Asked for: 1/e of the content left after T steps.")
         way = "longer: raise the bias" if left < 0.33 else "shorter: lower the bias"

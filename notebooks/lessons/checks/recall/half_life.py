@@ -22,8 +22,8 @@ def half(half_life):
         expect(
             not close(steps, -want, 0.01), "The sign is wrong: both logarithms are negative, their ratio is positive."
         )
-        expect(not close(steps, 1 / want, 0.01), "It is the other way round: ln(1/2) divided by ln(kept).")
-        expect(not close(steps, -1 / math.log(kept), 0.01), "That is the time to 1/e. Half: use ln(1/2).")
+        expect(not close(steps, 1 / want, 0.01), "It is the other way round: you return the inverse.")
+        expect(not close(steps, -1 / math.log(kept), 0.01), "That is the time until 1/e is left, not a half.")
         expect(not close(steps, math.ceil(want), 1e-9), "Do not round: the number of steps need not be whole.")
         expect(
             not close(steps, 0.5 / kept, 0.01), "Each step *multiplies* what is left, so after n steps kept^n is left."
@@ -31,7 +31,7 @@ def half(half_life):
         lost = math.log(0.5) / math.log(1 - kept)
         expect(b == 0 or not close(steps, lost, 0.01), "The gate says what is *kept*: sigma(b), not 1 - sigma(b).")
         raw = b > 0 and b != 1 and close(abs(steps), abs(math.log(0.5) / math.log(b)), 0.01)
-        expect(not raw, "The bias goes through the sigmoid first: kept = 1 / (1 + exp(-b)).")
+        expect(not raw, "The bias is not what is kept: it goes through the sigmoid first.")
         expect(
             False,
             f"For b={b} each step keeps {kept:.3f}; after your {steps:.3g} steps {kept**steps:.3f} is left, not 0.5.",

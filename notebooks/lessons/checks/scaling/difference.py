@@ -14,10 +14,10 @@ GAP, ERRORS = 0.344289 + 0.543590, (0.796058, 0.213005)
 
 
 @test_case(name="standard errors between the two")
-def between(z):
+def between(apart):
     value_is(
-        "z",
-        abs(number("z", z)),  # either direction of the difference is fine
+        "apart",
+        abs(number("apart", apart)),  # either direction of the difference is fine
         GAP / math.hypot(*ERRORS),
         [
             (GAP / sum(ERRORS), "Independent errors do not add up: their squares do."),

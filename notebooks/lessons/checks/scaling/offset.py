@@ -3,7 +3,7 @@
 import numpy as np
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, close, expect, given, number
+from seqmix_study.classroom.hints import call, close, expect, guessed, number
 
 OK_FORMAT = False
 name = "offset"
@@ -30,11 +30,10 @@ def steepness(apparent):
         )
 
 
-@test_case(name="the prediction")
-def predicted(prediction):
-    answer = str(given("prediction", prediction)).strip().lower()
-    expect(answer in ("smaller", "larger", "same"), 'The prediction should be "smaller", "larger" or "same".')
+@test_case(name="a prediction was made, and what was seen")
+def seen(prediction, observed):
+    guessed("prediction", prediction, ("smaller", "larger", "same"))
     expect(
-        answer == "smaller",
+        guessed("observed", observed, ("smaller", "larger", "same")) == "smaller",
         "Look at the printed values for E = 0, 1, 2, 3. Far to the right the loss is nearly E: how steep is it there?",
     )

@@ -38,7 +38,7 @@ HINTS = {
 
 @test_case(name="six arms")
 def arms(tuned):
-    result = call("tuned", tuned, {arm: dict(losses) for arm, losses in TRIALS.items()})
+    result = call("tuned", tuned, {arm: dict(losses) for arm, losses in TRIALS.items()}, mapping=True)
     expect(
         isinstance(result, dict),
         f"`tuned` should return a dictionary arm -> (best_lr, at_edge), not {type(result).__name__}.",

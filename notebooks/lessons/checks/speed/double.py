@@ -14,7 +14,7 @@ HINTS = {
         2,
         {
             4: "That is the whole pass. With a cache, one new query meets each stored key once.",
-            1: "The new token still looks at every stored key, and there are twice as many.",
+            1: "The new token still looks at every stored key: how many are stored before, and after?",
         },
     ),
     "recurrent": (

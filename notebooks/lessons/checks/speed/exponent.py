@@ -3,7 +3,7 @@
 import numpy as np
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, close, expect, number
+from seqmix_study.classroom.hints import call, close, expect, given, number
 
 OK_FORMAT = False
 name = "exponent"
@@ -31,10 +31,32 @@ def planted(exponent):
 
 @test_case(name="noisy times")
 def noisy(exponent):
-    lengths = np.geomspace(64, 8192, 8)
-    seconds = 1e-5 * lengths**1.5 * np.exp(np.random.default_rng(0).normal(0, 0.03, 8))
-    got = number("exponent(...)", call("exponent", exponent, lengths, seconds))
+    lengths = np.geomspace(64, 8192, 15)
+    seconds = 1e-5 * lengths**1.5
+    seconds[[0, -1]] *= 1.6, 0.7  # one slow and one fast call, at the ends
+    got = number("exponent(...)", call("exponent", exponent, lengths.copy(), seconds.copy()))
+    x, y = np.log(lengths), np.log(seconds)
+    two = (y[-1] - y[0]) / (x[-1] - x[0])
+    expect(not close(got, two, 0.02), "Two points decide your slope, and one of them was disturbed: use all points.")
     expect(
-        close(got, 1.5, 0.03),
-        f"With a little noise it should be near 1.5, not {got:.3f}: use all points, not two of them.",
+        close(got, 1.5, 0.08),
+        f"The times grow like T^1.5 but for a disturbed call at either end; your {got:.3f} follows these two calls."
+        " Fit one line through all points.",
     )
+
+
+@test_case(name="a prediction was made, and what was seen")
+def seen(prediction, observed):
+    for name, value in (("prediction", prediction), ("observed", observed)):
+        given(name, value)
+        expect(isinstance(value, dict), f"`{name}` should stay a dictionary with three entries.")
+        missing = sorted({"short", "middle", "long"} - set(value))
+        expect(not missing, f"`{name}` has no entry {', '.join(missing)}.")
+        for part in ("short", "middle", "long"):
+            number(f"{name}[{part!r}]", value[part])
+    for part, want in (("short", 0), ("middle", 1), ("long", 2)):
+        got = number(f"observed[{part!r}]", observed[part])
+        expect(
+            abs(got - want) < 0.35,
+            f"observed[{part!r}] is {got:g}: round what was printed for that range to the nearest whole number.",
+        )

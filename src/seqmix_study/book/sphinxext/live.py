@@ -19,6 +19,7 @@ one that ``book/models.yaml`` names is not published yet, only the finding is sh
 """
 
 import csv
+import io
 import json
 from pathlib import Path
 from statistics import quantiles
@@ -32,6 +33,7 @@ from sphinx.util.docutils import SphinxDirective
 from seqmix.mixers import MIXERS, mixer
 from seqmix_study.book.sphinxext import page_script
 from seqmix_study.chapters import style
+from seqmix_study.results import published
 from seqmix_study.runs import page_file
 
 __all__ = ["KINDS", "Live", "ladders", "setup", "speeds"]
@@ -139,15 +141,14 @@ def in_script(data: dict) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def read_rows(table: Path) -> list[dict]:
-    with table.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
+def read_rows(text: bytes) -> list[dict]:
+    return list(csv.DictReader(io.StringIO(text.decode(), newline="")))
 
 
 def speeds(table: Path) -> list[dict]:
     """Return median tokens a second and its quartiles over the timed calls, a row a regime, length and architecture."""
     calls: dict[tuple, list[float]] = {}
-    for row in read_rows(table):
+    for row in read_rows(published.content(table) or b""):
         if row["mode"] in DOING and not row["arm"].endswith(style.AGAIN):
             threads = f"{row['threads']} thread" + ("s" if row["threads"] != "1" else "")
             batch = "equal tokens a step" if row["mode"] == "train" else f"batch {row['batch_size']}"
@@ -166,7 +167,7 @@ def speeds(table: Path) -> list[dict]:
 def ladders(table: Path, column: str, panel: str | None) -> list[dict]:
     """Return the ladders of a figure's table, at least four sizes each: {"label", "points": [[size, mean], ...]}."""
     groups: dict[str, list] = {}
-    for row in read_rows(table):
+    for row in read_rows(table.read_bytes()):
         label = style.look(row["arm"]).label + (f", {row[panel]}" if panel else "")
         if row.get("mean") and row.get(column):
             groups.setdefault(label, []).append([round(float(row[column])), float(row["mean"])])

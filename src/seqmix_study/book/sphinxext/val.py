@@ -7,6 +7,7 @@ to one number is a warning, which the strict build turns into an error.
 """
 
 import csv
+import io
 import re
 from pathlib import Path
 from statistics import fmean
@@ -14,6 +15,8 @@ from statistics import fmean
 from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
+
+from seqmix_study.results import published
 
 __all__ = ["Said", "Val", "lookup", "setup"]
 
@@ -33,8 +36,10 @@ def lookup(results: Path, key: str) -> tuple[str, Path]:
     if not match:
         raise ValueError(f"cannot read the column {column!r}")
     conditions = dict(pair.split("=", 1) for pair in where.split(",") if pair)
-    with table.open(encoding="utf-8", newline="") as handle:
-        rows = [row for row in csv.DictReader(handle) if all(row[k] == v for k, v in conditions.items())]
+    if (text := published.content(table)) is None:
+        raise FileNotFoundError(f"{table} is not published")
+    reader = csv.DictReader(io.StringIO(text.decode(), newline=""))
+    rows = [row for row in reader if all(row[k] == v for k, v in conditions.items())]
     if match[1] == "count":
         value = len(rows)
     else:

@@ -1,6 +1,6 @@
 """Traces of the trained models of the study ``inside``: what its pictures are drawn from.
 
-``python -m seqmix.looking laptop`` looks into the models whose weights are in ``runs/`` and writes
+``python -m seqmix_study.runs.looking laptop`` looks into the models whose weights are in ``runs/`` and writes
 ``results/<tier>/traces.json``; the chapter does the same for its own models, or reads the published file. The work is
 done by ``seqmix.traces`` in a process of its own, so that a chapter's kernel never loads torch.
 
@@ -15,9 +15,9 @@ from pathlib import Path
 
 from seqmix import aside, data, study
 from seqmix.config import RunConfig
-from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.results import published as tables
 
 __all__ = ["available", "of", "published", "write"]
 
@@ -30,13 +30,12 @@ def available(run_ids: Iterable[str], paths: Paths | None = None) -> list[RunCon
 
 def published(tier: str, paths: Paths | None = None) -> dict:
     """Return the committed traces of a tier ({} if there are none)."""
-    path = (paths or Paths()).results / tier / "traces.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return tables.value((paths or Paths()).results / tier / "traces.json") or {}
 
 
 def write(configs: list[RunConfig], paths: Paths | None = None) -> dict:
     """Look into every run in a process of its own; {} if there are none. Raises RuntimeError if that fails."""
-    return aside.ask("seqmix.looking", configs, (paths or Paths()).runs) if configs else {}
+    return aside.ask("seqmix_study.runs.looking", configs, (paths or Paths()).runs) if configs else {}
 
 
 def of(run_ids: Iterable[str], tier: str, fresh: bool = True, paths: Paths | None = None) -> dict:
@@ -83,12 +82,11 @@ def main(argument: str) -> None:
     found = write(available((config.run_id for config in study.plan("inside", argument, paths=paths)), paths), paths)
     if not found:
         sys.exit(f"no finished run of the study inside at the {argument} tier has weights in {paths.runs}")
-    path = paths.results / argument / "traces.json"
-    atomic_write(path, text(found))
-    print(f"traces of {len(found['runs'])} models in {path}")
+    tables.write(paths.results / argument, {"traces.json": text(found)})
+    print(f"traces of {len(found['runs'])} models in {paths.results / argument / 'traces.json'}")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m seqmix.looking TIER")
+        sys.exit("usage: python -m seqmix_study.runs.looking TIER")
     main(sys.argv[1])

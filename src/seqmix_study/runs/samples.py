@@ -1,6 +1,6 @@
 """Text written by the trained models: what a loss reads like.
 
-``python -m seqmix.samples laptop`` samples from the largest byte-level models of the scaling study, one an
+``python -m seqmix_study.runs.samples laptop`` samples from the largest byte-level models of the scaling study, one an
 architecture and corpus (seed 0), all from the same held-out beginnings, and writes ``results/<tier>/samples.json``.
 A chapter calls ``write`` in a process of its own, so that its kernel never loads torch. Needs the weights in ``runs/``.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from seqmix import aside, data, study
 from seqmix.config import RunConfig
-from seqmix.files import atomic_write
 from seqmix.paths import Paths
+from seqmix_study.results import published as tables
 
 __all__ = ["available", "published", "write"]
 
@@ -44,13 +44,12 @@ def available(tier: str, name: str = "scaling", paths: Paths | None = None, **re
 
 def published(tier: str, paths: Paths | None = None) -> list[dict]:
     """Return the committed samples of a tier ([] if there are none)."""
-    path = (paths or Paths()).results / tier / "samples.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return tables.value((paths or Paths()).results / tier / "samples.json") or []
 
 
 def write(configs: list[RunConfig], paths: Paths | None = None) -> list[dict]:
     """Sample from every run in a process of its own; one dict a run and prompt: run_id, arm, source, prompt, ..."""
-    return aside.ask("seqmix.samples", configs, (paths or Paths()).runs) if configs else []
+    return aside.ask("seqmix_study.runs.samples", configs, (paths or Paths()).runs) if configs else []
 
 
 def _readable(tokens) -> str:
@@ -91,11 +90,11 @@ def main(argument: str) -> None:
         return
     paths = Paths()
     found = write(available(argument, paths=paths), paths)
-    atomic_write(paths.results / argument / "samples.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    tables.write(paths.results / argument, {"samples.json": json.dumps(found, indent=1, ensure_ascii=False) + "\n"})
     print(f"{len(found)} samples in {paths.results / argument / 'samples.json'}")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m seqmix.samples TIER")
+        sys.exit("usage: python -m seqmix_study.runs.samples TIER")
     main(sys.argv[1])

@@ -1,0 +1,103 @@
+"""The parameters that chapters take: types, legal values, meanings. One model, for whoever calls a chapter.
+
+A chapter's parameters cell declares some of them with their defaults; the command checks a request with this model
+before anything starts, and the chapter itself checks again, for those who execute it with papermill or by hand.
+"""
+
+import difflib
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
+
+__all__ = ["ParameterError", "Parameters", "check", "describe", "legal"]
+
+
+class ParameterError(ValueError):
+    """A request that cannot be met: unknown parameter, wrong type, value out of range."""
+
+
+class Parameters(BaseModel):
+    """Every parameter of every chapter."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    tier: Literal["quick", "laptop", "gpu"] = Field("quick", description="how much is trained")
+    seeds: int = Field(0, ge=0, le=20, description="seeds per point; 0: as the tier says")
+    source: str = Field("", description="corpus instead of the study's real text; empty: as the study says")
+    path: str = Field("", description='folder of UTF-8 text files; implies source "folder"')
+    jobs: int = Field(0, ge=0, le=64, description="worker processes; 0: chosen from cores and model size")
+    train: StrictBool = Field(True, description="False: use the committed tables only")
+    arms: str = Field("", description="architectures to keep, comma-separated; empty: all of the study")
+    sizes: str = Field("", description="sizes to keep, comma-separated; empty: all")
+    steps: int = Field(0, ge=0, le=1_000_000, description="optimiser steps of every run; 0: as the study says")
+    repeats: int = Field(0, ge=0, le=1000, description="timed calls a point, at least 3; 0: as the study says")
+    equal_arms: int = Field(13, ge=2, le=100, description="equal architectures in the thought experiment")
+    noise: float = Field(0.1, gt=0, description="spread between seeds of one architecture in it, nats")
+
+    @field_validator("train", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
+
+    @field_validator("seeds", "jobs", "steps", "repeats", "equal_arms", "noise", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("a number is needed")
+        return value
+
+    @field_validator("repeats")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if value in (1, 2):
+            raise ValueError("at least 3 calls are timed")
+        return value
+
+    @field_validator("arms", "sizes")
+    @classmethod
+    def _some_name(cls, value: str) -> str:
+        if value and not [name for name in value.split(",") if name.strip()]:
+            raise ValueError("no name between the commas")
+        return value
+
+
+def legal(name: str) -> str:
+    """Return the legal values of a parameter in words."""
+    field = Parameters.model_fields[name]
+    if field.annotation is str:
+        return "text"
+    if field.annotation not in (int, float):
+        return "true or false" if name == "train" else "one of " + ", ".join(field.annotation.__args__)
+    if any(hasattr(limit, "gt") for limit in field.metadata):
+        return f"> {field.metadata[0].gt}"
+    low, high = (next(getattr(m, side) for m in field.metadata if hasattr(m, side)) for side in ("ge", "le"))
+    return f"{low}..{high}"
+
+
+def check(known: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
+    """Return the passed values in their types; raises ParameterError for the first one that is wrong.
+
+    ``known``: the names that may be passed.
+    """
+    for name in passed:
+        if name not in known or name not in Parameters.model_fields:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise ParameterError(f"unknown parameter {name!r}{hint}")
+    try:
+        return Parameters(**passed).model_dump(include=set(passed))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name, said = str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
+        meaning = Parameters.model_fields[name].description
+        raise ParameterError(f"{name} = {first['input']!r}: {said}; legal: {legal(name)} ({meaning})") from None
+
+
+def describe(known: dict[str, Any]) -> str:
+    """List parameters, one a line: name, default, legal values, meaning. ``known``: name -> default."""
+    rows = [
+        (name, f"default {known[name]!r}", legal(name), Parameters.model_fields[name].description) for name in known
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    lines = ["  " + "  ".join([*(row[i].ljust(widths[i]) for i in range(3)), row[3]]) for row in rows]
+    return "\n".join(lines) or "  (this chapter has no parameters)"

@@ -1,0 +1,89 @@
+"""Grades from submitted notebooks: every submission is executed, every check is the teacher's own.
+
+A submission is a notebook named ``LESSON.ipynb`` in a folder per student, or ``STUDENT-LESSON.ipynb``. Its check cells
+are replaced, so whatever a student did to them or to the checks changes nothing; live cells are left out. A cell that
+raises costs the exercises that need it and no others. Submissions run on this machine with the rights of who grades:
+use a container for people you do not know.
+"""
+
+import csv
+from pathlib import Path
+
+from seqmix.files import atomic_write
+from seqmix.paths import Paths
+from seqmix_study.classroom.build import judge, run
+from seqmix_study.classroom.lesson import Lesson, load, names
+
+__all__ = ["collect", "grade", "submissions", "to_grade"]
+
+
+def submissions(folder: Path, paths: Paths) -> list[tuple[str, str, Path]]:
+    """Return (student, lesson, file) of every notebook below a folder; other notebooks raise ValueError."""
+    found, lessons = [], names(paths)
+    for path in sorted(folder.rglob("*.ipynb")):
+        student, _, lesson = path.stem.rpartition("-")
+        student = student or path.parent.name
+        if ".ipynb_checkpoints" in path.parts:
+            continue
+        if lesson not in lessons:
+            raise ValueError(f"{path}: name it LESSON.ipynb or STUDENT-LESSON.ipynb; lessons: {', '.join(lessons)}")
+        found.append((student, lesson, path))
+    return found
+
+
+def to_grade(notebook, lesson: Lesson):
+    """Return a copy of a submission without live cells and with checks of the teacher: each exercise exactly once."""
+    import nbformat.v4
+
+    own, wanted = nbformat.v4.new_notebook(), dict.fromkeys(lesson.exercises)
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or "live" in cell.metadata.get("tags", []) or "classroom.evidence" in cell.source:
+            continue
+        asked = next((name for name in wanted if cell.source.strip() == f'check("{name}")'), None)
+        if asked:
+            own.cells.append(_check(lesson.name, asked))
+            wanted.pop(asked)
+        else:
+            own.cells.append(nbformat.v4.new_code_cell(cell.source))
+    own.cells += [_check(lesson.name, name) for name in wanted]  # whose check cell was removed
+    return own
+
+
+def _check(lesson: str, exercise: str):
+    """A cell that does not trust a name of the notebook; ``judge`` knows it by its metadata."""
+    import nbformat.v4
+
+    source = f'__import__("seqmix_study.classroom", fromlist=["grader"]).grader("{lesson}").check("{exercise}")'
+    return nbformat.v4.new_code_cell(source, metadata={"tags": ["check"], "exercise": exercise})
+
+
+def grade(path: Path, lesson: Lesson, paths: Paths) -> dict[str, int]:
+    """Return exercise -> 1 (passed) or 0."""
+    import nbformat
+
+    done = run(to_grade(nbformat.read(path, as_version=4), lesson), paths, allow_errors=True)
+    passed = judge(done, lesson).passed
+    return {name: int(name in passed) for name in lesson.exercises}
+
+
+def collect(folder: Path, target: Path, paths: Paths, say=print) -> Path:
+    """Grade every submission below a folder and write one row per student and exercise (CSV)."""
+    rows = []
+    for student, name, path in submissions(folder, paths):
+        lesson = load(name, paths)
+        points = grade(path, lesson, paths)
+        say(f"{student}, {name}: {sum(points.values())} of {len(points)}")
+        rows += [[student, name, exercise, got, 1] for exercise, got in points.items()]
+    if not rows:
+        raise ValueError(f"{folder} holds no notebook")
+    lines = [["student", "lesson", "exercise", "points", "of"], *rows]
+    atomic_write(target, "".join(_line(row) for row in lines))
+    return target
+
+
+def _line(row: list) -> str:
+    import io
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(row)
+    return text.getvalue()

@@ -1,0 +1,47 @@
+"""What several subcommands say and do alike."""
+
+import math
+import sys
+from typing import Any, NoReturn
+
+import click
+
+
+class Positive(click.FloatRange):
+    """A number above 0; not NaN and not infinity, which ``click.FloatRange`` lets pass."""
+
+    def __init__(self) -> None:
+        super().__init__(0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
+
+
+def refuse(command: str, error: Exception | str) -> NoReturn:
+    """Say why a request cannot be met, and leave with exit code 2."""
+    click.echo(f"seqmix {command}: {error}", err=True)
+    sys.exit(2)
+
+
+def tell_agreement(tier: str, paths: Any, studies: list[str]) -> bool:
+    """Say of every run and cell in the records of ``paths`` whether it lies where the published ones say it should."""
+    from seqmix_study.results import agreement
+
+    points = [p for p in agreement.compare(tier, paths) if not studies or p.study in studies]
+    summary = agreement.summarise(points)
+    for point in points:
+        if point.verdict in ("outside", "diverged"):
+            span = f"{point.loss:.4f} not in {point.low:.4f} .. {point.high:.4f} (n = {point.published})"
+            click.echo(f"{point.verdict:<9} {point.study:<9} {point.run_id}  {span}: {point.reason}")
+    for cell, counts in agreement.by_cell(points).items():
+        click.echo(f"{counts:<24} {cell}")
+    counts = ", ".join(f"{summary[name]} {name}" for name in agreement.VERDICTS)
+    click.echo(f"{len(points)} runs against the published {tier} tier: {counts}")
+    if not points:
+        click.echo(f"no ended run of tier {tier} in {paths.runs}: seqmix train all --tier {tier}")
+    elif summary["alone"] < len(points):
+        click.echo("they agree" if summary["agrees"] else "they do NOT agree: more are outside than chance allows")
+    return summary["agrees"]

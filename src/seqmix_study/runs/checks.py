@@ -1,0 +1,66 @@
+"""What is looked at before anything starts: memory, disk, folders and the engine. Each fault is one sentence."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+from seqmix import data
+from seqmix.data import CorpusError
+from seqmix_study.runs import cost, slurm
+from seqmix_study.runs.job import Job, Queue
+
+__all__ = ["CheckError", "before_training", "environment"]
+
+
+class CheckError(ValueError):
+    """The request cannot work here; the text says why and what to do."""
+
+
+def environment() -> None:
+    """Check the variables that steer the project; raises CheckError naming the first that is wrong."""
+    jobs = os.environ.get("SEQMIX_JOBS", "")
+    if jobs and not (jobs.isascii() and jobs.isdigit()):
+        raise CheckError(f"SEQMIX_JOBS is {jobs!r}: a whole number of workers is needed, or unset it")
+    for name in ("SEQMIX_RUNS", "SEQMIX_CACHE"):
+        place = Path(os.environ.get(name) or ".").absolute()
+        there = next(folder for folder in (place, *place.parents) if folder.exists())
+        if not there.is_dir():
+            raise CheckError(f"{name} is {place}, but {there} is a file: name a folder")
+
+
+def before_training(job: Job, engine: str = "local") -> None:
+    """Raise CheckError for the first thing that would keep the job from working; a finished job needs nothing."""
+    environment()
+    try:
+        queue = Queue(job)
+        todo = [config for config in queue.runs() if not queue.done(config)]
+    except CorpusError as error:
+        raise CheckError(str(error)) from error
+    if not todo:
+        return
+    _read_folders(todo)
+    if engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise CheckError("--engine ray needs Ray: pip install ray==2.60.0")
+    if engine == "slurm":
+        try:
+            slurm.check()
+        except RuntimeError as error:
+            raise CheckError(str(error)) from error
+    there = next(folder for folder in (Path(job.folder), *Path(job.folder).parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        raise CheckError(f"{there} cannot be written: set SEQMIX_RUNS to a folder you may write to")
+    if reasons := cost.refusals(todo, Path(job.folder)):
+        raise CheckError("; ".join(reasons))
+
+
+def _read_folders(todo: list) -> None:
+    """Open every folder of text that the runs read, and draw windows of all its splits, before a worker does."""
+    once = {c.data.sha256(): c for c in todo if c.kind == "train" and c.data.source == "folder"}
+    for config in once.values():
+        try:
+            source = data.open_source(config.data)
+            source.batch(0, config.train.batch_size, config.data_seed)
+            for split in ("valid", "test"):
+                source.evaluation(config.train.eval_sequences, split)
+        except ValueError as error:
+            raise CheckError(f"{config.data.path}: {error}".replace(f"{config.data.path}: " * 2, "")) from error

@@ -1,0 +1,127 @@
+"""What a study will still ask for: its stages, with the runs that are known and a guess at those that are not yet.
+
+A rate that is not decided costs about ``SWEEP`` trials, one that a rate law predicts and that is checked ``CHECK``.
+Which members of a family win is not known before: their mean counts.
+"""
+
+import math
+from dataclasses import dataclass
+
+from seqmix import study
+from seqmix.config import RunConfig, SpeedConfig
+from seqmix_study.runs import stages, tune
+from seqmix_study.runs.job import Queue
+from seqmix_study.runs.progress import flops
+
+__all__ = ["CHECK", "SWEEP", "Stage", "assumed_seconds", "forecast"]
+
+SWEEP, CHECK = 10, 3
+
+RATES = {"float32": (0.65e9, 50e9), "bfloat16": (1.2e9, 90e9)}
+"""FLOP/s of one core of the machine that published, in training: so many for each unit of width, and at most so many.
+Measured on the runs of the published tier (`seconds` in its tables); sweeps of very small models are slower."""
+
+GPU_RATE = 40e12
+"""FLOP/s of an H200-class GPU on models of this size, several at once; assumed, not measured."""
+
+NAMES = {"check": "precision", "sweep": "sweeps", "choice": "choice", "evidence": "evidence", "speed": "speed"}
+
+
+@dataclass
+class Stage:
+    """One stage of a study: runs that are done, that can be done now, that wait; FLOPs and core-seconds to be spent."""
+
+    name: str
+    done: int = 0
+    ready: int = 0
+    waiting: int = 0
+    flops: float = 0.0
+    seconds: float = 0.0
+
+    def add(self, runs: float, work: float, seconds: float) -> None:
+        """Add runs that wait for others."""
+        self.waiting += math.ceil(runs)
+        self.flops += work
+        self.seconds += seconds
+
+
+def assumed_seconds(config: RunConfig | SpeedConfig) -> float:
+    """Return the seconds of a run on one core of the machine that published (tier gpu: on a GPU); 0 for timings."""
+    if isinstance(config, SpeedConfig):
+        return 0.0
+    if config.tier == "gpu":
+        return flops(config) / GPU_RATE
+    slope, most = RATES["float32" if config.train.precision == "float32" else "bfloat16"]
+    return flops(config) / min(most, slope * config.model.d_model)
+
+
+def forecast(name: str, queue: Queue) -> list[Stage]:
+    """Return the stages of one study of the queue's job; those without any run are left out."""
+    plan, asked = queue.plans[name], queue.job.studies[name]
+    found = {stage: Stage(said) for stage, said in NAMES.items()}
+    for config in plan.runs:
+        stage = found[_stage_of(config)]
+        if queue.done(config):
+            stage.done += 1
+        else:
+            stage.ready += 1
+            stage.flops += flops(config)
+            stage.seconds += assumed_seconds(config)
+    if plan.waiting:
+        tier, paths = queue.job.tier, queue.known.paths
+        templates = study.plan(name, tier, paths=paths, **asked)
+        for group in study.load(name, paths).tiers[tier].groups:
+            tuned = [c for c in templates if c.group == group.name and tune.unresolved(c)]
+            if tuned:
+                _add_unknown(group, tuned, queue, [c for c in plan.runs if c.group == group.name], found)
+    return [stage for stage in found.values() if stage.done + stage.ready + stage.waiting]
+
+
+def _stage_of(config: RunConfig | SpeedConfig) -> str:
+    if isinstance(config, SpeedConfig):
+        return "speed"
+    return config.role if config.role in NAMES else "evidence"
+
+
+def _add_unknown(group: study.Group, tuned: list[RunConfig], queue: Queue, planned: list, found: dict) -> None:
+    """Add what the cells of one group will ask for beyond what is planned."""
+    cells = stages.Stages(group, tuned, queue.known, {}, tune.Resolved())
+    by_arm: dict[str, list[str]] = {}
+    for cell, seeds in cells.cells.items():
+        by_arm.setdefault(seeds[0].arm, []).append(cell)
+    for arm, names in by_arm.items():
+        trials = _trials(group, names, cells)
+        known = [c for c in planned if isinstance(c, RunConfig) and c.arm == arm]
+        tried = sum(c.role == "sweep" or (bool(c.rate) and c.rate.where != "law" and c.seed < 2) for c in known)
+        _rest(found["sweep"], [(cells._swept(cells.cells[n][0]), count) for n, count in trials], tried)
+        members = len(group.families.get(cells.cells[names[0]][0].family, "?"))
+        evidence = []
+        for cell in names:
+            seeds = cells.cells[cell]
+            overlap = min(2, len(seeds)) if dict(trials).get(cell, 0) == SWEEP and not group.tune.fix else 0
+            evidence.append((seeds[0], max(0.0, len(seeds) / members - overlap)))
+            if members > 1 and not overlap:
+                _rest(found["choice"], [(seeds[0], 1)], sum(c.role == "choice" for c in known) / len(names))
+        stage = found["check" if group.role == "check" else "evidence"]
+        _rest(stage, evidence, len(known) - tried - sum(c.role == "choice" for c in known))
+
+
+def _trials(group: study.Group, names: list[str], cells: stages.Stages) -> list[tuple[str, int]]:
+    """Return (cell, trials) of the cells of one arm that are swept or checked."""
+    names = sorted(names, key=lambda n: (cells.cells[n][0].tokens, stages.non_embedding(cells.cells[n][0])))
+    if not group.tune.law:
+        once = {stages.cell_of(cells._swept(cells.cells[name][0])): name for name in reversed(names)}
+        return [(name, SWEEP) for name in once.values()]
+    place = {name: (cells.cells[name][0].size, cells.cells[name][0].train.steps) for name in names}
+    base = [name for name in names if place[name] in group.tune.law]
+    checked = [name for name in stages._corners(names, cells.cells) if name not in base]
+    return [(name, SWEEP) for name in base] + [(name, CHECK) for name in checked]
+
+
+def _rest(stage: Stage, expected: list[tuple[RunConfig, float]], planned: float) -> None:
+    """Add what of the expected runs is not planned yet: their mean cost for each."""
+    total = sum(count for _, count in expected)
+    share = max(0.0, 1 - planned / total) if total else 0.0
+    work = sum(count * flops(config) for config, count in expected)
+    seconds = sum(count * assumed_seconds(config) for config, count in expected)
+    stage.add(total * share, work * share, seconds * share)
