@@ -84,7 +84,8 @@ def test_state_bytes_equal_the_state(config, length):
 
 def test_only_attention_grows_with_the_context():
     grows = [m for m in MIXERS if len({accounting.state_bytes(ModelConfig(pattern=m), t) for t in (500, 1000)}) > 1]
-    assert grows == ["A"]
+    assert "A" in grows
+    assert not set("SLMDGKNRV") & set(grows)
 
 
 @pytest.mark.parametrize("d_model", [16, 64, 96, 256])

@@ -16,7 +16,8 @@ from seqmix_study.book.check_sources import typed_numbers
 from seqmix_study.book.formats import FLAGS, find_chromium
 from seqmix_study.classroom import lesson as source
 from seqmix_study.classroom import slides
-from seqmix_study.classroom.pictures import PictureError, Pictures
+from seqmix_study.classroom.pictures import Apart, PictureError, Pictures
+from seqmix_study.findings import questions
 
 PATHS = Paths()
 NAMES = source.names(PATHS)
@@ -241,3 +242,47 @@ def test_nothing_overflows_a_slide(name, decks, tmp_path):
     done = subprocess.run([*command, file.as_uri()], capture_output=True, text=True, check=True, timeout=120)
     shutil.rmtree(tmp_path / "profile", ignore_errors=True)
     assert json.loads(re.search(r'id="measured">(.*?)</pre>', done.stdout)[1]) == []
+
+
+def test_figures_are_drawn_anew_only_when_the_book_has_other_ones(monkeypatch, tmp_path):
+    from seqmix_study.book import runner
+
+    figures = {folder: tmp_path / folder / "figures" / "fig-scaling-gap.svg" for folder in ("book", "classroom")}
+    for folder, file in figures.items():
+        file.parent.mkdir(parents=True)
+        file.write_text(folder, encoding="utf-8")
+    monkeypatch.setattr(Paths, "executed", property(lambda self: tmp_path / "book"))
+    monkeypatch.setattr(Apart, "executed", property(lambda self: tmp_path / "classroom"))
+    asked = []
+    monkeypatch.setattr(runner, "run", lambda requests, paths, **how: asked.append((requests[0].passed, how)) or True)
+    for current, wanted, runs in ((True, "book", 0), (False, "classroom", 1)):
+        monkeypatch.setattr(runner, "current", lambda request, paths, train, current=current: current)
+        pictures = Pictures(LESSONS["scaling"], PATHS)
+        assert [pictures.chapter("fig-scaling-gap"), pictures.chapter("fig-scaling-gap")] == [wanted, wanted]
+        assert len(asked) == runs
+    assert asked == [({"tier": pictures.results.name}, {"jobs": None, "force": False, "train": False})]
+    monkeypatch.setattr(runner, "run", lambda *requests, **how: False)
+    with pytest.raises(PictureError, match=r"notebooks/scaling\.md failed"):
+        Pictures(LESSONS["scaling"], PATHS).chapter("fig-scaling-gap")
+
+
+@pytest.mark.parametrize("topic", ["memory", "convolution", "order"])
+def test_a_topic_of_the_project_can_be_planned_and_judged(topic, tmp_path):
+    project = PATHS.notebooks / "lessons" / "project"
+    shutil.copytree(PATHS.studies, tmp_path / "studies")
+    shutil.copy(project / "studies" / f"trial_{topic}.yaml", tmp_path / "studies")
+    runs = study.plan(f"trial_{topic}", "quick", paths=Paths(tmp_path))
+    asked = questions.load(project / "solution" / f"trial_{topic}.yaml")
+    (question,) = asked.questions.values()
+    sides = {side.where["arm"]: side for side in (question.first, question.second)}
+    assert {run.arm for run in runs} == set(sides)
+    assert {side.best_of for side in sides.values()} == {"lr"}
+    for arm in sides:  # the same care for both: seeds and learning rates
+        own = [run for run in runs if run.arm == arm]
+        assert len({run.seed for run in own}) >= asked.rules.seeds
+        assert len({run.train.lr for run in own}) >= 2
+    first, second = asked.claims
+    assert second.opposite_of == first.id
+    form = (project / "questions.yaml").read_text(encoding="utf-8")
+    assert "..." in form
+    assert not any(arm in form for arm in sides)

@@ -2,6 +2,7 @@
 
 import math
 import time
+import timeit
 from itertools import pairwise
 
 import numpy as np
@@ -186,6 +187,13 @@ WRONG = [
     ("layers", "gain", {"gain": lambda b, a: (np.mean(a) - np.mean(b), stats.t.ppf(0.975, len(a) - 1) * np.hypot(
         stats.sem(a), stats.sem(b)))}, "independent"),
     ("layers", "flaws", {"unsupported": "BE"}, "without knowing which key"),
+    ("speed", "stopwatch", {"stopwatch": lambda run, n, warmup: min(
+        timeit.repeat(run, number=1, repeat=n + warmup)[warmup:])}, "the fastest call"),
+    ("context", "binned", {"binned": lambda x, e: [np.median(x[:, a - 1 : b - 1]) for a, b in pairwise(e)]}, "medians"),
+    ("hybrids", "luck", {"luck": lambda n, sd, rng, trials: np.median(np.diff(np.sort(rng.normal(0, sd, (trials, n)))[
+        :, [0, 1]], axis=1)), **SAW}, "2 numbers"),
+    ("hybrids", "luck", {"luck": lambda n, sd, rng, trials: [np.median(t[:, j] - t[:, 0]) for t in [np.sort(rng.normal(
+        0, sd, (trials, n)))] for j in (1, -1)], **SAW}, "medians"),
     # answers of another kind or shape, and half-right ideas
     ("scaling", "halving", {"to_halve": lambda E, A, a, N: {"factor": 7.0}}, "a dictionary (keys 'factor')"),
     ("scaling", "fit", {"fit": lambda N, L: dict(zip("EAa", fit_by_curve(N, L), strict=True))}, "a dictionary (keys"),

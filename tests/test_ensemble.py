@@ -1,12 +1,15 @@
 """Several runs as one batched model: each is the run it would be alone, and ends in its own way."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from click.testing import CliRunner
 
 from seqmix import models, study, train
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from seqmix.mixers import MIXERS, unshared
+from seqmix.mixers import MIXERS, mixer, unshared
+from seqmix.models.lstm import LSTMLayer
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
@@ -109,6 +112,13 @@ def test_a_mixer_that_cannot_share_says_why_before_anything_starts(letter):
     assert mates(runs[0], runs) == runs[:1]
     with pytest.raises(ValueError, match="cannot train as one ensemble"):
         Replicas([models.build(run.model, run.seed) for run in runs])
+
+
+def test_a_mixer_that_wrongly_says_it_can_share_is_named(monkeypatch):
+    monkeypatch.setitem(MIXERS, "L", replace(mixer("L"), ensemble=""))
+    monkeypatch.setattr(LSTMLayer, "__module__", "torch.nn")  # as if it were one of PyTorch's
+    with pytest.raises(ValueError, match=r"no replica form for layers.0.mixer.lstm.input_weight: say so"):
+        Replicas([models.build(config("L").model, seed) for seed in (0, 1)])
 
 
 def folders(place, configs: list[RunConfig]) -> list[RunFolder]:

@@ -284,6 +284,12 @@ def test_conditions_become_one_verdict(found, said):
     assert combine(found).said == said
 
 
+def test_a_claim_about_every_condition_needs_every_condition():
+    found = answers("yes", "invalid", corpus=["A", "B"])
+    assert combine(found, complete=True).said == "not tested"
+    assert combine(answers("no", "invalid", corpus=["A", "B"]), complete=True).said == "refuted"
+
+
 def test_ten_of_eleven_is_not_diluted():
     found = answers(*["yes"] * 10, "too close", length=list(range(11)))
     assert combine(found).said == "supported"

@@ -41,6 +41,12 @@ FAMILIES = {
     "lstm_2": ModelConfig(pattern="LL", skeleton="classic", **SHAPE),
     "lstm_1_chrono": ModelConfig(pattern="L", skeleton="classic", forget_init="chrono", **SHAPE),
     "hybrid": ModelConfig(pattern="DADA", conv="D", **SHAPE),
+    "sliding_window": ModelConfig(pattern="SS", window=8, **SHAPE),
+    "kda": ModelConfig(pattern="KK", conv="K", beta_scale=2.0, **SHAPE),
+    "gla": ModelConfig(pattern="VV", conv="V", **SHAPE),
+    "retnet_like": ModelConfig(pattern="RR", conv="R", **SHAPE),
+    "linear_attention": ModelConfig(pattern="NN", conv="N", **SHAPE),
+    "mlstm": ModelConfig(pattern="MM", conv="M", **SHAPE),
 }
 
 TRAIN = TrainConfig(steps=40, batch_size=4, lr=1e-3)

@@ -33,13 +33,15 @@ def test_the_descriptor_lists_the_parameters_of_the_module(letter, conv):
 def test_descriptors_name_modules_and_twins_that_exist(letter):
     found = mixer(letter)
     assert issubclass(resolve(found.module), models.lm.nn.Module)
-    assert callable(resolve(found.reference))
+    assert found.reference is None or callable(resolve(found.reference))
     assert found.marker
     assert found.colour.startswith("#")
 
 
-def test_descriptors_need_no_torch():
-    code = "import sys; from seqmix.mixers import *; [mixer(m) for m in MIXERS]; sys.exit('torch' in sys.modules)"
+def test_descriptors_of_the_package_need_no_torch():
+    own = [letter for letter, place in MIXERS.items() if str(place).startswith("seqmix.mixers.")]
+    assert len(own) > 5
+    code = f"import sys; from seqmix.mixers import *; [mixer(m) for m in {own}]; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

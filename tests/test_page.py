@@ -275,13 +275,11 @@ def test_the_pages_fit_doctor_agrees_with_the_real_one(script):
 
 
 def test_measured_speeds_are_medians_by_regime(tmp_path):
-    table = tmp_path / "speed.csv"
     head = "arm,mode,length,batch_size,seconds,tokens,device,threads,precision\n"
     calls = "".join(f"lstm_2,decode,128,1,{seconds},1,cpu,1,float32\n" for seconds in (0.5, 0.1, 0.25))
-    table.write_text(
-        head + calls + "lstm_2_again,decode,128,1,9,1,cpu,1,float32\nlstm_2,decode,128,1,2,1,cpu,2,float32\n"
-    )
-    one, two = live.speeds(table)
+    calls += "lstm_2_again,decode,128,1,9,1,cpu,1,float32\nlstm_2,decode,128,1,2,1,cpu,2,float32\n"
+    published.write(tmp_path, {"speed.csv": head + calls})
+    one, two = live.speeds(tmp_path / "speed.csv")
     assert (one["speed"], one["low"], one["high"], one["label"]) == (4.0, 3.0, 7.0, "LSTM, 2 layers")
     assert one["regime"] == "writing, one token after another: cpu, 1 thread, float32, batch 1"
     assert "2 threads" in two["regime"]
@@ -314,7 +312,7 @@ def test_announced_models_are_chosen_by_columns_that_there_are():
 def test_a_published_model_is_the_one_run_that_fits():
     place = importlib.util.spec_from_file_location("page_models", ROOT / "tools" / "page_models.py")
     place.loader.exec_module(tool := importlib.util.module_from_spec(place))
-    row = {"run_id": "a", "status": "finished", "role": "evidence", "arm": "lstm_1", "seed": 0}
+    row = {"run_id": "a", "status": "finished", "role": "evidence", "arm": "lstm_1", "seed": "0"}
     rows = [row, row | {"run_id": "b", "role": "sweep"}, row | {"run_id": "c", "status": "failed"}]
     assert tool.the_run(rows, {"arm": "lstm_1", "seed": 0}) == "a"
     for more, wanted in ([], {"arm": "gru"}), ([row | {"run_id": "d"}], {"arm": "lstm_1"}):

@@ -8,8 +8,8 @@ import sys
 
 import yaml
 
-from seqmix.files import read_csv
 from seqmix.paths import Paths
+from seqmix_study.results import published
 from seqmix_study.runs.page_export import export_page
 from seqmix_study.runs.page_file import folder
 
@@ -19,7 +19,7 @@ NO_EVIDENCE = ("sweep", "choice", "check")
 def the_run(rows: list[dict], wanted: dict) -> str:
     """Return the id of the one finished run of evidence that fits; ValueError for none or several."""
     rows = [row for row in rows if row["status"] == "finished" and row.get("role", "") not in NO_EVIDENCE]
-    found = {row["run_id"] for row in rows if all(row[key] == value for key, value in wanted.items())}
+    found = {row["run_id"] for row in rows if all(row[key] == str(value) for key, value in wanted.items())}
     if len(found) != 1:
         raise ValueError(f"{len(found)} published runs fit {wanted}; one is needed")
     return found.pop()
@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("--tier", default="laptop")
     arguments, paths, failed = parser.parse_args(), Paths(), 0
     models = yaml.safe_load((paths.book / "models.yaml").read_text(encoding="utf-8"))
-    rows = read_csv(paths.results / arguments.tier / "runs.csv")
+    rows = published.frame(paths.results / arguments.tier / "runs.csv", dtype=str).fillna("").to_dict("records")
     for name in arguments.names or models:
         try:
             run = the_run(rows, models[name])

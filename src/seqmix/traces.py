@@ -111,7 +111,7 @@ def gates(model: torch.nn.Module, inputs: Tensor) -> list[Gate]:
             found += [Gate(layer, "input", "cell", opened), Gate(layer, "forget", "cell", kept)]
         else:
             _, _, _, beta, log_decay, _, _ = module.project(x)
-            found.append(Gate(layer, "write", "head", beta))
+            found += [Gate(layer, "write", "head", beta)] if module.cell.erase else []
             found += [] if log_decay is None else [Gate(layer, "decay", "head", log_decay.exp())]
     return found
 

@@ -20,11 +20,11 @@ __all__ = ["MIXERS", "Mixer", "MixerError", "Weight", "mixer", "mixers_of", "uns
 
 MIXERS: dict[str, "str | Mixer"] = {
     "A": "seqmix.mixers.attention:ATTENTION",
-    "S": "seqmix.mixers.attention:SLIDING_WINDOW",
     "L": "seqmix.mixers.lstm:LSTM",
-    "M": "seqmix.mixers.recurrence:MLSTM",
     "D": "seqmix.mixers.recurrence:DELTANET",
     "G": "seqmix.mixers.recurrence:GATED_DELTANET",
+    "S": "seqmix.mixers.attention:SLIDING_WINDOW",
+    "M": "seqmix.mixers.recurrence:MLSTM",
     "K": "seqmix.mixers.recurrence:KDA",
     "N": "seqmix.mixers.recurrence:LINEAR_ATTENTION",
     "R": "seqmix.mixers.recurrence:SCALAR_DECAY",

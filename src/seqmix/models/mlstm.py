@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from seqmix.config import ModelConfig
 from seqmix.mixers.recurrence import CELLS
+from seqmix.models.delta_rule import delta_rule
 from seqmix.models.layers import beside, rotate
 from seqmix.models.recurrence import Recurrence, full
 
@@ -63,20 +64,31 @@ class MLSTM(Recurrence):
         """Mix ``x [B, T, D]``; with a state, continue after it and return the next one."""
         memory, start, position, conv = (None, None, 0, None) if state is None else state
         q, k, v, i, log_f, gate, conv = self.project(x, position, conv)
-        m, log_decay = stabilise(i, log_f, i.new_zeros(x.shape[0], self.heads) if start is None else start)
-        v = F.pad(full(v), (0, 1), value=1.0)
         form = "recurrent" if x.shape[1] == 1 else "chunked"
-        beta, size = (i - m).exp(), self.config.chunk_size
-        o, memory = self.delta_rule(q, k, v, beta, log_decay, memory, form, size, erase=False)
-        h = o[..., :-1] / torch.maximum(o[..., -1:].abs(), (-m).exp()[..., None])
+        h, memory, m = matrix_memory(q, k, v, i, log_f, memory, start, form, self.config.chunk_size, self.delta_rule)
         y = self.out(self.norm(h.to(x.dtype)).flatten(2) * gate.sigmoid())
-        return y, None if state is None else MLSTMState(memory, m[:, -1], position + x.shape[1], conv)
+        return y, None if state is None else MLSTMState(memory, m, position + x.shape[1], conv)
 
     def initial_state(self, batch_size: int) -> MLSTMState:
         zeros = self.qkv.weight.new_zeros
         memory, conv = zeros(batch_size, self.heads, self.key_dim, self.value_dim + 1), self.conv
         conv = None if conv is None else conv.initial_state(batch_size)
         return MLSTMState(memory, zeros(batch_size, self.heads), 0, conv)
+
+
+def matrix_memory(
+    q, k, v, i, log_f, memory=None, stabiliser=None, form="chunked", chunk_size=32, rule=delta_rule
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return h ``[B, T, H, V]``, the last memory ``[B, H, K, V + 1]`` and its stabiliser ``[B, H]``.
+
+    ``q, k [B, T, H, K]`` (scaled as they shall be used), ``v [B, T, H, V]``, ĩ and ln f ``[B, T, H]``; memory and
+    stabiliser are those of an earlier call, both or neither. ``form``, ``chunk_size``: see ``delta_rule``.
+    """
+    start = i.new_zeros(i.shape[0], i.shape[2]) if stabiliser is None else stabiliser
+    m, log_decay = stabilise(i, log_f, start)
+    value = F.pad(full(v), (0, 1), value=1.0)
+    o, memory = rule(q, k, value, (i - m).exp(), log_decay, memory, form, chunk_size, erase=False)
+    return o[..., :-1] / torch.maximum(o[..., -1:].abs(), (-m).exp()[..., None]), memory, m[:, -1]
 
 
 def stabilise(i: Tensor, log_f: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,8 +19,8 @@ from seqmix_study.results import published
 
 __all__ = ["changed", "fingerprint"]
 
-PUBLISHING = ("commands", "book")
-"""Parts of the study package that execute and publish chapters without changing what is in them."""
+PUBLISHING = ("commands", "book", "classroom")
+"""Parts of the study package that execute, publish or show chapters without changing what is in them."""
 
 BESIDE = {"traces.json": "inside", "samples.json": "scaling"}
 """Published files beside the tables -> the study whose chapters show them."""

@@ -17,7 +17,7 @@ from seqmix_study.book.names import narrow
 from seqmix_study.book.sources import Chapter, chapters_in_toc, load
 from seqmix_study.chapters.request import request
 
-__all__ = ["Request", "prepare", "run"]
+__all__ = ["Request", "current", "prepare", "run"]
 
 MOST_AT_A_TIME = 6
 """Chapters executed at once when nothing is trained; each takes about half a gigabyte."""
@@ -73,7 +73,7 @@ def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool,
         print(f"{name}: {text}", file=sys.stderr if outcome == "failed" else sys.stdout, flush=True)
 
     def stale(request: Request) -> bool:
-        if force or not _current(request, paths, train):
+        if force or not current(request, paths, train):
             print(f"{request.chapter.name}: executing", flush=True)
             return True
         told(request.chapter.name, "unchanged", "unchanged")
@@ -116,7 +116,7 @@ def _one(request: Request, paths: Paths, jobs: int | None, train: bool) -> dict 
         return str(error)
 
 
-def _current(request: Request, paths: Paths, train: bool) -> bool:
+def current(request: Request, paths: Paths, train: bool) -> bool:
     """Say whether the published chapter already is what this request would give."""
     try:
         published = read_executed(request.chapter.name, paths)

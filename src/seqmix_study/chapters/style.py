@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import matplotlib as mpl
 import yaml
 
-from seqmix.mixers import mixer
+from seqmix.mixers import MIXERS, mixer
 from seqmix.paths import Paths
 
 __all__ = ["GREY", "INK", "PALETTE", "Look", "look", "order", "use"]
@@ -22,7 +22,10 @@ GREY = "#6a737d"
 MIX = "hybrid"
 """Family of the stacks that mix several kinds of layers."""
 
-PALETTE = {mixer(letter).family: mixer(letter).colour for letter in "ALDG"} | {MIX: "#94398a"}
+OWN = [mixer(letter) for letter, place in MIXERS.items() if str(place).startswith("seqmix.mixers.")]
+"""The package's own mixers, whose descriptors need no torch."""
+
+PALETTE = {each.family: each.colour for each in OWN} | {MIX: "#94398a"}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Where the figures on slides come from: chapters of the book, worked examples of the lesson, diagrams.
 
-A chapter's figure is the one of its published execution (``book/executed/figures``), so slides change with the book.
-Where a chapter is not executed yet, it is executed from the committed tables, which trains nothing.
+A chapter's figure is drawn by the chapter's own cell from the committed tables, so slides change with the book. Where
+``book/executed`` holds just that execution it is taken; else the chapter is executed, without training, into
+``classroom/chapters``, and again only when its text, its code or its tables have changed.
 """
 
 import re
@@ -27,6 +28,14 @@ def published_tier(paths: Paths) -> str:
     return next((tier for tier in ("laptop", "gpu") if (paths.results / tier / "runs.csv").is_file()), "quick")
 
 
+class Apart(Paths):
+    """The project with a place of its own for executed chapters: those of the book may be of another tier."""
+
+    @property
+    def executed(self) -> Path:
+        return self.root / "classroom" / "chapters"
+
+
 class Pictures:
     """The figures that the slides of one lesson may show, and the addresses that they link to."""
 
@@ -38,24 +47,33 @@ class Pictures:
         config = yaml.safe_load((paths.root / "_config.yml").read_text(encoding="utf-8"))
         self.site = (config.get("html", {}).get("baseurl") or "../../_build/html").rstrip("/")
         self._examples: dict[str, tuple[str, str]] = {}
+        self._executed: dict[str, Path] = {}
 
     def chapter(self, name: str) -> str:
         """Return a figure of the book as SVG; raises PictureError if no chapter has it."""
         if name not in self.home:
             raise PictureError(f"no chapter has a figure {name!r}; figures: {', '.join(sorted(self.home))}")
-        picture = self.paths.executed / "figures" / f"{name}.svg"
+        chapter = self.home[name]
+        if chapter not in self._executed:
+            self._executed[chapter] = self._execute(chapter)
+        picture = self._executed[chapter] / "figures" / f"{name}.svg"
         if not picture.is_file():
-            self._execute(self.home[name])
-        if not picture.is_file():
-            raise PictureError(f"{self.home[name]}: executed, and drew no figure {name!r}")
+            raise PictureError(f"notebooks/{chapter}.md was executed and drew no figure {name!r}")
         return picture.read_text(encoding="utf-8")
 
-    def _execute(self, chapter: str) -> None:
-        from seqmix_study.book import execute, sources
+    def _execute(self, chapter: str) -> Path:
+        """Return the folder of an execution that is up to date; raises PictureError where the chapter fails."""
+        from seqmix_study.book import runner, sources
 
         source = sources.load(chapter, self.paths)
         passed = {"tier": self.results.name} if "tier" in source.parameters else {}
-        execute.execute(source, passed, self.paths, jobs=None, train=False)
+        (request,) = runner.prepare(chapter, passed, self.paths)
+        if runner.current(request, self.paths, train=False):
+            return self.paths.executed
+        apart = Apart(self.paths.root)
+        if not runner.run([request], apart, jobs=None, force=False, train=False):
+            raise PictureError(f"notebooks/{chapter}.md failed: no figures of it; the message stands above")
+        return apart.executed
 
     def about(self, name: str) -> tuple[str, str]:
         """Return caption and address of a figure of the book."""

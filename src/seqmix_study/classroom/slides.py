@@ -27,6 +27,8 @@ from seqmix_study.classroom.pictures import Pictures
 __all__ = ["Slide", "deck", "read"]
 
 SLIDES = "% slides"
+LONGEST_CARD = 560
+"""Characters of an exercise that fit on a slide; of a longer one the first paragraph is shown."""
 MINUTES = re.compile(r"^\*\*(\d+) min\*\*\s*")
 FIGURE = re.compile(r"\{numref\}`(fig-[\w-]+)`")
 EXAMPLE = re.compile(r"^% example: (\w+)$", re.M)
@@ -173,9 +175,10 @@ def _guesses(target: str, pictures: Pictures) -> str:
 
 def _card(name: str, pictures: Pictures) -> str:
     number, title, body = pictures.lesson.exercise(name)
-    first = re.split(r"\n\s*\n", body)[0]
+    first, *more = re.split(r"\n\s*\n", body)
+    shown = body if len(body) < LONGEST_CARD and not any("```" in part for part in more) else first
     heading = f"<p><strong>Exercise {number}: {html.escape(title)}</strong></p>"
-    return f'<div class="card">{heading}{_html(first, pictures)}</div>'
+    return f'<div class="card">{heading}{_html(shown, pictures)}</div>'
 
 
 def _verdicts(ids: list[str], pictures: Pictures) -> str:

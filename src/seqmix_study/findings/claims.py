@@ -70,7 +70,7 @@ def _measured(claim: Claim, found: Findings) -> Verdict:
         rows = [row for row in found.rows(part.question) if _about(row.key, part.only)]
         answers = [row.answer(says, rules) for row in rows]
         somewhere = source.somewhere and not turned
-        parts.append((part.name, v.combine(answers, corpora, somewhere)))
+        parts.append((part.name, v.combine(answers, corpora, somewhere, source.complete)))
     return v.both(parts, corpora) if source.all else v.either(parts)
 
 
@@ -134,7 +134,7 @@ def _lead(verdict: Verdict) -> Any:
 
 
 def write(folder: Path, found: Findings, check: Check | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write findings.csv, findings.json, verdicts.csv and verdicts.json into ``folder``; return both tables."""
+    """Write findings and verdicts into ``folder``, as CSV (and beside a stranger's table as JSON); return both."""
     both = found.table(), table(judge_all(found, check), found)
     files = {}
     for name, frame in zip(("findings", "verdicts"), both, strict=True):
@@ -142,7 +142,7 @@ def write(folder: Path, found: Findings, check: Check | None = None) -> tuple[pd
         rows = json.loads(frame.to_json(orient="records", double_precision=8, force_ascii=False))
         files[f"{name}.json"] = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
     if (folder / published.MANIFEST).exists():
-        published.write(folder, files)
+        published.write(folder, {name: text for name, text in files.items() if name.endswith(".csv")})
     else:  # a stranger's folder
         for name, text in files.items():
             atomic_write(folder / name, text)

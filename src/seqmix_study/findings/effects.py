@@ -89,17 +89,21 @@ def difference(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     keep = q.value.keep if isinstance(q.value, Measure) else ""
     if keep:
         return _over_blocks(sample, keep, rules.level)
-    if q.bounds:
+    cells = sample.first.groupby(sample.match).ngroups if sample.match else 1
+    if q.bounds and cells == 1:
         return _bounded(sample, rules.level)
-    found = contrast(sample.first, sample.second, sample.match, lower_is_better=q.better == "lower")
-    return _student(_with_text(found, sample, tables), rules.level)
+    losses = q.unit.startswith("nats")
+    found = contrast(sample.first, sample.second, sample.match, lower_is_better=q.better == "lower", widen=losses)
+    reach = q.bounds and (q.bounds if sample.second is None else (q.bounds[0] - q.bounds[1], q.bounds[1] - q.bounds[0]))
+    return _student(_with_text(found, sample, tables), rules.level, reach)
 
 
 @estimator
 def slope(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """Change of the value (or of the gap first - second) per decade of ``x`` (per unit with ``log: false``)."""
     q = sample.question
-    found = contrast(sample.first, sample.second, sample.match, q.x, q.log, q.better == "lower")
+    losses = q.unit.startswith("nats")
+    found = contrast(sample.first, sample.second, sample.match, q.x, q.log, q.better == "lower", losses)
     return _student(_with_text(found, sample, tables), rules.level)
 
 
@@ -114,7 +118,7 @@ def ratio(sample: Sample, rules: Rules, tables: Tables) -> Effect:
         return _rounds(sides, sample, rules.level)
     if any(np.isinf(side["value"]).any() for side in sides):
         raise NotDecided("some runs never got there: a question about time_to_solve, not about a ratio")
-    return _student(contrast(*sides, sample.match), rules.level, log=True)
+    return _student(contrast(*sides, sample.match, widen=False), rules.level, log=True)
 
 
 def _rounds(sides: list[pd.DataFrame], sample: Sample, level: float) -> Effect:

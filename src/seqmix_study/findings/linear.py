@@ -18,6 +18,8 @@ __all__ = ["Contrast", "contrast", "seed_tests"]
 FOUND = 0.05
 """Level of the tests for a seed effect and for pairing."""
 
+REGRET = ["regret", "regret_hi"]
+
 POOLED = 0.25
 """Misfit between cells is pooled with the noise within them only above this p (Bancroft 1964)."""
 
@@ -78,12 +80,18 @@ def contrast(
     x: str = "",
     log: bool = True,
     lower_is_better: bool = True,
+    widen: bool = True,
 ) -> Contrast:
     """Return mean (or slope along ``x``) of ``first`` minus ``second``, or of ``first`` alone.
 
     Both hold ``value``, ``seed`` and the columns ``match`` and ``x``; column ``regret``, if there, is what a better
-    learning rate would have gained. Raises NotDecided where fewer than one degree of freedom is left.
+    learning rate would have gained, in the unit of the value (``widen``: it is). Raises NotDecided where fewer than one
+    degree of freedom is left.
     """
+    if not widen:
+        first, second = (
+            side if side is None else side.drop(columns=REGRET, errors="ignore") for side in (first, second)
+        )
     rows = first.assign(side=0.5) if second is None else pd.concat([first.assign(side=0.5), second.assign(side=-0.5)])
     if "seed" not in rows:
         rows = rows.assign(seed=rows.groupby([*match, "side"] if match else "side").cumcount())

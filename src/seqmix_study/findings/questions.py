@@ -133,6 +133,7 @@ class Claim(Strict):
     all: tuple[Part, ...] = Field((), description="parts that must all hold")
     any: tuple[Part, ...] = Field((), description="parts of which one must hold")
     somewhere: bool = Field(False, description="one condition is enough: the claim says that there is one")
+    complete: bool = Field(False, description="it speaks of every condition: one that cannot be judged leaves it open")
     opposite_of: str = Field("", description="claim whose readings are taken from the other side")
     ill_posed: str = Field("", description="why, or the name of the check of the document's own arithmetic")
     not_testable: str = ""
@@ -160,12 +161,16 @@ class Claim(Strict):
 
 
 class Derived(Strict):
-    """A column made from others: exactly one of count (of a letter in a text), ratio, sum (factor of each), log."""
+    """A column made from others, by exactly one of these ways."""
 
     count: tuple[str, str] | None = Field(None, description="text to count, and the column to count it in")
     ratio: tuple[str, str] | None = None
     sum: dict[str, float] | None = Field(None, description="column -> factor")
     log: str = Field("", description="natural logarithm of this column")
+    until: tuple[str, str, float] | None = Field(
+        None, description="the first column where the second is at least the level, else infinity (never)"
+    )
+    map: dict[str, dict[str, list]] | None = Field(None, description="column -> new value -> old values; else empty")
 
 
 class Rules(Strict):

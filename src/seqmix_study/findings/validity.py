@@ -146,7 +146,7 @@ def _tuned(sample: Sample, effect: Effect) -> Iterator[str]:
 
 def _allowed(question: Question) -> float:
     """Half the margin, in the unit of the loss (an option where the effect has another unit)."""
-    return float(question.options.get("regret", question.margin / 2 if question.unit.startswith("nats") else 0.01))
+    return float(question.options.get("regret", question.margin / 2 if question.unit.startswith("nats") else 0.05))
 
 
 def _to_be_tuned(sample: Sample, effect: Effect):

@@ -109,11 +109,11 @@ class Verdict:
         return f"depends on {self.on}" if self.word == DEPENDS else self.word
 
 
-def combine(answers: Sequence[Answer], corpora: int = 1, somewhere: bool = False) -> Verdict:
+def combine(answers: Sequence[Answer], corpora: int = 1, somewhere: bool = False, complete: bool = False) -> Verdict:
     """Return the verdict of one question over its conditions.
 
     ``corpora``: how many must have a decided answer where the question is about architectures. ``somewhere``: the
-    claim says only that there is a condition.
+    claim says only that there is a condition. ``complete``: it speaks of every one; none may be missing.
     """
     answers = tuple(answers)
     valid = [a for a in answers if a.word != "invalid"]
@@ -129,6 +129,9 @@ def combine(answers: Sequence[Answer], corpora: int = 1, somewhere: bool = False
         axis = _axis(decided)
         text = f"yes on {_names(decided, 'yes')}, no on {_names(decided, 'no')}"
         return Verdict(DEPENDS if axis else MIXED, text, answers, "; ".join(whys), axis)
+    if complete and len(valid) < len(answers) and "no" not in words:
+        return Verdict(UNTESTED, f"it speaks of every condition, and not all can be judged: {'; '.join(whys)}", answers,
+                       "; ".join(whys))  # fmt: skip
     needed = corpora if any(a.architecture for a in answers) else 1
     there = {a.key.get("corpus", a.condition) for a in valid}
     if len(there) < needed:

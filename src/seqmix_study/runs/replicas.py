@@ -118,7 +118,9 @@ class Replicas(BlockLM):
         exchange(self, models)
         unstacked = [name for name, p in self.named_parameters() if p.shape[1:] != models[0].get_parameter(name).shape]
         if unstacked:
-            raise ValueError(f"no replica form for {unstacked[0]} ({type(models[0]).__name__})")
+            raise ValueError(
+                f'no replica form for {unstacked[0]}: say so in the descriptor of its mixer, ensemble="why not"'
+            )
 
     def load_kernel(self, model: BlockLM) -> None:
         """Use the delta-rule kernel of ``model``."""
@@ -162,5 +164,7 @@ def exchange(whole: nn.Module, models: Sequence[nn.Module]) -> None:
             setattr(whole, name, stacked)
         else:
             exchange(part, parts)
+    if type(whole).__module__.startswith("torch."):
+        return  # PyTorch's own layers know nothing of replicas
     for name, _ in list(whole.named_parameters(recurse=False)):  # a mixer's own vectors, see ``layers.beside``
         setattr(whole, name, nn.Parameter(torch.stack([getattr(model, name).detach() for model in models])))

@@ -36,6 +36,8 @@ def bins(binned):
         )
         sums = want * [shape[0] * (hi - lo) for lo, hi in pairwise(edges)]
         expect(not np.allclose(got, sums), "These are sums: divide by the number of tokens in the bin.")
+        middle = [np.median(losses[:, lo - 1 : hi - 1]) for lo, hi in pairwise(edges)]
+        expect(not np.allclose(got, middle), "These are medians; the mean over all tokens of the bin was asked for.")
         closed = [losses[:, lo - 1 : hi].mean() for lo, hi in pairwise(edges)]
         expect(not np.allclose(got, closed), "A bin holds edges[j] up to, but not including, edges[j + 1].")
         expect(False, f"For edges {edges} and T={shape[1]}: expected {want.round(3)}, got {got.round(3)}.")

@@ -28,6 +28,9 @@ def gaps(luck):
             sd == 1.0 or not close(got[1], worst / sd, 0.08),
             f"{case} the gaps do not shrink with sd: is the noise scaled?",
         )
+        medians = np.median(reference[:, 1] - reference[:, 0]), np.median(reference[:, -1] - reference[:, 0])
+        alike = close(got[0], medians[0], 0.08) and close(got[1], medians[1], 0.08)
+        expect(not alike, f"{case}: these are medians over the tables; two *means* were asked for.")
         centre, neighbours = -reference[:, 0].mean(), worst / (arms - 1)
         expect(not close(got[1], centre, 0.05), f"{case}: that is the gap from the best to the *mean*.")
         expect(
