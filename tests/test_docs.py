@@ -1,16 +1,21 @@
 """What the documents say is true: commands exist, paths exist, links resolve, recipes run."""
 
+import ast
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from seqmix_study.__main__ import main
+from seqmix import study
+from seqmix_study.__main__ import LazyGroup, main
+from seqmix_study.chapters.parameters import Parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "book").glob("*.md"))]
@@ -40,13 +45,66 @@ def test_make_targets_in_documents_exist():
     assert [pair for pair in named if pair[1] not in targets] == []
 
 
-def test_seqmix_commands_in_documents_exist():
-    listed = CliRunner().invoke(main, ["--help"]).output
-    known = set(re.findall(r"^  ([a-z]+)\s", listed.partition("Commands:")[2], re.MULTILINE))
-    pattern = r"(?:^|`|/)seqmix ([a-z]+)\b"
-    named = {(d.name, c) for d in DOCUMENTS for c in re.findall(pattern, d.read_text(), re.MULTILINE)}
-    assert len(named) > 4
-    assert [pair for pair in named if pair[1] not in known] == []
+COMMANDS = LazyGroup().list_commands(None)
+LINE = re.compile(r"(?<![\w.-])seqmix ((?:" + "|".join(COMMANDS) + r")(?: [^`\n#|;()\"\\]*)?)")
+
+
+def lines_of(text: str) -> list[list[str]]:
+    """Return command and options of every command line in a text."""
+    return [[m[1].split()[0], *re.findall(r"(?<= )--[a-z-]+", m[1])] for m in LINE.finditer(text)]
+
+
+def options_of(command: str) -> dict[str, click.Option]:
+    found = LazyGroup().get_command(None, command)
+    return {name: each for each in found.params for name in each.opts + each.secondary_opts if name.startswith("-")}
+
+
+def test_command_lines_in_documents_are_accepted():
+    """Every line of book, README and chapters is taken by its command; parameters and studies are known ones."""
+    parameters = set(Parameters.model_fields)
+    chapters = {file.stem for file in (ROOT / "notebooks").glob("*.md")} | {"all", "CHAPTER", "NAME"}
+    studies = {*study.names(), "all", "STUDY", "warmup"}
+    checked = 0
+    for document in [*DOCUMENTS, *sorted((ROOT / "notebooks").glob("*.md"))]:
+        text = document.read_text(encoding="utf-8")
+        for fence in [*blocks(text, "bash"), *re.findall(r"`([^`\n]+)`", text)]:
+            for line in fence.splitlines():
+                match = re.match(r"(?:\.venv/bin/)?seqmix ([a-z]+.*)", line.partition("#")[0].strip())
+                if not match or "sead" in line:
+                    continue
+                words = shlex.split(match[1])
+                assert words[0] in COMMANDS, f"{document.name}: {line}"
+                command = LazyGroup().get_command(None, words[0])
+                try:
+                    context = command.make_context(words[0], list(words[1:]))
+                except click.MissingParameter:
+                    continue  # named in a sentence, without its arguments
+                except click.BadParameter as refused:
+                    if "does not exist" in str(refused):
+                        continue
+                    raise AssertionError(f"{document.name}: {line}") from refused
+                checked += 1
+                passed = context.params
+                assert {name for name, _ in passed.get("pairs", ())} <= parameters, f"{document.name}: {line}"
+                known = chapters if words[0] == "run" else studies
+                assert (passed.get("chapter") or "all") in known, f"{document.name}: {line}"
+    assert checked > 25
+
+
+def test_command_lines_in_messages_exist():
+    """Commands and options that messages and docstrings of the packages name."""
+    checked = 0
+    for file in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            if not all(isinstance(part, ast.Constant | ast.FormattedValue) for part in parts):
+                continue
+            text = "".join(str(p.value) if isinstance(p, ast.Constant) else "X" for p in parts)
+            for words in lines_of(" ".join(text.split())):
+                checked += 1
+                known = options_of(words[0]) | {"--help": None, "-h": None}
+                assert [w for w in words if w.startswith("-") and w not in known] == [], f"{file.name}: {words}"
+    assert checked > 40
 
 
 @pytest.mark.parametrize("command", ["run", "book", "check", "plan"])

@@ -63,6 +63,21 @@ def _told(name: str, file: Path):
         watcher.join()
 
 
+@contextlib.contextmanager
+def _kernel_errors_in(file: Path):
+    """Let the kernel inherit ``file`` as its error stream: what it says when it is ended is noise to the caller."""
+    with open(file, "wb") as log, os.fdopen(os.dup(2), "w", buffering=1) as mine:
+        before, usual = sys.stderr, os.dup(2)
+        os.dup2(log.fileno(), 2)
+        sys.stderr = mine if before is sys.__stderr__ else before
+        try:
+            yield
+        finally:
+            os.dup2(usual, 2)
+            os.close(usual)
+            sys.stderr = before
+
+
 def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, train: bool) -> dict:
     """Execute a chapter and put it into ``book/executed``; return its published record.
 
@@ -95,7 +110,11 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
             config.KernelManager.transport, config.KernelManager.ip = "ipc", str(Path(folder, "k"))
         told = Path(folder, "progress")
         try:
-            with _told(chapter.name, told), _environ({"SEQMIX_PROGRESS": str(told)}):
+            with (
+                _told(chapter.name, told),
+                _environ({"SEQMIX_PROGRESS": str(told)}),
+                _kernel_errors_in(Path(folder, "log")),
+            ):
                 papermill.execute_notebook(
                     str(prepared),
                     str(done),

@@ -1,5 +1,6 @@
 """seqmix run: execute chapters with checked parameters."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -52,6 +53,7 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
                 studies = [name for request in requests for name in request.chapter.studies]
                 tell_agreement(passed.get("tier", "quick"), from_nothing.paths(), studies)
     except KeyboardInterrupt as stopped:
+        logging.disable(logging.CRITICAL)  # what the notebook client says of its ended kernel while Python ends
         click.echo("seqmix run: stopped; what was trained is saved. Start the same command again to go on.", err=True)
         sys.exit(143 if isinstance(stopped, Terminated) else 130)
     sys.exit(0 if good else 1)

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqmix.config import RunConfig, SpeedConfig
@@ -32,6 +32,9 @@ from seqmix_study.runs.worker import in_team, leads, stoppable, work
 __all__ = ["EngineError", "Summary", "Terminated", "request", "run", "states", "terminable", "train"]
 
 ENGINES = ("local", "ray", "slurm")
+
+MOST = 64
+"""Workers on a cluster where ``jobs`` does not say how many."""
 
 
 class EngineError(RuntimeError):
@@ -196,6 +199,8 @@ def _serve(job: Job, queue: Queue, jobs: int | None, engine: str, display: Displ
             continue
         part.write()
         place = layout(todo, jobs or None, more=len(queue.waiting()))
+        if kind == "train" and engine != "local":
+            place = replace(place, jobs=jobs or min(MOST, len(todo) + len(queue.waiting())))
         if kind == "speed" or engine == "local":
             from seqmix_study.runs.local import serve
         elif engine == "slurm":

@@ -25,11 +25,12 @@ PROCESS_BYTES = 350 * 2**20
 
 @dataclass(frozen=True)
 class Layout:
-    """``jobs`` workers with ``threads`` threads each, on ``gpus`` in turn (empty: on the CPU)."""
+    """``jobs`` workers with ``threads`` threads, on ``gpus`` in turn (empty: on the CPU), a ``share`` of one each."""
 
     jobs: int
     threads: int
     gpus: list[str]
+    share: float = 0.0
 
 
 def models_of(config: RunConfig | SpeedConfig) -> list[ModelConfig]:
@@ -105,4 +106,4 @@ def layout(configs: list[RunConfig | SpeedConfig], jobs: int | None = None, more
     if jobs:
         wanted = jobs
         threads = threads if gpus or biggest < SMALL else max(1, available // jobs)
-    return Layout(max(1, min(wanted, len(training) + more or 1)), threads, gpus)
+    return Layout(max(1, min(wanted, len(training) + more or 1)), threads, gpus, 1 / share if gpus else 0.0)

@@ -52,9 +52,8 @@ def serve(job: Job, place: Layout, display: Display) -> str:
         where = os.environ.get("RAY_ADDRESS", "this machine")
         raise EngineError(f"--engine ray: no Ray cluster at {where}: {error}") from error
     threads = {"OMP_NUM_THREADS": str(place.threads), "MKL_NUM_THREADS": str(place.threads)}
-    share = len(place.gpus) / max(1, place.jobs)
     remote = ray.remote(copy).options(
-        num_cpus=place.threads, num_gpus=share, max_retries=0, runtime_env={"env_vars": threads}
+        num_cpus=place.threads, num_gpus=place.share, max_retries=0, runtime_env={"env_vars": threads}
     )
     flying = [remote.remote(job.model_dump_json(), job.path) for _ in range(place.jobs)]
     lost, said = [], []
