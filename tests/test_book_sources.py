@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from seqmix.paths import Paths
+from seqmix_study.book import build, prepare
 from seqmix_study.book.check_sources import typed_numbers
 from seqmix_study.book.sources import chapters_in_toc, toc_entries
 
@@ -35,6 +36,22 @@ class TestOwnFiles:
         from jupyter_book.config import validate_yaml
 
         validate_yaml(yaml.safe_load((ROOT / "_config.yml").read_text()), raise_on_errors=True, print_func=print)
+
+    def test_nothing_points_to_a_repository_while_its_address_is_not_set(self, tmp_path):
+        """The address stands in one place; every button and badge follows it."""
+        text = (ROOT / "_config.yml").read_text()
+        home = "https://github.com/somebody/study"
+        for url in ("", home):
+            (tmp_path / "_config.yml").write_text(re.sub(r"(?m)^  url: .*$", f'  url: "{url}"', text))
+            config = build.configuration(Paths(tmp_path))
+            buttons = [name for name, value in config["html"].items() if name.endswith("_button") and value]
+            assert bool(url) == ("launch_buttons" in config) == bool(buttons), buttons
+            assert prepare.project_url(Paths(tmp_path)) == url
+        own = yaml.safe_load(text)["repository"]["url"]
+        pages = [*ROOT.glob("*.md"), ROOT / "CITATION.cff", *ROOT.glob("book/*.md"), *ROOT.glob("notebooks/**/*.md")]
+        for page in pages:
+            for found in re.findall(r"https://\S*(?:/seqmix|mybinder|colab|shields)\S*", page.read_text()):
+                assert found.startswith(own or "nowhere"), f"{page.name}: {found}"
 
     def test_configuration_has_only_known_keys(self):
         known = {"title", "author", "copyright", "only_build_toc_files", "exclude_patterns", "execute", "parse", "html",

@@ -230,3 +230,21 @@ def test_command_describes_a_folder(corpus, cache, monkeypatch):
     failed = CliRunner().invoke(command, [str(corpus)])
     assert failed.exit_code == 1
     assert "bad.bin" in failed.output
+
+
+def test_held_out_text_that_says_nothing_is_refused_before_training(tmp_path, cache):
+    """64 windows from 300 bytes would be the same few sentences again and again."""
+    for number, (split, size) in enumerate((("train", 9000), ("valid", 300), ("test", 9000))):
+        (tmp_path / "mine" / split).mkdir(parents=True)
+        (tmp_path / "mine" / split / "a.txt").write_text((document(number) * 900)[:size])
+    config = DataConfig(source="folder", path=str(tmp_path / "mine"), seq_len=64)
+    with pytest.raises(data.CorpusError, match=r"'mine': its valid part has 301 tokens, 4 windows.*at least 8"):
+        data.open_source(config, cache)
+    shorter = data.open_source(config.model_copy(update={"seq_len": 16}), cache)
+    assert len(shorter.evaluation(64)) == 18  # all there are, none twice
+
+
+def test_a_folder_carries_its_name(tmp_path):
+    assert data.corpus_name(DataConfig(source="folder", path=str(tmp_path / "my letters"))) == "my letters"
+    assert data.corpus_name(DataConfig(source="folder", path="/somewhere/stdlib")) == "stdlib (folder)"
+    assert data.corpus_name(DataConfig(source="stdlib")) == "stdlib"

@@ -29,7 +29,7 @@ from seqmix_study.findings.select import Tables
 from seqmix_study.results import agreement, collect, configurations, published
 from seqmix_study.results.published import CollectError
 from seqmix_study.results.rows import plain
-from seqmix_study.runs import archive, downstream, export, launch, looking, page_export, samples
+from seqmix_study.runs import archive, downstream, export, looking, page_export, samples
 from seqmix_study.runs.known import Known
 
 PLAN = [config(0), config(1)]
@@ -88,7 +88,6 @@ READERS = {
         name: frame.to_csv() for name, frame in collect.load("scaling", "laptop", paths=here).items()
     },
     "collect": lambda here: collect.collect(PLAN, "laptop", "scaling", paths=here),
-    "committed": lambda here: launch.committed("laptop", here),
     "known": lambda here: Known("laptop", here)._found,
     "compare": lambda here: [str(point) for point in agreement.compare("laptop", here)],
     "configurations": lambda here: configurations.read("laptop", here),

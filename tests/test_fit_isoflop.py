@@ -1,6 +1,8 @@
 """IsoFLOP tables: the planted compute-optimal exponent comes back from budgets, and wrong surfaces give way to it."""
 
+import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,8 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from seqmix_study.__main__ import main
-from seqmix_study.findings.fits import coverage, fit_isoflop, fit_optima, fit_surface, plot, report, write_page
+from seqmix_study.chapters.fit_page import plot, write_page
+from seqmix_study.findings.fits import fit_isoflop, fit_optima, fit_surface, report
 
+SCRIPT = Path(__file__).parents[1] / "tools" / "fit_coverage.py"
+SPEC = importlib.util.spec_from_file_location("fit_coverage", SCRIPT)
+coverage = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(coverage)
 TRUTH = {"E": 1.7, "A": 0.8, "B": 0.6, "alpha": 0.35, "beta": 0.4}
 SHARE = 0.4 / 0.75
 
@@ -165,7 +172,7 @@ def test_figures_of_every_kind_of_fit(tmp_path):
 
 
 def test_quick_coverage():
-    """Ten tables of two scenarios; ``python -m seqmix_study.findings.fits.coverage`` counts a hundred of each."""
+    """Ten tables of two scenarios; ``tools/fit_coverage.py`` counts a hundred of each."""
     exact = coverage.cover("exact law, grid", 10)
     assert min(exact["alpha"], exact["beta"], exact["optimal_exponent"]) >= 0.7
     fails = coverage.cover("law fails for few tokens, grid", 10)

@@ -97,3 +97,73 @@ def test_the_command_exports_a_run_and_refuses_what_is_none(tmp_path):
     with torch.no_grad():
         assert torch.equal(export.load(tmp_path / "out")(tokens()), model(tokens()))
     assert CliRunner().invoke(main, ["export", "no-such-run", str(tmp_path / "x")]).exit_code == 2
+
+
+def llama(**change):
+    transformers = pytest.importorskip("transformers")
+    shape = {"hidden_size": 48, "num_attention_heads": 4, "vocab_size": 61, "max_position_embeddings": 64}
+    shape |= {"intermediate_size": 80, "num_hidden_layers": 2, "initializer_range": 0.1}
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**shape | change)).eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "change", [{}, {"num_key_value_heads": 2}, {"num_key_value_heads": 1}, {"tie_word_embeddings": True}]
+)
+def test_foreign_folders_of_llama_load_with_equal_logits(tmp_path, change):
+    theirs = llama(**change)
+    theirs.save_pretrained(tmp_path, max_shard_size="40KB")
+    ours = export.load(tmp_path)
+    assert (theirs(tokens()).logits - ours(tokens())).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"attention_bias": True}, "biases in the attention"),
+        ({"mlp_bias": True}, "biases in the MLP"),
+        ({"hidden_act": "gelu"}, "activation gelu"),
+        ({"head_dim": 16}, "heads of 16 and not 12"),
+        (
+            {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}},
+            "rotary positions of type linear",
+        ),
+    ],
+)
+def test_variants_of_llama_are_refused_in_words(tmp_path, change, words):
+    llama(**change).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=words):
+        export.load(tmp_path)
+
+
+def test_weights_without_a_place_are_refused_in_words(tmp_path):
+    model = model_of()
+    config, weights = model.config, export.to_llama(model.config, model.state_dict())
+    bias = weights | {"model.layers.0.self_attn.q_proj.bias": torch.zeros(48)}
+    more = weights | {name.replace("layers.0", "layers.3"): w for name, w in weights.items() if "layers.0" in name}
+    head = weights | {"lm_head.weight": torch.zeros(61, 48)}
+    odd = weights | {"model.layers.0.self_attn.k_proj.weight": torch.zeros(20, 48)}
+    tied = config.model_copy(update={"tie_embeddings": True})
+    untied = config.model_copy(update={"tie_embeddings": False})
+    less = {name: w for name, w in weights.items() if name != "lm_head.weight"}
+    for given, shape, words in (
+        (bias, config, "1 biases"),
+        (more, config, "4 layers"),
+        (head, tied, "head of their own"),
+        (less, untied, "no head of their own"),
+        (odd, config, "need"),
+        ({k: w for k, w in weights.items() if "norm" not in k}, config, "missing"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            export.from_llama(shape, given)
+
+
+def test_folders_that_are_no_model(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no config"):
+        export.load(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(FileNotFoundError, match="safetensors"):
+        export.load(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match="gpt2"):
+        export.load(tmp_path)

@@ -176,7 +176,7 @@ def by_lengthening(
     model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device
 ) -> dict[str, list[dict]]:
     """Loss by token index in windows ``LONGER`` times as long as those of training: does what was learned carry on?"""
-    longer = data.open_source(config.data.model_copy(update={"seq_len": LONGER * config.data.seq_len}))
+    longer = data.open_source(config.data.model_copy(update={"seq_len": LONGER * config.data.seq_len}), fewest=1)
     windows = longer.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences // LONGER, "test")
     return {"context": _index_rows("longer", windows, losses(model, windows.inputs, windows.targets, place))}
 

@@ -25,7 +25,7 @@ from seqmix.data.hub import SETS, documents, open_set
 from seqmix.data.markov import MARKOV, MarkovSource
 from seqmix.data.recall import FirstToken, Mqar
 from seqmix.data.synthetic import AlmanacSource
-from seqmix.data.text import open_text, token_store
+from seqmix.data.text import FEWEST_WINDOWS, open_text, token_store
 from seqmix.data.tracking import GROUPS, Product
 from seqmix.paths import Paths
 
@@ -37,6 +37,7 @@ __all__ = [
     "CorpusError",
     "Evaluation",
     "Source",
+    "corpus_name",
     "describe",
     "fingerprint",
     "names",
@@ -87,11 +88,19 @@ def describe(name: str) -> str:
     return _WHAT.get(name, "")
 
 
-def open_source(config: DataConfig, cache: Path | None = None) -> Source:
+def corpus_name(config: DataConfig) -> str:
+    """Return what a corpus is called: a folder of the reader's own by its name, any other by that of its source."""
+    folder = Path(config.path or os.environ.get("SEQMIX_DATA", "")).expanduser()
+    if config.source != "folder" or not folder.name:
+        return config.source
+    return f"{folder.name} (folder)" if folder.name in names() else folder.name
+
+
+def open_source(config: DataConfig, cache: Path | None = None, fewest: int = FEWEST_WINDOWS) -> Source:
     """Open a corpus, language or task; raises CorpusError, saying which file is at fault and what to do.
 
     Text is tokenised once into ``cache`` (default: the project's cache folder). If ``config.fingerprint`` is set, the
-    corpus must be that very corpus.
+    corpus must be that very corpus. ``fewest``: windows that held-out text must have without overlap.
     """
     cache = cache or Paths().cache
     if config.source in _ON_DISK:
@@ -102,7 +111,7 @@ def open_source(config: DataConfig, cache: Path | None = None) -> Source:
         source = _generated(config)
         _require(config, source.fingerprint)
         return source
-    return open_text(store, config.seq_len, config.train_tokens)
+    return open_text(store, config.seq_len, config.train_tokens, fewest)
 
 
 def fingerprint(config: DataConfig, cache: Path | None = None) -> str:
@@ -172,7 +181,7 @@ def _files(config: DataConfig) -> tuple[dict[str, Path], str]:
     folder = config.path or os.environ.get("SEQMIX_DATA", "")
     if not folder:
         raise CorpusError("source 'folder' needs the folder: set data.path (or the environment variable SEQMIX_DATA)")
-    return files.folder_files(Path(folder).expanduser().resolve()), "folder"
+    return files.folder_files(Path(folder).expanduser().resolve()), corpus_name(config)
 
 
 def _fingerprint_of(found: dict[str, Path], source: str, cache: Path) -> str:

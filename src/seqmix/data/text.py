@@ -19,6 +19,9 @@ from seqmix.data.tokens import encode
 
 __all__ = ["TextSource", "open_text", "token_store"]
 
+FEWEST_WINDOWS = 8
+"""Fewest windows of held-out text, not overlapping, that a model is judged on: a loss on less says nothing."""
+
 STRETCHES = 16
 """Parts into which a held-out stream is cut for block resampling: each of some tens of documents or chapters."""
 
@@ -45,8 +48,8 @@ def token_store(cache: Path, name: str, fingerprint: str, tokenizer: str, load, 
     return open_store(cache / "tokens" / f"{name}-{tokenizer}-{key}", build)
 
 
-def open_text(store: Store, seq_len: int, train_tokens: int = 0) -> "TextSource":
-    """Return the source over a token store; raises CorpusError if a split is shorter than one window."""
+def open_text(store: Store, seq_len: int, train_tokens: int = 0, fewest: int = 1) -> "TextSource":
+    """Return the source over a token store; raises CorpusError if a split holds fewer than ``fewest`` windows."""
     meta = store.meta
     streams = dict(store.arrays)
     if train_tokens:
@@ -57,6 +60,14 @@ def open_text(store: Store, seq_len: int, train_tokens: int = 0) -> "TextSource"
                 f"corpus {meta['name']!r}: its {split} part has {len(streams[split])} tokens, fewer than one window of "
                 f"seq_len {seq_len} and its next token; add text, lower seq_len"
                 + (" or raise train_tokens" if train_tokens and split == "train" else "")
+            )
+    for split in ("valid", "test"):
+        windows = max(0, len(streams[split]) - 1) // seq_len
+        if windows < fewest:
+            raise CorpusError(
+                f"corpus {meta['name']!r}: its {split} part has {len(streams[split])} tokens, "
+                f"{windows} windows of seq_len {seq_len} that do not overlap; a loss needs at least "
+                f"{fewest}: add text for {split}, or lower seq_len"
             )
     return TextSource(
         name=meta["name"],

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from seqmix.paths import Paths
 
-__all__ = ["BuildFailed", "build", "html_folder", "put_in_place"]
+__all__ = ["BuildFailed", "build", "configuration", "html_folder", "put_in_place"]
 
 FONT_SCRIPT = re.compile(
     r'\s*<script[^>]*fontawesome\.js[^>]*></script>|\s*<link[^>]*rel="preload"[^>]*fontawesome\.js[^>]*>'
@@ -22,6 +24,14 @@ ROLES = (
 )
 
 
+LAUNCH = {
+    "notebook_interface": "jupyterlab",
+    "binderhub_url": "https://mybinder.org",
+    "colab_url": "https://colab.research.google.com",
+}
+"""Where a chapter is opened in the cloud, once there is an address to fetch it from."""
+
+
 class BuildFailed(RuntimeError):
     """Jupyter Book reported warnings or an error; its output was shown."""
 
@@ -31,12 +41,24 @@ def html_folder(paths: Paths) -> Path:
     return paths.build / "html"
 
 
-def run_jupyter_book(paths: Paths, *arguments: str, output: Path | None = None) -> None:
-    """Call ``jupyter-book build`` strictly; raises BuildFailed."""
+def configuration(paths: Paths) -> dict:
+    """Return ``_config.yml``, with the buttons that lead to the repository only where its address is set."""
+    config = yaml.safe_load((paths.root / "_config.yml").read_text(encoding="utf-8"))
+    if config.get("repository", {}).get("url"):
+        config["html"] = config.get("html", {}) | {"use_repository_button": True, "use_issues_button": True}
+        config["launch_buttons"] = config.get("launch_buttons", LAUNCH)
+    return config
+
+
+def run_jupyter_book(paths: Paths, *arguments: str, output: Path, leave_out: tuple[str, ...] = ()) -> None:
+    """Call ``jupyter-book build`` strictly, without the parts ``leave_out`` of its settings; raises BuildFailed."""
+    own = output / "_config.yml"
+    output.mkdir(parents=True, exist_ok=True)
+    config = {name: part for name, part in configuration(paths).items() if name not in leave_out}
+    own.write_text(yaml.safe_dump(config), encoding="utf-8")
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     command += ["build", str(paths.root), "-W", "-n", "--keep-going", "--all", "-q", *arguments]
-    if output is not None:
-        command += ["--path-output", str(output)]
+    command += ["--config", str(own), "--path-output", str(output)]
     # The colour codes and the traceback hint of Sphinx help nobody in a log.
     environment = os.environ | {"NO_COLOR": "1", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
     done = subprocess.run(command, cwd=paths.root, env=environment, text=True, capture_output=True, check=False)

@@ -7,8 +7,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from seqmix.paths import Paths
 from seqmix_study.book.build import BuildFailed, run_jupyter_book, slim
 
@@ -51,12 +49,9 @@ def build_epub(paths: Paths) -> Path:
     """Build one EPUB; raises BuildFailed."""
     target = paths.build / "seqmix.epub"
     with tempfile.TemporaryDirectory(prefix="seqmix-epub-") as folder:
-        config = yaml.safe_load((paths.root / "_config.yml").read_text(encoding="utf-8"))
-        del config["launch_buttons"]  # the theme cannot make buttons without its web page around them
-        own = Path(folder) / "_config.yml"
-        own.write_text(yaml.safe_dump(config), encoding="utf-8")
-        arguments = ["--builder", "custom", "--custom-builder", "epub", "--config", str(own)]
-        run_jupyter_book(paths, *arguments, output=Path(folder))
+        arguments = ["--builder", "custom", "--custom-builder", "epub"]
+        # the theme cannot make buttons without its web page around them
+        run_jupyter_book(paths, *arguments, output=Path(folder), leave_out=("launch_buttons",))
         books = list(Path(folder).rglob("*.epub"))
         if len(books) != 1:
             raise BuildFailed(f"expected one EPUB, found {len(books)}")

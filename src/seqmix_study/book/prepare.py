@@ -91,19 +91,20 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
                 cells += _apart(cell, output)
     if note := TIER_NOTE.get(values.get("tier", "")):
         cells.insert(1, _markdown(f"{chapter.name}-tier", note))
-    fetch = nbformat.v4.new_code_cell(ELSEWHERE.replace("{url}", project_url()), metadata={"tags": ["remove-cell"]})
-    fetch["id"] = f"{chapter.name}-elsewhere"
-    cells.insert(1, fetch)
+    if url := project_url():
+        fetch = nbformat.v4.new_code_cell(ELSEWHERE.replace("{url}", url), metadata={"tags": ["remove-cell"]})
+        fetch["id"] = f"{chapter.name}-elsewhere"
+        cells.insert(1, fetch)
     notebook.cells = cells
     return found
 
 
-def project_url() -> str:
-    """Return the address of the repository that the book names in ``_config.yml``."""
-    config = Paths().root / "_config.yml"
+def project_url(paths: Paths | None = None) -> str:
+    """Return the address of the repository that ``_config.yml`` names, "" while it names none."""
+    config = (paths or Paths()).root / "_config.yml"
     if not config.is_file():
         return ""
-    return yaml.safe_load(config.read_text(encoding="utf-8")).get("repository", {}).get("url", "")
+    return yaml.safe_load(config.read_text(encoding="utf-8")).get("repository", {}).get("url") or ""
 
 
 def command(chapter: Chapter, values: dict, train: bool = True) -> str:

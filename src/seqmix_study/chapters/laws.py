@@ -36,7 +36,7 @@ def of(runs: pd.DataFrame, column: str = "params_non_embedding", edges: Edges = 
 @functools.lru_cache(maxsize=256)
 def _fit(sizes: tuple, losses: tuple, seeds: tuple, tokens: tuple, edge: bool) -> Fit:
     flags = [edge] * len(sizes)
-    return fit_power(sizes, losses, seeds=seeds, tokens=tokens, lr_at_edge=flags, cross_check=False)
+    return fit_power(sizes, losses, seeds=seeds, tokens=tokens, lr_at_edge=flags)
 
 
 def table(runs: pd.DataFrame, column: str = "params_non_embedding", edges: Edges = frozenset()) -> pd.DataFrame:

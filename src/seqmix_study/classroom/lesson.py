@@ -176,10 +176,11 @@ class Lesson:
         import nbformat.v4
 
         install = INSTALL.replace("REPOSITORY", self.repository).replace("BRANCH", self.branch)
-        first = [cells[0], nbformat.v4.new_code_cell(install)]
+        first = [cells[0], *([nbformat.v4.new_code_cell(install)] if self.repository else [])]
         if version == "instructor":
             first.insert(1, nbformat.v4.new_markdown_cell(BANNER))
-        origin = ORIGIN.replace("PROJECT", self.project).replace("REPOSITORY", self.repository)
+        origin = ORIGIN.replace("PROJECT", self.project)
+        origin = origin.replace(" (REPOSITORY)", f" ({self.repository})" if self.repository else "")
         cells = [*first, *cells[1:], nbformat.v4.new_markdown_cell(origin)]
         for index, cell in enumerate(cells):
             tags = [tag for tag in cell.metadata.get("tags", []) if tag in ("check", "example", "live", "prediction")]

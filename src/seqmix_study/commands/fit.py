@@ -20,7 +20,7 @@ __all__ = ["command"]
 @click.option(
     "--method",
     type=click.Choice(["varpro", "huber", "squares"]),
-    help="Ladders: varpro (default) or huber. Surfaces: huber (default) or squares of ln L.",
+    help="Surfaces: huber (default) or squares of ln L. Ladders: varpro.",
 )
 @click.option("--drop-missing", is_flag=True, help="Leave out rows with empty cells instead of refusing.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a figure (svg, png or pdf).")
@@ -45,7 +45,7 @@ def command(table: Path, plot: Path | None, page: Path | None, as_json: bool, **
         fits = fit_frame(read_table(table), **options)
         document = report(fits, columns)
         if plot or page:
-            from seqmix_study.findings.fits import page as pages
+            from seqmix_study.chapters import fit_page as pages
 
             if plot:
                 pages.plot(fits, plot)

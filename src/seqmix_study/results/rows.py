@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
+from seqmix.data import corpus_name
 from seqmix.record import RunFolder
 from seqmix_study.results import columns
 from seqmix_study.results.published import CollectError
@@ -83,7 +84,7 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     row |= {"family": config.family or config.arm, "split": "test" if "test_tokens" in metrics else "valid"}
     row |= _rate(config)
     row |= {"run_id": config.run_id, "status": outcome["status"], "reason": PLACE.sub("...", outcome["reason"])}
-    row |= {"source": config.data.source, "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
+    row |= {"source": corpus_name(config.data), "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
     row["train_tokens"] = config.data.train_tokens
     if config.data.source == "boxes":
         row |= {"keys_most": config.data.keys_most, "swaps_most": config.data.swaps_most}

@@ -2,7 +2,9 @@
 
 A Transformer of this package (pattern all A, pre-norm, RoPE, no convolution) is a Llama without biases: its folder
 loads with ``transformers.AutoModelForCausalLM.from_pretrained`` and gives the same logits. Any other has no
-counterpart there and is written with this package's own names; both kinds load with ``seqmix_study.runs.export.load``.
+counterpart there (an LSTM or DeltaNet with convolution, norms and gates as written here): it is written with this
+package's own names, the tensors of ``model.state_dict()``, and its configuration under the key ``seqmix``. ``load``
+reads both kinds, and foreign Llama folders: shared key and value heads are repeated, what has no place is refused.
 """
 
 import json
@@ -16,7 +18,7 @@ from seqmix.config import ModelConfig
 from seqmix.models import build
 from seqmix.record import RunFolder
 
-__all__ = ["export_run", "from_llama", "load", "save", "to_llama"]
+__all__ = ["config_of_llama", "export_run", "from_llama", "load", "save", "to_llama"]
 
 OWN = "seqmix"
 """``model_type`` of architectures that ``transformers`` does not know, and the key of our configuration."""
@@ -96,14 +98,20 @@ def to_llama(config: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Tenso
 
 
 def from_llama(config: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return our state dict of Llama ``weights``; KeyError for a missing one, ValueError if not Llama-shaped."""
+    """Return our state dict of Llama ``weights``.
+
+    Key and value heads that several query heads share are repeated, which changes no logit. ValueError, with the
+    tensors named, for what this package has no place for (biases, more layers, a head of its own) or what is missing.
+    """
     llama_config(config)
+    weights = {name: weight for name, weight in weights.items() if not name.endswith("rotary_emb.inv_freq")}
+    _place_for(config, weights)
     out = {"embedding.weight": weights["model.embed_tokens.weight"], "norm.weight": weights["model.norm.weight"]}
     if not config.tie_embeddings:
         out["head.weight"] = weights["lm_head.weight"]
     for n in range(config.n_layers):
         ours, llama = f"layers.{n}.", f"model.layers.{n}."
-        q, k, v = (weights[f"{llama}self_attn.{part}_proj.weight"] for part in "qkv")
+        q, k, v = (_all_heads(config, weights, f"{llama}self_attn.{part}_proj.weight") for part in "qkv")
         out |= {
             ours + "mixer.qkv.weight": torch.cat([swap_pairs(q, config, False), swap_pairs(k, config, False), v]),
             ours + "mixer.out.weight": weights[llama + "self_attn.o_proj.weight"],
@@ -113,6 +121,73 @@ def from_llama(config: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Ten
             ours + "mlp_norm.weight": weights[llama + "post_attention_layernorm.weight"],
         }
     return {name: weight.detach().clone() for name, weight in out.items()}
+
+
+def _place_for(config: ModelConfig, weights: dict[str, Tensor]) -> None:
+    """ValueError unless ``weights`` hold exactly the tensors of a Llama of this ``config``."""
+    parts = [f"self_attn.{part}_proj" for part in "qkvo"] + [f"mlp.{part}_proj" for part in ("gate", "up", "down")]
+    parts += ["input_layernorm", "post_attention_layernorm"]
+    wanted = {f"model.layers.{n}.{part}.weight" for n in range(config.n_layers) for part in parts}
+    wanted |= {"model.embed_tokens.weight", "model.norm.weight"} | {"lm_head.weight"}
+    if config.tie_embeddings:
+        head = weights.get("lm_head.weight")
+        if head is not None and not torch.equal(head, weights["model.embed_tokens.weight"]):
+            raise ValueError("the weights have a head of their own (lm_head.weight); set tie_embeddings: false")
+        wanted.discard("lm_head.weight")
+        weights = {name: weight for name, weight in weights.items() if name != "lm_head.weight"}
+    surplus, lacking = sorted(set(weights) - wanted), sorted(wanted - set(weights))
+    if biases := [name for name in surplus if name.endswith(".bias")]:
+        raise ValueError(f"{len(biases)} biases ({biases[0]}, ...): the attention and MLP of this package have none")
+    if lacking == ["lm_head.weight"]:
+        raise ValueError("the weights have no head of their own (lm_head.weight); set tie_embeddings: true")
+    layers = {int(name.split(".")[2]) for name in weights if name.startswith("model.layers.")}
+    if layers != set(range(config.n_layers)):
+        raise ValueError(f"the weights have {len(layers)} layers, pattern {config.pattern} has {config.n_layers}")
+    if surplus or lacking:
+        raise ValueError(f"not the tensors of a Llama: missing {lacking[:3]}, unknown {surplus[:3]}")
+
+
+def _all_heads(config: ModelConfig, weights: dict[str, Tensor], name: str) -> Tensor:
+    """The rows of a q, k or v projection ``[D, D]``; shared heads repeated. ValueError for other shapes."""
+    weight, wide, head = weights[name], config.d_model, config.head_dim
+    rows = weight.shape[0]
+    if weight.shape[1] != wide or rows % head or wide % rows:
+        raise ValueError(
+            f"{name} is {list(weight.shape)}; {config.n_heads} heads of {head} over width {wide} need [{wide}, {wide}], "
+            "or fewer heads that divide them"
+        )
+    return weight.view(-1, head, wide).repeat_interleave(wide // rows, dim=0).reshape(wide, wide)
+
+
+def config_of_llama(plain: dict) -> ModelConfig:
+    """Return the configuration that a Llama's ``config.json`` describes; ValueError for variants it is not."""
+    if plain.get("model_type") != "llama":
+        raise ValueError(f"model_type {plain.get('model_type')!r}: only folders of Llama models can be read")
+    rope = plain.get("rope_parameters") or plain.get("rope_scaling") or {}
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    width, heads = plain["hidden_size"], plain["num_attention_heads"]
+    checks = {
+        f"rotary positions of type {rope.get('rope_type')}": rope.get("rope_type", rope.get("type", "default"))
+        == "default",
+        f"activation {plain.get('hidden_act')}": plain.get("hidden_act", "silu") == "silu",
+        "biases in the attention": not plain.get("attention_bias"),
+        "biases in the MLP": not plain.get("mlp_bias"),
+        f"heads of {plain.get('head_dim')} and not {width // heads}": plain.get("head_dim") in (None, width // heads),
+        f"width {width} over {heads} heads": width % heads == 0,
+    }
+    if obstacles := [name for name, fine in checks.items() if not fine]:
+        raise ValueError(f"a Llama that this package cannot be: {', '.join(obstacles)}")
+    return ModelConfig(
+        pattern="A" * plain["num_hidden_layers"],
+        d_model=width,
+        n_heads=heads,
+        vocab_size=plain["vocab_size"],
+        max_length=plain["max_position_embeddings"],
+        mlp_width=plain["intermediate_size"],
+        rope_base=rope.get("rope_theta", plain.get("rope_theta", 10000.0)),
+        norm_eps=plain.get("rms_norm_eps", 1e-6),
+        tie_embeddings=plain.get("tie_word_embeddings", False),
+    )
 
 
 def save(model: nn.Module, folder: Path) -> bool:
@@ -132,12 +207,20 @@ def save(model: nn.Module, folder: Path) -> bool:
 
 
 def load(folder: Path) -> nn.Module:
-    """Read a folder that ``save`` wrote; FileNotFoundError or KeyError if it is not one."""
+    """Read a folder that ``save`` wrote, or one of a Llama by ``transformers`` (in one or several safetensors files).
+
+    FileNotFoundError or ValueError in words for any other.
+    """
     from safetensors.torch import load_file
 
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder}: no config.json, this is no folder of a model")
+    files = sorted(folder.glob("model*.safetensors"))
+    if not files:
+        raise FileNotFoundError(f"{folder}: no model.safetensors; weights in other formats (.bin, .pt) are not read")
     plain = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config = ModelConfig.model_validate(plain[OWN])
-    weights = load_file(folder / "model.safetensors")
+    config = ModelConfig.model_validate(plain[OWN]) if OWN in plain else config_of_llama(plain)
+    weights = {name: tensor.float() for file in files for name, tensor in load_file(file).items()}
     model = build(config)
     model.load_state_dict(from_llama(config, weights) if plain["model_type"] == "llama" else weights)
     return model

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from seqmix import aside, data, study
+from seqmix import data, study
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix_study.results import published as tables
+from seqmix_study.runs import aside
 
 __all__ = ["available", "of", "published", "write"]
 

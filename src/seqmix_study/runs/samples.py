@@ -9,10 +9,11 @@ import json
 import sys
 from pathlib import Path
 
-from seqmix import aside, data, study
+from seqmix import data, study
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix_study.results import published as tables
+from seqmix_study.runs import aside
 
 __all__ = ["available", "published", "write"]
 

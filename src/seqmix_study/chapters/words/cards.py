@@ -14,6 +14,10 @@ CORPORA = {
     "not prose: identifiers repeat over long distances. Results compare only between equal hashes.",
     "prose": "Long English books from Project Gutenberg (public domain in the United States), one file a book, split "
     "by book. Not part of this project: `SEQMIX_PROSE` names the folder.",
+    **dict.fromkeys(
+        ("wikitext-103", "pg19", "tinystories", "fineweb-edu"),
+        "A named public set, loaded through the library datasets.",
+    ),
     "folder": "UTF-8 text files of the reader's own, split by file or by the folders train, valid and test.",
     "almanac": "Synthetic documents of global facts (the same in every document) and document facts (drawn anew). The "
     "optimal loss is known exactly at every token, so that a fit, a plateau and a floor can be checked.",
@@ -65,8 +69,8 @@ def corpora(tables: Tables) -> pd.DataFrame:
 def corpus_text(tables: Tables) -> list[str]:
     """Say where each corpus of these runs comes from."""
     names = sorted(tables.runs["source"].unique()) if len(tables.runs) else []
-    other = "a named public set, loaded through the library datasets."
-    return [f"**{name}**: {CORPORA.get(name, other)}" for name in names] or ["No corpus was read at this tier."]
+    said = [f"**{name}**: {CORPORA.get(name, CORPORA['folder'])}" for name in names]
+    return said or ["No corpus was read at this tier."]
 
 
 def check(tables: Tables) -> list[str]:

@@ -1,13 +1,13 @@
 """The fit doctor: scaling laws of anyone's table, or why there is none.
 
 ``read_table`` and ``fit_frame`` are ``seqmix fit``; ``fit_power``, ``fit_surface``, ``fit_isoflop`` and ``fit_optima``
-take arrays; ``plot`` and ``write_page`` are ``--plot`` and ``--report``.
+take arrays. ``--plot`` and ``--report`` are ``plot`` and ``write_page`` of ``seqmix_study.chapters.fit_page``.
 """
 
 import importlib
 from typing import Any
 
-#: Public name: module. Loaded when asked for: matplotlib and pandas are not needed to fit arrays.
+#: Public name: module. Loaded when asked for: pandas is not needed to fit arrays.
 PUBLIC = {
     "read_table": "table",
     "TableError": "table",
@@ -19,8 +19,6 @@ PUBLIC = {
     "fit_isoflop": "isoflop",
     "fit_optima": "isoflop",
     "compare_exponents": "exponents",
-    "plot": "page",
-    "write_page": "page",
 }
 __all__ = sorted(PUBLIC)
 

@@ -43,7 +43,7 @@ def fit_frame(
 
     ``n`` and ``loss``: a ladder L(N). With ``d``, or ``flops`` (then D = C / 6N), a surface, and the budgets' answer.
     ``n`` and ``flops`` without ``loss``: a table of compute-optimal sizes. ``form``: "c5" or "c6" for surfaces.
-    ``method``: "varpro" or "huber" for ladders, "huber" or "squares" for surfaces. Raises TableError naming the column
+    ``method``: "huber" or "squares" for surfaces ("varpro" is the one of ladders). Raises TableError naming the column
     (and the known ones) where one is missing, not numeric or not positive.
     """
     columns = {"n": n, "d": d, "loss": loss, "flops": flops, "seed": seed, "group": group}
@@ -94,7 +94,7 @@ def fit_frame(
 def _suits(form: str | None, method: str | None, surface: bool) -> None:
     if form is not None and (form.upper() not in ("C5", "C6") or not surface):
         raise TableError(f"--form {form}: c5 and c6 are forms of a surface; it needs --d or --flops, and --loss")
-    engines = ("huber", "squares") if surface else ("varpro", "huber")
+    engines = ("huber", "squares") if surface else ("varpro",)
     if method is not None and method not in engines:
         raise TableError(
             f"--method {method}: a {'surface' if surface else 'ladder'} is fitted by {' or '.join(engines)}"
@@ -107,7 +107,7 @@ def _fit(
     if "loss" not in read:
         return fit_optima(read["flops"], read["n"])
     if not surface:
-        return fit_power(read["n"], read["loss"], seeds=seeds, method=method or "varpro", n_boot=2 * n_boot)
+        return fit_power(read["n"], read["loss"], seeds=seeds, n_boot=2 * n_boot)
     return fit_surface(
         read["n"],
         read["d"],

@@ -13,7 +13,7 @@ from seqmix_study.findings.bootstrap import expanded, percentile
 from seqmix_study.findings.fits.fit import Fit
 from seqmix_study.findings.fits.profile import ALPHAS, Profile, f_quantile
 
-__all__ = ["compare_conventions", "compare_exponents", "iso_loss_ratio"]
+__all__ = ["compare_exponents", "iso_loss_ratio"]
 
 #: The joint profile of two curved fits rejects equal exponents a little too often (5 to 6.5 % at 5 % in simulation with
 #: unequal ladders), so its interval is computed at this much above the level asked for.
@@ -203,17 +203,3 @@ def _draw_sizes(fit: Fit, losses: np.ndarray) -> np.ndarray | None:
     sizes = _invert(draws["E"], draws["log_A"], np.where(keep, draws["alpha"], 1.0), losses)
     sizes[~keep] = np.nan
     return sizes
-
-
-def compare_conventions(fits: dict[str, Fit]) -> dict[str, Any]:
-    """The exponents under each way of counting parameters, and whether they agree inside their intervals.
-
-    Counting without the embedding biases the exponents of small models (Pearce & Song 2024): both are always reported.
-    """
-    rows = {
-        name: {"alpha": f.estimates.get("alpha"), "interval": f.intervals.get("alpha"), "verdict": f.verdict}
-        for name, f in fits.items()
-    }
-    spans = [row["interval"] for row in rows.values() if row["verdict"] == "ok"]
-    agree = bool(max(s[0] for s in spans) <= min(s[1] for s in spans)) if len(spans) == len(rows) else None
-    return {"conventions": rows, "intervals_overlap": agree}

@@ -44,8 +44,7 @@ def explain(fit: Fit) -> str:
         "G1 direction": "tune the learning rate and the number of steps of the larger sizes, and look for overfitting",
         "G3 noise": "add seeds, and tune each size: the misfit of single sizes is not averaged out by seeds",
         "G5 curvature": "widen the range of sizes: one more decade says more than five more seeds",
-        "S7 without the fewest-token third": "leave out the runs with the fewest tokens and compare",
-        "S8 structure": "leave out the runs with the fewest tokens, or those far from the optimum",
+        "S8 structure": "leave out the runs with the fewest tokens, or those far from the optimum, and compare",
         "S0 tokens": "vary the tokens, or leave --d out and fit the ladder at fixed tokens",
     }
     for gate in fit.gates:

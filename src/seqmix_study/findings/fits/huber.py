@@ -19,8 +19,6 @@ __all__ = ["SQUARES", "Problem"]
 SQUARES = 100.0
 #: Order of the internal parameters of each form; a, b and e are logarithms at the centre, g is ln gamma.
 ORDER = {
-    "P3": "a e alpha",
-    "K": "a alpha",
     "C4": "a b alpha beta",
     "C5": "a b e alpha beta",
     "C6": "a b e alpha beta g",
@@ -33,13 +31,13 @@ BATCH = 400_000
 class Problem:
     """One table and one loss function, vectorised over parameter sets, responses and weights.
 
-    ``x`` and ``y`` are centred ln N and ln D [n] (y is None for a ladder), ``log_loss`` is ln L [n];
+    ``x`` and ``y`` are centred ln N and ln D [n], ``log_loss`` is ln L [n];
     ``delta`` is the width of the Huber loss (``SQUARES``: least squares of ln L).
     """
 
     form: str
     x: np.ndarray
-    y: np.ndarray | None
+    y: np.ndarray
     log_loss: np.ndarray
     delta: float = 1e-3
 
@@ -50,11 +48,9 @@ class Problem:
     def model(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """ln L [R, n] and its derivatives [R, n, p] at the parameter sets ``p`` [R, p]."""
         at = {name: p[:, i, None] for i, name in enumerate(self.names)}
-        power = size = at["a"] - at["alpha"] * self.x
-        share = 1.0
-        if self.y is not None:
-            power = np.logaddexp(size, at["b"] - at["beta"] * self.y)
-            share = np.exp(size - power)
+        size = at["a"] - at["alpha"] * self.x
+        power = np.logaddexp(size, at["b"] - at["beta"] * self.y)
+        share = np.exp(size - power)
         gamma = np.exp(at["g"]) if "g" in at else 1.0
         model = gamma * power
         reducible = np.ones_like(model)
@@ -63,8 +59,7 @@ class Problem:
             reducible = np.exp(gamma * power - model)
         through = reducible * gamma
         columns = {"a": through * share, "alpha": -through * share * self.x, "e": 1 - reducible, "g": through * power}
-        if self.y is not None:
-            columns |= {"b": through * (1 - share), "beta": -through * (1 - share) * self.y}
+        columns |= {"b": through * (1 - share), "beta": -through * (1 - share) * self.y}
         return model, np.stack([columns[name] for name in self.names], 2)
 
     def value(self, residual: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
@@ -78,7 +73,7 @@ class Problem:
         loss = np.exp(self.log_loss)
         floor = loss.min() * rng.uniform(0.05, 0.97, count)
         reducible = np.maximum(loss.mean() - floor, 1e-3 * loss.mean())
-        share = rng.uniform(0.1, 0.9, count) if self.y is not None else np.ones(count)
+        share = rng.uniform(0.1, 0.9, count)
         values = {
             "a": np.log(reducible * share),
             "b": np.log(np.maximum(reducible * (1 - share), 1e-12)),

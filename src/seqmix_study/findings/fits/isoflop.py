@@ -202,7 +202,8 @@ def _gates(out: dict[str, Any], tables: list[dict], used: list[dict]) -> list[Ga
     found = out["optimal_exponent"]
     half = (found["interval"][1] - found["interval"][0]) / 2 if found else float("inf")
     decades = float(np.log10(used[-1]["compute"] / used[0]["compute"])) if used else 0.0
-    why = "; ".join(f"{t['compute']:.2g} FLOPs: {t['why']}" for t in tables if t["why"])
+    left = [f"{t['compute']:.2g} FLOPs: {t['why']}" for t in tables if t["why"]]
+    why = "; ".join(left[:3]) + (f"; and {len(left) - 3} more" if len(left) > 3 else "")
     lost = len(tables) - len(used)
     gates = [
         Gate("I0 budgets", len(used) >= FEWEST_BUDGETS, len(used), FEWEST_BUDGETS,

@@ -1,7 +1,7 @@
 """Fit a ladder of sizes: L(N) = E + A N^-alpha, or say that the table does not carry one.
 
 Default engine: variable projection on size means with k - 3 degrees of freedom, profile-likelihood intervals.
-Cross-check: log-Huber with many starts. The gates (``gates.py``) decide between ``ok``, ``slope_only`` and
+The gates (``gates.py``) decide between ``ok``, ``slope_only`` and
 ``refused``.
 """
 
@@ -14,7 +14,6 @@ from seqmix_study.findings.bootstrap import cluster_counts
 from seqmix_study.findings.fits import gate_verdict as gating
 from seqmix_study.findings.fits.fit import Fit, data_hash
 from seqmix_study.findings.fits.forms import information, predict
-from seqmix_study.findings.fits.huber import Problem
 from seqmix_study.findings.fits.ladder import Ladder
 from seqmix_study.findings.fits.profile import BOUNDS, Profile, line, resample_alphas
 
@@ -28,11 +27,9 @@ def fit_power(
     seeds: Any = None,
     E: float | None = None,
     form: str = "P3",
-    method: str = "varpro",
     level: float = 0.95,
     n_boot: int = 1000,
     rng: int = 0,
-    cross_check: bool = True,
     lr_at_edge: Any = None,
     tokens: Any = None,
 ) -> Fit:
@@ -43,8 +40,6 @@ def fit_power(
     whether the learning rate of a run stood on the edge of its grid, ``tokens`` [runs] what each was trained on:
     both feed gates. Raises ValueError for non-positive or non-numeric values; a bad design is no error but a verdict.
     """
-    if method not in ("varpro", "huber"):
-        raise ValueError(f"unknown method {method!r}; known: varpro, huber")
     if form not in ("P3", "P2", "K", "S2"):
         raise ValueError(f"unknown form {form!r} for a ladder; known: P3, P2, K, S2")
     ladder = Ladder.from_rows(n, loss, seeds)
@@ -54,7 +49,7 @@ def fit_power(
     slope = _slope(ladder, level)
     fit = Fit(
         form="P2" if E is not None else form,
-        method=method,
+        method="varpro",
         estimates={},
         intervals={},
         objective=float("nan"),
@@ -67,7 +62,7 @@ def fit_power(
     )
     evidence = gating.Evidence(ladder, slope, lr_at_edge=_any(lr_at_edge, n), tokens=_per_size(tokens, n))
     if ladder.k >= 4 and form != "S2":
-        _fit_curve(fit, evidence, ladder, constant, n_boot, rng, cross_check)
+        _fit_curve(fit, evidence, ladder, constant, n_boot, rng)
     fit.gates = gating.ladder_gates(fit, evidence)
     fit.status = gating.status(fit.gates, slope)
     if ladder.copies:
@@ -88,7 +83,6 @@ def _fit_curve(
     constant: float | None,
     n_boot: int,
     rng: int,
-    cross_check: bool,
 ) -> None:
     """Fill the estimates, intervals, bootstrap and cross-check of a curved form."""
     profile = Profile(ladder.log_n, ladder.mean, constant)
@@ -123,8 +117,6 @@ def _fit_curve(
         }
     if ladder.k >= 5 and constant is None:
         evidence.hold_out = hold_out(ladder)
-    if cross_check or fit.method == "huber":
-        _huber(fit, ladder, constant, rng)
 
 
 def _without_constant(fit: Fit, ladder: Ladder, profile: Profile, evidence: "gating.Evidence") -> str:
@@ -185,29 +177,6 @@ def hold_out(ladder: Ladder) -> dict[str, float]:
         "t": float(abs(y[-1] - predicted) / max(se, 1e-9 * abs(predicted))),
         "df": profile.df,
     }
-
-
-def _huber(fit: Fit, ladder: Ladder, constant: float | None, rng: int) -> None:
-    """The other engine: swap it in for ``method="huber"``, else keep it as the cross-check."""
-    if constant not in (None, 0.0):
-        return  # a floor above zero is fixed in the model of neither engine but VarPro
-    form = "K" if constant == 0.0 or fit.form == "K" else "P3"
-    centre = float(ladder.log_n.mean())
-    problem = Problem(form, ladder.log_n - centre, None, np.log(ladder.mean))
-    best, objective, reached = problem.solve(problem.starts(24, np.random.default_rng(rng)), polish=2)
-    at = dict(zip(problem.names, best, strict=True))
-    with np.errstate(over="ignore"):
-        values = {"A": float(np.exp(at["a"] + at["alpha"] * centre)), "alpha": float(at["alpha"])}
-        values["E"] = float(np.exp(at["e"])) if "e" in at else 0.0
-    if fit.method == "varpro":
-        fit.cross_check = {"method": "huber", "estimates": values, "objective": objective, "starts_reached": reached}
-        return
-    fit.cross_check = {"method": "varpro", "estimates": fit.estimates, "objective": fit.objective}
-    fit.estimates, fit.objective = values, objective
-    fit.notes.append("intervals: VarPro profile likelihood, widened to hold the log-Huber estimate")
-    for name, value in values.items():
-        low, high = fit.intervals[name]
-        fit.intervals[name] = (min(low, value), max(high, value))
 
 
 def _candidates(ladder: Ladder, profile: Profile) -> list[dict[str, Any]]:
