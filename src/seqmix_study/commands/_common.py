@@ -41,7 +41,34 @@ def tell_agreement(tier: str, paths: Any, studies: list[str]) -> bool:
     counts = ", ".join(f"{summary[name]} {name}" for name in agreement.VERDICTS)
     click.echo(f"{len(points)} runs against the published {tier} tier: {counts}")
     if not points:
-        click.echo(f"no ended run of tier {tier} in {paths.runs}: seqmix train all --tier {tier}")
+        click.echo(f"no ended run of tier {tier} in {paths.runs}: seqmix train all --tier {tier} --fresh")
     elif summary["alone"] < len(points):
         click.echo("they agree" if summary["agrees"] else "they do NOT agree: more are outside than chance allows")
     return summary["agrees"]
+
+
+def tell_findings(tier: str, paths: Any, studies: list[str]) -> None:
+    """Say of every finding that fresh records can answer whether it lies inside the published interval."""
+    from seqmix.paths import Paths
+    from seqmix_study.findings import study as asked
+    from seqmix_study.results import agreement, collect
+    from seqmix_study.runs.known import Known
+    from seqmix_study.runs.selection import resolve
+
+    place = agreement.Elsewhere(paths.root, paths.runs)
+    known = Known(tier, paths, committed=False)
+    try:
+        for name in studies:
+            collect.collect(resolve(name, tier, (), paths, known)[name].runs, tier, name, paths=place)
+        here = asked.compute(tier, place.results).table().set_index("row", drop=False)
+        rows = agreement.findings(here, asked.rows(tier, Paths()))
+    except (ValueError, OSError) as error:  # a tier without tables, or records that answer nothing
+        click.echo(f"findings: none can be compared ({str(error).splitlines()[0]})")
+        return
+    for row in rows:
+        if not row["inside"]:
+            span = f"{row['estimate']:.4g} not in {row['lo']:.4g} .. {row['hi']:.4g}"
+            click.echo(f"outside   finding {row['row']}: {span} (published as {row['verdict']})")
+    click.echo(
+        f"{len(rows)} findings answered by both: {sum(row['inside'] for row in rows)} inside the published interval"
+    )

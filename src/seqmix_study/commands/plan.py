@@ -7,14 +7,16 @@ import click
 
 
 @click.command("plan")
-@click.argument("chapter")
+@click.argument("chapters", nargs=-1, required=True, metavar="STUDY...")
 @click.option("--tier", default="quick", show_default=True, help="quick, laptop or gpu")
 @click.option("--only", multiple=True, metavar="GROUP", help="Only this group of the study (repeatable).")
 @click.option("--jobs", type=click.IntRange(1), help="Workers to plan for; default: chosen from the machine.")
 @click.option("--no-time", is_flag=True, help="Do not measure steps here: times of the machine that published.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(chapter: str, tier: str, only: tuple[str, ...], jobs: int | None, no_time: bool, as_json: bool) -> None:
-    """Print the stages of a study (or "all"): runs done, ready and waiting for others; FLOPs, time, memory.
+def command(
+    chapters: tuple[str, ...], tier: str, only: tuple[str, ...], jobs: int | None, no_time: bool, as_json: bool
+) -> None:
+    """Print the stages of studies (or of "all"): runs done, ready and waiting for others; FLOPs, time, memory.
 
     Where rates are tuned, results decide what runs: what waits is a forecast, of about 10 trials a sweep and 3 a
     check. The time comes from a few measured steps, cached. Exit code 2: the request is wrong, or a run cannot fit
@@ -32,7 +34,8 @@ def command(chapter: str, tier: str, only: tuple[str, ...], jobs: int | None, no
     paths = Paths()
     try:
         checks.environment()
-        queue = Queue(launch.request(requested(chapter, tier, only, paths), tier, (), paths))
+        studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
+        queue = Queue(launch.request(studies, tier, (), paths))
         runs = queue.runs()
     except (StudyError, checks.CheckError) as error:
         refuse("plan", error)

@@ -28,7 +28,7 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
     from seqmix_study.book.runner import prepare, run
     from seqmix_study.book.sources import ChapterError
     from seqmix_study.chapters.request import RequestError
-    from seqmix_study.commands._common import refuse, tell_agreement
+    from seqmix_study.commands._common import refuse, tell_agreement, tell_findings
     from seqmix_study.runs import fresh as from_nothing
     from seqmix_study.runs.launch import Terminated, terminable
 
@@ -51,7 +51,8 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
             good = run(requests, paths, jobs=jobs, force=force or fresh, train=train)
             if fresh:
                 studies = [name for request in requests for name in request.chapter.studies]
-                tell_agreement(passed.get("tier", "quick"), from_nothing.paths(), studies)
+                for tell in (tell_agreement, tell_findings):
+                    tell(passed.get("tier", "quick"), from_nothing.paths(), list(dict.fromkeys(studies)))
     except KeyboardInterrupt as stopped:
         logging.disable(logging.CRITICAL)  # what the notebook client says of its ended kernel while Python ends
         click.echo("seqmix run: stopped; what was trained is saved. Start the same command again to go on.", err=True)

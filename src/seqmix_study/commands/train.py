@@ -4,11 +4,11 @@ import sys
 
 import click
 
-from seqmix_study.commands._common import Positive, refuse, tell_agreement
+from seqmix_study.commands._common import Positive, refuse, tell_agreement, tell_findings
 
 
 @click.command("train")
-@click.argument("chapter")
+@click.argument("chapters", nargs=-1, required=True, metavar="STUDY...")
 @click.option("--tier", default="quick", show_default=True, help="quick, laptop or gpu")
 @click.option("--jobs", type=click.IntRange(0), help="Workers; 0: in this process. Default: from the machine.")
 @click.option("--engine", type=click.Choice(["local", "ray", "slurm"]), default="local", show_default=True)
@@ -24,7 +24,7 @@ from seqmix_study.commands._common import Positive, refuse, tell_agreement
 @click.option("--collect/--no-collect", "gather", default=False, help="Write results/<tier>/ at the end.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def command(
-    chapter: str,
+    chapters: tuple[str, ...],
     tier: str,
     jobs: int | None,
     engine: str,
@@ -36,7 +36,7 @@ def command(
     gather: bool,
     quiet: bool,
 ) -> None:
-    """Train the runs of a study (or "all") that are not done yet, the most valuable first.
+    """Train the runs of studies (or of "all") that are not done yet, the most valuable first.
 
     Stop it at any time (Ctrl-C): every worker finishes its step and saves; the same command goes on from there. With
     --fresh the records go to a folder of their own, and what they agree with is said at the end.
@@ -52,7 +52,7 @@ def command(
 
     paths = from_nothing.paths() if fresh else Paths()
     try:
-        studies = requested(chapter, tier, only, paths)
+        studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
         job = launch.request(
             studies, tier, (), paths, budget_minutes, committed=not fresh, ensemble=ensemble, accelerate=accelerate
         )
@@ -84,6 +84,7 @@ def command(
             click.echo(f"tables: {paths.results / tier}")
         if fresh:
             tell_agreement(tier, paths, list(studies))
+            tell_findings(tier, paths, list(studies))
     except KeyboardInterrupt as stopped:
         sys.exit(143 if isinstance(stopped, launch.Terminated) else 130)
     except (launch.EngineError, RecordError, ValueError) as error:

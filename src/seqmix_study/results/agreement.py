@@ -10,13 +10,17 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix.record import run_folders
 from seqmix_study.results import collect
 
-__all__ = ["Point", "by_cell", "compare", "interval", "published_cells", "summarise"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Elsewhere", "Point", "by_cell", "compare", "findings", "interval", "published_cells", "summarise"]
 
 CELL = (
     *("source", "tokenizer", "pairs", "train_tokens", "pattern", "skeleton", "conv", "d_model", "n_heads", "mlp_width"),
@@ -156,6 +160,29 @@ def _point(row: dict[str, str], rows: list[dict[str, str]], spread: float, tier:
     if low <= names["loss"] <= high:
         return Point(**names, verdict="inside", reason="")
     return Point(**names, verdict="outside", reason=_reason(row, rows))
+
+
+class Elsewhere(Paths):
+    """The project with its tables beside fresh records, so that those that are published stay as they are."""
+
+    @property
+    def results(self) -> Path:
+        return self.runs / ".results"
+
+
+def findings(here: "pd.DataFrame", there: "pd.DataFrame") -> list[dict]:
+    """Return row, estimate, published lo and hi, verdict and whether it lies inside, of rows that both have answered.
+
+    ``here``, ``there``: tables of findings, indexed by the name of the row.
+    """
+    found = []
+    for name in there.index.intersection(here.index):
+        estimate, lo, hi = float(here.at[name, "estimate"]), *(float(there.at[name, side]) for side in ("lo", "hi"))
+        if all(math.isfinite(value) for value in (estimate, lo, hi)):
+            row = {"row": name, "estimate": estimate, "lo": lo, "hi": hi, "verdict": there.at[name, "verdict"]}
+            rounding = 1e-5 * max(abs(lo), abs(hi))  # of the published numbers
+            found.append(row | {"inside": lo - rounding <= estimate <= hi + rounding})
+    return found
 
 
 def by_cell(points: list[Point]) -> dict[str, str]:
