@@ -212,6 +212,7 @@ def test_a_damaged_record_is_corrupt_and_stops_no_other(copy, monkeypatch, name,
     if (name, damage) != ("outcome.json", "lost"):  # without it the run has simply not ended
         assert states[folder.run_id] == "corrupt"
         assert str(folder.path) in folder.problem()
+        assert Known("", copy).of(PLAN[0]) is None  # and decides no rate
         with pytest.raises(CollectError, match="cannot be trusted"):
             collect.collect(PLAN, "laptop", "scaling", paths=copy)
 

@@ -16,6 +16,7 @@ from seqmix_study.book.fingerprint import changed, fingerprint
 from seqmix_study.book.names import narrow
 from seqmix_study.book.sources import Chapter, chapters_in_toc, load
 from seqmix_study.chapters.request import request
+from seqmix_study.results.published import CollectError
 
 __all__ = ["Request", "current", "prepare", "run"]
 
@@ -112,7 +113,7 @@ def _one(request: Request, paths: Paths, jobs: int | None, train: bool) -> dict 
     """Execute one chapter; return its record, or the message of its failure."""
     try:
         return execute(request.chapter, request.passed, paths, jobs=jobs, train=train)
-    except (ChapterFailed, RecordError) as error:
+    except (ChapterFailed, CollectError, RecordError) as error:
         return str(error)
 
 

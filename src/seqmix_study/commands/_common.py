@@ -41,7 +41,7 @@ def tell_agreement(tier: str, paths: Any, studies: list[str]) -> bool:
     counts = ", ".join(f"{summary[name]} {name}" for name in agreement.VERDICTS)
     click.echo(f"{len(points)} runs against the published {tier} tier: {counts}")
     if not points:
-        click.echo(f"no ended run of tier {tier} in {paths.runs}: seqmix train all --tier {tier}")
+        click.echo(f"no ended run of tier {tier} in {paths.runs}: seqmix train all --tier {tier} --fresh")
     elif summary["alone"] < len(points):
         click.echo("they agree" if summary["agrees"] else "they do NOT agree: more are outside than chance allows")
     return summary["agrees"]

@@ -14,12 +14,15 @@ import click
 def command(chapter: str, tier: str, replace: bool, mixed_corpora: bool, prune: bool) -> None:
     """Write results/<tier>/*.csv from the records of a study (or "all") and the data dictionary beside them.
 
+    Then the findings and verdicts of the tier are computed again (seqmix findings), unless it is the quick one.
+
     Refuses, naming the files: a record that contradicts the committed row, a corrupt record, two versions of a
     corpus in one study, an unknown column.
     """
     from seqmix.files import RecordError
     from seqmix.paths import Paths
     from seqmix.study import StudyError
+    from seqmix_study.findings import study
     from seqmix_study.results import collect
     from seqmix_study.runs.selection import select
 
@@ -40,3 +43,6 @@ def command(chapter: str, tier: str, replace: bool, mixed_corpora: bool, prune: 
         sys.exit(1)
     rows = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     click.echo(f"{paths.results / tier}: {rows or 'no rows yet'}")
+    if tier != "quick":
+        findings, verdicts = study.write(tier, paths.results)
+        click.echo(f"findings: {len(findings)} rows; verdicts: {len(verdicts)}")

@@ -15,8 +15,9 @@ import click
     show_default=True,
     help="The published tables to compare with.",
 )
+@click.option("--fresh", is_flag=True, help="The records that --fresh of run and train left, not the usual ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(study: str, tier: str, as_json: bool) -> None:
+def command(study: str, tier: str, fresh: bool, as_json: bool) -> None:
     """Say of every run on this machine whether it falls where the published runs say it should, or why not.
 
     The interval is the 95 % prediction interval over seeds of the same configuration. Exit code 1 if more runs
@@ -28,11 +29,13 @@ def command(study: str, tier: str, as_json: bool) -> None:
     from seqmix_study.commands._common import refuse, tell_agreement
     from seqmix_study.results import agreement as compare
     from seqmix_study.results.collect import CollectError
+    from seqmix_study.runs import fresh as from_nothing
 
     if study and study not in names():
         refuse("compare", f"no study named {study!r}; known: {', '.join(names())}")
     try:
-        points = compare.compare(tier, study=study)
+        paths = from_nothing.paths() if fresh else Paths()
+        points = compare.compare(tier, paths, study)
     except (CollectError, RecordError) as error:
         click.echo(f"seqmix compare: {error}", err=True)
         sys.exit(1)
@@ -40,5 +43,5 @@ def command(study: str, tier: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"tier": tier, "summary": summary, "points": [p.plain() for p in points]}, indent=1))
     else:
-        tell_agreement(tier, Paths(), [study] if study else [])
+        tell_agreement(tier, paths, [study] if study else [])
     sys.exit(0 if summary["agrees"] else 1)

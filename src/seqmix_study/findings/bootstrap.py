@@ -1,10 +1,8 @@
 """Resampling: whole clusters (sizes, evaluation blocks, seeds), never the rows inside them."""
 
-from collections.abc import Callable
-
 import numpy as np
 
-__all__ = ["block_weights", "cluster_counts", "expanded", "hierarchical", "percentile"]
+__all__ = ["cluster_counts", "expanded", "percentile"]
 
 
 def cluster_counts(k: int, draws: int, rng: np.random.Generator, distinct: int = 1) -> np.ndarray:
@@ -21,11 +19,6 @@ def cluster_counts(k: int, draws: int, rng: np.random.Generator, distinct: int =
         done.append(counts)
         have += len(counts)
     return np.concatenate(done)[:draws]
-
-
-def block_weights(blocks: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Bootstrap weights [draws, blocks] for evaluation blocks (the same sequences for every run)."""
-    return rng.multinomial(blocks, np.full(blocks, 1 / blocks), draws).astype(float)
 
 
 def percentile(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
@@ -46,14 +39,3 @@ def expanded(draws: np.ndarray, estimate: float, level: float, points: int, para
     df = max(points - parameters, 1)
     factor = np.sqrt(points / df) * stdtrit(df, 0.5 + level / 2) / ndtri(0.5 + level / 2)
     return float(estimate - factor * (estimate - low)), float(estimate + factor * (high - estimate))
-
-
-def hierarchical(
-    groups: list[np.ndarray], statistic: Callable[[np.ndarray], float], draws: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Resample groups (seeds, sizes), then the values inside each; ``statistic`` of the concatenation, [draws]."""
-    out = np.empty(draws)
-    for i in range(draws):
-        picked = rng.integers(0, len(groups), len(groups))
-        out[i] = statistic(np.concatenate([groups[g][rng.integers(0, len(groups[g]), len(groups[g]))] for g in picked]))
-    return out

@@ -16,7 +16,7 @@ from scipy.special import stdtr, stdtrit
 
 from seqmix_study.findings.bootstrap import percentile
 
-__all__ = ["Difference", "best_set", "conclude", "holm", "over_seeds_and_blocks", "paired", "winners_curse"]
+__all__ = ["Difference", "best_set", "conclude", "holm", "over_seeds_and_blocks"]
 
 MARGIN = 0.02  # nats: a difference of loss that matters
 FEW = 10  # below this many seeds Student's interval is used
@@ -54,41 +54,6 @@ def conclude(low: float, high: float, margin: float, claimed: int = -1) -> str:
     if high < -margin:
         return "reversed"
     return "equivalent" if low > -margin and high < margin else "inconclusive"
-
-
-def paired(
-    first: Mapping[Any, float],
-    second: Mapping[Any, float],
-    *,
-    margin: float = MARGIN,
-    claimed: int = -1,
-    level: float = 0.95,
-    draws: int = 4000,
-    rng: int = 0,
-) -> Difference:
-    """Compare two arms given as {seed: value}; only seeds that both have are used.
-
-    Raises ValueError with fewer than two common seeds: one run each says nothing about new seeds.
-    """
-    common = sorted(set(first) & set(second), key=str)
-    if len(common) < 2:
-        raise ValueError(f"{len(common)} common seeds: a paired comparison needs two or more")
-    values = np.array([first[s] - second[s] for s in common], float)
-    n, estimate = len(values), float(values.mean())
-    se = max(float(values.std(ddof=1)) / np.sqrt(n), 1e-15)
-    if n < FEW:
-        half = float(stdtrit(n - 1, 0.5 + level / 2)) * se
-        low, high, method = estimate - half, estimate + half, "Student, paired by seed"
-    else:
-        generator = np.random.default_rng(rng)
-        # studentised: the percentile interval of ten values is 5 % too narrow
-        picks = values[generator.integers(0, n, (draws, n))]
-        spread = np.maximum(picks.std(1, ddof=1) / np.sqrt(n), 1e-15)
-        t_low, t_high = percentile((picks.mean(1) - estimate) / spread, level)
-        low, high, method = estimate - t_high * se, estimate - t_low * se, "bootstrap-t, paired by seed"
-    p = 2 * float(stdtr(n - 1, -abs(estimate) / se))
-    inside = max(float(stdtr(n - 1, -(margin + side * estimate) / se)) for side in (-1, 1))
-    return Difference(estimate, low, high, p, inside, margin, conclude(low, high, margin, claimed), n, method)
 
 
 def over_seeds_and_blocks(
@@ -170,33 +135,4 @@ def best_set(
         "p_leaves": leaves,
         "first_share": share,
         "seeds": {a: len(arms[a]) for a in names},
-    }
-
-
-def winners_curse(values: np.ndarray, draws: int = 20000, rng: int = 0) -> dict[str, float]:
-    """How much of the best arm's lead is luck? ``values`` [arms, seeds], lower is better.
-
-    ``lead``: best minus second. ``null_lead``, ``null_range``: what equal arms with the same seed spread would show on
-    average. ``corrected``: the winner's mean when it is chosen by some seeds and judged on the others, averaged over
-    leave-one-seed-out splits; ``optimism`` is what choosing and judging on the same seeds adds.
-    """
-    values = np.asarray(values, float)
-    arms, seeds = values.shape
-    means = np.sort(values.mean(1))
-    out = {"lead": float(means[1] - means[0]), "range": float(means[-1] - means[0]), "winner": float(means[0])}
-    if seeds < 2:
-        return out | dict.fromkeys(("null_lead", "null_range", "corrected", "optimism"), float("nan"))
-    centred = values - values.mean(1, keepdims=True)
-    sd = np.sqrt((centred**2).sum(1) / (seeds - 1) / seeds)
-    noise = np.sort(np.random.default_rng(rng).standard_normal((draws, arms)) * sd, 1)
-    judged = []
-    for s in range(seeds):
-        others = np.delete(values, s, axis=1).mean(1)
-        judged.append(values[others.argmin(), s])
-    corrected = float(np.mean(judged))
-    return out | {
-        "null_lead": float((noise[:, 1] - noise[:, 0]).mean()),
-        "null_range": float((noise[:, -1] - noise[:, 0]).mean()),
-        "corrected": corrected,
-        "optimism": corrected - out["winner"],
     }

@@ -153,7 +153,7 @@ def _all_heads(config: ModelConfig, weights: dict[str, Tensor], name: str) -> Te
     rows = weight.shape[0]
     if weight.shape[1] != wide or rows % head or wide % rows:
         raise ValueError(
-            f"{name} is {list(weight.shape)}; {config.n_heads} heads of {head} over width {wide} need [{wide}, {wide}], "
+            f"{name} is {list(weight.shape)}; {config.n_heads} heads of {head} over width {wide} need [{wide}, {wide}] "
             "or fewer heads that divide them"
         )
     return weight.view(-1, head, wide).repeat_interleave(wide // rows, dim=0).reshape(wide, wide)
@@ -167,8 +167,7 @@ def config_of_llama(plain: dict) -> ModelConfig:
     kind = rope.get("rope_type", rope.get("type", "default"))
     width, heads = plain["hidden_size"], plain["num_attention_heads"]
     checks = {
-        f"rotary positions of type {rope.get('rope_type')}": rope.get("rope_type", rope.get("type", "default"))
-        == "default",
+        f"rotary positions of type {kind}": kind == "default",
         f"activation {plain.get('hidden_act')}": plain.get("hidden_act", "silu") == "silu",
         "biases in the attention": not plain.get("attention_bias"),
         "biases in the MLP": not plain.get("mlp_bias"),

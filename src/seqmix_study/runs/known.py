@@ -49,12 +49,12 @@ class Known:
         run_id = config.run_id
         if run_id not in self._found:
             folder = RunFolder(self.paths.runs / run_id)
-            ended = folder.outcome()
-            if ended.get("status") not in ("finished", "diverged"):
+            status = folder.status_unlocked()
+            if status not in ("finished", "diverged"):  # a corrupt record says nothing: its worker names it
                 return None
             metrics = folder.metrics()
             row = {name.removeprefix("reference_"): value for name, value in metrics.items()}
-            self._found[run_id] = _outcome(row, ended["status"])
+            self._found[run_id] = _outcome(row, status)
         return self._found[run_id]
 
 

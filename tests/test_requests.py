@@ -1,0 +1,74 @@
+"""Wrong requests, over all commands: exit code 2, what is wrong is named, nothing is trained and nothing is left."""
+
+import pytest
+from click.testing import CliRunner
+
+from seqmix_study.__main__ import main
+from test_plan_cli import project  # noqa: F401 (a fixture)
+
+WRONG = [
+    (("train", "nope"), "known: tiny"),
+    (("train",), "STUDY"),
+    (("train", "tiny", "--tier", "huge"), "it has: quick"),
+    (("train", "tiny", "--jobs", "-1"), "-1"),
+    (("train", "tiny", "--jobs", "two"), "two"),
+    (("train", "tiny", "--engine", "cloud"), "'local', 'ray', 'slurm'"),
+    (("train", "tiny", "--only", "nothing"), "it has: main, more"),
+    (("train", "tiny", "--budget-minutes", "nan"), "no finite number"),
+    (("train", "tiny", "--budget-minutes", "inf"), "no finite number"),
+    (("train", "tiny", "--budget-minutes", "0"), "0"),
+    (("train", "tiny", "--accelerate", "magic"), "cuda_graph"),
+    (("train", "tiny", "--ensemble", "--accelerate", "compile"), "do not go together"),
+    (("train", "tiny", "--fresh", "--collect"), "do not go together"),
+    (("train", "tiny", "--engine", "slurm"), "sbatch"),
+    (("train", "tiny", "--sead", "3"), "--sead"),
+    (("plan", "nope"), "known: tiny"),
+    (("plan", "tiny", "--tier", "huge"), "it has: quick"),
+    (("plan", "tiny", "--jobs", "0"), "0"),
+    (("plan", "tiny", "--only", "nothing"), "it has: main, more"),
+    (("status", "nope"), "known: tiny"),
+    (("status", "tiny", "--tier", "huge"), "it has: quick"),
+    (("collect", "nope"), "known: tiny"),
+    (("collect", "tiny", "--tier", "huge"), "it has: quick"),
+    (("compare", "nope"), "known: tiny"),
+    (("compare", "--tier", "huge"), "'quick', 'laptop', 'gpu'"),
+    (("verify", "--sample", "0"), "0"),
+    (("verify", "--tier", "quick"), "publish the tier first"),
+    (("verify", "--jobs", "0"), "0"),
+    (("run", "nope"), "no chapter 'nope'"),
+    (("run", "nope", "--jobs", "0"), "0"),
+    (("run", "nope", "--jobs", "999"), "999"),
+    (("run", "nope", "-p", "tier", "quick", "-p", "tier", "gpu"), "given twice"),
+    (("run", "nope", "--tier", "quick", "-p", "tier", "gpu"), "given twice"),
+    (("run", "nope", "--fresh", "--no-train"), "do not go together"),
+    (("pack", "x.tar.gz", "--study", "nope"), "known: tiny"),
+    (("unpack", "/nowhere.tar.gz"), "does not exist"),
+    (("score", "nope"), "no run named 'nope'"),
+    (("score", "nope", "--count", "1"), "1"),
+    (("export", "nope", "x"), "no run folder nope"),
+    (("fit", "/nowhere.csv", "--n", "a", "--loss", "b"), "nowhere"),
+    (("findings", "/nowhere.csv"), "no such file"),
+    (("corpus", "/nowhere"), "neither a folder nor a known source"),
+    (("bench", "--rounds", "1"), "1"),
+    (("utilisation", "--arms", "nope"), "no arm named 'nope'"),
+    (("utilisation", "--size", "d1"), "no size named 'd1'"),
+    (("nope",), "nope"),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), WRONG, ids=lambda part: " ".join(part) if isinstance(part, tuple) else "")
+def test_a_wrong_request_is_one_sentence_and_exit_code_2(project, words, says):  # noqa: F811
+    done = CliRunner().invoke(main, list(words))
+    said = done.output + (done.stderr or "")
+    assert done.exit_code == 2, said
+    assert says in said
+    assert "Traceback" not in said
+    assert not list(project.runs.glob("*/config.json"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("SEQMIX_JOBS", "abc"), ("SEQMIX_JOBS", "-1"), ("SEQMIX_RUNS", __file__)])
+def test_a_wrong_variable_is_named(project, monkeypatch, name, value):  # noqa: F811
+    monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(main, ["train", "tiny"])
+    assert done.exit_code == 2
+    assert name in done.output + (done.stderr or "")
