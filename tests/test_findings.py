@@ -362,3 +362,20 @@ def test_a_claim_reads_the_same_row_as_a_sentence():
     assert {a.row for a in judged.verdict.answers} == set(rows_) == {"q/A", "q/B"}
     with pytest.raises(ValueError, match="claim 2 asks unknown questions: nothing"):
         asked(both({"A": 0.1}), [{"id": "2", "claim": "x", "all": [{"question": "nothing"}]}])
+
+
+def test_sides_of_different_precision_are_compared_where_a_check_allows_it():
+    """Without a checked shift the row is invalid; with one its interval is wider by what the check lets pass."""
+    from seqmix_study.findings.linear import contrast
+
+    rng = np.random.default_rng(0)
+    sides = [
+        pd.DataFrame({"value": level + rng.normal(0, 0.01, 6), "seed": range(6), "size": 1, "precision": precision})
+        for level, precision in ((2.0, "float32"), (1.9, "bfloat16"))
+    ]
+    plain = contrast(*sides, ["size"])
+    checked = contrast(*(s.assign(shift=0.005 * (s["precision"] == "bfloat16")) for s in sides), ["size"])
+    assert checked.estimate == plain.estimate
+    assert checked.regret == pytest.approx((plain.regret[0] + 0.005, plain.regret[1] + 0.005))
+    same = [s.assign(precision="bfloat16", shift=0.005) for s in sides]
+    assert contrast(*same, ["size"]).regret == plain.regret, "the same precision on both sides shifts nothing"

@@ -92,6 +92,21 @@ def contrast(
         first, second = (
             side if side is None else side.drop(columns=REGRET, errors="ignore") for side in (first, second)
         )
+    found = _contrast(first, second, match, x, log, lower_is_better)
+    by = _shift(first, second)
+    return replace(found, regret=(found.regret[0] + by, found.regret[1] + by)) if by and widen else found
+
+
+def _shift(first: pd.DataFrame, second: pd.DataFrame | None) -> float:
+    """Return by how much reduced precision on one side may have moved the difference (the same on both: nothing)."""
+    if second is None or "shift" not in first or set(first["precision"]) == set(second["precision"]):
+        return 0.0
+    return float(first["shift"].max() + second["shift"].max())
+
+
+def _contrast(
+    first: pd.DataFrame, second: pd.DataFrame | None, match: list[str], x: str, log: bool, lower_is_better: bool
+) -> Contrast:
     rows = first.assign(side=0.5) if second is None else pd.concat([first.assign(side=0.5), second.assign(side=-0.5)])
     if "seed" not in rows:
         rows = rows.assign(seed=rows.groupby([*match, "side"] if match else "side").cumcount())

@@ -182,6 +182,12 @@ class Rules(Strict):
     tuning: Literal["required", "ignored"] = "ignored"
     corpora: int = Field(2, ge=1, description="corpora with an answer that a claim about architectures needs")
     same_size: float = Field(1.07, ge=1, description="arms whose sizes differ by less than this factor are one size")
+    precision_shift: float = Field(
+        0.0,
+        ge=0,
+        description="most by which a published check allows reduced precision to shift a loss: sides that differ in "
+        "precision are compared all the same, and each reduced one widens the interval by it; 0: they are not compared",
+    )
     false_positives: float = Field(0.1, description="largest rate at which a rule about shapes may be wrong")
     roles: dict[str, Where] = Field(
         default_factory=dict, description="for rows whose column `role` is empty: role -> which rows have it"

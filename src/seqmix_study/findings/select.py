@@ -206,6 +206,9 @@ def samples(tables: Tables, question: Question) -> Iterator[Sample]:
     rows = tables.evidence(question)
     if "size" in rows:
         rows = rows.assign(size_run=rows["size"], size=size_groups(rows["size"], rules.same_size))
+    if rules.precision_shift and question.kind == "architecture" and "precision" in rows:
+        reduced = ~rows["precision"].isin(["float32", "float64", ""]) & rows["precision"].notna()
+        rows = rows.assign(shift=rules.precision_shift * reduced)
     per = [c for c in question.per if c in rows and c not in (question.x,)]
     left = pick(rows, question.first.where)
     if not len(left):
