@@ -114,6 +114,7 @@ def _drop_references(book: Path, chapter: str) -> None:
         text = page.read_text()
         text = re.sub(rf"\[([^\]]+)\]\([^)]*executed/{chapter}\.ipynb[^)]*\)", r"\1", text)
         text = re.sub(rf"{{doc}}`([^`<]*)<[^`>]*executed/{chapter}>`", r"\1", text)
+        text = re.sub(rf"{{numref}}`[^`]*fig-{chapter}-[^`]*`", "a figure", text)
         page.write_text(re.sub(rf"{{doc}}`[^`]*executed/{chapter}`", chapter, text))
 
 

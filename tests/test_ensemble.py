@@ -247,7 +247,7 @@ def test_an_ensemble_that_fails_fails_its_runs_with_the_reason_and_nothing_else(
     def refuse(*_: object) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
-    plan, paths = [*grid("A", steps=2), config("D", steps=2)], Paths(tmp_path)
+    plan, paths = [*grid("A", steps=2), config("D", steps=2)], Paths(tmp_path, tmp_path / "runs")
     monkeypatch.setattr(EnsembleStep, "__call__", refuse)
     summary = engine.run(plan, 0, progress=False, paths=paths, ensemble=True)
     assert (summary.failed, summary.finished) == (3, 1)

@@ -264,7 +264,7 @@ def test_the_pages_fit_doctor_agrees_with_the_real_one(script):
     seen = set()
     for (sizes, losses, spread), page in zip(tables, said, strict=True):
         rows = (losses[:, None] + np.array([-spread, 0, spread])).ravel()
-        fit = fit_power(np.repeat(sizes, 3), rows, n_boot=300, cross_check=False)
+        fit = fit_power(np.repeat(sizes, 3), rows, n_boot=300)
         assert page["status"] == fit.status, (page, fit.reasons)
         assert bool(page["reasons"]) == bool(fit.reasons)
         if fit.status == "ok":

@@ -1,6 +1,6 @@
 """How often do the intervals of a surface hold the truth? Simulated tables in six scenarios, counted.
 
-    python tools/fit_coverage.py --tables 100 --out book/static/fit-coverage.csv
+    python tools/fit_coverage.py --tables 100 --out book/fit-coverage.csv
 
 About a second a table on one core. Every table draws its own law (exponents, floor) and noise; bands of N have their
 edges anywhere. A row says in how many tables the interval of each quantity holds the planted value, over all tables

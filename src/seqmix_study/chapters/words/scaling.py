@@ -107,7 +107,7 @@ def surface(tables: Tables) -> list[str]:
             lines.append(f"{label(arm)} on {source}, {points}: no surface is quoted ({said}).")
             continue
         found = {name: interval(law.estimates[name], *law.intervals[name], 2) for name in ("alpha", "beta", "E")}
-        share = law.bootstrap["optimal_exponent"]
+        share = law.derived["optimal_exponent"]
         lines.append(
             f"{label(arm)} on {source}, {points}: exponent of size {found['alpha']}, of tokens {found['beta']}, floor "
             f"{found['E']} nats. Of more compute C, the best size takes C to the power of "

@@ -20,7 +20,18 @@ PUBLIC = {
     "fit_optima": "isoflop",
     "compare_exponents": "exponents",
 }
-__all__ = sorted(PUBLIC)
+__all__ = [
+    "TableError",
+    "compare_exponents",
+    "fit_frame",
+    "fit_isoflop",
+    "fit_optima",
+    "fit_power",
+    "fit_surface",
+    "read_table",
+    "render",
+    "report",
+]
 
 
 def __getattr__(name: str) -> Any:
