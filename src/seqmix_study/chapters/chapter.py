@@ -205,7 +205,9 @@ def _places(row: dict) -> str:
 def _corpus(source: str, runs: pd.DataFrame) -> str:
     hashes = listing(sorted(f"`{str(h)[:12]}`" for h in runs["corpus_sha256"].unique()))
     count, sizes = several(len(runs), "run"), span(runs["params_non_embedding"])
-    return f"Corpus `{source}` (sha256 {hashes}): {count}, {sizes} parameters."
+    judged = runs["test_tokens"].dropna() if "test_tokens" in runs else ()
+    on = f" Each loss rests on {span(judged)} tokens of its test part, which no choice has seen." if len(judged) else ""
+    return f"Corpus `{source}` (sha256 {hashes}): {count}, {sizes} parameters.{on}"
 
 
 def footer(tier: str, data: pd.DataFrame) -> str:
