@@ -21,6 +21,9 @@ YOURS = "yours: "
 
 COLUMNS = ("row", "id", "condition", "estimate", "lo", "hi", "n", "unit", "direction", "verdict", "why", "power")
 
+RENAMED = {"lo": "at"}
+"""Columns of a condition that would be taken for an end of the interval: the first swap or position of a bin."""
+
 
 def published(question: str) -> pd.DataFrame:
     """Return the published rows of a question, tidy; raises KeyError for a question that nobody asks."""
@@ -46,15 +49,15 @@ def own(question: str, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:
     """Return the rows that hold an estimate, with the columns of their condition as numbers or as names.
 
-    Columns: those of ``COLUMNS``, each column under ``per`` of the question, and for people ``Architecture`` (the arm,
-    or the first side) and ``Corpus``.
+    Columns: those of ``COLUMNS``, each column under ``per`` of the question, and for people ``Architecture`` (the arm
+    or family, or the first side) and ``Corpus``.
     """
     out = []
     for row in rows[rows["estimate"].notna()].to_dict("records"):
         per = questions.questions[row["id"]].per
         values = dict(zip(per, row["row"].split("/")[1:], strict=False))
-        key = {column: _number(value) for column, value in values.items()}
-        arm = look(key["arm"]).label if "arm" in key else row["arm"]
+        key = {RENAMED.get(column, column): _number(value) for column, value in values.items()}
+        arm = look(key.get("arm", key.get("family"))).label if {"arm", "family"} & set(key) else row["arm"]
         corpus = questions.readable(key["corpus"]) if "corpus" in key else row["corpus"]
         out.append({c: row[c] for c in COLUMNS} | key | {"Architecture": arm, "Corpus": corpus})
     found = pd.DataFrame(out)
