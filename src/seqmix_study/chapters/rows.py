@@ -3,6 +3,8 @@
 A figure, a sentence and a verdict read the same rows; nothing here estimates anything.
 """
 
+import json
+
 import pandas as pd
 
 from seqmix_study.chapters.style import look
@@ -54,9 +56,7 @@ def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:
     """
     out = []
     for row in rows[rows["estimate"].notna()].to_dict("records"):
-        per = questions.questions[row["id"]].per
-        values = dict(zip(per, row["row"].split("/")[1:], strict=False))
-        key = {RENAMED.get(column, column): _number(value) for column, value in values.items()}
+        key = {RENAMED.get(column, column): value for column, value in json.loads(row["key"]).items()}
         arm = look(key.get("arm", key.get("family"))).label if {"arm", "family"} & set(key) else row["arm"]
         corpus = questions.readable(key["corpus"]) if "corpus" in key else row["corpus"]
         out.append({c: row[c] for c in COLUMNS} | key | {"Architecture": arm, "Corpus": corpus})
@@ -71,10 +71,3 @@ def agreement(theirs: pd.DataFrame, yours: pd.DataFrame) -> pd.DataFrame:
     none = both[["lo_yours", "hi_yours"]].isna().any(axis=1)
     said = apart.map({True: "differs", False: "agrees"}).mask(none, "no interval of its own")
     return both.assign(said=said)
-
-
-def _number(value: str) -> float | str:
-    try:
-        return float(value)
-    except ValueError:
-        return value
