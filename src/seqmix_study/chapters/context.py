@@ -21,7 +21,7 @@ from seqmix_study.chapters.marks import (
 from seqmix_study.chapters.style import look
 from seqmix_study.findings import context as analysis
 
-__all__ = ["by_age", "by_index", "late_slopes", "plateau_index", "shuffled", "truncated"]
+__all__ = ["by_age", "by_index", "late_slopes", "plateau_index", "shuffled", "swaps", "truncated"]
 
 ABOUT = ["source", "arm", "seed", "params_non_embedding", "seq_len"]
 SAME_SIZE = 0.06
@@ -234,3 +234,16 @@ def plateau_index(tables: Tables) -> Drawn:
         f"certified. {said}."
     )
     return Drawn(name, figure, data.rename(columns={"n": "seeds"}), alt)
+
+
+def swaps(tables: Tables) -> Drawn:
+    """Rise of the new value's log probability when an earlier fact is changed, by its distance."""
+    name, rows = f"fig-{tables.study}-swap", measured(tables, "swap", "value", comparable(tables))
+    if not len(rows):
+        return nothing(name, "no fact was swapped in this execution")
+    data = over_runs_and_blocks(rows, ["source", "arm", "middle"], "loss")
+    figure, axes, words = lines_by_source(data, "middle", "tokens since the fact", "rise of log p (nats)")
+    for axis in axes.values():
+        axis.axhline(0, color="0.3", lw=1)
+    alt = f"Rise of the log probability of a new value after an earlier fact was changed, by distance. {words}"
+    return Drawn(name, figure, data.rename(columns={"middle": "distance"}), alt)
