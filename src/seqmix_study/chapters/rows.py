@@ -60,8 +60,10 @@ def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:
         arm = look(key.get("arm", key.get("family"))).label if {"arm", "family"} & set(key) else row["arm"]
         corpus = questions.readable(key["corpus"]) if "corpus" in key else row["corpus"]
         out.append({c: row[c] for c in COLUMNS} | key | {"Architecture": arm, "Corpus": corpus})
-    found = pd.DataFrame(out)
-    return found if len(found) else pd.DataFrame(columns=[*COLUMNS, "Architecture", "Corpus"])
+    if out:
+        return pd.DataFrame(out)
+    per = {RENAMED.get(column, column) for id in rows["id"] for column in questions.questions[id].per}
+    return pd.DataFrame(columns=[*COLUMNS, *sorted(per), "Architecture", "Corpus"])
 
 
 def agreement(theirs: pd.DataFrame, yours: pd.DataFrame) -> pd.DataFrame:
