@@ -7,7 +7,6 @@
 Neither this module nor what it imports loads torch: training happens in worker processes.
 """
 
-import html
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,11 +17,11 @@ import pandas as pd
 from seqmix import study
 from seqmix_study.chapters import draw, fold, rows, style
 from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
-from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels, nothing
+from seqmix_study.chapters.marks import FEWEST_SEEDS, labels, nothing
 from seqmix_study.chapters.request import reads_only, request
 from seqmix_study.results import collect, configurations
 from seqmix_study.results.rows import plain
-from seqmix_study.runs import launch, samples, tune
+from seqmix_study.runs import launch, tune
 
 __all__ = ["Chapter", "gather", "open"]
 
@@ -117,17 +116,6 @@ class Chapter:
         flat = [line for part in sentences for line in ([part] if isinstance(part, str) else part)]
         _markdown("\n".join(f"* {line}" for line in flat or ["Nothing of this was measured in this execution."]))
 
-    def samples(self) -> None:
-        """Display what the largest models of the study write, beside what stood in the text."""
-        from IPython.display import HTML, display
-
-        rows = (
-            samples.published(self.tier) if self.untrained else samples.write(samples.available(self.tier, self.study))
-        )
-        if not rows:
-            _markdown("* No sample: the weights of this tier are not on this machine, and none were published.")
-        display(HTML("\n".join(_sample(row, i == 0) for i, row in enumerate(rows))))
-
     def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
         """Display a table of computed numbers."""
         from IPython.display import HTML, display
@@ -215,16 +203,6 @@ def _clear_progress() -> None:
 
     if get_ipython() is not None:
         clear_output()
-
-
-def _sample(row: dict, unfolded: bool) -> str:
-    said = {name: html.escape(str(row[name])) for name in ("prompt", "written", "truth")}
-    title = html.escape(f"{label(row['arm'])} on {row['source']} ({row['run_id']}, temperature {row['temperature']:g})")
-    return (
-        f"<details{' open' if unfolded else ''}><summary>{title}</summary><p>Given:</p><pre>{said['prompt']}</pre>"
-        f"<p>Written by the model:</p><pre>{said['written']}</pre>"
-        f"<p>What stood there:</p><pre>{said['truth']}</pre></details>"
-    )
 
 
 def facts(tables: Tables) -> list[str]:
