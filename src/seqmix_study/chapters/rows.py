@@ -47,7 +47,7 @@ def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:
     """Return the rows that hold an estimate, with the columns of their condition as numbers or as names.
 
     Columns: those of ``COLUMNS``, each column under ``per`` of the question, and for people ``Architecture`` (the arm,
-    or the first side) and ``Corpus``.
+    or the first side), ``Corpus`` and, for measurements of time, ``Mode``: what was timed.
     """
     out = []
     for row in rows[rows["estimate"].notna()].to_dict("records"):
@@ -56,7 +56,8 @@ def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:
         key = {column: _number(value) for column, value in values.items()}
         arm = look(key["arm"]).label if "arm" in key else row["arm"]
         corpus = questions.readable(key["corpus"]) if "corpus" in key else row["corpus"]
-        out.append({c: row[c] for c in COLUMNS} | key | {"Architecture": arm, "Corpus": corpus})
+        mode = {"Mode": questions.readable(key["mode"])} if "mode" in key else {}
+        out.append({c: row[c] for c in COLUMNS} | key | {"Architecture": arm, "Corpus": corpus} | mode)
     found = pd.DataFrame(out)
     return found if len(found) else pd.DataFrame(columns=[*COLUMNS, "Architecture", "Corpus"])
 
