@@ -69,7 +69,7 @@ def test_every_figure_has_a_name_a_caption_and_a_short_cell_behind_it(path):
     assert len(names) == len(set(names))
 
 
-MEASURED = re.compile(r"\{(?:row|val)\}`[^`]+`")
+MEASURED = re.compile(r"\{(?:row|val|check)\}`[^`]+`")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

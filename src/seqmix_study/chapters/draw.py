@@ -100,7 +100,7 @@ def _room_above(here: pd.DataFrame, x: str, y: str, at: float, last: bool) -> fl
     if x not in here:
         return math.inf
     end = here.loc[here[x] == (here[x].max() if last else here[x].min()), y]
-    return float((end[end > at] - at).min()) if (end > at).any() else math.inf
+    return float((end[end >= at] - at).min()) if (end >= at).any() else math.inf
 
 
 def _is_log(axis: Axes, which: str) -> bool:

@@ -76,6 +76,9 @@ PLACES = {"even": ("o", "spread evenly"), "front": ("<", "in front"), "middle": 
 HYBRID = re.compile(r"^hybrid_(\d+)(?:_(\w+))?$")
 HYBRID_LAYERS = 12
 
+FIRST_WORDS = {"Transformer": "attention", "LSTM": "lstm", "DeltaNet": "deltanet"}
+"""How a name that is no arm may begin ("LSTM's floor") -> the family whose colour it has."""
+
 AGAIN = "_again"
 """Ending of the name of an arm that is measured a second time, to see the noise of the clock."""
 
@@ -155,9 +158,11 @@ def _labels() -> dict[str, str]:
 
 
 def look_of(label: str) -> Look:
-    """Return the look of the arm that is called this in figures; what is no arm is drawn in ink, under its name."""
+    """Return the look of the arm that is called this in figures; what is no arm under its own name, in ink."""
     name = label.removeprefix("yours: ")
-    found = look(_labels()[name]) if name in _labels() else Look(INK, "o", "-", name, "other")
+    start = next((start for start in FIRST_WORDS if name.startswith(start)), "")
+    other = Look(PALETTE[FIRST_WORDS[start]] if start else INK, "o", "-", name, "other")
+    found = look(_labels()[name]) if name in _labels() else other
     return found if name == label else replace(found, label=label, line=(0, (1, 1)))
 
 
