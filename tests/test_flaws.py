@@ -146,7 +146,7 @@ def test_the_tables_of_the_figures_are_the_printed_numbers():
     times = tables.token_times()
     assert times["layers"].iloc[-1] == pytest.approx(10, abs=0.5)
     assert times["time"].iloc[-1] == times["time"].iloc[-2]
-    assert (tables.exponents().set_index("exponent")["estimate"].iloc[:2] == (0.344289, -0.543590)).all()
+    assert (tables.exponents().set_index("exponent")["estimate"].iloc[:2] == [0.344289, -0.543590]).all()
 
 
 @pytest.mark.parametrize("arms", [2, 13])

@@ -59,7 +59,7 @@ LOOKS = {
     "deltanet_noconv": Look("#3f9d82", "^", (0, (4, 1.5)), "DeltaNet, no convolution", "deltanet"),
     "gated_deltanet": pure("G"),
     "lstm_as_written": Look("#d1661c", "s", (0, (1, 1.2)), "LSTM as written", "lstm"),
-    "lstm_matched": Look("#a23c00", "s", "-", "LSTM, equal size", "lstm"),
+    "lstm_matched": Look("#a23c00", "D", "-", "LSTM, equal size", "lstm"),
     "transformer_as_written": Look("#3f88c9", "o", (0, (1, 1.2)), "Transformer as written", "attention"),
     "transformer_matched": Look("#0060a8", "D", "-", "Transformer, equal size", "attention"),
     "hybrid_half": Look(PALETTE["hybrid"], "p", "-", "Hybrid, half attention", "hybrid"),
