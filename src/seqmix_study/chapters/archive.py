@@ -20,10 +20,15 @@ COLUMNS = ("architecture", "corpus", "parameters", "seed", "rate", "steps", "los
 TIMED = ("what", "calls", "models", "machine")
 ORDER = ["group", "arm", "source", "params_non_embedding", "seed", "lr"]
 
+COMMON = {"fields and their defaults": "config", "training": "train", "one step": "step", "measurements": "evaluate",
+          "initial weights": "models.initialise"}  # fmt: skip
+"""What all training runs share -> the module that holds its code."""
+
 TEMPLATES = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 LIST = TEMPLATES.from_string("""\
 <h3 id="runs-{{ study }}">{{ study }}</h3>
+<p>Code of all: {% for what, module in common.items() %}<a href="{{ page(module) }}">{{ what }}</a> {% endfor %}</p>
 {% for caption, columns, rows in tables %}
 <table class="dataframe runs"><caption>{{ caption }}</caption>
 <thead><tr><th scope="col">run</th>{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
@@ -31,10 +36,9 @@ LIST = TEMPLATES.from_string("""\
 {% for run, fields, cells in rows %}
 <tr id="{{ study }}-{{ run }}"><td>
 {% if fields %}
-<details><summary><code>{{ run }}</code></summary><pre>{{ fields | tojson }}</pre><p>Fields not shown are at their
-<a href="{{ page('config') }}">default</a>. Code:
+<details><summary><code>{{ run }}</code></summary><pre>{{ fields | tojson }}</pre>
 {% for what, module in code(fields).items() %}<a href="{{ page(module) }}">{{ what }}</a> {% endfor %}
-</p></details>
+</details>
 {% else %}
 <code>{{ run }}</code>
 {% endif %}
@@ -57,7 +61,7 @@ def page(module: str) -> str:
 
 
 def code(fields: dict) -> dict[str, str]:
-    """Return what a run consists of -> the module that holds its code (name without "seqmix.")."""
+    """Return what a run has of its own -> the module that holds its code (name without "seqmix.")."""
     if fields.get("kind") == "speed":
         mode = fields.get("mode", "train")
         return {"timing": "demos" if mode.startswith("document") else "timing", "models": "models.lm"}
@@ -68,8 +72,6 @@ def code(fields: dict) -> dict[str, str]:
         "model": "models.classic" if model.get("skeleton") == "classic" else "models.lm",
         **{module.rpartition(".")[2]: module for module in sorted(mixers)},
         "data": SOURCES.get(source, "data.almanac" if source.startswith("almanac") else "data.hub"),
-        "training": "train",
-        "measurements": "evaluate",
     }
 
 
@@ -86,7 +88,7 @@ def listed(tables: Tables, known: dict[str, dict], study: str) -> str:
             for (run, mode), each in timings.groupby(["run_id", "mode"])
         ]
         parts.append((f"{study}: {several(len(calls), 'measurement')}", TIMED, calls))
-    return LIST.render(study=study, tables=parts, code=code, page=page)
+    return LIST.render(study=study, tables=parts, code=code, page=page, common=COMMON)
 
 
 def _cells(row: dict) -> tuple:
