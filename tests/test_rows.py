@@ -31,10 +31,10 @@ def plot(frame: pd.DataFrame) -> so.Plot:
 
 def test_tidy_rows_hold_the_numbers_of_the_published_row_and_its_condition():
     published = study.rows(rows.PUBLISHED)
-    for row in rows.published("gap_at_size").itertuples():
+    for row in rows.published("frontier_gap").itertuples():
         there = published.loc[row.row]
         assert (row.estimate, row.lo, row.hi) == (there["estimate"], there["lo"], there["hi"])
-        assert row.row == f"gap_at_size/{row.corpus}/{row.tokens:.9g}/{row.size:.9g}"
+        assert row.row == f"frontier_gap/{row.corpus}/{row.tokens:.9g}/{row.size:.9g}"
 
 
 def test_a_question_that_nobody_asks_is_refused_by_name():
@@ -50,7 +50,7 @@ def test_own_rows_estimate_what_was_planted():
          "device": "cpu", "precision": "float32", "code_commit": "a", "split": "test", "test_tokens": 10_000}
         for arm in ("lstm", "transformer") for seed in range(4) for size in (1000, 5000)
     ]  # fmt: skip
-    found = rows.own("gap_at_size", {"runs": pd.DataFrame(made)})
+    found = rows.own("frontier_gap", {"runs": pd.DataFrame(made)})
     assert np.allclose(found["estimate"], -0.3)
     assert list(found["size"]) == [1000, 5000]
 
@@ -95,6 +95,7 @@ def test_the_form_of_a_statement():
 def test_values_of_rows():
     assert value(table(), "q/python/1:estimate:+.2f") == "-0.20"
     assert value(table(), "q/python/1:verdict") == "no"
+    assert value(table(), "q/*:lo:.1f") == "-0.3"
     with pytest.raises(KeyError, match="no row 'q'"):
         value(table(), "q:lo")
 

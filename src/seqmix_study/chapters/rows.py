@@ -3,6 +3,8 @@
 A figure, a sentence and a verdict read the same rows; nothing here estimates anything.
 """
 
+import json
+
 import pandas as pd
 
 from seqmix_study.chapters.style import look
@@ -20,6 +22,9 @@ YOURS = "yours: "
 """How the lines of another execution are named, beside the published ones."""
 
 COLUMNS = ("row", "id", "condition", "estimate", "lo", "hi", "n", "unit", "direction", "verdict", "why", "power")
+
+RENAMED = {"lo": "at"}
+"""Columns of a condition that would be taken for an end of the interval: the first swap or position of a bin."""
 
 
 def published(question: str) -> pd.DataFrame:
@@ -46,19 +51,19 @@ def own(question: str, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:
     """Return the rows that hold an estimate, with the columns of their condition as numbers or as names.
 
-    Columns: those of ``COLUMNS``, each column under ``per`` of the question, and for people ``Architecture`` (the arm,
-    or the first side) and ``Corpus``.
+    Columns: those of ``COLUMNS``, each column under ``per`` of the question, and for people ``Architecture`` (the arm
+    or family, or the first side) and ``Corpus``.
     """
     out = []
     for row in rows[rows["estimate"].notna()].to_dict("records"):
-        per = questions.questions[row["id"]].per
-        values = dict(zip(per, row["row"].split("/")[1:], strict=False))
-        key = {column: _number(value) for column, value in values.items()}
-        arm = look(key["arm"]).label if "arm" in key else row["arm"]
+        key = {RENAMED.get(column, column): value for column, value in json.loads(row["key"]).items()}
+        arm = look(key.get("arm", key.get("family"))).label if {"arm", "family"} & set(key) else row["arm"]
         corpus = questions.readable(key["corpus"]) if "corpus" in key else row["corpus"]
         out.append({c: row[c] for c in COLUMNS} | key | {"Architecture": arm, "Corpus": corpus})
-    found = pd.DataFrame(out)
-    return found if len(found) else pd.DataFrame(columns=[*COLUMNS, "Architecture", "Corpus"])
+    if out:
+        return pd.DataFrame(out)
+    per = {RENAMED.get(column, column) for id in rows["id"] for column in questions.questions[id].per}
+    return pd.DataFrame(columns=[*COLUMNS, *sorted(per), "Architecture", "Corpus"])
 
 
 def agreement(theirs: pd.DataFrame, yours: pd.DataFrame) -> pd.DataFrame:
@@ -68,10 +73,3 @@ def agreement(theirs: pd.DataFrame, yours: pd.DataFrame) -> pd.DataFrame:
     none = both[["lo_yours", "hi_yours"]].isna().any(axis=1)
     said = apart.map({True: "differs", False: "agrees"}).mask(none, "no interval of its own")
     return both.assign(said=said)
-
-
-def _number(value: str) -> float | str:
-    try:
-        return float(value)
-    except ValueError:
-        return value

@@ -48,6 +48,7 @@ def pure(letter: str, **change) -> Look:
 LOOKS = {
     "transformer": pure("A", label="Transformer"),
     "transformer_conv": Look("#3f88c9", "o", (0, (4, 1.5)), "Transformer + convolution", "attention"),
+    "lstm": Look("#a23c00", "s", "-", "best LSTM", "lstm"),  # of its family, by the validation text
     "lstm_block": pure("L", label="LSTM in the block"),
     "lstm_1": Look("#d1661c", "1", (0, (1, 1.2)), "LSTM, 1 layer", "lstm"),
     "lstm_2": Look("#a23c00", "2", (0, (4, 1.5)), "LSTM, 2 layers", "lstm"),
