@@ -114,8 +114,8 @@ def test_reading_past_a_window_is_measured_in_windows_of_any_length():
         one = run("context", arm, seed, 2.0, source="stdlib", seq_len=window, tokens=1e6, params_non_embedding=1e5)
         runs.append(one | {"size": "d48"})
         for block, at in itertools.product(range(4), (0.1, 0.3, 0.6, 1.0, 1.5, 3.0)):
-            lo = max(1, int(at * window)) + (at > 1)
-            loss = 2 + rise[arm] * (lo > window) + 0.3 * (at < 0.5) + rng.normal(0, 0.005)
+            lo = max(1, int(at * window))
+            loss = 2 + rise[arm] * (lo >= window) + 0.3 * (at < 0.5) + rng.normal(0, 0.005)
             row = {"measure": "longer", "kind": "all", "lo": lo, "hi": lo + 1, "block": block, "loss": loss, "count": 9}
             context.append({"study": "context", "run_id": one["run_id"], **row})
     found = ask({"runs": pd.DataFrame(runs), "context": pd.DataFrame(context)})
