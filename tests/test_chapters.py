@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import jupytext
 import matplotlib.pyplot as plt
-import pandas as pd
 import pytest
 from nbformat import NotebookNode
 
@@ -90,19 +89,6 @@ def test_facts_name_tier_runs_corpus_and_device():
     for part in ("laptop", "runs: ", "`stdlib`", "sha256 `abab", "seeds 0, 1 and 2", "torch 2.13.0"):
         assert part in text
     assert "timed calls" in " ".join(chapter.facts(tables("speed", "whole")))
-
-
-@pytest.mark.parametrize(
-    ("seeds", "said"),
-    [
-        ((1,), "1 seed a point, no interval"),
-        ((2, 2), "2 seeds a point, too few to draw intervals"),
-        ((1, 3), "1 to 3 seeds a point, 95 % intervals from three seeds on"),
-        ((3, 5), "3 to 5 seeds a point, 95 % intervals"),
-    ],
-)
-def test_the_line_beneath_a_figure_says_which_points_have_intervals(seeds, said):
-    assert chapter.footer("laptop", pd.DataFrame({"n": seeds})).endswith(said)
 
 
 def test_facts_of_one_run_are_in_the_singular():
