@@ -43,9 +43,9 @@ def counts(found: pd.DataFrame) -> list[str]:
 
 def answer(found: pd.DataFrame) -> str:
     """Return the chapter's answer in two sentences."""
-    n = number(found)
+    n, sources = number(found), several(len(study.asked().documents), "source")
     return (
-        f"Of {len(found)} claims in five documents {are(n[v.SUPPORTED])} supported and {are(n[v.REFUTED])} refuted by "
+        f"Of {len(found)} claims in {sources} {are(n[v.SUPPORTED])} supported and {are(n[v.REFUTED])} refuted by "
         f"this study, {are(n[v.MIXED] + n[v.DEPENDS])} true in some conditions and false in others, {are(n[v.CLOSE])} "
         f"too close to call, and {n[v.UNTESTED]} could not be tested at the {found['tier'].iloc[0]} tier. By their own "
         f"arithmetic, {are(n[v.ILL])} ill-posed; {are(n[v.UNTESTABLE])} not testable at all."
