@@ -10,9 +10,8 @@ from seqmix_study.chapters.say import FEWEST_SEEDS, beats_unigram, interval, low
 from seqmix_study.chapters.scaling import COST, NO_PAIR, crossings, edges, gaps, ladder, largest, regrets, trials
 from seqmix_study.chapters.style import order
 from seqmix_study.findings.fits.exponents import compare_exponents
-from seqmix_study.findings.fits.halving import halving
 
-__all__ = ["conclusions", "costs", "exponents", "fits", "gap", "halvings", "limits", "rates", "surface"]
+__all__ = ["conclusions", "costs", "exponents", "fits", "gap", "limits", "rates", "surface"]
 
 REFERENCE = "transformer"
 
@@ -83,18 +82,6 @@ def exponents(tables: Tables, reference: str = "transformer") -> list[str]:
         f"No corpus has a law of {label(reference)} and one of another architecture that both passed their checks: no "
         "exponents are compared."
     ]
-
-
-def halvings(tables: Tables) -> list[str]:
-    """Say what halving the loss would take, in the three senses that the phrase has."""
-    lines, runs = [], ladder(tables)
-    for (source, arm), cell in runs.groupby(["source", "arm"]) if len(runs) else ():
-        fit = laws.of(cell, edges=edges(tables))
-        if fit is not None and fit.status == "ok":
-            found = halving(fit, float(cell["params_non_embedding"].max()))
-            said = "; ".join(found[name][3] for name in ("reducible", "per_0p1_nat", "total"))
-            lines.append(f"{label(arm)} on {source}, from the largest size: {said}.")
-    return lines or ["No law passed its checks, so nothing is said about halving a loss."]
 
 
 def surface(tables: Tables) -> list[str]:
