@@ -2,7 +2,8 @@
 
 A "model" is one number, changed a little every step. The environment steers them: FAKE_DELAY (seconds a step),
 FAKE_FAIL, FAKE_DIE, FAKE_HANG, FAKE_FULL (seeds that raise, kill their process, stand still, or find the disk full),
-FAKE_LOG (a file that gets a line for every training).
+FAKE_LOG (a file that gets a line for every training), FAKE_MEET (a training waits until so many workers train, so that
+a test of several workers has several, however busy the machine).
 """
 
 import errno
@@ -10,6 +11,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 from seqmix.files import atomic_write, disk_error
 
@@ -27,8 +29,17 @@ def _log(config, what):
         print(what, getattr(config, "seed", "-"), os.getpid(), file=log)
 
 
+def _meet():
+    wanted, until = int(os.environ.get("FAKE_MEET", "0")), time.monotonic() + 120
+    while wanted and len({line.split()[2] for line in Path(os.environ["FAKE_LOG"]).read_text().splitlines()}) < wanted:
+        if time.monotonic() > until:
+            raise TypeError(f"fewer than {wanted} workers came")
+        time.sleep(0.01)
+
+
 def train(config, folder, progress):
     _log(config, "train")
+    _meet()
     if config.seed in _seeds("FAKE_FAIL"):
         raise TypeError(f"seed {config.seed} was told to fail")
     if config.seed in _seeds("FAKE_HANG"):

@@ -27,7 +27,7 @@ step), and training amplifies that; a missing average or another batch would cha
 def torchrun(paths: Paths, *words: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *words]
     environment = os.environ | {"SEQMIX_ROOT": str(paths.root), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_two_processes_train_as_one(project, tmp_path):  # noqa: F811

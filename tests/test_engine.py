@@ -33,7 +33,7 @@ def grid(count: int, steps: int = 20, evaluate: tuple[str, ...] = (), tier: str 
 @pytest.fixture
 def paths(tmp_path, monkeypatch):
     """A project in a temporary folder; workers find the stand-in for training."""
-    for name in ("FAKE_FAIL", "FAKE_DIE", "FAKE_DELAY", "FAKE_FULL"):
+    for name in ("FAKE_FAIL", "FAKE_DIE", "FAKE_DELAY", "FAKE_FULL", "FAKE_HANG", "FAKE_MEET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("SEQMIX_RUNS", raising=False)
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
@@ -172,9 +172,9 @@ def test_speed_is_measured_last_and_alone(paths, monkeypatch):
 
 
 def test_a_time_budget_stops_with_everything_saved(paths, monkeypatch):
-    monkeypatch.setenv("FAKE_DELAY", "0.02")
-    for jobs in (0, 1):
-        summary = run(grid(2, steps=400), paths, jobs=jobs, budget_minutes=0.6 / 60)
+    monkeypatch.setenv("FAKE_DELAY", "0.05")
+    for jobs, seconds in ((0, 2.0), (1, 0.6)):  # enough for some steps here; a worker may find its time used up
+        summary = run(grid(2, steps=400), paths, jobs=jobs, budget_minutes=seconds / 60)
         assert summary.interrupted == 2
         assert (paths.runs / grid(2, steps=400)[0].run_id / "checkpoint.pt").exists()
 
@@ -204,7 +204,7 @@ def start(paths, count: int, steps: int, jobs: int = 1) -> subprocess.Popen:
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def wait_for(condition, seconds: float = 20.0) -> None:
+def wait_for(condition, seconds: float = 120.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "nothing happened"
@@ -214,38 +214,42 @@ def wait_for(condition, seconds: float = 20.0) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_saves_says_how_to_go_on_and_exits_130(paths, monkeypatch, number):
     monkeypatch.setenv("FAKE_DELAY", "0.01")
+    monkeypatch.setenv("FAKE_MEET", "2")
     process = start(paths, 2, 500, jobs=2)
     wait_for(lambda: len(log(paths)) == 2)
     os.killpg(process.pid, number)  # what a terminal does: the whole group of the command gets the signal
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "again to go on" in err
     assert "Traceback" not in err + out
     saved = json.loads((paths.runs / grid(2, 500)[0].run_id / "checkpoint.pt").read_text())
     assert 0 < saved["step"] < 500
     monkeypatch.setenv("FAKE_DELAY", "0")
+    monkeypatch.setenv("FAKE_MEET", "0")
     assert run(grid(2, steps=500), paths).finished == 2
 
 
 def test_three_processes_share_a_study(paths, monkeypatch):
-    monkeypatch.setenv("FAKE_DELAY", "0.01")
+    monkeypatch.setenv("FAKE_MEET", "3")
     processes = [start(paths, 9, 20) for _ in range(3)]
-    ends = [process.communicate(timeout=60) for process in processes]
+    ends = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], ends
     trained = [seed for what, seed, _ in log(paths) if what == "train"]
     assert sorted(trained) == [str(seed) for seed in range(9)]
-    assert len({worker for what, _, worker in log(paths) if what == "train"}) > 1
+    assert len({worker for what, _, worker in log(paths) if what == "train"}) == 3
 
 
 def test_one_of_three_processes_killed_the_others_finish_its_runs(paths, monkeypatch):
     monkeypatch.setenv("FAKE_DELAY", "0.03")
+    monkeypatch.setenv("FAKE_MEET", "3")
     processes = [start(paths, 6, 30) for _ in range(3)]
     wait_for(lambda: len(log(paths)) >= 3)
     os.kill(processes[0].pid, signal.SIGKILL)
-    ends = [process.communicate(timeout=60) for process in processes]
+    ends = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [-9, 0, 0], ends
     undisturbed = Paths(paths.root / "undisturbed")
     monkeypatch.setenv("FAKE_DELAY", "0")
+    monkeypatch.setenv("FAKE_MEET", "0")
     run(grid(6, steps=30), undisturbed)
     assert [value(paths, c) for c in grid(6, 30)] == [value(undisturbed, c) for c in grid(6, 30)]
 
@@ -285,7 +289,7 @@ def test_the_display_reads_the_records(paths, capsys):
 
 def test_a_worker_that_stands_still_is_replaced(paths, monkeypatch):
     monkeypatch.setenv("FAKE_HANG", "1")
-    monkeypatch.setattr(local, "PATIENCE", 1.5)
+    monkeypatch.setattr(local, "PATIENCE", 3.0)
     summary = run(grid(2), paths, jobs=1)
     assert (summary.finished, summary.failed) == (1, 1)
     assert "nothing of the run changed" in next(iter(summary.problems.values()))
@@ -295,6 +299,7 @@ def test_a_worker_that_stands_still_is_replaced(paths, monkeypatch):
 
 def test_workers_leave_when_the_command_is_killed(paths, monkeypatch):
     monkeypatch.setenv("FAKE_DELAY", "0.02")
+    monkeypatch.setenv("FAKE_MEET", "2")
     process = start(paths, 2, 400, jobs=2)
     wait_for(lambda: len(log(paths)) == 2)
     process.kill()

@@ -20,6 +20,7 @@ def cluster(tmp_path_factory):
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     patch.setenv("FAKE_LOG", str(log))  # workers inherit the environment that their node was started with
     patch.setenv("FAKE_DELAY", "0.02")
+    patch.setenv("FAKE_MEET", "2")  # both nodes train before one is killed
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     workers = [nodes.add_node(num_cpus=1) for _ in range(2)]
     patch.undo()

@@ -19,15 +19,18 @@ def local(monkeypatch):
 
 def test_an_array_gives_the_same_records(paths, monkeypatch):  # noqa: F811
     monkeypatch.setenv("FAKE_FAIL", "2")
+    monkeypatch.setenv("FAKE_MEET", "2")  # no task of the array trains alone, however late the other starts
     summary = run(grid(5), paths, jobs=2, engine="slurm")
     assert (summary.finished, summary.failed) == (4, 1)
     assert "told to fail" in next(iter(summary.problems.values()))
-    workers = {worker for what, seed, worker in log(paths)}
+    trained = [(seed, worker) for what, seed, worker in log(paths) if what == "train"]
+    assert sorted(seed for seed, _ in trained) == ["0", "1", "2", "3", "4"]
+    assert len({worker for _, worker in trained}) == 2
+    monkeypatch.setenv("FAKE_MEET", "0")
     here = Paths(paths.root / "here")
     run(grid(5), here)
     done = [c for c in grid(5) if c.seed != 2]
     assert [value(paths, c) for c in done] == [value(here, c) for c in done]
-    assert len(workers) == 2
 
 
 def test_a_job_that_dies_names_its_log_and_the_run_goes_on_later(paths, monkeypatch):  # noqa: F811

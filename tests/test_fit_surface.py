@@ -160,9 +160,9 @@ def test_published_refit():
     frame = frame[frame["loss"] < np.sort(frame["loss"])[-5]]
     n = frame["Model Size"].to_numpy()
     d = frame["Training FLOP"].to_numpy() / 6 / n
-    begin = time.perf_counter()
+    begin = time.process_time()
     fit = fit_surface(n, d, frame["loss"])
-    assert time.perf_counter() - begin < 60
+    assert time.process_time() - begin < 60
     assert len(n) == 240
     assert fit.objective == pytest.approx(0.0010182740, abs=1e-9)
     assert fit.estimates["alpha"] == pytest.approx(0.34731, abs=2e-4)
@@ -290,9 +290,9 @@ def test_one_corrupted_row_is_named():
 def test_many_rows_are_averaged_and_more_are_refused():
     rng = np.random.default_rng(16)
     n, d, loss = scattered(rng, 100_000)
-    begin = time.perf_counter()
+    begin = time.process_time()
     fit = fit_surface(n, d, loss)
-    assert time.perf_counter() - begin < 60
+    assert time.process_time() - begin < 60
     assert len(fit.points["N"]) <= 1000
     assert fit.estimates["alpha"] == pytest.approx(0.34, abs=0.005)
     with pytest.raises(ValueError, match="average repeats"):

@@ -28,14 +28,14 @@ def config(pattern: str) -> RunConfig:
     return RunConfig(model=model, data=data, train=train, evaluate=("index",))
 
 
-def train_in_child(c: RunConfig, runs, slow: float) -> int:
-    """Start the run in a forked process (torch is loaded already) and return its id."""
+def train_in_child(c: RunConfig, runs, last: int) -> int:
+    """Start the run in a forked process (torch is loaded already) that stands still at step ``last``; return its id."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
             torch.set_num_threads(1)
-            status = carry_out(c, runs, lambda row: time.sleep(slow)).status != "finished"
+            status = carry_out(c, runs, lambda row: time.sleep(0.01 if row["step"] < last else 60)).status != "finished"
         finally:
             os._exit(status)
     return child
@@ -49,14 +49,13 @@ def test_killed_five_times_ends_bitwise_where_it_would_have_ended(tmp_path, patt
     undisturbed = carry_out(c, tmp_path / "whole", lambda row: False)
     assert undisturbed.status == "finished", undisturbed.message
     steps = []
-    for _ in range(KILLS):
-        child = train_in_child(c, tmp_path / "killed", slow=0.01)
-        # a random moment after the checkpoint has moved on (or, for some, while the run is still starting)
+    for kill in range(KILLS):
         known = killed.checkpoint.stat().st_mtime_ns if killed.checkpoint.exists() else 0
-        until = time.monotonic() + 20
-        while time.monotonic() < until and rng.random() > 0.002:
-            now = killed.checkpoint.stat().st_mtime_ns if killed.checkpoint.exists() else 0
-            if now > known:
+        child = train_in_child(c, tmp_path / "killed", last=22 * (kill + 1))
+        # a random moment after the checkpoint has moved on (or, for some, while the run is still starting)
+        until = time.monotonic() + (60 if kill % 2 == 0 else rng.uniform(0, 0.5))
+        while time.monotonic() < until:
+            if killed.checkpoint.exists() and killed.checkpoint.stat().st_mtime_ns > known:
                 break
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.1))

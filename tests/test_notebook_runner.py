@@ -260,7 +260,7 @@ def test_two_runs_at_once_do_not_collide(tmp_path):
     environment = os.environ | {"SEQMIX_ROOT": str(tmp_path)}
     command = [sys.executable, "-m", "seqmix_study", "run"]
     both = [subprocess.Popen([*command, name], cwd=tmp_path, env=environment) for name in ("a", "b")]
-    assert [process.wait(60) for process in both] == [0, 0]
+    assert [process.wait(300) for process in both] == [0, 0]
 
 
 def test_plain_papermill_runs_the_converted_chapter(tmp_path):
@@ -276,18 +276,18 @@ def test_plain_papermill_runs_the_converted_chapter(tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_chapter_says_how_to_go_on_and_leaves_nothing_behind(tmp_path, number, code):
-    root = project(tmp_path / "p", a=cell("open('started', 'w').close()\nimport time\ntime.sleep(60)\n"))
+    root = project(tmp_path / "p", a=cell("open('started', 'w').close()\nimport time\ntime.sleep(600)\n"))
     (tmp_path / "t").mkdir()
     environment = os.environ | {"SEQMIX_ROOT": str(root), "TMPDIR": str(tmp_path / "t")}
     command = [sys.executable, "-m", "seqmix_study", "run", "a"]
     process = subprocess.Popen(command, cwd=root, env=environment, text=True, stderr=subprocess.PIPE,
                                stdout=subprocess.PIPE, start_new_session=True)  # fmt: skip
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not (root / "started").exists():
         assert time.monotonic() < until
         time.sleep(0.1)
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == code
     assert "Start the same command again to go on" in said
     assert "Traceback" not in said

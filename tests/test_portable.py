@@ -52,7 +52,7 @@ def python(root: Path, *words: str, runs: str = "runs") -> subprocess.CompletedP
     environment = os.environ | {"PYTHONPATH": search, "SEQMIX_ROOT": str(root), "SEQMIX_RUNS": str(root / runs)}
     environment["OMP_NUM_THREADS"] = "1"
     command = [sys.executable, *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 def seqmix(root: Path, *words: str, runs: str = "runs") -> subprocess.CompletedProcess:

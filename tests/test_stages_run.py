@@ -17,8 +17,9 @@ from click.testing import CliRunner
 from seqmix import study
 from seqmix.paths import Paths
 from seqmix_study.__main__ import main
+from seqmix_study.runs import forecast as forecasts
 from seqmix_study.runs import launch
-from seqmix_study.runs.forecast import forecast
+from seqmix_study.runs.forecast import assumed_seconds, forecast
 from seqmix_study.runs.job import Queue
 
 STUDY = """
@@ -125,6 +126,24 @@ def test_plan_and_status_show_the_stages_before_and_while_they_run(tmp_path, mon
     assert "interior" in told.output or "at the edge" in told.output
 
 
+def test_the_forecast_reads_what_the_published_runs_took(tmp_path, monkeypatch):
+    """The fastest run of a width counts, and wider models are no slower a FLOP than narrower ones."""
+    row = {"status": "finished", "skeleton": "block", "pattern": "AA", "conv": "", "precision": "float32"}
+    row |= {"steps": "10", "steps_done": "10", "train_flops": "1e10"}
+    took = [("16", "2.0"), ("16", "1.0"), ("32", "8.0"), ("64", "0.25")]
+    rows = [row | {"d_model": width, "seconds": seconds} for width, seconds in took]
+    rows += [row | {"d_model": "16", "seconds": "0.001", "steps_done": "5"}]  # stopped early
+    monkeypatch.setattr(forecasts, "read_table", lambda *_: rows)
+    paths = Paths(tmp_path)
+    runs = {run.size: run for run in study.plan("frontier", "laptop", overrides={"arms": ["transformer"]})}
+    known = {"d16": 1e10, "d32": 1e10, "d64": 4e10, "d128": 4e10 * 2**forecasts.WIDER}
+    for size, rate in known.items():
+        run = runs[size].model_copy(update={"train": runs[size].train.model_copy(update={"precision": "float32"})})
+        assert assumed_seconds(run, paths) == pytest.approx(forecasts.flops(run) / rate)
+    half = runs["d32"].model_copy(update={"train": runs["d32"].train.model_copy(update={"precision": "bfloat16"})})
+    assert assumed_seconds(half, paths) == pytest.approx(forecasts.flops(half) / (forecasts.RATES["bfloat16"][0] * 32))
+
+
 FIRST_EDITION = {"scaling", "context", "recall", "hybrids", "budget", "inside"}
 """Studies whose tables go when their successors are whole."""
 
@@ -143,7 +162,6 @@ def laptop() -> list[str]:
 
 
 BEYOND = {
-    "frontier": "about 28 hours: four arms of four million to seventeen million tokens on three corpora",
     "layers": "about 8 hours",
     "solve": "about 9 hours if no run stops early, which those that solve their task do",
 }

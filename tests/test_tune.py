@@ -136,6 +136,21 @@ def test_a_corner_off_the_law_is_told(paths):
     assert all(run.rate.where == "interior" for run in corner if run.role == "evidence"), "its own sweep decides"
 
 
+def test_a_study_may_name_the_cells_that_check_its_law_and_leave_out_seeds(paths):
+    plain = yaml.safe_load((paths.studies / "try.yaml").read_text("utf-8"))
+    (group,) = plain["tiers"]["laptop"]["groups"]
+    group["tune"]["check"] = [["d32", 128]]
+    group["without"] = [{"size": "d48", "train.steps": 128, "seed": 2}]
+    (paths.studies / "try.yaml").write_text(yaml.safe_dump(plain), "utf-8")
+    resolved, _ = finish(paths, World(paths))
+    swept = {(run.size, run.train.steps) for run in resolved.runs if run.role == "sweep"}
+    assert swept == {("d16", 32), ("d32", 32), ("d16", 128), ("d32", 128)}
+    seeds = {run.seed for run in resolved.runs if (run.role, run.size, run.train.steps) == ("evidence", "d48", 128)}
+    assert seeds == {0, 1}
+    checked = [run.rate for run in resolved.runs if run.role == "evidence" and run.train.steps == 128]
+    assert all(rate.where in ("interior", "law") and rate.regret < 0.01 for rate in checked)
+
+
 def test_typed_rates_pass_through(paths):
     plain = {**STUDY["tiers"]["laptop"]["groups"][0], "base": {"train": {"lr": 1e-3}}}
     (paths.studies / "try.yaml").write_text(yaml.safe_dump(STUDY | {"tiers": {"quick": {"groups": [plain]}}}), "utf-8")

@@ -73,7 +73,7 @@ def plan(
         chosen = tuple(range(seeds)) if seeds and len(group.seeds) > 0 else group.seeds
         corpus = _corpus(group, source, path)
         for seed in chosen:
-            cells = _train_runs(group, arms, labels, request, corpus)
+            cells = _train_runs(group, arms, labels, request, corpus, seed)
             order += [(seed, rank, config.model_copy(update={"seed": seed, "data_seed": seed})) for config in cells]
     return [config for _, _, config in sorted(order, key=lambda item: item[:2])]
 
@@ -127,10 +127,12 @@ def _corpus(group: Group, source: str, path: str) -> dict[str, Any]:
     return {"data.source": wanted, "data.path": str(Path(path).expanduser().absolute()) if path else ""}
 
 
-def _train_runs(group: Group, library: Library, labels: dict, request: dict, corpus: dict) -> list[RunConfig]:
+def _train_runs(
+    group: Group, library: Library, labels: dict, request: dict, corpus: dict, seed: int
+) -> list[RunConfig]:
     runs = []
     for size, (arm, family), values in itertools.product(group.sizes, group.members, _product(group.grid)):
-        here = {"arm": arm, "size": size, **values}
+        here = {"arm": arm, "size": size, "seed": seed, **values}
         if any(all(here.get(key) == value for key, value in left_out.items()) for left_out in group.without):
             continue
         fields = {"data": dict(group.base.get("data", {})), "train": dict(group.base.get("train", {}))}

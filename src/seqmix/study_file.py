@@ -59,6 +59,11 @@ class Tune(Frozen):
     law: tuple[tuple[str, int], ...] = Field(
         (), description="cells (size, steps) with a full sweep; a rate law serves the others. Empty: a sweep each"
     )
+    check: tuple[tuple[str, int], ...] = Field(
+        (),
+        description="cells (size, steps) whose three trials check the law; empty: the smallest and the largest size at "
+        "the shortest and the longest training",
+    )
     fix: dict[str, Any] = Field(
         default_factory=dict, description="dotted fields of the sweeps that differ from the runs"
     )
@@ -82,7 +87,9 @@ class Group(Frozen):
         default_factory=dict,
         description="arm -> its members: the one that is best on 'valid' stands for it, cell by cell",
     )
-    without: tuple[dict[str, Any], ...] = Field((), description="cells left out: arm, size or dotted field -> value")
+    without: tuple[dict[str, Any], ...] = Field(
+        (), description="cells left out: arm, size, seed or dotted field -> value"
+    )
     tune: Tune = Tune()
 
     @property

@@ -1,5 +1,6 @@
 """From questions and tables to rows of findings: one for every effect and condition."""
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from seqmix_study.findings.verdict import Answer, reads, side_of
 __all__ = ["COLUMNS", "Findings", "Row", "findings"]
 
 COLUMNS = (
-    *("row", "id", "asks", "condition", "corpus", "size", "tokens", "length", "mode", "arm", "against"),
+    *("row", "id", "asks", "key", "condition", "corpus", "size", "tokens", "length", "mode", "arm", "against"),
     *("estimate", "lo", "hi", "n", "unit", "direction", "margin", "around", "says", "verdict", "why"),
     *("power", "false_positive", "regret", "p", "p_adjusted", "method", "notes", "scope"),
     *("device", "threads", "precision", "commit", "runs"),
@@ -183,9 +184,14 @@ class Findings:
 
     def table(self) -> pd.DataFrame:
         """Return all rows of all questions as findings.csv holds them."""
+        return self.table_of(*self.questions.questions)
+
+    def table_of(self, *ids: str) -> pd.DataFrame:
+        """Return the rows of these questions with the columns of findings.csv."""
         rules = self.questions.rules
         out = []
-        for id, question in self.questions.questions.items():
+        for id in ids:
+            question = self.questions.questions[id]
             for row in self.rows(id):
                 word, why = row.read(None, rules)
                 e = row.effect
@@ -196,6 +202,7 @@ class Findings:
                 }  # fmt: skip
                 out.append(row.plain | numbers | {
                     "row": row.name, "id": id, "asks": question.asks, "condition": row.condition,
+                    "key": json.dumps({column: _number(value) for column, value in row.key.items()}),
                     "unit": question.unit, "margin": question.margin, "around": question.around,
                     "says": question.says, "verdict": word, "why": why, "p": row.p, "p_adjusted": row.p_adjusted,
                 })  # fmt: skip

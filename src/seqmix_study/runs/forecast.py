@@ -1,16 +1,23 @@
 """What a study will still ask for: its stages, with the runs that are known and a guess at those that are not yet.
 
 A rate that is not decided costs about ``SWEEP`` trials, one that a rate law predicts and that is checked ``CHECK``.
-Which members of a family win is not known before: their mean counts.
+Which members of a family win is not known before: their mean counts. Seconds are those of the machine that published:
+the FLOP/s of its own runs, of the same kind of model and width, by the one that other work disturbed least.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from seqmix import study
 from seqmix.config import RunConfig, SpeedConfig
-from seqmix_study.runs import stages, tune
+from seqmix.paths import Paths
+from seqmix_study.results.collect import read_table
+from seqmix_study.runs import precision, stages, tune
 from seqmix_study.runs.job import Queue
+from seqmix_study.runs.known import Known
 from seqmix_study.runs.progress import flops
 
 __all__ = ["CHECK", "SWEEP", "Stage", "assumed_seconds", "forecast"]
@@ -18,8 +25,10 @@ __all__ = ["CHECK", "SWEEP", "Stage", "assumed_seconds", "forecast"]
 SWEEP, CHECK = 10, 3
 
 RATES = {"float32": (0.65e9, 50e9), "bfloat16": (1.2e9, 90e9)}
-"""FLOP/s of one core of the machine that published, in training: so many for each unit of width, and at most so many.
-Measured on the runs of the published tier (`seconds` in its tables); sweeps of very small models are slower."""
+"""FLOP/s of one core where no run of that kind is published: so many for each unit of width, and at most so many."""
+
+WIDER = 0.25
+"""Power of the width by which FLOP/s grow beyond the widest published run: the least of four kinds, d64 to d128."""
 
 GPU_RATE = 40e12
 """FLOP/s of an H200-class GPU on models of this size, several at once; assumed, not measured."""
@@ -45,14 +54,49 @@ class Stage:
         self.seconds += seconds
 
 
-def assumed_seconds(config: RunConfig | SpeedConfig) -> float:
-    """Return the seconds of a run on one core of the machine that published (tier gpu: on a GPU); 0 for timings."""
+@functools.lru_cache
+def _published(paths: Paths) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
+    """Return kind of model and precision -> widths, ascending, and the FLOP/s of the fastest published run of each.
+
+    A wider model of a kind is no slower a FLOP: where the runs say so, the machine was busy with more than them.
+    """
+    found: dict[tuple, dict[int, list[float]]] = {}
+    for row in read_table("runs", "laptop", paths):
+        if row["status"] == "finished" and row["steps_done"] == row["steps"] and float(row["seconds"] or 0) > 0:
+            kind = row["skeleton"], frozenset(row["pattern"]), bool(row["conv"]), row["precision"]
+            rate = float(row["train_flops"]) / float(row["seconds"])
+            found.setdefault(kind, {}).setdefault(int(row["d_model"]), []).append(rate)
+    ordered = {
+        kind: np.array(sorted((w, max(rates)) for w, rates in widths.items())).T for kind, widths in found.items()
+    }
+    return {kind: (widths, np.maximum.accumulate(rates)) for kind, (widths, rates) in ordered.items()}
+
+
+@functools.lru_cache
+def _checks(paths: Paths) -> dict:
+    """Return what the published check allows in bfloat16; kinds of model whose check is not finished are left out."""
+    return {kind: shift for kind, shift in precision.shifts(Known("laptop", paths)).items() if shift}
+
+
+def assumed_seconds(config: RunConfig | SpeedConfig, paths: Paths | None = None) -> float:
+    """Return the seconds of a run on one core of the machine that published (tier gpu: on a GPU); 0 for timings.
+
+    A width that was not published takes the rate between its neighbours (see ``WIDER``).
+    """
     if isinstance(config, SpeedConfig):
         return 0.0
     if config.tier == "gpu":
         return flops(config) / GPU_RATE
-    slope, most = RATES["float32" if config.train.precision == "float32" else "bfloat16"]
-    return flops(config) / min(most, slope * config.model.d_model)
+    model, asked = config.model, config.train.precision
+    used = precision.allowed(model, _checks(paths or Paths())) if asked == "checked" else asked
+    kind = model.skeleton, frozenset(model.pattern), bool(model.conv), used
+    known = _published(paths or Paths()).get(kind)
+    if known is None:
+        slope, most = RATES["bfloat16" if used == "bfloat16" else "float32"]
+        return flops(config) / min(most, slope * model.d_model)
+    widths, rates = known
+    beyond = max(1.0, model.d_model / widths[-1]) ** WIDER
+    return flops(config) / float(np.interp(math.log(model.d_model), np.log(widths), rates) * beyond)
 
 
 def forecast(name: str, queue: Queue) -> list[Stage]:
@@ -85,7 +129,7 @@ def _stage_of(config: RunConfig | SpeedConfig) -> str:
 
 def _add_unknown(group: study.Group, tuned: list[RunConfig], queue: Queue, planned: list, found: dict) -> None:
     """Add what the cells of one group will ask for beyond what is planned."""
-    cells = stages.Stages(group, tuned, queue.known, {}, tune.Resolved())
+    cells = stages.Stages(group, tuned, queue.known, _checks(Paths()), tune.Resolved())
     by_arm: dict[str, list[str]] = {}
     for cell, seeds in cells.cells.items():
         by_arm.setdefault(seeds[0].arm, []).append(cell)
@@ -114,8 +158,7 @@ def _trials(group: study.Group, names: list[str], cells: stages.Stages) -> list[
         return [(name, SWEEP) for name in once.values()]
     place = {name: (cells.cells[name][0].size, cells.cells[name][0].train.steps) for name in names}
     base = [name for name in names if place[name] in group.tune.law]
-    checked = [name for name in stages._corners(names, cells.cells) if name not in base]
-    return [(name, SWEEP) for name in base] + [(name, CHECK) for name in checked]
+    return [(name, SWEEP) for name in base] + [(name, CHECK) for name in cells.checked(names)]
 
 
 def _rest(stage: Stage, expected: list[tuple[RunConfig, float]], planned: float) -> None:

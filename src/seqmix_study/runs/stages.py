@@ -147,9 +147,7 @@ class Stages:
             return
         first = rate_law.fit(cells)
         checks = []
-        for name in _corners(names, self.cells):
-            if name in base:
-                continue
+        for name in self.checked(names):
             config = self.cells[name][0]
             found = self._search(name, first.step(non_embedding(config), config.tokens), fine=False)
             if found is not None:
@@ -177,6 +175,13 @@ class Stages:
                 regret_hi=_plain(high),
             )
             decided[name] = _Decided(rate(step), about)
+
+    def checked(self, names: list[str]) -> list[str]:
+        """Return the cells of an arm that the law is checked at: those that the study names, else the corners."""
+        place = {name: (self.cells[name][0].size, self.cells[name][0].train.steps) for name in names}
+        wanted = [name for name in names if place[name] in self.group.tune.check]
+        corners = wanted if self.group.tune.check else _corners(names, self.cells)
+        return [name for name in corners if place[name] not in self.group.tune.law]
 
     def _cell(self, name: str, found: Optimum) -> rate_law.Swept:
         config = self.cells[name][0]

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from seqmix_study.findings.fits.fit import Fit, Gate
-from seqmix_study.findings.fits.isoflop import CLOSE, MAX_HALF_WIDTH, fit_isoflop
+from seqmix_study.findings.fits.isoflop import fit_isoflop
+from seqmix_study.findings.fits.optima import CLOSE, MAX_HALF_WIDTH
 
 __all__ = ["agree"]
 

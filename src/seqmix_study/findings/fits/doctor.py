@@ -12,7 +12,7 @@ import pandas as pd
 from seqmix_study.findings.fits.exponents import compare_exponents, iso_loss_ratio
 from seqmix_study.findings.fits.fit import Fit, explain, jsonable, versions
 from seqmix_study.findings.fits.forms import EQUATIONS
-from seqmix_study.findings.fits.isoflop import fit_optima
+from seqmix_study.findings.fits.optima import fit_optima
 from seqmix_study.findings.fits.power import fit_power
 from seqmix_study.findings.fits.surface import fit_surface
 from seqmix_study.findings.fits.table import TableError, missing, numbers, plausible, read_table

@@ -12,24 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import fdtrc, stdtrit
 
-from seqmix_study.findings.fits.fit import Fit, Gate, data_hash
+from seqmix_study.findings.fits.fit import Gate
 from seqmix_study.findings.fits.intervals import budgets, levels, misfits, variances
 from seqmix_study.findings.fits.ladder import checked, without_copies
+from seqmix_study.findings.fits.optima import BENT, FEWEST_BUDGETS, design, held, optima_line
 
-__all__ = ["CLOSE", "MAX_HALF_WIDTH", "fit_isoflop", "fit_optima"]
+__all__ = ["fit_isoflop"]
 
 #: (excess of ln L over the lowest row, degree of the curve); the first is the estimate, the others widen it.
 VARIANTS = ((0.1, 3), (0.05, 3), (0.2, 3), (0.1, 2))
 WIDEST = 2
-FEWEST_ROWS, FEWEST_BUDGETS, MIN_DECADES = 4, 4, 1.0
-#: An exponent that may be off by more than this is no answer to "how large a model?".
-MAX_HALF_WIDTH = 0.06
-#: Two answers agree where they are this close, or each inside the other's interval and within the width above.
-CLOSE = 0.03
-#: p-values below which N_opt(C) is taken to bend: not extrapolated, and not one exponent.
-BENT, NOT_ONE = 0.01, 1e-4
+FEWEST_ROWS = 4
 NO_DESIGN = "no IsoFLOP design here: the rows do not come in budgets of several sizes, each apart from the next"
 
 
@@ -114,17 +108,17 @@ def fit_isoflop(
     lines: list[dict[str, Any]] = []
     if len(used) >= 2:
         log_c = np.array([budget.log_c for budget in used])
-        lines = [_line(log_c, [budget.optima[i] for budget in used], level) for i in range(len(VARIANTS))]
+        lines = [optima_line(log_c, [budget.optima[i] for budget in used], level) for i in range(len(VARIANTS))]
         ahead = float(log_c[-1] + np.log(10))
         _shared(lines[0], used, level, draws, np.random.default_rng(rng))
-        out["optimal_exponent"] = own = _held(lines)
-        data = _line(log_c, [np.log(budget.to_dict()["D_opt"]) for budget in used], level)
+        out["optimal_exponent"] = own = held(lines)
+        data = optima_line(log_c, [np.log(budget.to_dict()["D_opt"]) for budget in used], level)
         spans = (own["estimate"] - own["interval"][1], own["estimate"] - own["interval"][0])
         spans = [data["slope"] + np.array(spans), data["slope"] + data["half"] * np.array([-1, 1])]
         interval = (float(np.min(spans)), float(np.max(spans)))
         out["data_exponent"] = {"estimate": data["slope"], "interval": interval}
-        lowest = _line(log_c, [budget.x[budget.low] for budget in used], level)
-        out["envelope"] = {"optimal_exponent": _held([lowest])}
+        lowest = optima_line(log_c, [budget.x[budget.low] for budget in used], level)
+        out["envelope"] = {"optimal_exponent": held([lowest])}
         out["prediction"] = _prediction(lines, ahead, float(np.ptp(log_c)))
     gates = _gates(out["optimal_exponent"], lines, found, used)
     for severity, name in (("refused", "reasons"), ("flag", "flags")):
@@ -134,30 +128,6 @@ def fit_isoflop(
         why = "; ".join(out["reasons"]) or out["prediction"]["why_not"]
         out["prediction"] = {"compute": out["prediction"]["compute"], "why_not": why}
     return out
-
-
-def fit_optima(c: Any, n: Any, level: float = 0.95) -> Fit:
-    """Fit N_opt = k C^a to a table of compute-optimal sizes, one row a budget (form O2); see ``fit_isoflop``."""
-    c, n = checked("FLOPs", c), checked("N", n)
-    if len(c) != len(n):
-        raise ValueError(f"FLOPs and N have {len(c)} and {len(n)} values")
-    fit = Fit("O2", "squares", level=level, hash=data_hash(c, n))
-    (c, n), copies = without_copies(c, n)
-    fit.points = {"C": c.tolist(), "N": n.tolist()}
-    if copies:
-        fit.notes.append(f"{copies} rows are exact copies of others and were left out")
-    count, lines = len(np.unique(c)), []
-    if count >= 3:
-        lines = [line := _line(np.log(c), np.log(n), level)]
-        fit.df, fit.sigma, fit.objective = len(c) - 2, line["sd"], line["sd"] ** 2 * (len(c) - 2)
-        fit.estimates = {"k": float(np.exp(line["at"] - line["slope"] * line["centre"])), "a": line["slope"]}
-        fit.derived = {"optimal_exponent": _held(lines)}
-        fit.intervals = {"a": fit.derived["optimal_exponent"]["interval"]}
-        fit.points["fitted"] = np.exp(line["at"] + line["slope"] * (np.log(c) - line["centre"])).tolist()
-    fit.gates = _design(count, float(np.log10(c.max() / c.min())), fit.derived.get("optimal_exponent"), lines)
-    fit.status = "ok" if all(gate.passed for gate in fit.gates if gate.severity != "flag") else "refused"
-    fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
-    return fit
 
 
 def _read(c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarray) -> list[Budget]:
@@ -177,35 +147,6 @@ def _read(c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarray) -> list
         mean = np.stack([np.bincount(size, row) / np.bincount(size) for row in table])
         found.append(Budget(float(middle), *mean, rows=len(own)))
     return found
-
-
-def _line(x: Any, y: Any, level: float) -> dict[str, Any]:
-    """Least squares of ln N on ln C: slope, its t half width (infinite with two budgets), and whether it bends.
-
-    ``bend``: p-value of a parabola; ``ends``: its slopes at the smallest and at the largest budget.
-    """
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    centre, df = float(x.mean()), len(x) - 2
-    spread = float(np.square(x - centre).sum())
-    slope = float((x - centre) @ y / spread)
-    residual = y - y.mean() - slope * (x - centre)
-    sd = float(np.sqrt(residual @ residual / df)) if df > 0 else float("inf")
-    t = float(stdtrit(df, 0.5 + level / 2)) if df > 0 else 1.0
-    bend, ends = 1.0, (slope, slope)
-    if df > 1 and len(np.unique(x)) > 3:
-        curve = np.polynomial.Polynomial.fit(x, y, 2)
-        left = float(np.square(y - curve(x)).sum())
-        bend = float(fdtrc(1, df - 1, max(float(residual @ residual) - left, 0) / max(left / (df - 1), 1e-300)))
-        ends = tuple(float(v) for v in curve.deriv()(np.array([x.min(), x.max()])))
-    return {"slope": slope, "half": t * sd / np.sqrt(spread), "at": float(y.mean()), "centre": centre, "sd": sd, "t": t,
-            "spread": spread, "count": len(x), "bend": bend, "ends": ends}  # fmt: skip
-
-
-def _held(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first line's slope; its interval holds the slopes of the others."""
-    value, half = lines[0]["slope"], lines[0]["half"]
-    others = [line["slope"] for line in lines]
-    return {"estimate": value, "interval": (min(value - half, *others), max(value + half, *others))}
 
 
 def _shared(line: dict[str, Any], used: list[Budget], level: float, draws: int, rng: np.random.Generator) -> None:
@@ -270,28 +211,6 @@ def _prediction(lines: list[dict[str, Any]], ahead: float, span: float) -> dict[
     return out
 
 
-def _design(count: int, decades: float, found: dict[str, Any] | None, lines: list[dict[str, Any]]) -> list[Gate]:
-    """The gates of a line through optima: enough budgets over enough compute, a narrow interval, no strong bend."""
-    half = float(np.ptp(found["interval"])) / 2 if found else float("inf")
-    gates = [
-        Gate("I0 budgets", count >= FEWEST_BUDGETS, count, FEWEST_BUDGETS,
-             f"too few budgets with a minimum: {count}, an exponent needs {FEWEST_BUDGETS}"),
-        Gate("I0 range", decades >= MIN_DECADES - 1e-9, decades, MIN_DECADES,
-             f"budgets with a minimum span {decades:.2f} decades, an exponent needs {MIN_DECADES:g}"),
-        Gate("I2 width", half <= MAX_HALF_WIDTH, half, MAX_HALF_WIDTH,
-             f"the exponent is only known within {half:.3f} (allowed {MAX_HALF_WIDTH:g})"),
-    ]  # fmt: skip
-    if lines and lines[0]["bend"] < BENT:
-        first, last = lines[0]["ends"]
-        change = max(abs(first - lines[0]["slope"]), abs(last - lines[0]["slope"]))
-        reason = (
-            f"ln N_opt bends in ln C (p = {lines[0]['bend']:.2g}): the exponent runs from {first:.3f} to {last:.3f}"
-        )
-        hard = change > CLOSE and lines[0]["bend"] < NOT_ONE
-        gates.append(Gate("I5 bend", False, change, CLOSE, reason, "refused" if hard else "flag"))
-    return gates
-
-
 def _gates(
     found: dict[str, Any] | None, lines: list[dict[str, Any]], tables: list[Budget], used: list[Budget]
 ) -> list[Gate]:
@@ -299,14 +218,14 @@ def _gates(
     left = [f"{np.exp(budget.log_c):.2g} FLOPs: {budget.why}" for budget in tables if budget.why]
     why = "; ".join(left[:3]) + (f"; and {len(left) - 3} more" if len(left) > 3 else "")
     reason = f"most budgets have no minimum inside their sizes: {why}"
-    gates = _design(len(used), decades, found, lines)
+    gates = design(len(used), decades, found, lines)
     gates.append(Gate("I1 optimum", 2 * len(used) >= len(tables), len(left), len(tables) / 2, reason))
     gates.append(Gate("I3 lost", not left, len(left), 0, f"budgets left out: {why}", "flag"))
     if len(used) > FEWEST_BUDGETS:
         half = float(np.ptp(found["interval"])) / 2
         log_c, optima = (np.array(v) for v in zip(*((b.log_c, b.optima[0]) for b in used), strict=True))
         rest = [np.delete(np.arange(len(used)), i) for i in range(len(used))]
-        moves = np.array([_line(log_c[own], optima[own], 0.95)["slope"] for own in rest]) - found["estimate"]
+        moves = np.array([optima_line(log_c[own], optima[own], 0.95)["slope"] for own in rest]) - found["estimate"]
         worst = int(np.argmax(np.abs(moves)))
         reason = f"the budget of {np.exp(log_c[worst]):.3g} FLOPs moves the exponent by {-moves[worst]:+.3f}"
         gates.append(Gate("I4 budget", abs(moves[worst]) <= half, moves[worst], half, reason, "flag"))

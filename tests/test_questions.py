@@ -1,0 +1,107 @@
+"""The questions of this study on planted tables: what was planted is found, and noise is not."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqmix_study.findings import study
+from seqmix_study.findings.answer import findings
+from seqmix_study.findings.select import Tables
+
+TUNED = {"tier": "laptop", "status": "finished", "role": "evidence", "sweep": "s", "optimum": "interior"}
+TUNED |= {"regret": 0.0, "regret_hi": 0.0, "precision": "float32", "device": "cpu", "bigram": 9.0}
+SIZES = (7_000, 24_000, 151_000, 780_000)
+TOKENS = (1_048_576, 4_194_304, 16_777_216)
+
+
+def run(study_, arm, seed, loss, **more):
+    name = "-".join(map(str, (study_, arm, seed, *more.values())))
+    row = {"study": study_, "arm": arm, "family": more.pop("family", arm), "run_id": name, "seed": seed}
+    return {**TUNED, **row, "loss": loss, "loss_valid": loss, "source": "python", "seq_len": 256, **more}
+
+
+def frontier(gap, noise=0.005, seeds=3):
+    """Runs of four families; the LSTM's loss lies ``gap(size, tokens)`` above the Transformer's."""
+    rng, rows = np.random.default_rng(0), []
+    ahead = {"transformer": 0.0, "transformer_conv": -0.1, "deltanet": -0.05, "lstm_1": None}
+    for corpus, n, d, (arm, off), seed in itertools.product(
+        ("python", "books"), SIZES, TOKENS, ahead.items(), range(seeds)
+    ):
+        loss = 3 - 0.2 * np.log10(n) - 0.1 * np.log10(d) + (gap(n, d) if off is None else off)
+        more = {"params_non_embedding": n, "tokens": d, "source": corpus, "family": "lstm" if arm == "lstm_1" else arm}
+        rows.append(run("frontier", arm, seed, loss + rng.normal(0, noise), **more))
+    return {"runs": pd.DataFrame(rows)}
+
+
+def boxes(accuracy, seeds=10):
+    """Runs of the task Boxes with the accuracy(arm, keys, swaps) that is asked for."""
+    rng, runs, probes = np.random.default_rng(1), [], []
+    arms = ("transformer_conv", "lstm_2", "deltanet_neg", "dl_neg", "la_conv")
+    for arm, seed in itertools.product(arms, range(seeds)):
+        mean = np.mean([accuracy(arm, keys, swaps) for keys in (16, 64) for swaps in (0, 33)])
+        one = run("boxes", arm, seed, 2 - mean, source="boxes", tokens=1e6, params_non_embedding=1e5)
+        runs.append(one)
+        for keys, swaps in itertools.product((2, 16, 64), (0, 7, 33)):
+            right = np.clip(accuracy(arm, keys, swaps) + rng.normal(0, 0.02), 0.1, 0.99)
+            row = {"study": "boxes", "run_id": one["run_id"], "measure": "boxes", "load": keys, "lo": swaps}
+            probes.append(row | {"accuracy": right})
+    return {"runs": pd.DataFrame(runs), "probes": pd.DataFrame(probes)}
+
+
+def ask(tables):
+    return findings(Tables(tables, study.asked()))
+
+
+def words(found, id):
+    """Return condition -> the answer of each row of a question."""
+    return {tuple(row.key.values()): row.read(None, found.questions.rules)[0] for row in found.rows(id)}
+
+
+def test_the_frontier_finds_planted_levels_gaps_and_where_they_cross():
+    found = ask(frontier(lambda n, d: 0.1 * np.log10(n / 60_000) + 0.1 * np.log10(d / 4.2e6)))
+    levels = {(*row.key.values(),): row.effect.estimate for row in found.rows("frontier_loss")}
+    assert len(levels) == 2 * len(SIZES) * len(TOKENS) * 4
+    assert levels["books", TOKENS[0], "transformer_conv", SIZES[1]] == pytest.approx(
+        2.9 - 0.2 * np.log10(SIZES[1]) - 0.1 * np.log10(TOKENS[0]), abs=0.02
+    )
+    gaps = words(found, "frontier_gap")
+    assert gaps["python", TOKENS[2], SIZES[3]] == "yes"
+    assert gaps["python", TOKENS[0], SIZES[0]] == "no"
+    assert set(words(found, "frontier_convolution").values()) == {"yes"}
+    for trend in ("gap_with_size", "gap_with_tokens"):
+        assert [row.effect.estimate for row in found.rows(trend)] == pytest.approx(
+            [0.1] * len(found.rows(trend)), abs=0.02
+        )
+        assert set(words(found, trend).values()) == {"yes"}
+    (crossing,) = [row for row in found.rows("overtaking") if tuple(row.key.values()) == ("python", TOKENS[1])]
+    assert crossing.effect.lo < 60_000 < crossing.effect.hi
+    assert crossing.effect.estimate == pytest.approx(60_000, rel=0.3)
+    (after,) = [r for r in found.rows("overtaking_in_tokens") if tuple(r.key.values()) == ("books", SIZES[2])]
+    assert after.effect.lo < 4.2e6 / (151 / 60) < after.effect.hi
+
+
+def test_families_that_are_alike_are_not_told_apart():
+    found = ask(frontier(lambda n, d: 0.0))
+    for id in ("frontier_gap", "gap_with_size", "gap_with_tokens", "overtaking", "overtaking_in_tokens"):
+        assert "yes" not in words(found, id).values(), id
+
+
+def test_only_a_mix_is_decided_with_ten_seeds():
+    def planted(arm, keys, swaps):
+        recalls = arm in ("transformer_conv", "dl_neg") or (arm == "deltanet_neg" and keys < 64)
+        follows = arm in ("lstm_2", "deltanet_neg", "dl_neg") or not swaps
+        return 0.97 if recalls and follows else 0.3
+
+    found = ask(boxes(planted))
+    level = {tuple(row.key.values()): row.effect.estimate for row in found.rows("boxes_map")}
+    assert level["dl_neg", 64, 33] == pytest.approx(0.97, abs=0.03)
+    assert level["transformer_conv", 64, 33] == pytest.approx(0.3, abs=0.03)
+    assert words(found, "boxes_solved")["dl_neg", 64, 33] == "yes"
+    assert words(found, "boxes_solved")["deltanet_neg", 64, 33] == "no"
+    for id in ("boxes_only_a_mix", "boxes_mix_against_pure"):
+        assert [cell for cell, word in words(found, id).items() if word == "yes"] == [(64, 33)], id
+    assert words(found, "boxes_mix_against_attention") == {(): "yes"}
+    same = ask(boxes(lambda arm, keys, swaps: 0.6))
+    assert "yes" not in {*words(same, "boxes_mix_against_pure").values(), *words(same, "boxes_only_a_mix").values()}
