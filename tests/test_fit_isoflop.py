@@ -78,6 +78,16 @@ def test_an_exact_law_makes_both_agree():
     assert low <= SHARE <= high
 
 
+def test_budgets_answer_where_a_surface_has_no_optimum(monkeypatch):
+    monkeypatch.setattr("seqmix_study.findings.fits.surface_gates.RUNAWAY", 0.0)
+    c, n, loss = budgets()
+    fit = fit_surface(n, c / 6 / n, loss, flops=c)
+    assert fit.verdict == "refused"
+    assert "no optimum" in fit.reasons[0]
+    assert fit.estimates == {}
+    assert fit.agreement["believe"] == "isoflop"
+
+
 def test_budgets_without_a_minimum_are_refused_in_words():
     c, n, loss = budgets(noise=0.001)
     left = np.tile(np.arange(9) < 5, 7)

@@ -80,11 +80,12 @@ def fit_surface(
         problem, best = _best(fit, delta if method == "huber" else SQUARES, starts, generator)
         if gate := ran_away(fit.estimates):
             fit.estimates, fit.slope = {}, {}
+            fit.points.pop("fitted")
             fit.gates.append(gate)
-            return fit
-        if cross_check:
-            _second_opinion(fit, problem, best, delta, generator)
-        _answers(fit, problem, best, n_boot, generator)
+        else:
+            if cross_check:
+                _second_opinion(fit, problem, best, delta, generator)
+            _answers(fit, problem, best, n_boot, generator)
     fit.gates += surface_gates(fit, n, d, loss)
     iso = fit_isoflop(*table, level=level)
     if iso["budgets"] or flops is not None:
