@@ -138,7 +138,6 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
         "train": train,
         "title": chapter.title,
         "headline": chapter.notebook.metadata.get("seqmix", {}).get("headline", ""),
-        "answer": published.answer,
         "figures": published.descriptions,
         # The results as they are now, everything else as it was when the execution began.
         "fingerprint": before | {"results": fingerprint(chapter, values, paths, train=train)["results"]},

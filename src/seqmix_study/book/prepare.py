@@ -12,7 +12,7 @@ import yaml
 
 from seqmix.paths import Paths
 from seqmix_study.book.sources import Chapter, chapters_in_toc
-from seqmix_study.chapters.show import ANSWER_MIME, FIGURE_MIME
+from seqmix_study.chapters.show import FIGURE_MIME
 from seqmix_study.results.rows import plain
 
 __all__ = ["Published", "prepare_for_reading"]
@@ -40,11 +40,10 @@ RUNS = "appendix_runs"
 
 @dataclass
 class Published:
-    """What was found in a chapter: files of its figures, its answer, the places that wrote real error output."""
+    """What was found in a chapter: files of its figures, the places that wrote real error output."""
 
     figures: dict[str, str] = field(default_factory=dict)
     descriptions: list[list[str]] = field(default_factory=list)  # name, alt text; in the order of the chapter
-    answer: str = ""
     noisy: list[str] = field(default_factory=list)
 
 
@@ -73,8 +72,6 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
         if any(output.get("name") == "stderr" for output in cell["outputs"]):
             found.noisy.append(f"notebooks/{chapter.name}.md:{cell.metadata.get('seqmix', {}).get('line', 1)}")
         for output in list(cell["outputs"]):
-            if record := output.get("data", {}).pop(ANSWER_MIME, None):
-                found.answer = record["text"]
             if record := output.get("data", {}).pop(FIGURE_MIME, None):
                 _describe_figure(cell, record)
                 found.figures[f"{record['name']}.csv"] = record["csv"]

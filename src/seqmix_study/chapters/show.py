@@ -8,10 +8,9 @@ In plain Jupyter the record is invisible.
 
 import io
 
-__all__ = ["ANSWER_MIME", "FIGURE_MIME", "answer", "show"]
+__all__ = ["FIGURE_MIME", "show"]
 
 FIGURE_MIME = "application/vnd.seqmix.figure+json"
-ANSWER_MIME = "application/vnd.seqmix.answer+json"
 
 
 def show(drawn) -> None:
@@ -32,13 +31,3 @@ def show(drawn) -> None:
     plt.close(drawn.figure)
     record = {"name": drawn.name, "alt": drawn.alt, "csv": drawn.data.to_csv(index=False, lineterminator="\n")}
     display({"image/svg+xml": picture.getvalue(), "text/plain": drawn.alt, FIGURE_MIME: record}, raw=True)
-
-
-def answer(text: str) -> None:
-    """Display the chapter's answer in one or two computed sentences; the front page of the book repeats it.
-
-    ``text`` is Markdown. Call it once a chapter.
-    """
-    from IPython.display import display
-
-    display({"text/markdown": text, "text/plain": text, ANSWER_MIME: {"text": text}}, raw=True)

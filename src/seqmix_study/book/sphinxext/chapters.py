@@ -1,12 +1,12 @@
 """Directives of the pages written by hand that show what the executed chapters hold.
 
 ``headlines``     front page: a card a chapter with its main figure and the verdicts on its main claims
-``answer``        what a chapter answers, in its own computed words
 ``status-table``  what every chapter rests on: tier, parameters, runs, when and for how long it was executed
 """
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import yaml
@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from seqmix_study.book.sources import toc_entries
 
-__all__ = ["Answer", "Headlines", "StatusTable", "setup"]
+__all__ = ["Headlines", "StatusTable", "setup"]
 
 
 def executed_records(source: Path) -> list[dict]:
@@ -48,7 +48,7 @@ class FromChapters(SphinxDirective):
 
 
 class Headlines(FromChapters):
-    """A card a chapter: its main figure, the claim it decides with the computed verdict, its answer or question.
+    """A card a chapter: its main figure, the claims it decides with their verdicts, its question.
 
     The lines of the content are ``chapter: claim, claim``; verdicts come from the data of the verdict chapter.
     """
@@ -76,7 +76,7 @@ class Headlines(FromChapters):
         for claim in (claims[i.strip()] for i in ids if i.strip() in claims):
             shade = claim["verdict"].split()[0].lower()
             lines += [f"“{claim['claim'].rstrip('.')}” [{claim['verdict']}]{{.verdict .verdict-{shade}}}", ""]
-        lines += [record["answer"] or (question(source, record["chapter"]) if not claims else ""), ""]
+        lines += [question(source, record["chapter"]), ""]
         return "\n".join([*lines, f"[tier: {tier}]{{.tier}}" if tier else "", ":::", ""])
 
 
@@ -90,19 +90,10 @@ def verdicts(source: Path) -> dict[str, dict]:
 
 
 def question(source: Path, chapter: str) -> str:
-    """Return the question of a chapter's study."""
-    study = source / "studies" / f"{chapter}.yaml"
-    return yaml.safe_load(study.read_text(encoding="utf-8")).get("question", "") if study.is_file() else ""
-
-
-class Answer(FromChapters):
-    """The answer of one chapter in its own computed words."""
-
-    required_arguments = 1
-
-    def text(self, source: Path, records: list[dict]) -> str:
-        answers = [record["answer"] for record in records if record["chapter"] == self.arguments[0]]
-        return f":::{{div}} lead\n{answers[0]}\n:::\n" if answers and answers[0] else ""
+    """Return the question that a chapter opens with."""
+    notebook = source / "notebooks" / f"{chapter}.md"
+    found = re.search(r"^\*\*Question\.\*\* (.+)$", notebook.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
 
 
 class StatusTable(FromChapters):
@@ -121,6 +112,5 @@ class StatusTable(FromChapters):
 
 def setup(app) -> None:
     """Register the directives."""
-    app.add_directive("answer", Answer)
     app.add_directive("headlines", Headlines)
     app.add_directive("status-table", StatusTable)
