@@ -20,6 +20,7 @@ from seqmix_study.chapters import draw, fold, rows, style
 from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
 from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels, nothing
 from seqmix_study.chapters.request import reads_only, request
+from seqmix_study.chapters.words.cards import corpus_fact
 from seqmix_study.results import collect, configurations
 from seqmix_study.results.rows import plain
 from seqmix_study.runs import launch, samples, tune
@@ -244,7 +245,7 @@ def facts(tables: Tables) -> list[str]:
         seeds = f"seed{'' if len(drawn) == 1 else 's'} {listing(drawn)}"
         ends = listing(f"{counts[status]} {status}" for status in counts.index)
         lines.append(f"{several(len(single), 'training run')}: {ends}; {seeds}.")
-        lines += [_corpus(source, cell) for source, cell in single.groupby("source")]
+        lines += [corpus_fact(source, cell) for source, cell in single.groupby("source")]
         lines.append(
             f"{span(single['tokens'])} training tokens a run, {human(single['tokens'].sum())} in all; "
             f"{seconds(single['seconds'].sum())} of training, summed over runs."
@@ -264,14 +265,6 @@ def facts(tables: Tables) -> list[str]:
 def _places(row: dict) -> str:
     named = {"torch": "torch {}", "kernel": "delta-rule kernel {}"}
     return ", ".join(named.get(k, "{}").format(v) for k, v in row.items() if pd.notna(v) and v != "")
-
-
-def _corpus(source: str, runs: pd.DataFrame) -> str:
-    hashes = listing(sorted(f"`{str(h)[:12]}`" for h in runs["corpus_sha256"].unique()))
-    count, sizes = several(len(runs), "run"), span(runs["params_non_embedding"])
-    judged = runs["test_tokens"].dropna() if "test_tokens" in runs else ()
-    on = f" Each loss rests on {span(judged)} tokens of its test part, which no choice has seen." if len(judged) else ""
-    return f"Corpus `{source}` (sha256 {hashes}): {count}, {sizes} parameters.{on}"
 
 
 def footer(tier: str, data: pd.DataFrame) -> str:

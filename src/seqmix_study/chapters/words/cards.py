@@ -6,12 +6,16 @@ from seqmix_study.chapters.common import Tables, human, listing, several, span
 from seqmix_study.chapters.marks import label
 from seqmix_study.chapters.style import order
 
-__all__ = ["check", "corpora", "corpus_text", "failures", "machines", "model_text", "models", "totals"]
+__all__ = ["check", "corpora", "corpus_fact", "corpus_text", "failures", "machines", "model_text", "models", "totals"]
 
 CORPORA = {
     "stdlib": "Source text of CPython's own standard library, without its tests: the files of the Python that runs, "
     "so nothing is downloaded. Licence: Python Software Foundation. Split by file, identical files once. It is code, "
     "not prose: identifiers repeat over long distances. Results compare only between equal hashes.",
+    "python": "Source text of CPython's own standard library, split by file so that more than a megabyte each is held "
+    "out for validation and for test. Otherwise as `stdlib`.",
+    "books": "Long English books, one file a book, split by the folders train, valid and test. Not part of this "
+    "project: `SEQMIX_BOOKS` names the folder.",
     "prose": "Long English books from Project Gutenberg (public domain in the United States), one file a book, split "
     "by book. Not part of this project: `SEQMIX_PROSE` names the folder.",
     **dict.fromkeys(
@@ -64,6 +68,26 @@ def corpora(tables: Tables) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).dropna(axis=1, how="all")
+
+
+def corpus_fact(source: str, runs: pd.DataFrame) -> str:
+    """Say of one corpus where it comes from, how large its parts are, and what each of them was used for."""
+    hashes = listing(sorted(f"`{str(h)[:12]}`" for h in runs["corpus_sha256"].unique()))
+    count = f"{several(len(runs), 'run')}, {span(runs['params_non_embedding'])} parameters"
+    origin = CORPORA.get(source, CORPORA["folder"]).split(". ")[0].rstrip(".")
+    judged = runs["test_tokens"].dropna() if "test_tokens" in runs else ()
+    on = "Losses are those of its validation part, which learning rates were chosen on as well."
+    if len(judged):
+        on = f"Each loss rests on {span(judged)} tokens of its test part, which no choice has seen."
+    return f"Corpus `{source}` (sha256 {hashes}): {count}. {origin}: {_parts(runs)}. {on}"
+
+
+def _parts(runs: pd.DataFrame) -> str:
+    sizes = {part: runs[f"{part}_size"].dropna() for part in ("train", "valid", "test") if f"{part}_size" in runs}
+    if len(sizes.get("train", ())) and not sizes["train"].max():
+        return "generated without end, what is held out from seeds of its own"
+    said = listing(f"{part} {span(found)} tokens" for part, found in sizes.items() if len(found))
+    return said or "the sizes of its parts were not recorded"
 
 
 def corpus_text(tables: Tables) -> list[str]:
