@@ -3,15 +3,20 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from filelock import FileLock, Timeout
 
+from seqmix.files import atomic_write, locked
 from seqmix.paths import Paths
 
-__all__ = ["BuildFailed", "build", "configuration", "html_folder", "put_in_place"]
+__all__ = ["BuildFailed", "alone", "build", "configuration", "html_folder", "put_in_place"]
 
 FONT_SCRIPT = re.compile(
     r'\s*<script[^>]*fontawesome\.js[^>]*></script>|\s*<link[^>]*rel="preload"[^>]*fontawesome\.js[^>]*>'
@@ -65,6 +70,23 @@ def run_jupyter_book(paths: Paths, *arguments: str, output: Path, leave_out: tup
     if done.returncode:
         sys.stderr.write(done.stdout[-6000:] + done.stderr[-12000:])
         raise BuildFailed(f"jupyter-book failed with exit code {done.returncode}: the warnings above are errors")
+
+
+@contextmanager
+def alone(paths: Paths) -> Iterator[None]:
+    """Be the only one who builds here; who has to wait for another build says for whose. Raises RecordError."""
+    holder = paths.build / ".holder"
+    try:
+        with FileLock(paths.build / ".lock").acquire(blocking=False):
+            pass
+    except Timeout:
+        who = holder.read_text("utf-8") if holder.is_file() else "another process"
+        print(f"waiting for {who}, which is building this book", file=sys.stderr, flush=True)
+    except OSError:
+        pass  # said below
+    with locked(paths.build / ".lock"):
+        atomic_write(holder, f"process {os.getpid()} on {socket.gethostname()}")
+        yield
 
 
 def build(paths: Paths) -> Path:
