@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from filelock import FileLock, Timeout
 
 from seqmix.files import atomic_write, locked
 from seqmix.paths import Paths
@@ -74,19 +72,16 @@ def run_jupyter_book(paths: Paths, *arguments: str, output: Path, leave_out: tup
 
 @contextmanager
 def alone(paths: Paths) -> Iterator[None]:
-    """Be the only one who builds here; who has to wait for another build says for whose. Raises RecordError."""
+    """Be the only one who builds here; who has to wait says for whom (a killed build is no longer waited for)."""
     holder = paths.build / ".holder"
-    try:
-        with FileLock(paths.build / ".lock").acquire(blocking=False):
-            pass
-    except Timeout:
-        who = holder.read_text("utf-8") if holder.is_file() else "another process"
-        print(f"waiting for {who}, which is building this book", file=sys.stderr, flush=True)
-    except OSError:
-        pass  # said below
+    if holder.is_file():
+        print(f"waiting for {holder.read_text('utf-8')}, which builds this book", file=sys.stderr, flush=True)
     with locked(paths.build / ".lock"):
-        atomic_write(holder, f"process {os.getpid()} on {socket.gethostname()}")
-        yield
+        atomic_write(holder, f"process {os.getpid()}")
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
 
 
 def build(paths: Paths) -> Path:
