@@ -102,7 +102,7 @@ def test_facts_say_how_much_text_was_held_out_and_where_it_comes_from():
     assert "train 11.3M tokens, valid 1.4M tokens and test 1.5M tokens" in said()
     assert "chosen on as well" in said()
     assert "Each loss rests on 262k tokens" in said(test_tokens=262_144)
-    assert "generated without end" in said(train_size=0)
+    assert "Generated without end" in said(train_size=0)
     assert "were not recorded" in said(**dict.fromkeys(("train_size", "valid_size", "test_size"), float("nan")))
 
 
