@@ -58,6 +58,9 @@ def test_claims_of_papers_cite_them_and_say_what_could_be_tested():
             assert key.endswith(years[key])
             assert key in page
             assert "Ours:" in claim.scope
+    cited = [key for claim in study.asked().claims for key in claim.cites]
+    (order,) = re.findall(r"in the order of the claims: (.*)", (Paths().notebooks / "verdicts.md").read_text())
+    assert re.findall(r"`(\w+)`", order) == cited
 
 
 def test_a_rule_is_made_from_its_questions():
