@@ -48,6 +48,15 @@ def test_longer_windows_agree_with_the_training_window_where_both_see_the_same()
     assert mean == pytest.approx(evaluate.losses(model, *cut, CPU)[:, : early[-1]["hi"] - 1].mean(), rel=1e-5)
 
 
+def test_what_is_read_beyond_the_window_is_the_same_for_every_window(monkeypatch):
+    monkeypatch.setattr(evaluate, "BEYOND", 128)
+    c, source, model = setting()
+    rows = evaluate.beyond(model, source, c, CPU)["context"]
+    assert max(r["hi"] for r in rows) == 129
+    shorter = c.model_copy(update={"data": c.data.model_copy(update={"seq_len": 16})})
+    assert evaluate.beyond(model, data.open_source(shorter.data), shorter, CPU)["context"] == rows
+
+
 def test_truncation_at_full_length_is_the_plain_loss():
     c, source, model = setting()
     rows = evaluate.by_truncation(model, source, c, CPU)["context"]

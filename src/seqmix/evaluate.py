@@ -33,6 +33,9 @@ CONTEXT_WINDOWS = 16
 LONGER = 8
 """Windows of the measure ``longer`` are so many times as long as those of training."""
 
+BEYOND = 2048
+"""Tokens of the windows of the measure ``beyond``, however long those of training were."""
+
 IGNORE = -100
 
 
@@ -181,6 +184,13 @@ def by_lengthening(
     return {"context": _index_rows("longer", windows, losses(model, windows.inputs, windows.targets, place))}
 
 
+def beyond(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+    """Loss by token index in windows of ``BEYOND`` tokens, the same windows whatever the length of training."""
+    longer = data.open_source(config.data.model_copy(update={"seq_len": BEYOND}), fewest=1)
+    windows = longer.evaluation(config.train.eval_sequences, "test")
+    return {"context": _index_rows("beyond", windows, losses(model, windows.inputs, windows.targets, place))}
+
+
 def by_truncation(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
     """Loss of the last token of each window when only the last c tokens are visible, c = 1, 2, 4, ..., T.
 
@@ -250,6 +260,7 @@ def by_swapping(model: torch.nn.Module, source: Any, config: RunConfig, place: t
 MEASURES = {
     "index": by_index,
     "longer": by_lengthening,
+    "beyond": beyond,
     "truncate": by_truncation,
     "shuffle": by_shuffling,
     "swap": by_swapping,

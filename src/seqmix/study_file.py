@@ -64,6 +64,15 @@ class Tune(Frozen):
         description="cells (size, steps) whose three trials check the law; empty: the smallest and the largest size at "
         "the shortest and the longest training",
     )
+    follow: bool = Field(
+        False,
+        description="without a law: only an arm's first cell has a full sweep; each further one starts from the "
+        "optimum before it, with three trials, and more until the best is interior",
+    )
+    like: dict[str, str] = Field(
+        default_factory=dict,
+        description="arm -> the arm whose optimum its trials start from, cell by cell: three, and more until interior",
+    )
     fix: dict[str, Any] = Field(
         default_factory=dict, description="dotted fields of the sweeps that differ from the runs"
     )
@@ -80,7 +89,10 @@ class Group(Frozen):
     base: dict[str, dict[str, Any]] = Field(default_factory=dict, description="model, data, train or speed fields")
     per_arm: dict[str, dict[str, Any]] = Field(default_factory=dict, description="arm -> dotted field -> value")
     per_size: dict[str, dict[str, Any]] = Field(default_factory=dict, description="size -> dotted field -> value")
-    grid: dict[str, list[Any]] = Field(default_factory=dict, description="dotted field -> values; a product of all")
+    grid: dict[str, list[Any]] = Field(
+        default_factory=dict,
+        description="dotted field -> values, or fields joined by + -> lists of values; a product of all",
+    )
     evaluate: tuple[str, ...] = ()
     role: Literal["evidence", "sweep", "check"] = "evidence"
     families: dict[str, tuple[str, ...]] = Field(
@@ -88,7 +100,7 @@ class Group(Frozen):
         description="arm -> its members: the one that is best on 'valid' stands for it, cell by cell",
     )
     without: tuple[dict[str, Any], ...] = Field(
-        (), description="cells left out: arm, size, seed or dotted field -> value"
+        (), description="cells left out: arm, size, seed or dotted field -> value or list"
     )
     tune: Tune = Tune()
 
