@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqmix.paths import Paths
 from seqmix_study.findings import study
 from seqmix_study.findings.answer import findings
 from seqmix_study.findings.select import Tables
@@ -106,12 +105,3 @@ def test_only_a_mix_is_decided_with_ten_seeds():
     assert words(found, "boxes_mix_against_attention") == {(): "yes"}
     same = ask(boxes(lambda arm, keys, swaps: 0.6))
     assert "yes" not in {*words(same, "boxes_mix_against_pure").values(), *words(same, "boxes_only_a_mix").values()}
-
-
-def test_answers_hold_their_conditions_as_numbers(tmp_path, monkeypatch):
-    rows = ask(frontier(lambda n, d: 0.1)).table().set_index("row", drop=False)
-    monkeypatch.setattr(study, "rows", lambda tier, paths=None: rows)
-    found = study.answers("frontier_gap", "laptop", Paths(tmp_path))
-    assert set(found["size"]) == set(SIZES)
-    assert set(found["tokens"]) == set(TOKENS)
-    assert found["estimate"].mean() == pytest.approx(0.1, abs=0.02)

@@ -15,7 +15,7 @@ __all__ = ["TOKENS_PER_CALL", "accuracy", "boxes", "hits", "solved", "tracking"]
 TOKENS_PER_CALL = 32_768
 
 WINDOWS = 512
-"""Test sequences of a cell."""
+"""Test sequences of a cell, at most; two for every one of ``test_sequences``."""
 
 POSITIONS = (1, 2, 3, 5, 9, 17, 29, 41, 49, 65, 81, 97, 129, 161, 193, 225, 257)
 """Edges lo <= position < hi of the measure ``tracking``: to 40, the usual length of training, and beyond."""
@@ -63,7 +63,7 @@ def tracking(
     _require(config, "tracking", data.GROUPS)
     longer = data.open_source(config.data.model_copy(update={"seq_len": POSITIONS[-1] - 1}))
     cell = {"task": source.name, "measure": "tracking", "load": 0, "chance": source.chance}
-    return {"probes": _rows(cell, POSITIONS, longer.evaluation(WINDOWS, "test"), model, place)}
+    return {"probes": _rows(cell, POSITIONS, longer.evaluation(_windows(config), "test"), model, place)}
 
 
 def boxes(model: torch.nn.Module, source: data.Source, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
@@ -71,13 +71,17 @@ def boxes(model: torch.nn.Module, source: data.Source, config: RunConfig, place:
     _require(config, "boxes", ("boxes",))
     rows = []
     for keys in MAP_KEYS:
-        windows = source.cell(keys, MAP_SWAPS[-1] - 1, WINDOWS, "test")
+        windows = source.cell(keys, MAP_SWAPS[-1] - 1, _windows(config), "test")
         cell = {"task": source.name, "measure": "boxes", "load": keys, "chance": source.chance}
         cell["unbound"] = unbound_accuracy(keys)
         for row in _rows(cell, MAP_SWAPS, windows, model, place):
             unmoved = np.mean([unmoved_accuracy(swaps) for swaps in range(row["lo"], row["hi"])])
             rows.append(row | {"unmoved": float(unmoved)})
     return {"probes": rows}
+
+
+def _windows(config: RunConfig) -> int:
+    return min(WINDOWS, 2 * config.train.test_sequences)
 
 
 def _require(config: RunConfig, measure: str, sources: tuple[str, ...]) -> None:

@@ -27,10 +27,10 @@ def narrow(chapters: Sequence[Chapter], passed: Sequence[dict], paths: Paths) ->
         asked, everywhere = [], []
         for chapter, values in zip(chapters, narrowed, strict=True):
             names = _names(values, part)
-            if not names or chapter.name not in study.names(paths):
+            if not names or chapter.study not in study.names(paths):
                 continue
             default = chapter.parameters["tier"].default if "tier" in chapter.parameters else "quick"
-            known = study.known_names(chapter.name, values.get("tier", default), paths)[part]
+            known = study.known_names(chapter.study, values.get("tier", default), paths)[part]
             if not known:  # the study lacks the tier: the chapter itself says so
                 return narrowed
             asked += names

@@ -53,8 +53,8 @@ def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None, t
     requests = [Request(*pair) for pair in zip(chapters, narrow(chapters, values, paths), strict=True)]
     known = study.names(paths)
     for each in requests if len(requests) == 1 or passed.get("path") or passed.get("source") else ():
-        if each.chapter.name in known:
-            request(each.chapter.name, **_all_values(each) | ({} if train else {"train": False}))
+        if each.chapter.study in known:
+            request(each.chapter.study, **_all_values(each) | ({} if train else {"train": False}))
     return requests
 
 

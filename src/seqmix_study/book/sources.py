@@ -29,6 +29,11 @@ class Chapter:
     title: str
     studies: tuple[str, ...]
 
+    @property
+    def study(self) -> str:
+        """The study that the chapter plans and trains: the first of its studies."""
+        return self.studies[0] if self.studies else self.name
+
     def where(self, cell: int) -> str:
         """Return ``notebooks/NAME.md:LINE`` of a cell."""
         return f"{self.path.parent.name}/{self.path.name}:{self.lines[cell]}"

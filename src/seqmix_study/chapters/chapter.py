@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 
 from seqmix import study
-from seqmix_study.chapters import style
+from seqmix_study.chapters import draw, fold, rows, style
 from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
-from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels
+from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels, nothing
 from seqmix_study.chapters.request import reads_only, request
 from seqmix_study.results import collect, configurations
 from seqmix_study.results.rows import plain
@@ -41,6 +41,61 @@ class Chapter:
     notes: list[str] = field(default_factory=list)
     untrained: bool = False
     configurations: dict[str, dict] = field(default_factory=dict)
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    changed: bool = False
+    """Whether this execution was asked for something else than the book's own: then it is drawn over the published."""
+
+    def rows(self, question: str, **where: Any) -> pd.DataFrame:
+        """Return the published rows of a question, a row a point; with those of this execution if it differs.
+
+        ``where``: values of columns to keep, or lists of them. The columns stand in ``chapters/rows.py``.
+        """
+        found = rows.published(question)
+        if self.changed:
+            mine = rows.own(question, self.frames)
+            found = pd.concat([found, mine.assign(Architecture=rows.YOURS + mine["Architecture"])], ignore_index=True)
+        for column, wanted in where.items():
+            found = found[found[column].isin(wanted if isinstance(wanted, (list, tuple)) else [wanted])]
+        return found.reset_index(drop=True)
+
+    def figure(self, name: str, plot: Any, rows: pd.DataFrame, *, alt: str = "", **how: Any) -> None:
+        """Show a seaborn plot of ``rows`` as figure ``name``; ``how``: see ``chapters/draw.py``.
+
+        ``alt`` says what is to be seen; the ends of all lines are added to it.
+        """
+        from seqmix_study.chapters.show import show
+
+        if not len(rows):
+            show(nothing(name, "No run that may count has been published yet."))
+            return
+        lines = {"x": how["ends"]} if how.get("ends") else {}
+        ends = (
+            draw.describe(rows, by=how.get("by", "Architecture"), panel=how.get("panel", ""), **lines) if lines else ""
+        )
+        show(Drawn(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip()))
+
+    def yours(self, *questions: str) -> None:
+        """Display, folded, where this execution agrees with the published rows of these questions and where not."""
+        if not self.frames or (self.tier == rows.PUBLISHED and not self.changed):
+            return
+        both = pd.concat([rows.agreement(rows.published(q), rows.own(q, self.frames)) for q in questions])
+        short = self.tier in STAMPS
+        lead = "Its training is far too short to agree or to disagree; the table shows that the same code runs."
+        said = both["said"].value_counts()
+        text = lead if short else listing(f"{n} {what}" for what, n in said.items()) or "No row in common."
+        fold.show(f"Your run ({self.tier} tier) beside the published one", text, fold.compared(both))
+
+    def every_number(self, *questions: str) -> None:
+        """Display, folded, the rows behind a section: estimate, interval, seeds, answer and what is wrong with it."""
+        found = pd.concat([rows.published(q) for q in questions])
+        text = (
+            f"{several(len(found), 'row')} of findings.csv; the questions are {listing(f'`{q}`' for q in questions)}."
+        )
+        fold.show("Every number", text, fold.numbers(found))
+
+    def record(self) -> None:
+        """Display, folded, what this execution rests on."""
+        fold.show("What this page rests on", "\n".join(facts(self.tables) + self.notes))
 
     def about(self) -> None:
         """Display what this execution rests on, computed from its tables."""
@@ -114,7 +169,10 @@ def open(
         _clear_progress()
         frames = collect.load(name, tier, plan=summary.plans[name].runs, paths=job.paths)
         notes = [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
-    return Chapter(name, tier, Tables.of(name, tier, frames), study.load(name).question, notes, job is None)
+    changed = tier not in STAMPS or bool(seeds or source or path or arms or sizes or steps or overrides)
+    here = Chapter(name, tier, Tables.of(name, tier, frames), study.load(name).question, notes, job is None)
+    here.frames, here.changed = frames, changed and job is not None
+    return here
 
 
 def gather(tier: str = "quick", train: bool = True) -> Chapter:

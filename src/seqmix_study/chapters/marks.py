@@ -159,7 +159,7 @@ def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], gap:
             (1.01, place),
             xycoords="axes fraction",
             va="center",
-            fontsize=9,
+            fontsize=9.5,
             color=colour,
             annotation_clip=False,
         )

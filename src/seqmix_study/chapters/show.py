@@ -28,7 +28,7 @@ def show(drawn) -> None:
     if len(drawn.alt) < 40:
         raise ValueError(f"{drawn.name}: the alt text {drawn.alt!r} is shorter than 40 characters")
     picture = io.StringIO()
-    drawn.figure.savefig(picture, format="svg", bbox_inches="tight", pad_inches=0.08, metadata={"Date": None})
+    drawn.figure.savefig(picture, format="svg", metadata={"Date": None})
     plt.close(drawn.figure)
     record = {"name": drawn.name, "alt": drawn.alt, "csv": drawn.data.to_csv(index=False, lineterminator="\n")}
     display({"image/svg+xml": picture.getvalue(), "text/plain": drawn.alt, FIGURE_MIME: record}, raw=True)

@@ -15,7 +15,7 @@ import yaml
 from seqmix.mixers import MIXERS, mixer
 from seqmix.paths import Paths
 
-__all__ = ["GREY", "INK", "PALETTE", "Look", "look", "order", "use"]
+__all__ = ["GREY", "INK", "PALETTE", "RC", "Look", "look", "look_of", "order", "order_labels", "use"]
 
 INK = "#24292f"
 GREY = "#6a737d"
@@ -48,6 +48,7 @@ def pure(letter: str, **change) -> Look:
 LOOKS = {
     "transformer": pure("A", label="Transformer"),
     "transformer_conv": Look("#3f88c9", "o", (0, (4, 1.5)), "Transformer + convolution", "attention"),
+    "lstm": Look("#a23c00", "s", "-", "best LSTM", "lstm"),  # of its family, by the validation text
     "lstm_block": pure("L", label="LSTM in the block"),
     "lstm_1": Look("#d1661c", "1", (0, (1, 1.2)), "LSTM, 1 layer", "lstm"),
     "lstm_2": Look("#a23c00", "2", (0, (4, 1.5)), "LSTM, 2 layers", "lstm"),
@@ -144,39 +145,63 @@ def order(arms) -> list[str]:
     return sorted(dict.fromkeys(arms), key=key)
 
 
+@functools.lru_cache
+def _labels() -> dict[str, str]:
+    """Return label -> arm of every arm that the library knows, in the order of legends."""
+    return {look(arm).label: arm for arm in order([*LOOKS, *_patterns()])}
+
+
+def look_of(label: str) -> Look:
+    """Return the look of the arm that is called this in figures; what is no arm is drawn in ink, under its name."""
+    name = label.removeprefix("yours: ")
+    found = look(_labels()[name]) if name in _labels() else Look(INK, "o", "-", name, "other")
+    return found if name == label else replace(found, label=label, line=(0, (1, 1)))
+
+
+def order_labels(labels) -> list[str]:
+    """Return names of figures in the order of legends; names of no arm come last, as they came."""
+    known = list(_labels())
+    place = {name: known.index(name.removeprefix("yours: ")) if name.removeprefix("yours: ") in known else len(known)
+             for name in labels}  # fmt: skip
+    return sorted(dict.fromkeys(labels), key=place.get)
+
+
+RC = {
+    "figure.dpi": 100,
+    "figure.figsize": (7.2, 4.4),
+    "savefig.facecolor": "white",
+    "svg.fonttype": "none",  # text as text: it can be searched, selected and read aloud
+    "svg.hashsalt": "seqmix",  # the same figure gives the same bytes
+    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.size": 10.5,
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10.5,
+    "axes.facecolor": "white",
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
+    "axes.formatter.use_mathtext": True,
+    "grid.color": "#dfe3e8",
+    "grid.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "lines.linewidth": 1.9,
+    "lines.markersize": 5.5,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "text.color": INK,
+}
+"""matplotlib's settings; a seaborn plot takes them as its theme."""
+
+
 def use() -> None:
     """Set matplotlib up for the book; the chapters call this once, before the first figure."""
-    mpl.rcParams.update(
-        {
-            "figure.dpi": 100,
-            "figure.figsize": (7.2, 4.4),
-            "savefig.facecolor": "white",
-            "svg.fonttype": "path",  # text as outlines: the same on every machine
-            "svg.hashsalt": "seqmix",  # the same figure gives the same bytes
-            "font.family": "DejaVu Sans",
-            "font.size": 10.5,
-            "axes.titlesize": 11.5,
-            "axes.titleweight": "bold",
-            "axes.titlelocation": "left",
-            "axes.labelsize": 10.5,
-            "axes.edgecolor": GREY,
-            "axes.labelcolor": INK,
-            "axes.titlecolor": INK,
-            "axes.linewidth": 0.8,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
-            "axes.formatter.use_mathtext": True,
-            "grid.color": "#dfe3e8",
-            "grid.linewidth": 0.7,
-            "xtick.color": INK,
-            "ytick.color": INK,
-            "lines.linewidth": 1.9,
-            "lines.markersize": 5.5,
-            "legend.frameon": False,
-            "legend.fontsize": 9.5,
-            "text.color": INK,
-        }
-    )
+    mpl.rcParams.update(RC)

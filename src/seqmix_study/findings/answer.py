@@ -184,9 +184,14 @@ class Findings:
 
     def table(self) -> pd.DataFrame:
         """Return all rows of all questions as findings.csv holds them."""
+        return self.table_of(*self.questions.questions)
+
+    def table_of(self, *ids: str) -> pd.DataFrame:
+        """Return the rows of these questions with the columns of findings.csv."""
         rules = self.questions.rules
         out = []
-        for id, question in self.questions.questions.items():
+        for id in ids:
+            question = self.questions.questions[id]
             for row in self.rows(id):
                 word, why = row.read(None, rules)
                 e = row.effect

@@ -1,7 +1,6 @@
 """This study's own questions and claims, put to the tables of a tier. What chapters, cards and lessons read."""
 
 import functools
-import json
 from importlib import resources
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from seqmix_study.findings.questions import Questions, load
 from seqmix_study.findings.select import Tables
 from seqmix_study.results import published
 
-__all__ = ["answers", "asked", "check", "compute", "rows", "verdicts", "write"]
+__all__ = ["asked", "check", "compute", "rows", "verdicts", "write"]
 
 
 @functools.lru_cache
@@ -40,17 +39,6 @@ def rows(tier: str, paths: Paths | None = None) -> pd.DataFrame:
     folder = (paths or Paths()).results / tier
     found = published.frame(folder / "findings.csv", dtype={"threads": str, "size": str})
     return (compute(tier, folder.parent).table() if found is None else found).set_index("row", drop=False)
-
-
-def answers(id: str, tier: str, paths: Paths | None = None) -> pd.DataFrame:
-    """Return the rows of one question, its condition as columns of their own, numbers as numbers (what figures draw).
-
-    A question with ``per: [corpus, tokens, size]`` has corpus, tokens and size as the tables have them.
-    """
-    found = rows(tier, paths)
-    found = found[found["id"] == id]
-    keys = pd.DataFrame([json.loads(key) for key in found["key"]], index=found.index)
-    return found.drop(columns=[c for c in keys if c in found]).join(keys)
 
 
 def verdicts(tier: str, paths: Paths | None = None) -> pd.DataFrame:

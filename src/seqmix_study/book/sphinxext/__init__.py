@@ -1,6 +1,7 @@
 """The few own Sphinx roles and hooks of the book; ``_config.yml`` names this one extension.
 
 ``val``      a measured number, taken from a results table (never typed into prose)
+``row``, ``says``  a number from a row of findings, and words that a row must carry
 ``said``     a number that a cited source states, marked as such
 ``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
 ``api``      the package's public functions and classes, from their docstrings
@@ -10,7 +11,7 @@
 ``pages``    directives that show the executed chapters on the front page and the status page
 """
 
-from seqmix_study.book.sphinxext import api, code, comparison, live, mathjax, val
+from seqmix_study.book.sphinxext import api, code, comparison, findings, live, mathjax, val
 from seqmix_study.book.sphinxext import chapters as pages
 
 
@@ -19,6 +20,7 @@ def setup(app):
     api.setup(app)
     code.setup(app)
     comparison.setup(app)
+    findings.setup(app)
     live.setup(app)
     val.setup(app)
     mathjax.setup(app)

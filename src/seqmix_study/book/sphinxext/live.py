@@ -165,12 +165,12 @@ def speeds(table: Path) -> list[dict]:
 
 
 def ladders(table: Path, column: str, panel: str | None) -> list[dict]:
-    """Return the ladders of a figure's table, at least four sizes each: {"label", "points": [[size, mean], ...]}."""
+    """Return the ladders of a figure's table, at least four sizes each: {"label", "points": [[size, loss], ...]}."""
     groups: dict[str, list] = {}
     for row in read_rows(table.read_bytes()):
-        label = style.look(row["arm"]).label + (f", {row[panel]}" if panel else "")
-        if row.get("mean") and row.get(column):
-            groups.setdefault(label, []).append([round(float(row[column])), float(row["mean"])])
+        label = row["Architecture"] + (f", {row[panel]}" if panel else "")
+        if row.get("estimate") and row.get(column):
+            groups.setdefault(label, []).append([round(float(row[column])), float(row["estimate"])])
     return [{"label": label, "points": sorted(points)} for label, points in groups.items() if len(points) > 3]
 
 

@@ -1,0 +1,108 @@
+"""Roles for results: a sentence that states one names the row of findings.csv and what it says of it.
+
+``{row}`NAME:estimate:+.2f``` prints a value of a row (columns and formats as in Python; without a column: the estimate;
+``*`` in a name stands for anything, one row must fit). ``{says}`the LSTM leads <NAME below>``` prints the words and
+holds them against the row: its ``direction`` (above, below, same, not_above, not_below, open) or its ``verdict`` (yes,
+no, too close, invalid) must be the one named. Several rows, or ``question/*``, may be named; all must agree. A row that
+says otherwise, or is not there, is a warning, which the strict build turns into an error.
+"""
+
+import fnmatch
+import functools
+import re
+
+import pandas as pd
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
+
+from seqmix.paths import Paths
+from seqmix_study.chapters.rows import PUBLISHED
+from seqmix_study.findings import study
+
+__all__ = ["RowValue", "Says", "holds", "setup", "value"]
+
+log = logging.getLogger(__name__)
+SAYS = re.compile(r"^(?P<words>.+?)\s*<(?P<rows>.+?)\s+(?P<said>too close|\w+)>$", re.DOTALL)
+IMPLIED = {"not_above": {"not_above", "below", "same"}, "not_below": {"not_below", "above", "same"}}
+"""Weaker statements, and the directions of rows that carry them."""
+
+
+def value(rows: pd.DataFrame, key: str) -> str:
+    """Return a value of a row as text; raises KeyError for a row or a column that is not there."""
+    name, _, rest = key.partition(":")
+    column, _, spec = rest.partition(":")
+    there = [row for row in rows.index if fnmatch.fnmatchcase(row, name)]
+    if len(there) != 1:
+        raise KeyError(f"{len(there)} rows {name!r} in findings.csv" if there else f"no row {name!r} in findings.csv")
+    found = rows.loc[there[0], column or "estimate"]
+    if pd.isna(found):
+        raise KeyError(f"row {name!r} holds no {column or 'estimate'}")
+    return format(found, spec)
+
+
+def holds(rows: pd.DataFrame, names: str, said: str) -> str:
+    """Return why rows do not carry a statement, "" if they do."""
+    for pattern in names.split():
+        found = rows[[fnmatch.fnmatchcase(name, pattern) for name in rows.index]]
+        if not len(found):
+            return f"no row {pattern!r} in findings.csv"
+        for row in found.itertuples():
+            if said in ("yes", "no", "too close", "invalid"):
+                if row.verdict != said:
+                    return f"{row.row} answers {row.verdict!r}"
+            elif row.verdict == "invalid":
+                return f"{row.row} is invalid: {row.why}"
+            elif row.direction not in IMPLIED.get(said, {said}):
+                return f"{row.row} lies {row.direction!r}: {row.estimate:.4g} [{row.lo:.4g}, {row.hi:.4g}]"
+    return ""
+
+
+@functools.lru_cache(maxsize=2)
+def read(project: str, changed: int) -> pd.DataFrame:
+    """Return the published findings as they were at this time of change."""
+    return study.rows(PUBLISHED, Paths(project))
+
+
+class FromRows(SphinxRole):
+    """A role that reads findings.csv of the published tier."""
+
+    def rows(self) -> pd.DataFrame:
+        paths = Paths(self.env.app.srcdir)
+        file = paths.results / PUBLISHED / "findings.csv"
+        self.env.note_dependency(str(file))
+        return read(str(paths.root), file.stat().st_mtime_ns if file.exists() else 0)
+
+    def wrong(self, text: str) -> None:
+        log.warning("%s", text, location=self.get_location(), type="findings")
+
+
+class RowValue(FromRows):
+    """A number from a row."""
+
+    def run(self):
+        try:
+            text = value(self.rows(), self.text)
+        except (KeyError, ValueError) as error:
+            self.wrong(f"{self.text!r}: {error.args[0]}")
+            text = "??"
+        return [nodes.inline(self.rawtext, text, classes=["measured"], title=f"row {self.text}")], []
+
+
+class Says(FromRows):
+    """Words that a row carries."""
+
+    def run(self):
+        if not (found := SAYS.match(self.text)):
+            self.wrong(f"{self.text!r}: expected words <row direction>")
+            return [nodes.inline(self.rawtext, self.text)], []
+        if why := holds(self.rows(), found["rows"], found["said"]):
+            self.wrong(f"the sentence says {found['words']!r} ({found['said']}), but {why}")
+        title = f"row {' '.join(found['rows'].split())}"
+        return [nodes.inline(self.rawtext, found["words"], classes=["stated"], title=title)], []
+
+
+def setup(app) -> None:
+    """Register the roles."""
+    app.add_role("row", RowValue())
+    app.add_role("says", Says())

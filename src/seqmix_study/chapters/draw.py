@@ -1,0 +1,103 @@
+"""Finish a seaborn plot for the book: one column of panels that a phone can show, direct labels, axes for people.
+
+The cell of a chapter says what is drawn; what all figures share is done here. Figures are drawn at the width of a
+phone, with text as text, and are enlarged on wider screens.
+"""
+
+import math
+import textwrap
+import warnings
+
+import pandas as pd
+import seaborn.objects as so
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqmix_study.chapters.marks import end_texts, log_axis, trend
+from seqmix_study.chapters.style import GREY, INK, RC, look_of, order_labels
+
+__all__ = ["WIDTH", "describe", "finish", "scales"]
+
+WIDTH = 5.0
+"""Inches; 360 points, about the pixels of a phone's column."""
+
+HEIGHT = 2.6
+"""Inches a panel."""
+
+NAME, TITLE = 15, 50
+"""Letters of a line of a name beside its curve, and of the title."""
+
+
+def scales(rows: pd.DataFrame, by: str = "Architecture") -> dict[str, so.Nominal]:
+    """Return ``color``, ``marker`` and ``linestyle`` of the names in a column, each always drawn alike.
+
+    Pass them on to ``seaborn.objects.Plot.scale``; a name that starts with "yours: " has the colour of its model.
+    """
+    names = order_labels(rows[by].dropna().unique())
+    looks = {name: look_of(name) for name in names}
+    return {
+        "color": so.Nominal({name: each.colour for name, each in looks.items()}, order=names),
+        "marker": so.Nominal({name: each.marker for name, each in looks.items()}, order=names),
+        "linestyle": so.Nominal({name: each.line for name, each in looks.items()}, order=names),
+    }
+
+
+def finish(
+    plot: so.Plot,
+    rows: pd.DataFrame,
+    *,
+    title: str = "",
+    panel: str = "",
+    ends: str = "",
+    by: str = "Architecture",
+    y: str = "estimate",
+    zero: str = "",
+    height: float = HEIGHT,
+) -> Figure:
+    """Compile a plot and return its figure.
+
+    ``panel``: the column that the plot facets by, in rows; ``ends``: the column on the x axis at whose largest value
+    the names of ``by`` are written beside the lines, instead of a legend; ``zero``: what the line at zero means.
+    """
+    names = list(dict.fromkeys(rows[panel])) if panel else [""]
+    figure = Figure(figsize=(WIDTH, height * len(names) + (0.3 if title else 0)), layout="constrained")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*tight_layout.*|.*layout engine.*")
+        plot.theme(RC).on(figure).layout(engine="constrained").plot()
+    if ends or (by in rows and rows[by].nunique() < 2):
+        figure.legends.clear()
+    axes: list[Axes] = figure.axes
+    for axis, name in zip(axes, names, strict=False):
+        here = rows[rows[panel] == name] if panel else rows
+        for which in ("x", "y"):
+            if _is_log(axis, which):
+                seen = here[ends].dropna().unique() if which == "x" and ends else ()
+                log_axis(axis, which, values=seen if len(seen) < 5 else ())
+        if zero:
+            axis.axhline(0, color=GREY, lw=1, zorder=0)
+            axis.annotate(zero, (0.01, 0), xycoords=("axes fraction", "data"), va="bottom", fontsize=9.5, color=GREY)
+        if ends:
+            last = here.sort_values(ends).groupby(by, sort=False).last()
+            texts = {name: "\n".join(textwrap.wrap(str(name), NAME)) for name in last.index}
+            gap = 0.085 * max(text.count("\n") + 1 for text in texts.values())
+            end_texts(axis, [(r[ends], r[y], texts[name], look_of(name).colour) for name, r in last.iterrows()], gap)
+    if title:
+        figure.suptitle(
+            "\n".join(textwrap.wrap(title, TITLE)), x=0.01, ha="left", fontsize=11, weight="bold", color=INK
+        )
+    return figure
+
+
+def _is_log(axis: Axes, which: str) -> bool:
+    """True where equal factors are equal distances (seaborn's own scales do not call themselves logarithmic)."""
+    one, ten, hundred = getattr(axis, f"{which}axis").get_transform().transform([1.0, 10.0, 100.0])
+    return math.isclose(hundred - ten, ten - one)
+
+
+def describe(rows: pd.DataFrame, x: str, y: str = "estimate", by: str = "Architecture", panel: str = "") -> str:
+    """Return what a reader who does not see the figure needs: the ends of every line, a panel a sentence."""
+    said = []
+    for name, here in rows.groupby(panel, sort=False) if panel else [("", rows)]:
+        lines = [trend(part.assign(mean=part[y]), x, str(line)) for line, part in here.groupby(by, sort=False)]
+        said.append((f"{name}: " if name else "") + "; ".join(lines) + ".")
+    return " ".join(said)
