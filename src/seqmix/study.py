@@ -133,7 +133,10 @@ def _train_runs(
     runs = []
     for size, (arm, family), values in itertools.product(group.sizes, group.members, _product(group.grid)):
         here = {"arm": arm, "size": size, "seed": seed, **values}
-        if any(all(_among(here.get(key), value) for key, value in gone.items()) for gone in group.without):
+        if any(
+            all(here.get(key) in (v if isinstance(v, list) else [v]) for key, v in gone.items())
+            for gone in group.without
+        ):
             continue
         fields = {"data": dict(group.base.get("data", {})), "train": dict(group.base.get("train", {}))}
         extra = dict(group.base.get("model", {}))
@@ -165,10 +168,6 @@ def _train_runs(
             raise StudyError(f"study {labels['study']}, group {group.name}, arm {arm}, size {size}: {error}") from error
         runs.append(run.model_copy(update={"model": model, "data": corpus_config}))
     return runs
-
-
-def _among(value: Any, wanted: Any) -> bool:
-    return value in wanted if isinstance(wanted, list) else value == wanted
 
 
 def _speed_runs(group: Group, library: Library, labels: dict, request: dict) -> list[SpeedConfig]:
