@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from seqmix_study.book.sphinxext.findings import checked
+from seqmix_study.chapters import documents as tables
 from seqmix_study.findings import documents as flaws
 from seqmix_study.findings import documents_hybrids as flaws_hybrids
 from seqmix_study.findings import documents_numbers as printed
@@ -131,3 +133,36 @@ def test_parameters_and_shapes_of_documents_3_and_4():
     numbers = flaws.check("chance_level").numbers
     assert numbers["chance"] == pytest.approx(4.595, abs=0.001)
     assert numbers["transformer"] < numbers["chance"] < numbers["lstm"]
+
+
+def test_the_tables_of_the_figures_are_the_printed_numbers():
+    law = tables.laws().set_index("what")
+    floor = min(law.loc[f"{name}'s floor", "law"].min() for name in ("LSTM", "Transformer"))
+    assert law.loc["half of each best loss", "half"].max() < floor
+    gains = tables.gains()
+    nearest = gains.loc[(gains["percent"] - gains["printed"]).abs().groupby(gains["gain"]).idxmin()].set_index("gain")
+    assert set(nearest.loc[["over DeltaNet", "over the Transformer"], "base"]) == {"of the winner's loss"}
+    assert nearest.loc["over second place", "base"] == "of the loser's loss"
+    times = tables.token_times()
+    assert times["layers"].iloc[-1] == pytest.approx(10, abs=0.5)
+    assert times["time"].iloc[-1] == times["time"].iloc[-2]
+    assert (tables.exponents().set_index("exponent")["estimate"].iloc[:2] == [0.344289, -0.543590]).all()
+
+
+@pytest.mark.parametrize("arms", [2, 13])
+def test_the_lead_by_chance_grows_in_proportion_to_the_spread(arms):
+    lead = tables.leads(arms, 0.4)
+    for _, one in lead.groupby("lead"):
+        assert one["estimate"].iloc[0] == 0
+        slope = one["estimate"].iloc[1:] / one["spread"].iloc[1:]
+        assert np.allclose(slope, slope.iloc[0])
+    if arms == 2:  # the expected range of two normal values
+        assert lead["estimate"].max() == pytest.approx(0.4 * 2 / math.sqrt(math.pi), rel=1e-3)
+
+
+def test_a_number_of_a_check_by_name():
+    assert checked("halving_paradox:ratio:.1f") == "26.8"
+    with pytest.raises(KeyError, match="gives no number 'size'"):
+        checked("halving_paradox:size")
+    with pytest.raises(KeyError, match="no check named"):
+        checked("nonsense:ratio")

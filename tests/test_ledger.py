@@ -1,11 +1,12 @@
 """This study's questions and claims: whole, coherent with one another, and read by the verdicts chapter."""
 
+import json
+
 import pandas as pd
 import pytest
 
 from seqmix.paths import Paths
-from seqmix_study.chapters import verdicts as figures
-from seqmix_study.chapters.words import verdicts as words
+from seqmix_study.chapters import verdicts as page
 from seqmix_study.findings import documents, study
 from seqmix_study.findings import verdict as v
 from seqmix_study.findings.answer import COLUMNS
@@ -20,12 +21,12 @@ PER_DOCUMENT = {0: 13, 1: 17, 2: 22, 3: 19, 4: 12}
 
 @pytest.fixture(scope="module")
 def found():
-    return words.judged("laptop")
+    return page.judged("laptop")
 
 
 @pytest.fixture(scope="module")
 def rows():
-    return words.effects("laptop")
+    return study.rows("laptop")
 
 
 def test_every_claim_of_every_document_is_there_once():
@@ -112,18 +113,50 @@ def test_a_tier_without_tables_is_no_error(tmp_path):
     assert verdicts.loc["4.1", "text"] == "there is no table 'speed'"
 
 
-def test_figures_and_words_read_the_rows(found, rows):
-    card = figures.scorecard(found)
-    assert len(card.data) == len(found)
-    assert all(str(count) in card.alt for count in found.groupby("document")["verdict"].value_counts())
-    drawn = figures.effects(rows)
-    assert set(drawn.data.get("row", [])) <= set(rows.index)
-    assert f"{len(found)} claims" in words.answer(found)
-    for document in PER_DOCUMENT:
-        assert words.scorecard(found, document).count("<tr>") == PER_DOCUMENT[document]
-        assert words.details(found, document).count("<details>") == PER_DOCUMENT[document]
-    for text in (words.contradictions(found), " ".join(words.counts(found)), words.details(found, 4)):
-        assert "nan" not in text.replace("finance", "")
+@pytest.mark.parametrize("document", PER_DOCUMENT)
+def test_an_entry_shows_each_row_with_its_mark_its_number_and_the_rule(found, rows, document, monkeypatch):
+    shown = []
+    monkeypatch.setattr(page, "_display", shown.append)
+    page.entries(found, document)
+    (text,) = shown
+    assert text.count("<details") == PER_DOCUMENT[document]
+    for _, claim in found[found["document"] == document].iterrows():
+        part = text[text.index(f'id="{page.anchor(claim["id"])}"') :].split("</details>")[0]
+        for name, word in (item.rsplit(": ", 1) for item in claim["rows"].split("; ") if item):
+            if word in page.ANSWERS:
+                row = rows.loc[name]
+                where = row["condition"] if isinstance(row["condition"], str) else "the whole table"
+                cells = [f'title="{word}">{page.ANSWERS[word]}', f">{where}", f">{page.number(row)}"]
+                assert "</td><td".join(cells) in part
+    assert "nan" not in text.replace("finance", "")
+
+
+def test_contradictions_name_every_claim_with_its_verdict(found, monkeypatch):
+    shown = []
+    monkeypatch.setattr(page, "_display", shown.append)
+    page.contradictions(found)
+    for item in study.asked().contradictions:
+        for claim in item.claims:
+            assert (
+                f"{found.loc[claim, 'mark']} {found.loc[claim, 'verdict']}</span>" in shown[0].split(f">{claim}</a>")[1]
+            )
+
+
+def test_what_fills_a_template_is_escaped():
+    claim = {"claim": "<script>alert(1)</script>", "parts": [], "texts": [], "checks": []}
+    assert "<script>" not in page.template("verdicts.html").render(claims=[claim], open="")
+
+
+def test_every_row_that_decides_nothing_has_a_reason(rows):
+    assert page.waiting("laptop")["rows"].sum() == rows["verdict"].eq("invalid").sum()
+
+
+def test_the_key_of_a_row_is_what_claims_select_by(found, rows):
+    assert all(isinstance(json.loads(key), dict) for key in rows["key"])
+
+
+def test_every_claim_leads_to_a_chapter():
+    assert [claim.id for claim in study.asked().claims if claim.link and not page.page(claim.link)] == []
 
 
 def test_every_question_of_the_study_is_valid_alone():

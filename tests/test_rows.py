@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import seaborn.objects as so
 
-from seqmix_study.book.sphinxext.findings import SAYS, holds, value
+from seqmix.paths import Paths
+from seqmix_study.book.sphinxext.findings import SAYS, checked, holds, value
 from seqmix_study.chapters import draw, rows, style
 from seqmix_study.findings import study
 
@@ -98,6 +99,23 @@ def test_values_of_rows():
     assert value(table(), "q/*:lo:.1f") == "-0.3"
     with pytest.raises(KeyError, match="no row 'q'"):
         value(table(), "q:lo")
+
+
+PAGES = [*(Paths().root / "notebooks").glob("*.md"), *(Paths().root / "book").glob("*.md")]
+ROLE = re.compile(r"\{(row|says|check)\}`([^`]+)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_the_book_states_is_what_the_published_rows_say(page):
+    """The strict build says the same, much later."""
+    published, text = study.rows(rows.PUBLISHED), re.sub(r"``.*?``", "", page.read_text(encoding="utf-8"))
+    for role, content in ROLE.findall(text):
+        if role == "says":
+            found = SAYS.match(content)
+            assert found, content
+            assert holds(published, found["rows"], found["said"]) == "", content
+        else:
+            assert value(published, content) if role == "row" else checked(content), content
 
 
 def test_a_figure_is_one_column_that_a_phone_can_read():

@@ -24,7 +24,7 @@ from seqmix_study.results import collect, configurations
 from seqmix_study.results.rows import plain
 from seqmix_study.runs import launch, samples, tune
 
-__all__ = ["Chapter", "gather", "open"]
+__all__ = ["Chapter", "arithmetic", "gather", "open"]
 
 STAMPS = {"quick": "quick tier: a code check, no claims"}
 """What is printed on every figure of a tier."""
@@ -173,6 +173,12 @@ def open(
     here = Chapter(name, tier, Tables.of(name, tier, frames), study.load(name).question, notes, job is None)
     here.frames, here.changed = frames, changed and job is not None
     return here
+
+
+def arithmetic(name: str) -> Chapter:
+    """Return a chapter that rests on no run: its figures draw printed numbers."""
+    style.use()
+    return Chapter(name, rows.PUBLISHED, Tables(name, rows.PUBLISHED, pd.DataFrame()))
 
 
 def gather(tier: str = "quick", train: bool = True) -> Chapter:

@@ -52,12 +52,15 @@ def finish(
     by: str = "Architecture",
     y: str = "estimate",
     zero: str = "",
+    at: float = 0.0,
+    logy: bool = False,
     height: float = HEIGHT,
 ) -> Figure:
     """Compile a plot and return its figure.
 
     ``panel``: the column that the plot facets by, in rows; ``ends``: the column on the x axis at whose largest value
-    the names of ``by`` are written beside the lines, instead of a legend; ``zero``: what the line at zero means.
+    the names of ``by`` are written beside the lines, instead of a legend; ``zero``: what the line at ``at`` means;
+    ``logy``: equal factors are equal distances (seaborn misplaces bands where its own y scale is logarithmic).
     """
     names = list(dict.fromkeys(rows[panel])) if panel else [""]
     figure = Figure(figsize=(WIDTH, height * len(names) + (0.3 if title else 0)), layout="constrained")
@@ -69,13 +72,17 @@ def finish(
     axes: list[Axes] = figure.axes
     for axis, name in zip(axes, names, strict=False):
         here = rows[rows[panel] == name] if panel else rows
+        if logy:
+            axis.set_yscale("log")
         for which in ("x", "y"):
             if _is_log(axis, which):
                 seen = here[ends].dropna().unique() if which == "x" and ends else ()
                 log_axis(axis, which, values=seen if len(seen) < 5 else ())
         if zero:
-            axis.axhline(0, color=GREY, lw=1, zorder=0)
-            axis.annotate(zero, (0.01, 0), xycoords=("axes fraction", "data"), va="bottom", fontsize=9.5, color=GREY)
+            axis.axhline(at, color=GREY, lw=1, zorder=0)
+            left = 0.01 if _room_above(here, ends, y, at, False) >= _room_above(here, ends, y, at, True) else 0.99
+            place = {"ha": "left" if left < 0.5 else "right", "va": "bottom", "fontsize": 9.5, "color": GREY}
+            axis.annotate(zero, (left, at), xycoords=("axes fraction", "data"), **place)
         if ends:
             last = here.sort_values(ends).groupby(by, sort=False).last()
             texts = {name: "\n".join(textwrap.wrap(str(name), NAME)) for name in last.index}
@@ -86,6 +93,14 @@ def finish(
             "\n".join(textwrap.wrap(title, TITLE)), x=0.01, ha="left", fontsize=11, weight="bold", color=INK
         )
     return figure
+
+
+def _room_above(here: pd.DataFrame, x: str, y: str, at: float, last: bool) -> float:
+    """Return how far above the line at ``at`` the nearest point at one end of the x axis lies."""
+    if x not in here:
+        return math.inf
+    end = here.loc[here[x] == (here[x].max() if last else here[x].min()), y]
+    return float((end[end >= at] - at).min()) if (end >= at).any() else math.inf
 
 
 def _is_log(axis: Axes, which: str) -> bool:

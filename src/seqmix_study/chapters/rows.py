@@ -52,14 +52,15 @@ def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:
     """Return the rows that hold an estimate, with the columns of their condition as numbers or as names.
 
     Columns: those of ``COLUMNS``, each column under ``per`` of the question, and for people ``Architecture`` (the arm
-    or family, or the first side) and ``Corpus``.
+    or family, or the first side), ``Corpus`` and, for measurements of time, ``Mode``: what was timed.
     """
     out = []
     for row in rows[rows["estimate"].notna()].to_dict("records"):
         key = {RENAMED.get(column, column): value for column, value in json.loads(row["key"]).items()}
         arm = look(key.get("arm", key.get("family"))).label if {"arm", "family"} & set(key) else row["arm"]
         corpus = questions.readable(key["corpus"]) if "corpus" in key else row["corpus"]
-        out.append({c: row[c] for c in COLUMNS} | key | {"Architecture": arm, "Corpus": corpus})
+        mode = {"Mode": questions.readable(key["mode"])} if "mode" in key else {}
+        out.append({c: row[c] for c in COLUMNS} | key | {"Architecture": arm, "Corpus": corpus} | mode)
     if out:
         return pd.DataFrame(out)
     per = {RENAMED.get(column, column) for id in rows["id"] for column in questions.questions[id].per}

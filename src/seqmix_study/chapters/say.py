@@ -1,7 +1,5 @@
 """What the words of all chapters share: comparisons with intervals, and what a tier can show at all."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -18,7 +16,6 @@ __all__ = [
     "scope",
     "settled",
     "sign",
-    "slope_over_seeds",
 ]
 
 
@@ -131,15 +128,3 @@ def lowest(runs: pd.DataFrame, where: str, value: str = "loss", what: str = "hel
         text += f" Above it, with an interval that excludes zero: {listing(above)}."
     text += "".join(f" Not decided ({why}): {labels(arms)}." for why, arms in open_.items())
     return [text]
-
-
-def slope_over_seeds(frame: pd.DataFrame, x: str, y: str, by: Sequence[str]) -> pd.DataFrame:
-    """Return the slope of ``y`` a decade of ``x``, fitted a seed, with a t interval, a row a cell of ``by``."""
-    rows = []
-    for key, cell in frame.groupby([*by, "seed"]):
-        if cell[x].nunique() > 1:
-            slope = float(np.polyfit(np.log10(cell[x].to_numpy(float)), cell[y].to_numpy(float), 1)[0])
-            rows.append({**dict(zip([*by, "seed"], key, strict=True)), "slope": slope})
-    if not rows:
-        return pd.DataFrame(columns=[*by, "mean", "lo", "hi", "n"])
-    return over_seeds(pd.DataFrame(rows), by, "slope")

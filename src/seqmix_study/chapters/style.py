@@ -58,6 +58,10 @@ LOOKS = {
     "deltanet": pure("D"),
     "deltanet_noconv": Look("#3f9d82", "^", (0, (4, 1.5)), "DeltaNet, no convolution", "deltanet"),
     "gated_deltanet": pure("G"),
+    "lstm_as_written": Look("#d1661c", "s", (0, (1, 1.2)), "LSTM as written", "lstm"),
+    "lstm_matched": Look("#a23c00", "D", "-", "LSTM, equal size", "lstm"),
+    "transformer_as_written": Look("#3f88c9", "o", (0, (1, 1.2)), "Transformer as written", "attention"),
+    "transformer_matched": Look("#0060a8", "D", "-", "Transformer, equal size", "attention"),
     "hybrid_half": Look(PALETTE["hybrid"], "p", "-", "Hybrid, half attention", "hybrid"),
 }
 """Every arm with a name of its own; others are drawn by their name or by what ``studies/arms.yaml`` says of them."""
@@ -72,6 +76,9 @@ PLACES = {"even": ("o", "spread evenly"), "front": ("<", "in front"), "middle": 
           "back": (">", "at the back"), "report": ("*", "layers 3 and 6")}  # fmt: skip
 HYBRID = re.compile(r"^hybrid_(\d+)(?:_(\w+))?$")
 HYBRID_LAYERS = 12
+
+FIRST_WORDS = {"Transformer": "attention", "LSTM": "lstm", "DeltaNet": "deltanet"}
+"""How a name that is no arm may begin ("LSTM's floor") -> the family whose colour it has."""
 
 AGAIN = "_again"
 """Ending of the name of an arm that is measured a second time, to see the noise of the clock."""
@@ -152,9 +159,11 @@ def _labels() -> dict[str, str]:
 
 
 def look_of(label: str) -> Look:
-    """Return the look of the arm that is called this in figures; what is no arm is drawn in ink, under its name."""
+    """Return the look of the arm that is called this in figures; what is no arm under its own name, in ink."""
     name = label.removeprefix("yours: ")
-    found = look(_labels()[name]) if name in _labels() else Look(INK, "o", "-", name, "other")
+    start = next((start for start in FIRST_WORDS if name.startswith(start)), "")
+    other = Look(PALETTE[FIRST_WORDS[start]] if start else INK, "o", "-", name, "other")
+    found = look(_labels()[name]) if name in _labels() else other
     return found if name == label else replace(found, label=label, line=(0, (1, 1)))
 
 

@@ -1,81 +1,137 @@
-"""Figures of the verdicts chapter: how many claims of each document have which verdict, and the effects they read.
+"""The verdicts chapter: claims as tiles and as folded entries, and why rows decide nothing. All read from rows.
 
-Both draw rows: ``found`` are those of verdicts.csv, ``rows`` those of findings.csv.
+``found`` are rows of verdicts.csv, ``rows`` those of findings.csv.
 """
+
+import json
+import math
+from importlib import resources
 
 import pandas as pd
 
-from seqmix_study.chapters.common import Drawn, listing
-from seqmix_study.chapters.marks import nothing, panels
-from seqmix_study.chapters.style import GREY, INK, PALETTE
-from seqmix_study.findings import study
+from seqmix.paths import Paths
+from seqmix_study.chapters.style import PALETTE
+from seqmix_study.findings import claims, study
 from seqmix_study.findings import verdict as v
 
-__all__ = ["effects", "scorecard"]
+__all__ = ["COLOURS", "contradictions", "entries", "judged", "waiting"]
 
 COLOURS = {
     v.SUPPORTED: PALETTE["deltanet"],
     v.REFUTED: PALETTE["lstm"],
     v.MIXED: PALETTE["attention"],
-    v.DEPENDS: "#7f9bc4",
+    v.DEPENDS: PALETTE["attention"],
     v.CLOSE: PALETTE["gated"],
-    v.UNTESTED: "#b9c0c8",
-    v.UNTESTABLE: "#dfe3e8",
+    v.UNTESTED: "#8a939c",
+    v.UNTESTABLE: "#8a939c",
     v.ILL: PALETTE["hybrid"],
 }
-LIGHT = (v.UNTESTED, v.UNTESTABLE, v.DEPENDS)
+ANSWERS = {"yes": v.MARKS[v.SUPPORTED], "no": v.MARKS[v.REFUTED], "too close": v.MARKS[v.CLOSE]}
 
-ANSWERS = {"yes": PALETTE["deltanet"], "no": PALETTE["lstm"], "too close": PALETTE["gated"]}
-
-
-def scorecard(found: pd.DataFrame) -> Drawn:
-    """Count of verdicts, a bar for each document. The data are all verdicts with their rows and runs."""
-    documents = study.asked().documents
-    figure, (axis,) = panels(1, height=3.6)
-    words, kinds = [], found["verdict"].map(v.word_of)
-    for row, (number, document) in enumerate(documents.items()):
-        start, said = 0, []
-        for kind in v.VERDICTS:
-            count = int((kinds.eq(kind) & found["document"].eq(number)).sum())
-            if not count:
-                continue
-            axis.barh(row, count, left=start, color=COLOURS[kind], edgecolor="white", height=0.66)
-            text = f"{v.MARKS[kind]} {count}" if count > 1 else v.MARKS[kind]
-            axis.text(start + count / 2, row, text, ha="center", va="center", fontsize=9,
-                      color=INK if kind in LIGHT else "white")  # fmt: skip
-            said.append(f"{count} {kind}")
-            start += count
-        words.append(f"Document {number}, {document.title}: {listing(said)}.")
-    axis.set_yticks(range(len(documents)), [f"{number}  {document.title}" for number, document in documents.items()])
-    axis.invert_yaxis()
-    axis.set_xlabel("claims")
-    axis.grid(axis="y", visible=False)
-    shown = [kind for kind in v.VERDICTS if (kinds == kind).any()]
-    handles = [axis.barh(0, 0, color=COLOURS[kind], label=f"{v.MARKS[kind]} {kind}") for kind in shown]
-    axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=4, fontsize=9)
-    alt = "Claims by verdict, a bar for each document. " + " ".join(words)
-    return Drawn("fig-verdicts-count", figure, found, alt)
+REASONS = {
+    "not tuned": "no search of its learning rate",
+    "not trained": "not better than a bigram table",
+    "one thread": "needs more than one thread",
+    "nothing to gain": "nothing to gain in this text",
+    "cannot be decided": "too few runs to see it",
+    "": "runs missing, too few or not alike",
+}
+"""How the reason of a row begins that decides nothing -> the reason in words."""
 
 
-def effects(rows: pd.DataFrame) -> Drawn:
-    """Every valid effect in nats with its interval, against the margin that its question names."""
-    name = "fig-verdicts-effects"
-    data = rows[rows["unit"].eq("nats") & rows["verdict"].ne("invalid") & rows["lo"].notna()]
-    if not len(data):
-        return nothing(name, "no effect in nats could be judged from these tables")
-    data = data[["row", "asks", "condition", "estimate", "lo", "hi", "margin", "verdict", "n", "scope"]]
-    figure, (axis,) = panels(1, height=max(2.4, 0.26 * len(data) + 1.2))
-    for height, row in enumerate(data.itertuples()):
-        axis.plot([row.lo, row.hi], [height, height], color=ANSWERS[row.verdict], lw=2.2)
-        axis.plot(row.estimate, height, "o", color=ANSWERS[row.verdict])
-    margin = float(data["margin"].median())
-    axis.axvspan(-margin, margin, color=GREY, alpha=0.15, lw=0)
-    axis.axvline(0, color=GREY, lw=1)
-    if data[["lo", "hi"]].abs().to_numpy().max() > 0.5:
-        axis.set_xscale("symlog", linthresh=0.1)
-    axis.set_yticks(range(len(data)), data["row"], fontsize=8)
-    axis.set_ylim(len(data) - 0.4, -0.6)
-    axis.set_xlabel("effect (nats a token)")
-    counts = listing(f"{word}: {int((data['verdict'] == word).sum())}" for word in ANSWERS)
-    alt = f"{len(data)} effects in nats with 95 % intervals and the practical margin. Answers: {counts}."
-    return Drawn(name, figure, data, alt)
+def judged(tier: str, paths: Paths | None = None) -> pd.DataFrame:
+    """Return the verdicts on all claims from ``results/<tier>``, a row for each, with the place of their tiles."""
+    found = study.verdicts(tier, paths)
+    kind = found["verdict"].map(v.word_of)
+    number = found["id"].str.split(".").str[1].astype(int)
+    name = "document " + found["document"].astype(str)
+    return found.assign(tier=tier, kind=kind, mark=kind.map(v.MARKS), number=number, Document=name)
+
+
+def waiting(tier: str, paths: Paths | None = None) -> pd.DataFrame:
+    """Return how many rows of findings decide nothing, by reason, the most frequent first."""
+    rows = study.rows(tier, paths)
+    why = rows.loc[rows["verdict"].eq("invalid"), "why"].astype(str)
+    said = why.map(lambda text: next(words for start, words in REASONS.items() if text.startswith(start)))
+    return said.value_counts().rename_axis("reason").reset_index(name="rows")
+
+
+def entries(found: pd.DataFrame, document: int) -> None:
+    """Display a folded entry for each claim of a document: rule and number side by side, a mark for each condition."""
+    rows = study.rows(found["tier"].iloc[0]).fillna({"condition": "", "why": ""})
+    shown = [_entry(claim, rows) for _, claim in found[found["document"] == document].iterrows()]
+    _display(template("verdicts.html").render(claims=shown, open=v.MARKS[v.UNTESTED]))
+
+
+def contradictions(found: pd.DataFrame) -> None:
+    """Display the questions that the documents answer differently, with the verdicts that settle each."""
+    _display(template("contradictions.html").render(asked=study.asked().contradictions, found=found.to_dict("index"),
+                                                    anchor=anchor))  # fmt: skip
+
+
+def template(name: str):
+    """Return a template of this package; what it is filled with is escaped."""
+    import jinja2
+
+    text = resources.files("seqmix_study.chapters").joinpath(name).read_text(encoding="utf-8")
+    return jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
+
+
+def anchor(claim: str) -> str:
+    """Return the anchor of a claim's entry."""
+    return f"claim-{claim.replace('.', '-')}"
+
+
+def _display(text: str) -> None:
+    from IPython.display import HTML, display
+
+    display(HTML(text))
+
+
+def _entry(found: pd.Series, rows: pd.DataFrame) -> dict:
+    asked = study.asked()
+    claim = asked.claim(found["id"])
+    said = dict(part.rsplit(": ", 1) for part in found["rows"].split("; ") if part)
+    parts = [_part(part, says, rows.loc[list(said)], said, asked) for part, says in claims.readings(claim, asked)]
+    checks = [study.check(name) for name in dict.fromkeys((claim.ill_posed, claim.by_arithmetic, *claim.flaws)) if name]
+    texts = [claim.rule, claim.scope and f"Scope: {claim.scope}", claim.not_testable]
+    texts += [claim.not_tested and f"It would take {claim.not_tested}."]
+    return {
+        "id": claim.id, "anchor": anchor(claim.id), "claim": claim.claim, "verdict": found["verdict"],
+        "mark": found["mark"], "shade": found["verdict"].split()[0], "parts": [part for part in parts if part],
+        "checks": checks, "texts": [text for text in texts if text], "page": page(claim.link),
+        "runs": len(found["runs"].split()), "scope": f" ({found['scope']})" if found["scope"] else "",
+    }  # fmt: skip
+
+
+def _part(part, says: str, rows: pd.DataFrame, said: dict[str, str], asked) -> dict | None:
+    """Return one question of a claim with its rows; None where it has none."""
+    question, shown, invalid = asked.questions[part.question], [], {}
+    for row in rows[rows["id"] == part.question].to_dict("records"):
+        word, where = said[row["row"]], row["condition"] or "the whole table"
+        if not claims.about(json.loads(row["key"]), part.only):
+            continue
+        if word == "invalid":
+            invalid.setdefault(row["why"] or "not under this reading", []).append(where)
+        else:
+            shown.append({"mark": ANSWERS[word], "word": word, "condition": where, "number": number(row)})
+    if not shown and not invalid:
+        return None
+    return {"asks": question.asks, "reading": question.reading(says), "rows": shown, "invalid": invalid}
+
+
+def number(row: dict) -> str:
+    """Return estimate and interval of a row of findings."""
+    ends = [f"{row[end]:.3g}" if math.isfinite(row[end]) else "no bound" for end in ("lo", "hi")]
+    value = f"{row['estimate']:.3g} " if math.isfinite(row["estimate"]) else ""
+    return f"{value}[{ends[0]}, {ends[1]}]"
+
+
+def page(link: str, paths: Paths | None = None) -> str:
+    """Return the address of the chapter (and figure) that a claim links to, as far as it is part of this book."""
+    chapter, _, figure = link.partition("#")
+    source = (paths or Paths()).notebooks / f"{chapter}.md"
+    if not source.is_file():
+        return ""
+    known = figure and f"name: {figure}," in source.read_text(encoding="utf-8")
+    return f"{chapter}.html" + (f"#{figure}" if known else "")

@@ -12,12 +12,12 @@ import pandas as pd
 from seqmix.files import atomic_write
 from seqmix_study.findings import verdict as v
 from seqmix_study.findings.answer import Findings, findings
-from seqmix_study.findings.questions import Claim, Questions, load
+from seqmix_study.findings.questions import Claim, Part, Questions, load
 from seqmix_study.findings.select import Tables, pick
 from seqmix_study.findings.verdict import Verdict
 from seqmix_study.results import published
 
-__all__ = ["COLUMNS", "Check", "Judged", "judge", "judge_all", "table", "write"]
+__all__ = ["COLUMNS", "Check", "Judged", "about", "judge", "judge_all", "readings", "table", "write"]
 
 COLUMNS = (
     *("id", "document", "claim", "verdict", "text", "yes", "no", "open", "invalid", "needs", "rows"),
@@ -60,35 +60,36 @@ def judge(claim: Claim, found: Findings, check: Check | None = None) -> Judged:
 
 def _measured(claim: Claim, found: Findings) -> Verdict:
     """Read the rows of the claim's parts; an opposite claim reads the same rows from the other side."""
-    source, turned = (found.questions.claim(claim.opposite_of), True) if claim.opposite_of else (claim, False)
+    source = found.questions.claim(claim.opposite_of) if claim.opposite_of else claim
     rules = found.questions.rules
     corpora = claim.corpora or source.corpora or rules.corpora
     parts = []
-    for part in source.parts:
-        says = part.says or found.questions.questions[part.question].says
-        says = v.opposite(says) if turned else says
-        rows = [row for row in found.rows(part.question) if _about(row.key, part.only)]
+    for part, says in readings(claim, found.questions):
+        rows = [row for row in found.rows(part.question) if about(row.key, part.only)]
         answers = [row.answer(says, rules) for row in rows]
-        somewhere = source.somewhere and not turned
+        somewhere = source.somewhere and not claim.opposite_of
         parts.append((part.name, v.combine(answers, corpora, somewhere, source.complete)))
     return v.both(parts, corpora) if source.all else v.either(parts)
 
 
-def _about(key: dict[str, Any], only: dict[str, Any]) -> bool:
+def about(key: dict[str, Any], only: dict[str, Any]) -> bool:
     """True where a condition is one that the claim speaks about."""
     asked = {column: wanted for column, wanted in only.items() if column in key}
     return not asked or len(pick(pd.DataFrame([key]), asked)) == 1
 
 
+def readings(claim: Claim, questions: Questions) -> list[tuple[Part, str]]:
+    """Return the parts of a claim with how each is read; an opposite claim reads the other's from the other side."""
+    source = questions.claim(claim.opposite_of) if claim.opposite_of else claim
+    found = [(part, part.says or questions.questions[part.question].says) for part in source.parts]
+    return [(part, v.opposite(says)) for part, says in found] if claim.opposite_of else found
+
+
 def rule_of(claim: Claim, questions: Questions) -> str:
     """Return in words what is asked of the rows: made from the questions, so that it is what is computed."""
+    asked = [(questions.questions[part.question], says) for part, says in readings(claim, questions)]
+    lines = [f"{question.asks} Read as: {question.reading(says)}." for question, says in asked]
     source = questions.claim(claim.opposite_of) if claim.opposite_of else claim
-    lines = []
-    for part in source.parts:
-        asked = questions.questions[part.question]
-        says = part.says or asked.says
-        says = v.opposite(says) if claim.opposite_of else says
-        lines.append(f"{asked.asks} Read as: {asked.reading(says)}.")
     joined = " Or: ".join(lines) if source.any else " And: ".join(lines)
     return " ".join(filter(None, (joined, claim.rule)))
 

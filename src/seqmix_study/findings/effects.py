@@ -246,8 +246,8 @@ def time_to_solve(sample: Sample, rules: Rules, tables: Tables) -> Effect:
         raise NotDecided(f"an interval of a median needs 6 runs, there are {n}")
     found = stats.quantile_test(times[0], p=0.5).confidence_interval(confidence_level=rules.level)
     reached = int(np.isfinite(times[0]).sum())
-    return Effect(float(np.median(times[0])), float(found.low), float(found.high), n,
-                  f"median, sign test; {reached} of {n} get there", power=1.0)  # fmt: skip
+    method = "median, sign test" + (f"; {reached} of {n} get there" if reached < n else "")
+    return Effect(float(np.median(times[0])), float(found.low), float(found.high), n, method, power=1.0)
 
 
 def _earlier(a: np.ndarray, b: np.ndarray, level: float) -> Effect:

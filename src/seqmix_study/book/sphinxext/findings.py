@@ -5,6 +5,8 @@
 holds them against the row: its ``direction`` (above, below, same, not_above, not_below, open) or its ``verdict`` (yes,
 no, too close, invalid) must be the one named. Several rows, or ``question/*``, may be named; all must agree. A row that
 says otherwise, or is not there, is a warning, which the strict build turns into an error.
+
+``{check}`halving_paradox:ratio:.1f``` prints a number of a check of a founding document's arithmetic.
 """
 
 import fnmatch
@@ -18,9 +20,9 @@ from sphinx.util.docutils import SphinxRole
 
 from seqmix.paths import Paths
 from seqmix_study.chapters.rows import PUBLISHED
-from seqmix_study.findings import study
+from seqmix_study.findings import documents, study
 
-__all__ = ["RowValue", "Says", "holds", "setup", "value"]
+__all__ = ["Arithmetic", "RowValue", "Says", "checked", "holds", "setup", "value"]
 
 log = logging.getLogger(__name__)
 SAYS = re.compile(r"^(?P<words>.+?)\s*<(?P<rows>.+?)\s+(?P<said>too close|\w+)>$", re.DOTALL)
@@ -39,6 +41,15 @@ def value(rows: pd.DataFrame, key: str) -> str:
     if pd.isna(found):
         raise KeyError(f"row {name!r} holds no {column or 'estimate'}")
     return format(found, spec)
+
+
+def checked(key: str) -> str:
+    """Return a number of a check of a document's arithmetic as text by ``name:number:format``."""
+    name, number, spec = [*key.split(":"), "", ""][:3]
+    numbers = documents.check(name).numbers
+    if number not in numbers:
+        raise KeyError(f"check {name!r} gives no number {number!r}; it gives {', '.join(numbers)}")
+    return format(numbers[number], spec)
 
 
 def holds(rows: pd.DataFrame, names: str, said: str) -> str:
@@ -89,6 +100,18 @@ class RowValue(FromRows):
         return [nodes.inline(self.rawtext, text, classes=["measured"], title=f"row {self.text}")], []
 
 
+class Arithmetic(FromRows):
+    """A number that a check of a founding document's arithmetic gives: ``{check}`halving_paradox:ratio:.1f```."""
+
+    def run(self):
+        try:
+            text = checked(self.text)
+        except (KeyError, ValueError) as error:
+            self.wrong(f"{self.text!r}: {error.args[0]}")
+            text = "??"
+        return [nodes.inline(self.rawtext, text, classes=["measured"], title=f"check {self.text}")], []
+
+
 class Says(FromRows):
     """Words that a row carries."""
 
@@ -106,3 +129,4 @@ def setup(app) -> None:
     """Register the roles."""
     app.add_role("row", RowValue())
     app.add_role("says", Says())
+    app.add_role("check", Arithmetic())
