@@ -22,6 +22,7 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     tier: Literal["quick", "laptop", "gpu"] = Field("quick", description="how much is trained")
+    results: Literal["laptop", "gpu"] = Field("laptop", description="tier whose published tables decide")
     seeds: int = Field(0, ge=0, le=20, description="seeds per point; 0: as the tier says")
     source: str = Field("", description="corpus instead of the study's real text; empty: as the study says")
     path: str = Field("", description='folder of UTF-8 text files; implies source "folder"')
@@ -30,7 +31,9 @@ class Parameters(BaseModel):
     arms: str = Field("", description="architectures to keep, comma-separated; empty: all of the study")
     sizes: str = Field("", description="sizes to keep, comma-separated; empty: all")
     steps: int = Field(0, ge=0, le=1_000_000, description="optimiser steps of every run; 0: as the study says")
-    repeats: int = Field(0, ge=0, le=1000, description="timed calls a point, at least 3; 0: as the study says")
+    repeats: int = Field(
+        0, ge=0, le=1000, description="timed calls a point, from 6 on with intervals; 0: as the study says"
+    )
     equal_arms: int = Field(13, ge=2, le=100, description="equal architectures in the thought experiment")
     noise: float = Field(0.1, gt=0, description="spread between seeds of one architecture in it, nats")
 
