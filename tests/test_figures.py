@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-from dataclasses import replace
 
 import matplotlib
 
@@ -13,7 +12,7 @@ import pandas as pd
 import pytest
 
 import synthetic_tables
-from seqmix_study.chapters import budget, common, context, hybrids, inside, laws, scaling
+from seqmix_study.chapters import common, inside
 from seqmix_study.chapters.common import Drawn, Tables
 from seqmix_study.chapters.marks import label, nothing
 
@@ -25,9 +24,11 @@ STUDIES = {
     "inside": {},
     "budget": {},
 }
+DRAWN = ("recall", "inside")
+"""Chapters that still draw from tables; the others draw rows of findings."""
 FIGURES = [
     (study, name)
-    for study in STUDIES
+    for study in DRAWN
     for name in importlib.import_module(f"seqmix_study.chapters.{study}").__all__
     if isinstance(getattr(importlib.import_module(f"seqmix_study.chapters.{study}"), name), type(nothing))
     and getattr(importlib.import_module(f"seqmix_study.chapters.{study}"), name).__annotations__.get("return") is Drawn
@@ -57,7 +58,7 @@ def draw(study: str, name: str, variant: str) -> Drawn:
 
 
 def test_the_scanner_finds_the_figures():
-    assert len(FIGURES) > 20
+    assert len(FIGURES) > 5
 
 
 @pytest.mark.parametrize(("study", "name"), FIGURES)
@@ -94,63 +95,11 @@ def test_the_interval_of_seeds_is_student_s():
     assert row["hi"] - row["mean"] == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4)
 
 
-def test_fits_recover_the_planted_exponents_and_predict_the_largest_size():
-    runs = scaling.ladder(tables("scaling", "whole"))
-    table = laws.table(runs[runs["source"] == "stdlib"]).set_index("arm")
-    for arm in ("transformer", "lstm_2"):
-        row = table.loc[arm]
-        assert row["verdict"] == "ok"
-        assert row["lo"] < synthetic_tables.LAWS[arm][2] < row["hi"]
-    held_out = laws.held_out(runs)
-    assert ((held_out["measured"] > held_out["lo"]) & (held_out["measured"] < held_out["hi"])).mean() > 0.5
-
-
-def test_a_learning_rate_at_the_edge_of_its_grid_refuses_the_fit():
-    whole = tables("scaling", "whole")
-    assert scaling.edges(whole) == set()
-    cut = whole.runs[(whole.runs["group"] != "lr") | (whole.runs["lr"] <= 4e-3)]
-    cut = replace(whole, runs=cut)
-    assert ("stdlib", "lstm_2") in scaling.edges(cut)
-    table = laws.table(scaling.ladder(cut), edges=scaling.edges(cut)).set_index(["source", "arm"])
-    assert table.loc[("stdlib", "lstm_2"), "verdict"] == "refused"
-    assert "learning rate" in table.loc[("stdlib", "lstm_2"), "why"]
-
-
-def test_fits_of_one_seed_are_refused():
-    table = laws.table(scaling.ladder(tables("scaling", "poor")))
-    assert set(table["verdict"]) == {"refused"}
-    assert table["why"].str.len().min() > 10
-
-
-def test_the_planted_plateaus_are_found_and_the_others_not():
-    data = context.plateaus(tables("context", "whole")).set_index("arm")
-    for arm, index in synthetic_tables.PLATEAU.items():
-        if arm in data.index and index < 64:  # the last octave of these windows starts at 64
-            assert (data.loc[[arm], "index"].dropna() <= 1.5 * index).all()
-    assert data.loc[["transformer"], "index"].isna().all()
-
-
-def test_matched_sizes_are_one_rung():
-    sizes = pd.Series([1000.0, 1020.0, 990.0, 2000.0, 2040.0])
-    assert context.rung(sizes).nunique() == 2
-
-
-def test_the_best_count_is_found_and_the_worst_stack_is_separable():
-    runs = hybrids.stacks(tables("hybrids", "whole"))
-    means = runs[runs["place"] == "as"].groupby("attention")["value"].mean()
-    assert abs(means.idxmin() - synthetic_tables.BEST_COUNT) <= 1
-    found = hybrids.separable(runs)
-    assert found["best"] in found["set"]
-    assert "hybrid_12" not in found["set"]
-
-
-def test_the_planted_order_of_methods_and_of_little_text_is_found():
+def test_the_planted_order_of_methods_is_found():
     each = inside.scores(tables("inside", "whole"))
     means = each.groupby("method")["recall_at_1"].mean()
     assert means.idxmax() == "occlusion"
     assert means.idxmin() == "untrained"
-    gap = budget.gap_by_text(tables("budget", "whole"), "lstm_2").groupby("text")["gap"].mean()
-    assert gap.iloc[0] < 0 < gap.iloc[-1]
 
 
 @pytest.mark.parametrize(

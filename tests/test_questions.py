@@ -161,3 +161,34 @@ def test_reading_on_past_the_window_is_told_from_collapsing():
     answers = words(found, "reads_on")
     assert {word for (_, _, family), word in answers.items() if family == "transformer"} == {"yes"}
     assert {word for (_, _, family), word in answers.items() if family == "lstm"} == {"no"}
+
+
+def test_reading_past_a_window_is_measured_in_windows_of_any_length():
+    rng, runs, context = np.random.default_rng(2), [], []
+    rise = {"transformer": 1.0, "lstm_2": 0.0}
+    for arm, window, seed in itertools.product(rise, (16, 64), range(3)):
+        one = run("context", arm, seed, 2.0, source="stdlib", seq_len=window, tokens=1e6, params_non_embedding=1e5)
+        runs.append(one | {"size": "d48"})
+        for block, at in itertools.product(range(4), (0.1, 0.3, 0.6, 1.0, 1.5, 3.0)):
+            lo = max(1, int(at * window))
+            loss = 2 + rise[arm] * (lo >= window) + 0.3 * (at < 0.5) + rng.normal(0, 0.005)
+            row = {"measure": "longer", "kind": "all", "lo": lo, "hi": lo + 1, "block": block, "loss": loss, "count": 9}
+            context.append({"study": "context", "run_id": one["run_id"], **row})
+    found = ask({"runs": pd.DataFrame(runs), "context": pd.DataFrame(context)})
+    for row in found.rows("past_window"):
+        assert row.effect.estimate == pytest.approx(rise[row.key["arm"]], abs=0.02), row.name
+    said = words(found, "past_window")
+    assert {key[2]: word for key, word in said.items()} == {"transformer": "yes", "lstm_2": "no"}
+
+
+def test_every_count_is_held_against_attention_with_the_same_convolution():
+    rng, rows = np.random.default_rng(3), []
+    planted = {"hybrid_0": ("D" * 12, 0.3), "hybrid_2": ("DDDDDADDDDDA", 0.0), "hybrid_12": ("A" * 12, 0.1)}
+    planted["hybrid_12_conv"] = ("A" * 12, 0.0)
+    for (arm, (pattern, gap)), seed in itertools.product(planted.items(), range(3)):
+        loss = 2 + gap + rng.normal(0, 0.003)
+        rows.append(run("hybrids", arm, seed, loss, pattern=pattern, tokens=4e5, params_non_embedding=1e5))
+    found = ask({"runs": pd.DataFrame(rows)})
+    gaps = {row.key["attention"]: row.effect.estimate for row in found.rows("count_against_convolution")}
+    assert gaps == pytest.approx({0: 0.3, 2: 0.0, 12: 0.1}, abs=0.02)
+    assert words(found, "count_against_convolution")["python", 4e5, 2] == "no"

@@ -57,7 +57,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("words", "says"), WRONG, ids=lambda part: " ".join(part) if isinstance(part, tuple) else "")
-def test_a_wrong_request_is_one_sentence_and_exit_code_2(project, words, says):  # noqa: F811
+def test_a_wrong_request_is_one_sentence_and_exit_code_2(project, words, says, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("PATH", "")  # a machine without Slurm
     done = CliRunner().invoke(main, list(words))
     said = done.output + (done.stderr or "")
     assert done.exit_code == 2, said

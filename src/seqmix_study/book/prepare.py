@@ -1,8 +1,7 @@
 """Make an executed chapter fit to be read.
 
-Taken out: times, paths, progress bars, the double parameters cells. Put in: the note of the quick tier, a table of the
-parameters, and for every figure its alt text, its numbers as a CSV file and the command that makes it again (see
-``seqmix_study.chapters.show``).
+Taken out: times, paths, progress bars, the double parameters cells. Put in: a table of the parameters, and for every
+figure its alt text, its numbers as a CSV file and the command that makes it again (see ``seqmix_study.chapters.show``).
 """
 
 import re
@@ -37,11 +36,6 @@ NOTHING = "No picture in this execution"
 
 RUNS = "appendix_runs"
 """The chapter that lists every run with its configuration."""
-
-TIER_NOTE = {
-    "quick": ":::{admonition} Quick tier: a check of the machinery, never evidence\n:class: important\n"
-    "What was trained and measured for this page was so for real, but so briefly that it decides nothing.\n:::",
-}
 
 
 @dataclass
@@ -89,8 +83,6 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
                 text = _figure_tools(record["name"], command(chapter, values, train), runs)
                 cells.append(_markdown(f"{record['name']}-tools", text))
                 cells += _apart(cell, output)
-    if note := TIER_NOTE.get(values.get("tier", "")):
-        cells.insert(1, _markdown(f"{chapter.name}-tier", note))
     if url := project_url():
         fetch = nbformat.v4.new_code_cell(ELSEWHERE.replace("{url}", url), metadata={"tags": ["remove-cell"]})
         fetch["id"] = f"{chapter.name}-elsewhere"

@@ -24,7 +24,6 @@ __all__ = [
     "nothing",
     "panels",
     "references",
-    "relabel",
     "trend",
 ]
 
@@ -163,14 +162,6 @@ def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], gap:
             color=colour,
             annotation_clip=False,
         )
-
-
-def relabel(axis: Axes, data: pd.DataFrame, x: str) -> None:
-    """Place the names at the line ends anew, after the limits or the scale of an axis changed."""
-    for text in list(axis.texts):
-        text.remove()
-    last = data.sort_values(x).groupby("arm").last()
-    end_labels(axis, [(row[x], row["mean"], arm) for arm, row in last.iterrows()])
 
 
 def lines_by_source(

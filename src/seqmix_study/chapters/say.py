@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from seqmix_study.chapters.common import Tables, listing, over_seeds, several
+from seqmix_study.chapters.common import Tables, over_seeds, several
 from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels
 from seqmix_study.chapters.style import order
 
@@ -12,7 +12,6 @@ __all__ = [
     "beats_unigram",
     "compare",
     "interval",
-    "lowest",
     "scope",
     "settled",
     "sign",
@@ -101,30 +100,3 @@ def compare(runs: pd.DataFrame, first: str, second: str, value: str = "loss") ->
         return {"mean": np.nan, "lo": np.nan, "hi": np.nan, "n": 0, "decided": False}
     row = over_seeds(each, ["all"], "d").iloc[0]
     return {"mean": row["mean"], "lo": row["lo"], "hi": row["hi"], "n": int(row["n"]), "decided": settled(row)}
-
-
-def lowest(runs: pd.DataFrame, where: str, value: str = "loss", what: str = "held-out loss") -> list[str]:
-    """Say which arm has the lowest mean, which arms are decided to be above it, and which are not."""
-    means = over_seeds(runs, ["arm"], value).sort_values("mean")
-    if not len(means):
-        return []
-    best = means.iloc[0]
-    if len(means) == 1:
-        said = interval(best["mean"], best["lo"], best["hi"])
-        return [f"{where}: {label(best['arm'])} stands alone, mean {what} {said} nats; nothing is compared."]
-    against = {arm: compare(runs, arm, best["arm"], value) for arm in order(means["arm"][1:])}
-    above = [f"{label(arm)} (by {interval(c['mean'], c['lo'], c['hi'])})" for arm, c in against.items() if c["decided"]]
-    open_: dict[str, list[str]] = {}
-    for arm, c in against.items():
-        if not c["decided"]:
-            few = f"only {several(c['n'], 'paired seed')}" if c["n"] else "no seed in common"
-            why = few if c["n"] < FEWEST_SEEDS else "the interval of the difference includes zero"
-            open_.setdefault(why, []).append(arm)
-    text = (
-        f"{where}: the lowest mean {what} is that of {label(best['arm'])}, "
-        f"{interval(best['mean'], best['lo'], best['hi'])} nats."
-    )
-    if above:
-        text += f" Above it, with an interval that excludes zero: {listing(above)}."
-    text += "".join(f" Not decided ({why}): {labels(arms)}." for why, arms in open_.items())
-    return [text]

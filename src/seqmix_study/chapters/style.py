@@ -15,7 +15,7 @@ import yaml
 from seqmix.mixers import MIXERS, mixer
 from seqmix.paths import Paths
 
-__all__ = ["GREY", "INK", "PALETTE", "RC", "Look", "look", "look_of", "order", "order_labels", "use"]
+__all__ = ["GREY", "INK", "PALETTE", "RC", "Look", "look", "look_of", "order", "order_labels", "pattern", "use"]
 
 INK = "#24292f"
 GREY = "#6a737d"
@@ -121,6 +121,11 @@ def _patterns() -> dict[str, str]:
     file = Paths().studies / "arms.yaml"
     arms = yaml.safe_load(file.read_text("utf-8"))["arms"] if file.exists() else {}
     return {arm: spec["pattern"] for arm, spec in arms.items()}
+
+
+def pattern(arm: str) -> str:
+    """Return the letters of an arm's layers, bottom first; raises KeyError for an arm that no study knows."""
+    return _patterns()[arm]
 
 
 def _from_library(arm: str) -> Look | None:

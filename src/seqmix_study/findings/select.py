@@ -89,7 +89,10 @@ class Tables:
                 continue  # a table of measurements of its own, such as timings
             keys = [c for c in ("study", "run") if c in frame and c in runs]
             new = [c for c in runs if c not in frame]
-            self.frames[name] = frame.merge(runs[[*keys, *new]].drop_duplicates(keys), on=keys, how="left")
+            frame = frame.merge(runs[[*keys, *new]].drop_duplicates(keys), on=keys, how="left")
+            for column, how in self.questions.derived.items():  # those that need a column of both tables
+                frame = frame if column in frame else _derive(frame, column, how)
+            self.frames[name] = frame
 
     def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Add the columns under the names that questions use; empty cells of text read as ""."""

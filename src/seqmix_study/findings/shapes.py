@@ -156,9 +156,9 @@ def plateau(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """
     q = sample.question
     curve, first = _curve(sample, tables), float(q.options.get("start", 8))
-    tail = curve.octave(0)
+    tail = curve.octave()
     early = np.flatnonzero((curve.lo >= first) & (tail[0] == 0))
-    if not len(early):
+    if not len(early) or not tail.any():
         raise NotDecided(f"no bins between {first:g} and the last octave")
     estimate, draws = curve.draws(np.concatenate([np.eye(len(curve.lo))[early], tail]))
     gap, drawn = estimate[:-1] - estimate[-1], draws[:, :-1] - draws[:, -1:]
