@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from seqmix_study.findings.fits.exponents import compare_exponents, iso_loss_ratio
-from seqmix_study.findings.fits.gate_verdict import explain
-from seqmix_study.findings.fits.halving import halving
+from seqmix_study.findings.fits.fit import explain
 from seqmix_study.findings.fits.ladder import Ladder
 from seqmix_study.findings.fits.power import fit_power
 from seqmix_study.findings.fits.profile import Profile, resample_alphas
@@ -176,18 +175,6 @@ def test_shallow_law_is_slope_only():
     assert fit.intervals["slope"][1] < 0
 
 
-def test_known_floor_and_its_test():
-    n, loss, _ = table(rng=3)
-    right = quick(n, loss, E=1.7)
-    assert right.form == "P2"
-    assert right.verdict == "ok"
-    free = quick(n, loss)
-    assert np.ptp(right.intervals["alpha"]) < np.ptp(free.intervals["alpha"])
-    wrong = quick(n, loss, E=1.2)
-    assert wrong.verdict == "slope_only"
-    assert "does not fit" in " ".join(wrong.reasons)
-
-
 def test_seeds_are_repeats_and_not_points():
     n, loss, seeds = table(seeds=5)
     assert Ladder.from_rows(n, loss, seeds).k == 7
@@ -243,24 +230,6 @@ def test_bootstrap_of_resamples_equals_refits():
     assert alpha[0] == pytest.approx(estimate["alpha"], abs=1e-4)
     assert floor[0] == pytest.approx(estimate["E"], abs=1e-3)
     assert np.exp(log_a[0]) == pytest.approx(estimate["A"], rel=1e-3)
-
-
-def test_halving_is_three_numbers():
-    fit = fit_power(*table(noise=0.002)[:2])
-    numbers = halving(fit, n0=N0, at="at 2 M tokens")
-    value, low, high, text = numbers["reducible"]
-    assert value == pytest.approx(2 ** (1 / fit.estimates["alpha"]), rel=1e-9)
-    assert low < value < high
-    assert "reducible" in text
-    assert "at 2 M tokens" in text
-    assert numbers["total"][0] == np.inf
-    assert "not reachable" in numbers["total"][3]
-    gain, low, high, _ = numbers["per_0p1_nat"]
-    reducible = fit.estimates["A"] * N0 ** -fit.estimates["alpha"]
-    assert gain == pytest.approx((1 - 0.1 / reducible) ** (-1 / fit.estimates["alpha"]), rel=1e-6)
-    assert low <= gain <= high
-    refused = halving(fit_power(*table(k=3)[:2]), n0=N0)
-    assert np.isnan(refused["reducible"][0])
 
 
 def test_iso_loss_ratio_recovers_a_planted_shift():

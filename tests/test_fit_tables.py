@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from seqmix_study.__main__ import main
+from seqmix_study.chapters.fit_page import figure, plot
 from seqmix_study.findings.fits import TableError, fit_frame, read_table
+from seqmix_study.findings.fits.table import numbers
 
 
 def run(path, *arguments):
@@ -124,6 +126,44 @@ def test_perplexity_and_bits_are_converted_by_name():
     for fit in (ppl, bits):
         assert fit.estimates["alpha"] == pytest.approx(nats.estimates["alpha"], abs=1e-6)
         assert any("perplexity" in note or "bits" in note for note in fit.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [("loss_8bit", 1), ("8_bit_loss", 1), ("log_loss", 1), ("bits_per_byte", np.log(2)), ("log2_ppl", np.log(2)),
+     ("log_ppl", 1), ("ln perplexity", 1), ("logppl", 1), ("log10(ppl)", np.log(10))],
+)  # fmt: skip
+def test_a_name_converts_what_it_says_and_nothing_else(name, factor):
+    values, notes = numbers(frame(**{name: [3.0, 2.5]}), name, "loss")
+    assert values == pytest.approx(factor * np.array([3.0, 2.5]))
+    assert bool(notes) == ("ppl" in name or "perplexity" in name or "bits" in name)
+
+
+def test_absurd_units_are_refused():
+    rng = np.random.default_rng(0)
+    n, d = 10 ** rng.uniform(7, 9, 60), 10 ** rng.uniform(9, 11, 60)
+    loss, c = 1.7 + 400 * n**-0.34 + 400 * d**-0.28, 6 * n * d
+    whole = {"N": n, "D": d, "C": c, "loss": loss}
+    options = {"n": "N", "loss": "loss", "n_boot": 0}
+    for wrong, words, flops in (
+        ({"C": c / 8.64e19}, "are no numbers of tokens", {"flops": "C"}),
+        ({"N": n / 1e9}, "are no numbers of parameters", {"flops": "C"}),
+        ({"D": d / 1e12}, "are no numbers of tokens", {"d": "D"}),
+        ({"C": c / 1e9}, "times 6 N D", {"d": "D", "flops": "C"}),
+    ):
+        with pytest.raises(TableError, match=words):
+            fit_frame(frame(**whole | wrong), **options, **flops)
+    logs = frame(log10_N=np.log10(n), D=d, loss=loss)
+    with pytest.raises(TableError, match="is a logarithm by its name"):
+        fit_frame(logs, n="log10_N", d="D", loss="loss")
+
+
+def test_a_large_table_of_optima_is_drawn_thinned(tmp_path):
+    c = np.geomspace(1e18, 1e22, 20_000)
+    fits = fit_frame(frame(C=c, N=0.1 * c**0.5), n="N", flops="C")
+    plot(fits, tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").stat().st_size < 1_000_000
+    assert "1000 of 20000 points drawn" in figure(fits).axes[0].get_title("left")
 
 
 def test_suffixes_and_missing_rows():

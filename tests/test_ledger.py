@@ -1,6 +1,7 @@
 """This study's questions and claims: whole, coherent with one another, and read by the verdicts chapter."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -15,8 +16,8 @@ from seqmix_study.findings.effects import ESTIMATORS
 from seqmix_study.findings.questions import Questions
 from seqmix_study.results import published
 
-PER_DOCUMENT = {0: 13, 1: 17, 2: 22, 3: 19, 4: 12}
-"""Claims that each founding document makes."""
+PER_DOCUMENT = {0: 13, 1: 17, 2: 22, 3: 19, 4: 12, 5: 10}
+"""Claims that each founding document makes, and (5) those of recent papers."""
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,22 @@ def test_names_of_checks_and_estimators_exist():
     assert {q.estimator for q in asked.questions.values()} <= set(ESTIMATORS)
     used = {part.question for claim in asked.claims for part in claim.parts}
     assert used <= set(asked.questions)
+
+
+def test_claims_of_papers_cite_them_and_say_what_could_be_tested():
+    """The founding documents have a page of their own; a paper's claim names its paper and the models behind it."""
+    years = dict(re.findall(r"@\w+\{(\w+),.*?\byear=\{(\d+)\}", (Paths().book / "references.bib").read_text()))
+    page = (Paths().book / "recent-papers.md").read_text()
+    for claim in study.asked().claims:
+        assert bool(claim.cites) == (claim.document == 5), claim.id
+        for key in claim.cites:
+            assert years[key] in ("2025", "2026")
+            assert key.endswith(years[key])
+            assert key in page
+            assert "Ours:" in claim.scope
+    cited = [key for claim in study.asked().claims for key in claim.cites]
+    (order,) = re.findall(r"in the order of the claims: (.*)", (Paths().notebooks / "verdicts.md").read_text())
+    assert re.findall(r"`(\w+)`", order) == cited
 
 
 def test_a_rule_is_made_from_its_questions():

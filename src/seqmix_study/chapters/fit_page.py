@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["figure", "plot", "write_page"]
 
 MOST = 6  # groups in one figure
+DRAWN = 1000  # points of one group in it
 BLUE, RED, GREY = "#1f6fb4", "#c2410c", "#6b7280"
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
 color:#1a1a1a;background:#fff}
@@ -47,27 +48,36 @@ def figure(fits: dict[str, Fit]) -> "Figure":
     page = Figure(figsize=(14 if three else 9.5, 3.9 * len(shown)), layout="constrained")
     axes = page.subplots(len(shown), 3 if three else 2, squeeze=False)
     for row, (name, fit) in zip(axes, shown.items(), strict=True):
-        _data(row[0], fit)
-        row[0].set_title(f"{name}: {fit.verdict.replace('_', ' ')}", loc="left")
-        _residuals(row[1], fit)
+        points, said = _thinned(fit.points)
+        _data(row[0], fit, points)
+        row[0].set_title(f"{name}: {fit.verdict.replace('_', ' ')}{said}", loc="left")
+        _residuals(row[1], points)
         if three:
             _optima(row[2], fit)
     return page
 
 
-def _data(axis: "Axes", fit: Fit) -> None:
-    n, y = np.array(fit.points["N"]), np.array(fit.points.get("loss", fit.points["N"]))
+def _thinned(points: dict[str, list[float]]) -> tuple[dict[str, np.ndarray], str]:
+    """The points that are drawn, at most ``DRAWN``, evenly along the table, and what the title says of it."""
+    count = len(points["N"])
+    kept = np.unique(np.linspace(0, count - 1, DRAWN).astype(int)) if count > DRAWN else slice(None)
+    said = f" ({DRAWN} of {count} points drawn)" if count > DRAWN else ""
+    return {name: np.array(values)[kept] for name, values in points.items()}, said
+
+
+def _data(axis: "Axes", fit: Fit, points: dict[str, np.ndarray]) -> None:
+    n, y = points["N"], points.get("loss", points["N"])
     axis.set_xscale("log")
     quoted = fit.verdict == "ok"
     if fit.form == "O2":
         axis.set_yscale("log")
-        axis.plot(fit.points["C"], n, "o", color=BLUE)
-        if "fitted" in fit.points:
-            axis.plot(fit.points["C"], fit.points["fitted"], "-" if quoted else ":", color=RED)
+        axis.plot(points["C"], n, "o", color=BLUE)
+        if "fitted" in points:
+            axis.plot(points["C"], points["fitted"], "-" if quoted else ":", color=RED)
         axis.set(xlabel="training FLOPs", ylabel="compute-optimal parameters")
         return
-    if "D" not in fit.points:
-        axis.errorbar(n, y, yerr=np.nan_to_num(fit.points["se"]), fmt="o", color=BLUE)
+    if "D" not in points:
+        axis.errorbar(n, y, yerr=np.nan_to_num(points["se"]), fmt="o", color=BLUE)
         grid = np.geomspace(n.min(), n.max(), 80)
         if quoted or fit.verdict == "slope_only":
             axis.plot(grid, fit.predict(grid), "-" if quoted else ":", color=RED)
@@ -76,7 +86,7 @@ def _data(axis: "Axes", fit: Fit) -> None:
             axis.fill_between(grid, *_band(fit, {"A": np.exp(draws["log_A"]), **draws}, grid), color=RED, alpha=0.15)
         axis.set(xlabel="parameters N", ylabel="loss (nats a token)")
         return
-    d = np.array(fit.points["D"])
+    d = points["D"]
     curves = _tokens(d)
     colours = _colours(len(curves))
     for colour, (low, high) in zip(colours, curves, strict=True):
@@ -121,8 +131,8 @@ def _band(fit: Fit, draws: dict[str, np.ndarray], grid: np.ndarray, d: float | N
     return tuple(np.percentile(rows, [2.5, 97.5], axis=0)) if rows else (grid * np.nan, grid * np.nan)
 
 
-def _residuals(axis: "Axes", fit: Fit) -> None:
-    seen, fitted = np.array(fit.points.get("loss", fit.points["N"])), np.array(fit.points.get("fitted", []))
+def _residuals(axis: "Axes", points: dict[str, np.ndarray]) -> None:
+    seen, fitted = points.get("loss", points["N"]), points.get("fitted", np.array([]))
     axis.axhline(0, color=GREY, lw=1)
     axis.set(xlabel="fitted", ylabel="residual (sd)", title="residuals")
     if len(fitted) == len(seen) and np.isfinite(fitted).all():

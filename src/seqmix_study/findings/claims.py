@@ -22,7 +22,7 @@ __all__ = ["COLUMNS", "Check", "Judged", "about", "judge", "judge_all", "reading
 COLUMNS = (
     *("id", "document", "claim", "verdict", "text", "yes", "no", "open", "invalid", "needs", "rows"),
     *("row", "estimate", "lo", "hi", "unit", "scope", "instead", "instead_text", "metric", "rule", "claim_scope"),
-    *("link", "runs"),
+    *("cites", "link", "runs"),
 )
 """Columns of verdicts.csv, in their order; what they mean stands in book/findings.md."""
 
@@ -124,7 +124,7 @@ def _plain(one: Judged, rows: dict[str, Any], found: Findings) -> dict[str, Any]
         "scope": row.plain.get("scope", "") if row else "", "instead": one.instead.said if one.instead else "",
         "instead_text": one.instead.text if one.instead else "", "metric": claim.metric,
         "rule": rule_of(claim, found.questions),
-        "claim_scope": claim.scope, "link": claim.link, "runs": " ".join(sorted(runs)),
+        "claim_scope": claim.scope, "cites": " ".join(claim.cites), "link": claim.link, "runs": " ".join(sorted(runs)),
     }  # fmt: skip
 
 

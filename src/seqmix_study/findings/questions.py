@@ -146,6 +146,7 @@ class Claim(Strict):
     link: str = ""
     flaws: tuple[str, ...] = ()
     document: int | None = None
+    cites: tuple[str, ...] = Field((), description="keys of the bibliography: where the claim was made")
 
     @model_validator(mode="after")
     def _one_way(self) -> "Claim":

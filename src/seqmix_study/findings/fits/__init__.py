@@ -17,7 +17,7 @@ PUBLIC = {
     "fit_power": "power",
     "fit_surface": "surface",
     "fit_isoflop": "isoflop",
-    "fit_optima": "isoflop",
+    "fit_optima": "optima",
     "compare_exponents": "exponents",
 }
 __all__ = [

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from seqmix_study.findings.fits.exponents import compare_exponents, iso_loss_ratio
-from seqmix_study.findings.fits.fit import Fit, jsonable, versions
+from seqmix_study.findings.fits.fit import Fit, explain, jsonable, versions
 from seqmix_study.findings.fits.forms import EQUATIONS
-from seqmix_study.findings.fits.gate_verdict import explain
-from seqmix_study.findings.fits.isoflop import fit_optima
+from seqmix_study.findings.fits.optima import fit_optima
 from seqmix_study.findings.fits.power import fit_power
 from seqmix_study.findings.fits.surface import fit_surface
-from seqmix_study.findings.fits.table import TableError, missing, numbers, read_table
+from seqmix_study.findings.fits.table import TableError, missing, numbers, plausible, read_table
 
 __all__ = ["TableError", "fit_frame", "read_table", "render", "report"]
 
@@ -69,11 +68,13 @@ def fit_frame(
         if columns[key] is not None:
             read[key], said = numbers(frame, columns[key], kind)
             notes += said
-    if surface and d is None:
-        read["d"] = read["flops"] / 6 / read["n"]
-        notes.append("tokens were not given: D = C / 6N")
-    elif surface and flops is not None:
-        notes += _compute(read)
+    if surface:
+        plausible(read["n"], f"column {n!r}", "size")
+        if d is None:
+            read["d"] = read["flops"] / 6 / read["n"]
+            notes.append("tokens were not given: D = C / 6N")
+        plausible(read["d"], f"column {d!r}" if d is not None else f"{flops!r} / 6 {n!r}", "tokens")
+        notes += _compute(read) if d is not None and flops is not None else []
     labels = frame[group].astype(str).str.strip() if group is not None else pd.Series("all", index=frame.index)
     names = list(dict.fromkeys(labels))
     if len(names) > MOST_GROUPS:
@@ -124,7 +125,7 @@ def _compute(read: dict[str, np.ndarray]) -> list[str]:
     """Notes on FLOPs against 6 N D; TableError where they are not in one unit."""
     ratio = read["flops"] / (6 * read["n"] * read["d"])
     low, middle, high = np.quantile(ratio, [0.0, 0.5, 1.0])
-    if high / low > 100:
+    if high / low > 100 or not 0.03 < middle < 30:
         raise TableError(f"FLOPs are {low:.3g} to {high:.3g} times 6 N D: mixed units, or columns that were swapped?")
     return [f"FLOPs are {middle:.3g} times 6 N D (median)"] if not 0.9 < middle < 1.1 else []
 

@@ -54,7 +54,7 @@ def _ladders(a: Fit, b: Fit, level: float) -> dict[str, Any]:
     """
     if min(len(f.points.get("N", [])) for f in (a, b)) < 4 or "D" in a.points or "D" in b.points:
         return {"delta": None, "interval": (-np.inf, np.inf)}
-    profiles = [Profile(np.log(f.points["N"]), np.asarray(f.points["loss"]), _constant(f)) for f in (a, b)]
+    profiles = [Profile(np.log(f.points["N"]), np.asarray(f.points["loss"]), f.form != "K") for f in (a, b)]
     pa, pb = profiles
     delta = pa.alpha - pb.alpha
     floors = [max(p.minimum, 1e-24 * float(p.y @ p.y)) for p in profiles]
@@ -119,10 +119,6 @@ class _Joint:
         return float(0.5 * (inside + outside))
 
 
-def _constant(fit: Fit) -> float | None:
-    return {"K": 0.0, "P2": fit.estimates.get("E", 0.0)}.get(fit.form)
-
-
 def _surfaces(a: Fit, b: Fit, level: float) -> dict[str, Any]:
     """Independent bootstraps: the differences of the draws, stretched as the single intervals are."""
     out: dict[str, Any] = {"method": "difference of bootstrap draws"}
@@ -157,49 +153,32 @@ def iso_loss_ratio(a: Fit, b: Fit, points: int = 5, level: float = 0.95) -> dict
         return {"text": "no common range of losses: the families do not overlap"}
     # the ends of the common range sit on single points: keep 5 % away from them
     losses = np.linspace(high - 0.05 * (high - low), low + 0.05 * (high - low), points)
-    log_n = [_log_size(f, losses) for f in (a, b)]
-    draws = [_draw_sizes(f, losses) for f in (a, b)]
-    estimate = np.exp(log_n[0] - log_n[1])
-    out: dict[str, Any] = {"losses": losses.tolist(), "ratio": estimate.tolist()}
-    if draws[0] is not None and draws[1] is not None:
-        difference = draws[0] - draws[1]
-        sizes = min(len(f.points["N"]) for f in (a, b))
+    (first, draws_a), (second, draws_b) = (_log_size(f, losses) for f in (a, b))
+    log_n, middle = first - second, points // 2
+    out: dict[str, Any] = {"losses": losses.tolist(), "ratio": np.exp(log_n).tolist()}
+    text = f"{np.exp(log_n[middle]):.3g} times the parameters at loss {losses[middle]:.4g}"
+    if draws_a is not None and draws_b is not None:
+        sizes, columns = min(len(f.points["N"]) for f in (a, b)), (draws_a - draws_b).T
         ends = [
-            expanded(difference[:, i], float(np.log(estimate[i])), level, sizes, 3)
-            if np.isfinite(difference[:, i]).any()
-            else (-np.inf, np.inf)
-            for i in range(points)
+            expanded(column, float(value), level, sizes, 3) if np.isfinite(column).any() else (-np.inf, np.inf)
+            for column, value in zip(columns, log_n, strict=True)
         ]
         with np.errstate(over="ignore"):
-            out["low"] = np.exp([e[0] for e in ends]).tolist()
-            out["high"] = np.exp([e[1] for e in ends]).tolist()
-    middle = points // 2
-    text = f"{estimate[middle]:.3g} times the parameters at loss {losses[middle]:.4g}"
-    if "low" in out:
+            out["low"], out["high"] = (np.exp(side).tolist() for side in zip(*ends, strict=True))
         text += f" ({out['low'][middle]:.3g} to {out['high'][middle]:.3g})"
     return out | {"text": text}
 
 
-def _log_size(fit: Fit, losses: np.ndarray) -> np.ndarray:
-    if fit.verdict == "ok":
-        e = fit.estimates
-        return _invert(np.full(1, e.get("E", 0.0)), np.full(1, np.log(e["A"])), np.full(1, e["alpha"]), losses)[0]
-    order = np.minimum.accumulate(np.asarray(fit.points["loss"]))  # monotone: the best of all smaller sizes
-    return np.interp(-losses, -order, np.log(fit.points["N"]))
+def _log_size(fit: Fit, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """ln N at which a family reaches the losses, and draws of it [R, losses]; NaN below the floor."""
+    if fit.verdict != "ok":
+        order = np.minimum.accumulate(np.asarray(fit.points["loss"]))  # monotone: the best of all smaller sizes
+        return np.interp(-losses, -order, np.log(fit.points["N"])), None
 
+    def sizes(e: Any, log_a: Any, alpha: Any) -> np.ndarray:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where((alpha > 0) & (losses > e), (log_a - np.log(losses - e)) / alpha, np.nan)
 
-def _invert(e: np.ndarray, log_a: np.ndarray, alpha: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    """ln N at which E + A N^-alpha = L, [R, losses]; NaN below the floor."""
-    gap = losses[None, :] - e[:, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(gap > 0, (log_a[:, None] - np.log(np.maximum(gap, 1e-300))) / alpha[:, None], np.nan)
-
-
-def _draw_sizes(fit: Fit, losses: np.ndarray) -> np.ndarray | None:
-    draws = fit.bootstrap.get("draws")
-    if fit.verdict != "ok" or not draws or fit.form not in ("P3", "K"):
-        return None
-    keep = (draws["alpha"] > 0) & np.isfinite(draws["log_A"])
-    sizes = _invert(draws["E"], draws["log_A"], np.where(keep, draws["alpha"], 1.0), losses)
-    sizes[~keep] = np.nan
-    return sizes
+    law, draws = fit.estimates, fit.bootstrap.get("draws")
+    drawn = sizes(*(draws[name][:, None] for name in ("E", "log_A", "alpha"))) if draws else None
+    return sizes(law.get("E", 0.0), np.log(law["A"]), law["alpha"]), drawn

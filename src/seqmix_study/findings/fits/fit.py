@@ -8,21 +8,38 @@
 import hashlib
 import math
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import scipy
 
-__all__ = ["Fit", "Gate", "data_hash", "jsonable", "versions"]
+__all__ = ["Fit", "Gate", "data_hash", "explain", "jsonable", "verdict_of", "versions"]
 
-#: What a failed gate does to the verdict, from the mildest to the hardest.
-SEVERITIES = ("flag", "slope_only", "refused")
+WORDS = {
+    "ok": "ok: consistent with the law; the exponents may be quoted with their intervals",
+    "slope_only": "slope only: the loss falls, but the table does not determine an exponent or a floor",
+    "refused": "refused: no law may be quoted from this table",
+}
+ADVICE = {
+    "G0 sizes": "train more sizes: five at least, seven recommended",
+    "G0 range": "spread the sizes over at least 1.5 decades",
+    "G0 seeds": "repeat every size with at least three seeds",
+    "G1 direction": "tune the learning rate and the number of steps of the larger sizes, and look for overfitting",
+    "G3 noise": "add seeds, and tune each size: the misfit of single sizes is not averaged out by seeds",
+    "G5 curvature": "widen the range of sizes: one more decade says more than five more seeds",
+    "S8 few tokens": "leave out the runs with the fewest tokens and compare",
+    "S8 structure": "leave out the runs with the fewest tokens, or those far from the optimum, and compare",
+    "S0 tokens": "vary the tokens, or leave --d out and fit the ladder at fixed tokens",
+}
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One condition that a fit must meet; ``severity`` says what its failure does to the verdict."""
+    """One condition that a fit must meet.
+
+    ``severity`` says what its failure does to the verdict, from the mildest: "flag", "slope_only", "refused".
+    """
 
     name: str
     passed: bool
@@ -42,18 +59,17 @@ class Fit:
 
     form: str
     method: str
-    estimates: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
-    objective: float
-    status: str
-    gates: list[Gate]
-    points: dict[str, list[float]]
+    estimates: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    objective: float = math.nan
+    status: str = "refused"
+    gates: list[Gate] = field(default_factory=list)
+    points: dict[str, list[float]] = field(default_factory=dict)
     level: float = 0.95
     df: int = 0
     sigma: float = math.nan  # residual standard deviation of a point, nats
     slope: dict[str, Any] = field(default_factory=dict)  # dL/d ln N (and d ln D) with intervals
-    candidates: list[dict[str, Any]] = field(default_factory=list)  # other forms on the same points
-    bootstrap: dict[str, Any] = field(default_factory=dict)  # intervals and share off the bounds
+    bootstrap: dict[str, Any] = field(default_factory=dict)  # draws, what residuals share, share off the bounds
     cross_check: dict[str, Any] = field(default_factory=dict)  # the other engine on the same points
     refits: dict[str, Any] = field(default_factory=dict)  # a surface without some of its rows
     leverage: list[dict[str, float]] = field(default_factory=list)  # the single rows that move a surface most
@@ -87,51 +103,43 @@ class Fit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; infinities and NaN become ``None`` (an open interval end)."""
-        return jsonable(
-            {
-                "form": self.form,
-                "method": self.method,
-                "estimates": self.estimates,
-                "intervals": self.intervals,
-                "level": self.level,
-                "objective": self.objective,
-                "verdict": self.verdict,
-                "reasons": self.reasons,
-                "flags": self.flags,
-                "notes": self.notes,
-                "gates": [asdict(gate) for gate in self.gates],
-                "sigma": self.sigma,
-                "df": self.df,
-                "slope": self.slope,
-                "candidates": self.candidates,
-                "bootstrap": {k: v for k, v in self.bootstrap.items() if k != "draws"},
-                "cross_check": self.cross_check,
-                "refits": self.refits,
-                "leverage": self.leverage,
-                "outlier": self.outlier,
-                "derived": self.derived,
-                "isoflop": {k: v for k, v in self.isoflop.items() if k != "draws"},
-                "agreement": self.agreement,
-                "points": self.points,
-                "data_sha256": self.hash,
-            }
-        )
+        out = {item.name: getattr(self, item.name) for item in fields(self)}
+        out |= {"verdict": out.pop("status"), "reasons": self.reasons, "data_sha256": out.pop("hash")}
+        out["gates"] = [asdict(gate) for gate in self.gates]
+        out["bootstrap"] = {key: value for key, value in self.bootstrap.items() if key != "draws"}
+        return jsonable(out)
+
+
+def verdict_of(gates: list[Gate], falls: bool) -> str:
+    """The word for a list of gates; ``falls``: whether the slope of the loss is below zero, interval and all."""
+    failed = {gate.severity for gate in gates if not gate.passed}
+    if "refused" in failed:
+        return "refused"
+    if "slope_only" not in failed:
+        return "ok"
+    return "slope_only" if falls else "refused"
+
+
+def explain(fit: Fit) -> str:
+    """Return the doctor's report: the verdict, what decided it, what was noticed, and what would help."""
+    lines = [f"verdict  {WORDS[fit.status]}"]
+    lines += [f"  failed   {reason}" for reason in fit.reasons]
+    lines += [f"  noticed  {flag}" for flag in fit.flags]
+    lines += [f"  note     {note}" for note in fit.notes]
+    failed = dict.fromkeys(gate.name for gate in fit.gates if not gate.passed)
+    return "\n".join(lines + [f"  try      {ADVICE[name]}" for name in failed if name in ADVICE])
 
 
 def jsonable(value: Any) -> Any:
     """Convert numpy scalars, arrays and tuples to plain data; non-finite numbers to ``None``."""
     if isinstance(value, dict):
         return {str(k): jsonable(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return [jsonable(v) for v in value.tolist()]
-    if isinstance(value, list | tuple):
+    if isinstance(value, np.ndarray | list | tuple):
         return [jsonable(v) for v in value]
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     return value
 
 

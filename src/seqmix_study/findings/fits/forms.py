@@ -1,7 +1,6 @@
 """The functional forms and nothing else.
 
 K   L(N)   = A N^-alpha                              Kaplan et al. 2020, (N_c/N)^alpha with A = N_c^alpha
-P2  L(N)   = E + A N^-alpha, E known                 synthetic data with a known Bayes loss
 P3  L(N)   = E + A N^-alpha                          a ladder at fixed D: E contains B D^-beta, it is not the entropy
 S2  L(N)   = c0 + slope ln N                         the limit alpha -> 0 of P3: the fallback
 C4  L(N,D) = A N^-alpha + B D^-beta                  C5 where the floor comes out as zero
@@ -14,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["EQUATIONS", "PARAMETERS", "information", "predict"]
+__all__ = ["EQUATIONS", "PARAMETERS", "predict"]
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "K": ("E", "A", "alpha"),  # E is zero
-    "P2": ("A", "alpha"),
     "P3": ("E", "A", "alpha"),
     "S2": ("c0", "slope"),
     "O2": ("k", "a"),
@@ -29,7 +27,6 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 
 EQUATIONS: dict[str, str] = {
     "K": "L = A N^-alpha",
-    "P2": "L = E + A N^-alpha (E given)",
     "P3": "L = E + A N^-alpha",
     "S2": "L = c0 + slope ln N",
     "O2": "N_opt = k C^a",
@@ -46,7 +43,7 @@ def predict(form: str, estimates: dict[str, float], n: Any, d: Any = None) -> np
         return estimates["c0"] + estimates["slope"] * np.log(n)
     # exp(ln A - alpha ln N): A itself may be as large as 1e300 where alpha is steep and N is large
     size = np.exp(np.log(estimates["A"]) - estimates["alpha"] * np.log(n))
-    if form in ("K", "P2", "P3"):
+    if form in ("K", "P3"):
         return estimates.get("E", 0.0) + size
     if form not in ("C4", "C5", "C6"):
         raise ValueError(f"unknown form {form!r}; known: {', '.join(PARAMETERS)}")
@@ -54,14 +51,3 @@ def predict(form: str, estimates: dict[str, float], n: Any, d: Any = None) -> np
         raise ValueError(f"form {form} needs the tokens d")
     data = np.exp(np.log(estimates["B"]) - estimates["beta"] * np.log(np.asarray(d, float)))
     return estimates.get("E", 0.0) + (size + data) ** estimates.get("gamma", 1.0)
-
-
-def information(sse: float, n: int, parameters: int) -> dict[str, float]:
-    """Return AIC and AICc of a Gaussian least-squares fit; ``parameters`` without the variance.
-
-    AICc is infinite where the points are too few for its correction (n - parameters - 2 <= 0).
-    """
-    k = parameters + 1
-    aic = n * np.log(max(sse, 1e-300) / n) + 2 * k
-    room = n - k - 1
-    return {"aic": float(aic), "aicc": float(aic + 2 * k * (k + 1) / room) if room > 0 else float("inf")}

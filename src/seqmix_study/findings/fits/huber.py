@@ -2,10 +2,11 @@
 
     ln L = logsumexp(e, gamma * logsumexp(a - alpha x, b - beta y)),   x = ln N - mean, y = ln D - mean
 
-with e = ln E, a = ln A, b = ln B at the centre. The objective is the *sum* (not the mean: that made Hoffmann's
-optimiser stop early, Besiroglu et al. 2024) of Huber_delta(ln L_i - model). Logarithms are centred, so the unit of N
-or D changes nothing but ln A and ln B. Every step reweights the squares (Huber weights) and damps them
-(Levenberg-Marquardt); many starts, resamples and refits without single rows share each numpy call.
+with e = ln E, a = ln A, b = ln B at the centre; ``short`` adds a third term, s - y, for runs of few tokens. The
+objective is the *sum* (not the mean: that made Hoffmann's optimiser stop early, Besiroglu et al. 2024) of
+Huber_delta(ln L_i - model). Logarithms are centred, so the unit of N or D changes nothing but ln A and ln B. Every step
+reweights the squares (Huber weights) and damps them (Levenberg-Marquardt); many starts, resamples and refits without
+single rows share each numpy call.
 """
 
 from dataclasses import dataclass
@@ -40,17 +41,19 @@ class Problem:
     y: np.ndarray
     log_loss: np.ndarray
     delta: float = 1e-3
+    short: bool = False  # with a third term, S / D: loss that only runs of few tokens have
 
     @property
     def names(self) -> list[str]:
-        return ORDER[self.form].split()
+        return ORDER[self.form].split() + ["s"] * self.short
 
     def model(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """ln L [R, n] and its derivatives [R, n, p] at the parameter sets ``p`` [R, p]."""
         at = {name: p[:, i, None] for i, name in enumerate(self.names)}
-        size = at["a"] - at["alpha"] * self.x
-        power = np.logaddexp(size, at["b"] - at["beta"] * self.y)
-        share = np.exp(size - power)
+        terms = {"a": at["a"] - at["alpha"] * self.x, "b": at["b"] - at["beta"] * self.y}
+        if self.short:
+            terms["s"] = at["s"] - self.y
+        power = np.logaddexp.reduce(list(terms.values()))
         gamma = np.exp(at["g"]) if "g" in at else 1.0
         model = gamma * power
         reducible = np.ones_like(model)
@@ -58,8 +61,9 @@ class Problem:
             model = np.logaddexp(model, at["e"])
             reducible = np.exp(gamma * power - model)
         through = reducible * gamma
-        columns = {"a": through * share, "alpha": -through * share * self.x, "e": 1 - reducible, "g": through * power}
-        columns |= {"b": through * (1 - share), "beta": -through * (1 - share) * self.y}
+        columns = {name: through * np.exp(term - power) for name, term in terms.items()}
+        columns |= {"alpha": -columns["a"] * self.x, "beta": -columns["b"] * self.y}
+        columns |= {"e": 1 - reducible, "g": through * power}
         return model, np.stack([columns[name] for name in self.names], 2)
 
     def value(self, residual: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
@@ -81,6 +85,7 @@ class Problem:
             "alpha": rng.uniform(0.02, 1.5, count),
             "beta": rng.uniform(0.02, 1.5, count),
             "g": rng.uniform(-0.7, 0.7, count),
+            "s": np.log(reducible) - rng.uniform(1, 6, count),
         }
         return np.stack([values[name] for name in self.names], 1)
 

@@ -4,7 +4,7 @@ A run's loss is law + misfit of its size + misfit of its token count (+ of its b
 A badly tuned size is off at every number of tokens, so rows are not independent: resampling rows gives intervals of
 alpha that cover half of the time. The variances come from the residuals (MINQUE; with repeated levels iterated, which
 is REML); sizes that hardly repeat share in bands of ln N with random edges. Every draw refits, so intervals of derived
-quantities (the compute-optimal exponent) need no formula. ``coverage.py`` measures how often they hold the truth.
+quantities (the compute-optimal exponent) need no formula. ``tools/fit_coverage.py`` counts how often they hold.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ from scipy.optimize import nnls
 
 from seqmix_study.findings.fits.huber import SQUARES, Problem
 
-__all__ = ["BUDGET", "Shared", "levels", "structure", "variances"]
+__all__ = ["FEW", "Shared", "budgets", "levels", "misfits", "structure", "variances"]
 
 #: Values of N (or D, C) within this many e-folds are one level.
 SAME = 0.02
-#: The same for compute: D is rounded to whole batches.
-BUDGET = 0.06
+#: What a law that fails for few tokens leaves in the residuals.
+FEW = ("few tokens", "shortest quarter")
+#: Distances in ln C over which budgets are looked for, widest first.
+GAPS = (0.8, 0.4, 0.2, 0.1)
 #: Widths of the bands for values that hardly repeat, in parts of their range.
 BANDS = (6, 12)
 OFFSETS = 4
@@ -44,9 +46,12 @@ class Part:
         one = np.concatenate([np.eye(self.groups)[row] for row in self.labels], 1)
         return scale[:, None] * one / np.sqrt(len(self.labels))
 
-    def sample(self, draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Unit normal misfits [draws, n]; a scale drawn for each stands for the few groups they are known from."""
-        free = max((self.groups if self.repeated else self.groups - 1) - OWN, 1)
+    def sample(self, draws: int, rng: np.random.Generator, own: int = OWN) -> np.ndarray:
+        """Unit normal misfits [draws, n]; a scale drawn for each stands for the few groups they are known from.
+
+        ``own``: parameters of the fit that take what a group shares for their own.
+        """
+        free = max((self.groups if self.repeated else self.groups - 1) - own, 1)
         values = rng.standard_normal((draws, self.groups)) * np.sqrt(free / rng.chisquare(free, draws))[:, None]
         return np.take_along_axis(values, self.labels[rng.integers(0, len(self.labels), draws)], 1)
 
@@ -62,14 +67,42 @@ def levels(values: np.ndarray, same: float = SAME) -> np.ndarray:
     return np.searchsorted(edges, logs, "right") - 1
 
 
+def budgets(c: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Number the budgets that a designer made in FLOPs ``c`` [n], from the smallest; -1 for rows in none.
+
+    A budget has three sizes or more, and lies at least twice its own width (and a tenth) from every other row. Where
+    not half of the rows are in budgets there is no such design: neighbours in a scattered table are no budget.
+    """
+    order = np.argsort(c)
+    logs = np.log(c[order])
+    first = np.full(len(c), -1)  # the position of a budget's first row names it
+    for gap in GAPS:
+        start = np.flatnonzero(np.append(True, np.diff(logs) > gap))
+        end = np.append(start[1:], len(logs)) - 1
+        group = np.repeat(np.arange(len(start)), end - start + 1)
+        good = (logs[end] - logs[start] <= gap / 2)[group] & (first < 0)
+        first = np.where(good, start[group], first)
+    size = levels(n[order])
+    for one in np.unique(first[first >= 0]):
+        rows = first == one
+        if len(np.unique(size[rows])) < 3:
+            first[rows] = -1
+    if (first >= 0).sum() < len(c) / 2:
+        first[:] = -1
+    label = np.full(len(c), -1)
+    label[order] = np.where(first < 0, -1, np.searchsorted(np.unique(first[first >= 0]), first))
+    return label
+
+
 def parts(n: np.ndarray, d: np.ndarray) -> list[Part]:
-    """Sizes, token counts, and budgets where the table has a few of them."""
-    found = [*_parts("sizes", n), *_parts("token counts", d)]
-    budget = levels(n * d, BUDGET)
-    return [*found, Part("budgets", budget[None], True)] if budget.max() + 1 <= len(n) / 4 else found
+    """Sizes, token counts, and budgets where the table has them."""
+    found = [*misfits("sizes", n), *misfits("token counts", d)]
+    budget = budgets(n * d, n)
+    return [*found, Part("budgets", budget[None], True)] if (budget >= 0).all() else found
 
 
-def _parts(name: str, values: np.ndarray) -> list[Part]:
+def misfits(name: str, values: np.ndarray) -> list[Part]:
+    """The values' levels where they repeat, else bands of two widths, their edges at four places."""
     label = levels(values)
     if label.max() + 1 <= min(len(values) / 2.5, 40):
         return [Part(name, label[None], True)]
@@ -170,29 +203,34 @@ class Shared:
 
 def structure(
     problem: Problem, best: np.ndarray, n: np.ndarray, d: np.ndarray, rng: np.random.Generator, draws: int = 500
-) -> tuple[float, float, float]:
-    """Does the law bend along D, or along N and D together, more than misfits of sizes and budgets explain?
+) -> dict[str, dict[str, float]]:
+    """Does the law fail for few tokens, or bend, more than misfits of sizes and budgets explain?
 
-    Three columns (ln D squared, cubed, and the product with ln N) are added to the least-squares fit. Returns their
-    statistic over its 99 % quantile under draws without them, the p-value, and the share of the residual's variance
-    they explain. A law that fails for few tokens is absorbed by beta; what is left shows here.
+    Columns are added to the least-squares fit: "few tokens" (a term in 1 / D), "shortest quarter" (its rows lie off
+    alike), and, beyond these two, "bend" (ln D squared, cubed, and the product with ln N). For each the "ratio" of what
+    they explain to its 99 % quantile in draws without them (above one: seen), and the share "explained" of the
+    variance. A law that fails for few tokens is mostly absorbed by beta: a test of many directions at once does not
+    see the rest, so each is asked alone.
     """
     x, y = problem.x, problem.y
     squares = Problem(problem.form, x, y, problem.log_loss, SQUARES)
     here = squares.minimise(best[None])[0][0]
-    null = Shared(squares, here, n, d, np.stack([y * y, y**3, x * y], 1))
-    k = len(best)
-    if len(n) <= null.slope.shape[1] + 2:
-        return 0.0, 1.0, 0.0
-    cover = np.linalg.inv(null.covariance()) if null.repeated else np.eye(len(n))
-    gram = np.linalg.pinv(null.slope.T @ cover @ null.slope)
-    gain = (gram @ null.slope.T @ cover)[k:]
-    weight = np.linalg.pinv(gram[k:, k:])
-    fitted = np.concatenate([null.residual[None], null.noise(draws, rng)]) @ gain.T
-    value = np.einsum("bi,ij,bj->b", fitted, weight, fitted)
-    basis = np.linalg.qr(null.slope)[0]
-    before = null.residual - (q := np.linalg.qr(null.slope[:, :k])[0]) @ (q.T @ null.residual)
-    left = before - basis @ (basis.T @ before)
-    explained = 1 - float(left @ left) / max(float(before @ before), 1e-300)
-    p = (1 + int((value[1:] >= value[0]).sum())) / (draws + 1)
-    return float(value[0] / max(np.quantile(value[1:], 0.99), 1e-300)), p, explained
+    model, law = (v[0] for v in squares.model(here[None]))
+    few = np.stack([np.exp(-model) * d.min() / d, np.where(d <= np.quantile(d, 0.25), 1.0, 0.0)], 1)
+    bend = np.stack([y * y, y**3, x * y], 1)
+    asked = {FEW[0]: (law, few[:, :1]), FEW[1]: (law, few[:, 1:]), "bend": (np.concatenate([law, few], 1), bend)}
+    if len(n) <= len(best) + 7:
+        return {name: {"ratio": 0.0, "explained": 0.0} for name in asked}
+    null = Shared(squares, here, n, d, np.concatenate([few, bend], 1))
+    white = np.linalg.inv(np.linalg.cholesky(null.covariance())) if null.repeated else np.eye(len(n))
+    seen = np.concatenate([null.residual[None], null.noise(draws, rng)]) @ white.T
+    known = np.linalg.qr(white @ law)[0]
+    total = max(float(np.square(seen[0] - known @ (known.T @ seen[0])).sum()), 1e-300)
+    out = {}
+    for name, (base, columns) in asked.items():
+        known, columns = np.linalg.qr(white @ base)[0], white @ columns
+        basis = np.linalg.qr(columns - known @ (known.T @ columns))[0]
+        value = np.square(seen @ basis).sum(1)
+        ratio, share = value[0] / max(np.quantile(value[1:], 0.99), 1e-300), value[0] / total
+        out[name] = {"ratio": float(ratio), "explained": float(share)}
+    return out

@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Ladder", "checked", "without_copies"]
+from seqmix_study.findings.fits.fit import Gate
+
+__all__ = ["Ladder", "checked", "copied_repeats", "without_copies"]
 
 #: More sizes than this are averaged in bands: a profile of 20,000 sizes took minutes and gigabytes.
 MOST_SIZES = 200
+#: Share of repeats that may have the loss of another repeat: rounded losses are equal now and then.
+EQUAL = 0.45
 
 
 def checked(name: str, values: Any) -> np.ndarray:
@@ -38,6 +42,17 @@ def without_copies(*columns: np.ndarray) -> tuple[list[np.ndarray], int]:
     return [column[first] for column in columns], len(columns[0]) - len(first)
 
 
+def copied_repeats(where: np.ndarray, loss: np.ndarray) -> Gate | None:
+    """The gate that repeats fail (rows of equal ``where``) whose losses are mostly exactly equal, or None."""
+    where = where.ravel()
+    count = np.bincount(where)
+    distinct = np.bincount(np.unique(np.stack([where, loss]), axis=1)[0].astype(int))
+    several = count > 1
+    share = float(np.mean(((count - distinct) / np.maximum(count - 1, 1))[several])) if several.any() else 0.0
+    reason = "repeats have exactly equal losses: copies of one run (or rounded until equal), and not repeats"
+    return Gate("repeats", False, share, EQUAL, reason) if share > EQUAL else None
+
+
 @dataclass(frozen=True)
 class Ladder:
     """Size means of one family: all arrays [k], sorted by size."""
@@ -45,10 +60,9 @@ class Ladder:
     n: np.ndarray
     mean: np.ndarray
     count: np.ndarray
-    seed_sd: float  # pooled over sizes, nats; NaN without repeats
-    seed_df: int
     se: np.ndarray  # standard error of a mean from the pooled seed sd; NaN without repeats
     copies: int = 0  # rows that repeat another one (with seeds: its size and seed)
+    repeats: Gate | None = None  # what copied repeats fail
 
     @classmethod
     def from_rows(cls, n: Any, loss: Any, seeds: Any = None) -> "Ladder":
@@ -67,11 +81,12 @@ class Ladder:
             band = np.unique(place, return_inverse=True)[1].ravel()
             n = np.exp(np.bincount(band, np.log(n)) / np.bincount(band))[band]
         sizes, where, count = np.unique(n, return_inverse=True, return_counts=True)
+        repeats = copied_repeats(where, loss)
         mean = np.bincount(where, loss) / count
         df = int((count - 1).sum())
         within = float(((loss - mean[where]) ** 2).sum())
         sd = float(np.sqrt(within / df)) if df else float("nan")
-        return cls(sizes, mean, count, sd, df, sd / np.sqrt(count), rows - len(n))
+        return cls(sizes, mean, count, sd / np.sqrt(count), rows - len(n), repeats)
 
     @property
     def k(self) -> int:

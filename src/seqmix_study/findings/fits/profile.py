@@ -57,16 +57,15 @@ def line(x: np.ndarray, y: np.ndarray) -> Line:
 class Profile:
     """The profile of the residual sum of squares over alpha, for size means ``y`` [k] at ``log_n`` [k].
 
-    ``constant=None`` fits E (form P3, three parameters); a number fixes it (P2; K where it is zero, two parameters).
+    Fits E too (form P3, three parameters), or without ``constant`` takes it as zero (form K, two parameters).
     """
 
-    def __init__(self, log_n: np.ndarray, y: np.ndarray, constant: float | None = None) -> None:
+    def __init__(self, log_n: np.ndarray, y: np.ndarray, constant: bool = True) -> None:
         self.centre = float(np.mean(log_n))
         self.x = np.asarray(log_n, float) - self.centre
         self.y = np.asarray(y, float)
         self.constant = constant
-        self.parameters = 3 if constant is None else 2
-        self.df = len(self.y) - self.parameters
+        self.df = len(self.y) - (3 if constant else 2)
         self.grid = self.sse(ALPHAS)
         best = int(np.argmin(self.grid))
         self.on_bound = best in (0, len(ALPHAS) - 1)
@@ -83,18 +82,17 @@ class Profile:
     def solve(self, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Linear coefficients c0, c1 [G] and residuals [G, k] for every exponent.
 
-        With a fixed constant c1 multiplies exp(-alpha x) instead, and c0 is that constant.
+        Without constant c1 multiplies exp(-alpha x) instead, and c0 is zero.
         """
-        if self.constant is None:
+        if self.constant:
             z = basis(self.x, alphas)
             mean = z.mean(1, keepdims=True)
             zc, yc = z - mean, self.y - self.y.mean()
             c1 = zc @ yc / (zc * zc).sum(1)
             return self.y.mean() - c1 * mean[:, 0], c1, yc[None, :] - c1[:, None] * zc
         z = np.exp(-np.asarray(alphas, float)[:, None] * self.x[None, :])
-        rest = self.y - self.constant
-        c1 = z @ rest / (z * z).sum(1)
-        return np.full(len(z), self.constant), c1, rest[None, :] - c1[:, None] * z
+        c1 = z @ self.y / (z * z).sum(1)
+        return np.zeros(len(z)), c1, self.y[None, :] - c1[:, None] * z
 
     def sse(self, alphas: np.ndarray) -> np.ndarray:
         residual = self.solve(alphas)[2]
@@ -104,8 +102,8 @@ class Profile:
         """E, A and alpha in the table's own unit of N (A may be negative where the loss rises)."""
         alpha = self.alpha if alpha is None else alpha
         c0, c1, _ = (v[0] for v in self.solve(np.array([alpha])))
-        if self.constant is not None:
-            return {"E": self.constant, "A": float(c1 * np.exp(alpha * self.centre)), "alpha": float(alpha)}
+        if not self.constant:
+            return {"E": 0.0, "A": float(c1 * np.exp(alpha * self.centre)), "alpha": float(alpha)}
         alpha = alpha or 1e-12
         amplitude = -c1 / alpha
         return {"E": float(c0 + c1 / alpha), "A": float(amplitude * np.exp(alpha * self.centre)), "alpha": float(alpha)}
@@ -143,17 +141,17 @@ class Profile:
         """
         low, high = self.interval(level)
         if not (np.isfinite(low) and np.isfinite(high)) or low <= 0:
-            open_e = (-np.inf, np.inf) if self.constant is None else (self.constant, self.constant)
+            open_e = (-np.inf, np.inf) if self.constant else (0.0, 0.0)
             return {"E": open_e, "A": (0.0, np.inf), "alpha": (low, high)}
         alphas = np.unique(np.append(np.linspace(low, high, 401), self.alpha))
         c0, c1, residual = self.solve(alphas)
         room = np.sqrt(np.maximum(self.threshold(level) - (residual * residual).sum(1), 0))
         scale = np.exp(alphas * self.centre)
-        if self.constant is not None:
+        if not self.constant:
             z = np.exp(-alphas[:, None] * self.x[None, :])
             width = room / np.sqrt((z * z).sum(1))
             ends = ((c1 - width) * scale).min(), ((c1 + width) * scale).max()
-            return {"E": (self.constant,) * 2, "A": (float(ends[0]), float(ends[1])), "alpha": (low, high)}
+            return {"E": (0.0, 0.0), "A": (float(ends[0]), float(ends[1])), "alpha": (low, high)}
         z = basis(self.x, alphas)
         mean = z.mean(1)
         spread = ((z - mean[:, None]) ** 2).sum(1)
@@ -169,34 +167,22 @@ class Profile:
         }
 
 
-def resample_alphas(
-    log_n: np.ndarray, y: np.ndarray, counts: np.ndarray, constant: float | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Refit every bootstrap resample at once.
+def resample_alphas(log_n: np.ndarray, y: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Refit every bootstrap resample at once (form P3).
 
     ``counts`` [R, k] says how often each size was drawn. Returns alpha, E and ln A, each [R]; alpha on the grid
     refined by a parabola through the three lowest points. ln A is NaN where A is not positive.
     """
     centre = log_n.mean()
-    x = log_n - centre
     total = counts.sum(1, keepdims=True)
-    if constant is None:
-        z = basis(x, ALPHAS)
-        offset = y - y.mean()  # centred first: what is subtracted below is then small
-        mz, mzz = counts @ z.T / total, counts @ (z * z).T / total
-        my, myy = counts @ offset / total[:, 0], counts @ (offset * offset) / total[:, 0]
-        covariance = counts @ (z * offset).T / total - mz * my[:, None]
-        spread = np.maximum(mzz - mz * mz, 1e-300)
-        sse = (myy - my * my)[:, None] - covariance**2 / spread
-        slopes = covariance / spread
-        levels = my[:, None] + y.mean() - slopes * mz
-    else:
-        z = np.exp(-ALPHAS[:, None] * x[None, :])
-        rest = y - constant
-        spread = counts @ (z * z).T
-        covariance = counts @ (z * rest).T
-        sse = (counts @ (rest * rest))[:, None] - covariance**2 / spread
-        slopes, levels = covariance / spread, np.full(sse.shape, constant)
+    z = basis(log_n - centre, ALPHAS)
+    offset = y - y.mean()  # centred first: what is subtracted below is then small
+    mz, mzz = counts @ z.T / total, counts @ (z * z).T / total
+    my, myy = counts @ offset / total[:, 0], counts @ (offset * offset) / total[:, 0]
+    covariance = counts @ (z * offset).T / total - mz * my[:, None]
+    spread = np.maximum(mzz - mz * mz, 1e-300)
+    sse = (myy - my * my)[:, None] - covariance**2 / spread
+    slopes = covariance / spread
     rows = np.arange(len(sse))
     best = sse.argmin(1)
     inner = np.clip(best, 1, len(ALPHAS) - 2)
@@ -204,11 +190,9 @@ def resample_alphas(
     bend = left - 2 * mid + right
     shift = np.where((bend > 0) & (best == inner), 0.5 * (left - right) / np.where(bend > 0, bend, 1), 0.0)
     alpha = ALPHAS[best] + np.clip(shift, -1, 1) * (ALPHAS[1] - ALPHAS[0])
-    c0, c1 = levels[rows, best], slopes[rows, best]
+    c1 = slopes[rows, best]
+    c0 = my + y.mean() - c1 * mz[rows, best]
     safe = np.where(np.abs(alpha) < 1e-9, 1e-9, alpha)
-    if constant is None:
-        e, amplitude = c0 + c1 / safe, -c1 / safe
-    else:
-        e, amplitude = c0, c1
+    amplitude = -c1 / safe
     log_a = np.where(amplitude > 0, np.log(np.maximum(amplitude, 1e-300)) + alpha * centre, np.nan)
-    return alpha, e, log_a
+    return alpha, c0 + c1 / safe, log_a

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from seqmix_study.findings.bootstrap import cluster_counts
+from seqmix_study.findings.fits.agreement import agree
 from seqmix_study.findings.fits.fit import Fit, data_hash
-from seqmix_study.findings.fits.forms import PARAMETERS, information
+from seqmix_study.findings.fits.forms import PARAMETERS
 from seqmix_study.findings.fits.huber import SQUARES, Problem
-from seqmix_study.findings.fits.intervals import Shared, structure
-from seqmix_study.findings.fits.isoflop import agree, fit_isoflop
-from seqmix_study.findings.fits.ladder import checked, without_copies
+from seqmix_study.findings.fits.intervals import FEW, Shared, structure
+from seqmix_study.findings.fits.isoflop import fit_isoflop
+from seqmix_study.findings.fits.ladder import checked, copied_repeats, without_copies
 from seqmix_study.findings.fits.surface_gates import ran_away, surface_gates, surface_status
 
-__all__ = ["fit_surface", "optimum"]
+__all__ = ["fit_surface"]
 
 #: More different (N, D) than this are averaged in cells of equal width in ln N and ln D.
 CELLS = 1000
@@ -28,6 +28,8 @@ MOST_ROWS = 1_000_000
 STRETCH = 1.08
 #: Single rows that are left out in turn: those that pull most.
 LEFT_OUT = 30
+SHORT = "without the fewest-token quarter"
+EXPONENTS = ("alpha", "beta", "optimal_exponent")
 
 
 def fit_surface(
@@ -63,50 +65,35 @@ def fit_surface(
         raise ValueError(f"N, D and loss have {len(n)}, {len(d)} and {len(loss)} values")
     if len(n) > MOST_ROWS:
         raise ValueError(f"{len(n)} rows; at most {MOST_ROWS} are fitted: average repeats first")
-    digest = data_hash(n, d, loss)
-    iso = fit_isoflop(6 * n * d if flops is None else flops, n, loss, d, level)
-    (n, d, loss), notes = _points(n, d, loss, seeds)
-    fit = Fit(
-        form=form,
-        method=method,
-        estimates={},
-        intervals={},
-        objective=float("nan"),
-        status="refused",
-        gates=[],
-        level=level,
-        points={"N": n.tolist(), "D": d.tolist(), "loss": loss.tolist()},
-        slope=_plane(n, d, loss, level),
-        notes=notes,
-        hash=digest,
-    )
+    table = (6 * n * d if flops is None else checked("FLOPs", flops), n, loss, d)
+    fit = Fit(form, method, level=level, hash=data_hash(n, d, loss))
+    if seeds is not None and (
+        gate := copied_repeats(np.unique(np.stack([n, d]), axis=1, return_inverse=True)[1], loss)
+    ):
+        fit.gates.append(gate)
+    (n, d, loss), fit.notes = _points(n, d, loss, seeds)
+    fit.points = {"N": n.tolist(), "D": d.tolist(), "loss": loss.tolist()}
+    fit.slope = _plane(n, d, loss, level)
     fit.df = len(loss) - len(PARAMETERS[form])
     if fit.df > 0 and np.ptp(n) > 0 and np.ptp(d) > 0 and np.ptp(loss) > 0:
         generator = np.random.default_rng(rng)
         problem, best = _best(fit, delta if method == "huber" else SQUARES, starts, generator)
         if gate := ran_away(fit.estimates):
-            fit.estimates, fit.gates, fit.slope = {}, [gate], {}
-            return fit
-        if cross_check:
-            _second_opinion(fit, problem, best, delta, starts, generator)
-        if n_boot:
-            _intervals(fit, problem, best, n_boot, generator)
-        fit.derived = _derived(fit)
-    fit.gates = surface_gates(fit, n, d, loss)
+            fit.estimates, fit.slope = {}, {}
+            fit.points.pop("fitted")
+            fit.gates.append(gate)
+        else:
+            if cross_check:
+                _second_opinion(fit, problem, best, delta, generator)
+            _answers(fit, problem, best, n_boot, generator)
+    fit.gates += surface_gates(fit, n, d, loss)
+    iso = fit_isoflop(*table, level=level)
     if iso["budgets"] or flops is not None:
         fit.isoflop = iso
-        agree(fit)
+        agree(fit, *table)
     fit.status = surface_status(fit)
     fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     return fit
-
-
-def optimum(values: dict[str, Any], compute: Any) -> tuple[Any, Any]:
-    """(a, ln N_opt at ``compute`` FLOPs) of N_opt ~ C^a with C = 6 N D, for estimates or arrays of draws."""
-    total = values["alpha"] + values["beta"]
-    with np.errstate(all="ignore"):  # a draw may have an exponent below zero: no optimum there
-        ratio = np.log(values["alpha"]) + values["log_A"] - np.log(values["beta"]) - values["log_B"]
-        return values["beta"] / total, (ratio + values["beta"] * np.log(np.asarray(compute) / 6)) / total
 
 
 def _points(n: np.ndarray, d: np.ndarray, loss: np.ndarray, seeds: Any) -> tuple[list[np.ndarray], list[str]]:
@@ -141,102 +128,140 @@ def _best(fit: Fit, delta: float, starts: int, rng: np.random.Generator) -> tupl
         if value <= objective * (1 + 1e-7):
             fit.form, problem, best, objective, reached = "C4", bare, other, value, share
             fit.notes.append("the irreducible loss comes out as zero: the law without a constant fits as well")
-    fit.objective, fit.estimates = objective, {k: float(v[0]) for k, v in in_units(problem, best[None], n, d).items()}
+    found = quantities(problem, best[None], n, d)
+    fit.objective, fit.estimates = objective, {name: float(found[name][0]) for name in PARAMETERS[fit.form]}
     residual = loss - np.exp(problem.model(best[None])[0][0])
     fit.sigma = float(np.sqrt(residual @ residual / fit.df))
     fit.points["fitted"] = (loss - residual).tolist()
     fit.notes.append(f"{100 * reached:.0f} % of {starts} starts reached the optimum")
-    sse, names = float(residual @ residual), PARAMETERS[fit.form]
-    fit.candidates = [{"form": fit.form, "sse": sse} | information(sse, len(loss), len(names))]
     return problem, best
 
 
-def in_units(problem: Problem, p: np.ndarray, n: np.ndarray, d: np.ndarray) -> dict[str, np.ndarray]:
-    """Parameters in the table's own units from internal ones [R, p]; each [R]."""
-    column = {name: p[:, i] for i, name in enumerate(problem.names)}
-    with np.errstate(over="ignore", under="ignore"):
-        log_a = column["a"] + column["alpha"] * np.log(n).mean()
-        log_b = column["b"] + column["beta"] * np.log(d).mean()
-        values = {
-            "E": np.exp(column["e"]) if "e" in column else np.zeros(len(p)),
-            "A": np.exp(log_a),
-            "B": np.exp(log_b),
-            "alpha": column["alpha"],
-            "beta": column["beta"],
-        }
-    return values | ({"gamma": np.exp(column["g"])} if "g" in column else {})
+def quantities(problem: Problem, p: np.ndarray, n: np.ndarray, d: np.ndarray) -> dict[str, np.ndarray]:
+    """What internal parameters [R, p] say in the units of the table's ``n`` and ``d``; each [R].
+
+    The law's parameters, the exponent a of N_opt ~ C^a for C = 6 N D, and ln N_opt at the largest budget and ten times
+    beyond; NaN where an exponent is not positive.
+    """
+    at = {name: p[:, i] for i, name in enumerate(problem.names)}
+    with np.errstate(all="ignore"):
+        log_a, log_b = at["a"] + at["alpha"] * np.log(n).mean(), at["b"] + at["beta"] * np.log(d).mean()
+        out = {"E": np.exp(at["e"]) if "e" in at else np.zeros(len(p)), "A": np.exp(log_a), "B": np.exp(log_b)}
+        out |= {"alpha": at["alpha"], "beta": at["beta"], "log_A": log_a, "log_B": log_b}
+        if "g" in at:
+            out["gamma"] = np.exp(at["g"])
+        total = at["alpha"] + at["beta"]
+        ratio = np.log(at["alpha"]) + log_a - np.log(at["beta"]) - log_b
+        out["optimal_exponent"] = at["beta"] / total
+        for times in (1, 10):
+            out[f"log_n_{times}"] = (ratio + at["beta"] * np.log(times * (n * d).max())) / total
+    return out
 
 
-def _second_opinion(
-    fit: Fit, problem: Problem, best: np.ndarray, delta: float, starts: int, rng: np.random.Generator
-) -> None:
+def _second_opinion(fit: Fit, problem: Problem, best: np.ndarray, delta: float, rng: np.random.Generator) -> None:
     """The other engine, and refits without the highest losses, the fewest tokens, and without single rows."""
     n, d, loss = (np.array(fit.points[key]) for key in ("N", "D", "loss"))
     kind = "squares" if fit.method == "huber" else "huber"
     other = Problem(problem.form, problem.x, problem.y, problem.log_loss, SQUARES if kind == "squares" else delta)
-    point, value, _ = other.solve(np.concatenate([best[None], other.starts(max(starts // 3, 8), rng)]), polish=1)
-    estimates = {k: float(v[0]) for k, v in in_units(other, point[None], n, d).items()}
-    fit.cross_check = {"method": kind, "estimates": estimates, "objective": value}
-    kept = {
-        "without the highest-loss tenth": loss < np.quantile(loss, 0.9),
-        "without the fewest-token third": d > np.quantile(d, 1 / 3) * (1 + 1e-9),
-    }
+    point, value, _ = other.solve(np.concatenate([best[None], other.starts(20, rng)]), polish=1)
+    found = quantities(other, point[None], n, d)
+    fit.cross_check = {"method": kind, "objective": value}
+    fit.cross_check["estimates"] = {name: float(found[name][0]) for name in PARAMETERS[fit.form]}
+    kept = {"without the highest-loss tenth": loss < np.quantile(loss, 0.9), SHORT: _long(d)}
     kept = {name: rows for name, rows in kept.items() if rows.sum() > 2 * len(best)}
-    pull = np.abs(problem.log_loss - problem.model(best[None])[0][0])
-    pull = pull * np.linalg.norm(np.linalg.qr(problem.model(best[None])[1][0])[0], axis=1)
-    worst = np.argsort(-pull)[: min(LEFT_OUT, len(n))]
+    model, slope = (v[0] for v in problem.model(best[None]))
+    off = np.abs(problem.log_loss - model)
+    worst = np.argsort(-off * np.linalg.norm(np.linalg.qr(slope)[0], axis=1))[:LEFT_OUT]
     weights = np.concatenate([np.array(list(kept.values()), float).reshape(-1, len(n)), np.ones((len(worst), len(n)))])
     weights[len(kept) + np.arange(len(worst)), worst] = 0.0
-    found = in_units(problem, problem.minimise(np.tile(best, (len(weights), 1)), weights)[0], n, d)
-    share = found["beta"] / (found["alpha"] + found["beta"])
-    own = fit.estimates["beta"] / (fit.estimates["alpha"] + fit.estimates["beta"])
-    fit.refits = {
-        name: {"alpha": found["alpha"][i], "beta": found["beta"][i], "optimal_exponent": share[i]}
-        for i, name in enumerate(kept)
-    }
-    moves = share[len(kept) :] - own
-    off = problem.log_loss - problem.model(best[None])[0][0]
-    usual = 1.4826 * float(np.median(np.abs(off))) + 1e-12
-    far = int(np.argmax(np.abs(off)))
-    fit.outlier = {"N": n[far], "D": d[far], "loss": loss[far], "deviations": abs(off[far]) / usual}
+    found = quantities(problem, problem.minimise(np.tile(best, (len(weights), 1)), weights)[0], n, d)
+    for i, name in enumerate(kept):
+        fit.refits[name] = {key: found[key][i] for key in ("alpha", "beta", "optimal_exponent")}
+    moves = found["optimal_exponent"][len(kept) :] - fit.estimates["beta"] / (
+        fit.estimates["alpha"] + fit.estimates["beta"]
+    )
+    far = int(np.argmax(off))
+    usual = 1.4826 * float(np.median(off)) + 1e-12
+    fit.outlier = {"N": n[far], "D": d[far], "loss": loss[far], "deviations": off[far] / usual}
     fit.leverage = [
         {"N": n[worst[i]], "D": d[worst[i]], "loss": loss[worst[i]], "moves_optimal_exponent": moves[i]}
         for i in np.argsort(-np.abs(moves))[:3]
     ]
 
 
-def _intervals(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.random.Generator) -> None:
-    """Fill intervals, the draws behind them, what residuals share, and whether the law bends."""
+def _long(d: np.ndarray) -> np.ndarray:
+    """The rows beyond the quarter with the fewest tokens."""
+    return d > np.quantile(d, 0.25) * (1 + 1e-9)
+
+
+def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.random.Generator) -> None:
+    """Fill what is derived from the law and, from ``draws`` refits to drawn tables, the intervals.
+
+    Where the residuals say that the law fails for few tokens, intervals hold the answers of ``_for_few_tokens`` too.
+    """
     n, d = np.array(fit.points["N"]), np.array(fit.points["D"])
-    shared = Shared(problem, best, n, d)
-    rows = in_units(problem, shared.refits(draws, rng), n, d)
-    with np.errstate(divide="ignore"):
-        rows |= {"log_A": np.log(rows["A"]), "log_B": np.log(rows["B"])}
-    for name in PARAMETERS[fit.form]:
-        if name in ("A", "B"):
-            ends = stretched(rows[f"log_{name}"], np.log(fit.estimates[name]), fit.level)
-            with np.errstate(over="ignore"):
-                fit.intervals[name] = (float(np.exp(ends[0])), float(np.exp(ends[1])))
-        else:
-            low, high = stretched(rows[name], fit.estimates[name], fit.level)
-            fit.intervals[name] = (max(low, 0.0) if name == "E" else low, high)
-    least = 1e-3 * min(fit.points["loss"])
-    inside = (np.minimum(rows["alpha"], rows["beta"]) > 0.01) & (np.maximum(rows["alpha"], rows["beta"]) < 3)
-    inside &= (rows["E"] > least) | (fit.form == "C4")
-    ratio, p, explained = structure(problem, best, n, d, rng)
-    deviations = shared.deviations()
-    counts = cluster_counts(len(n), draws, rng, distinct=min(len(n), len(best) + 1))
-    alone = in_units(problem, problem.minimise(np.tile(best, (draws, 1)), counts, max_iter=40, tol=1e-5)[0], n, d)
-    ends = [50 * (1 - fit.level), 50 * (1 + fit.level)]
-    fit.bootstrap = {
-        "resamples": draws,
-        "unit": ", ".join([*(name for name, sd in deviations.items() if name != "rows" and sd > 0), "rows"]),
-        "deviations": deviations,
-        "rows_alone": {name: tuple(np.nanpercentile(alone[name], ends)) for name in ("alpha", "beta", "E")},
-        "share_inside": float(inside.mean()),
-        "structure": {"ratio": ratio, "p": p, "explained": explained},
-        "draws": rows,
-    }
+    own = quantities(problem, best[None], n, d)
+    ends: dict[str, Any] = dict.fromkeys(own)
+    if draws:
+        shared = Shared(problem, best, n, d)
+        seen = structure(problem, best, n, d, rng)
+        drawn = quantities(problem, shared.refits(draws, rng), n, d)
+        spans = {"with all rows": {name: stretched(drawn[name], own[name][0], fit.level) for name in drawn}}
+        least = 1e-3 * min(fit.points["loss"])
+        inside = (np.minimum(drawn["alpha"], drawn["beta"]) > 0.01) & (np.maximum(drawn["alpha"], drawn["beta"]) < 3)
+        inside &= (drawn["E"] > least) | (fit.form == "C4")
+        if max(seen[name]["ratio"] for name in FEW) > 1:
+            for name, (other, point, rows) in _for_few_tokens(problem, best, d, rng).items():
+                more = quantities(other, Shared(other, point, n[rows], d[rows]).refits(draws, rng), n, d)
+                at = quantities(other, point[None], n, d)
+                span = {key: stretched(more[key], at[key][0], fit.level) for key in more}
+                if name == SHORT or SHORT not in spans or _overlap(span, spans[SHORT]):
+                    spans[name] = span
+                    drawn = {key: np.concatenate([drawn[key], more[key]]) for key in drawn}
+        ends = {key: (min(s[key][0] for s in spans.values()), max(s[key][1] for s in spans.values())) for key in own}
+        with np.errstate(over="ignore"):
+            ends |= {name: tuple(np.exp(ends[f"log_{name}"])) for name in "AB"}
+        ends["E"] = (max(ends["E"][0], 0.0), ends["E"][1])
+        fit.intervals = {name: ends[name] for name in PARAMETERS[fit.form]}
+        deviations = shared.deviations()
+        fit.bootstrap = {
+            "resamples": draws,
+            "unit": ", ".join([*(name for name, sd in deviations.items() if name != "rows" and sd > 0), "rows"]),
+            "deviations": deviations,
+            "share_inside": float(inside.mean()),
+            "structure": seen,
+            "answers": {name: {key: span[key] for key in EXPONENTS} for name, span in spans.items()},
+            "draws": drawn,
+        }
+    fit.derived["optimal_exponent"] = {"estimate": own["optimal_exponent"][0], "interval": ends["optimal_exponent"]}
+    fit.derived["optimal_size"] = []
+    for times in (1, 10):
+        size, span = np.exp(own[f"log_n_{times}"][0]), ends[f"log_n_{times}"]
+        compute = 6 * times * float((n * d).max())
+        row = {"compute": compute, "N": size, "interval": None if span is None else tuple(np.exp(span))}
+        fit.derived["optimal_size"].append(row | {"D": compute / 6 / size})
+
+
+def _for_few_tokens(
+    problem: Problem, best: np.ndarray, d: np.ndarray, rng: np.random.Generator
+) -> dict[str, tuple[Problem, np.ndarray, np.ndarray]]:
+    """The law without the fewest-token quarter, and with a term of its own for few tokens: problem, optimum, rows.
+
+    The second sees more of the table, but is an answer only where it does not contradict the first.
+    """
+    found = {}
+    for name, rows, term in ((SHORT, _long(d), False), ("with a term for few tokens", np.ones(len(d), bool), True)):
+        if rows.sum() > 2 * len(best) and len(np.unique(d[rows])) > 2:
+            other = Problem(problem.form, problem.x[rows], problem.y[rows], problem.log_loss[rows], problem.delta, term)
+            starts = other.starts(20, rng)
+            starts[:5, : len(best)] = best
+            found[name] = (other, other.solve(starts, polish=1)[0], rows)
+    return found
+
+
+def _overlap(one: dict[str, tuple[float, float]], other: dict[str, tuple[float, float]]) -> bool:
+    """Whether two answers have a value in common for each exponent."""
+    return all(one[key][0] <= other[key][1] and other[key][0] <= one[key][1] for key in EXPONENTS)
 
 
 def stretched(draws: np.ndarray, estimate: float, level: float) -> tuple[float, float]:
@@ -245,26 +270,6 @@ def stretched(draws: np.ndarray, estimate: float, level: float) -> tuple[float, 
         return float("nan"), float("nan")
     low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)])
     return float(estimate - STRETCH * (estimate - low)), float(estimate + STRETCH * (high - estimate))
-
-
-def _derived(fit: Fit) -> dict[str, Any]:
-    """The compute-optimal exponent, and N_opt, D_opt at the largest budget of the table and ten times beyond."""
-    n, d = np.array(fit.points["N"]), np.array(fit.points["D"])
-    budgets = float((6 * n * d).max()) * np.array([1.0, 10.0])
-    values = fit.estimates | {"log_A": np.log(fit.estimates["A"]), "log_B": np.log(fit.estimates["B"])}
-    share, log_n = optimum(values, budgets)
-    draws = fit.bootstrap.get("draws")
-    out: dict[str, Any] = {"optimal_exponent": {"estimate": share, "interval": None}}
-    sizes: list[Any] = [None, None]
-    if draws:
-        shares, logs = optimum({k: v[:, None] for k, v in draws.items()}, budgets)
-        out["optimal_exponent"]["interval"] = stretched(shares[:, 0], share, fit.level)
-        sizes = [tuple(np.exp(stretched(logs[:, i], log_n[i], fit.level))) for i in range(2)]
-    out["optimal_size"] = [
-        {"compute": c, "N": np.exp(v), "interval": span, "D": c / 6 / np.exp(v)}
-        for c, v, span in zip(budgets, log_n, sizes, strict=True)
-    ]
-    return out
 
 
 def _plane(n: np.ndarray, d: np.ndarray, loss: np.ndarray, level: float) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-__all__ = ["TableError", "numbers", "read_table"]
+__all__ = ["TableError", "missing", "numbers", "plausible", "read_table"]
 
 MOST_BYTES, MOST_ROWS = 200_000_000, 1_000_000
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
@@ -21,6 +21,12 @@ MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
 SIGNATURES = {b"PK": "a zip or Excel file", b"\x1f\x8b": "gzip", b"PAR1": "Parquet", b"\xfd7zXZ": "xz", b"%PDF": "PDF"}
 #: No loss in nats per token of a language model is larger than that of guessing among ten million tokens.
 MOST_NATS = 16.0
+#: Names of losses: of perplexities, of logarithms (of base 2 or 10), and of bits (an 8-bit model counts none).
+PERPLEXITY = r"(?:\b|(?<=log)|(?<=ln)|(?<=log2)|(?<=log10))(ppl|perplexity|perplexities)\b"
+LOGARITHM = r"\b(?:log|ln)(2|10)?(?=e?\b|ppl|perpl)"
+BITS = r"\b(bpb|bpc|bpt|bpw)\b|(?<!\d )\bbits?\b"
+#: Least and most that is believed of a column, where FLOPs are computed from it.
+COUNTS = {"size": (1e2, 1e16), "tokens": (1e3, 1e18)}
 #: Neighbouring values of one column this many times apart were not written in one unit.
 JUMP = 1e3
 
@@ -110,8 +116,8 @@ def _separator(lines: list[str]) -> str | None:
 
 
 def _cells(line: str, separator: str | None, number: int) -> list[str]:
-    if separator is None:
-        return line.split()
+    if separator is None or '"' not in line:
+        return [cell.strip() for cell in line.split(separator)]
     try:
         return [
             cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=separator, skipinitialspace=True), [])
@@ -146,6 +152,8 @@ def numbers(frame: pd.DataFrame, column: str, kind: str) -> tuple[np.ndarray, li
             )
     if kind == "loss":
         return _nats(values, column, notes)
+    if re.search(LOGARITHM, _words(column)):
+        raise TableError(f"column {column!r} is a logarithm by its name: write the numbers themselves")
     order = np.sort(values)
     jump = order[1:] / order[:-1]
     if len(jump) and jump.max() > JUMP:
@@ -190,13 +198,17 @@ def _commas(cells: pd.Series, column: str) -> tuple[pd.Series, str]:
 
 
 def _nats(values: np.ndarray, column: str, notes: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Losses in nats: perplexities and bits are converted where the column's name says so."""
-    name = re.sub(r"[^a-z]+", " ", column.lower())
-    if re.search(r"\b(ppl|perplexity|perplexities)\b", name):
+    """Losses in nats: perplexities, their logarithms and bits are converted where the column's name says so."""
+    name = _words(column)
+    if re.search(PERPLEXITY, name):
+        if log := re.search(LOGARITHM, name):
+            base = {"2": 2.0, "10": 10.0}.get(log[1], np.e)
+            said = f"{column!r} is a logarithm (base {'e' if base == np.e else int(base)}) of a perplexity"
+            return values * np.log(base), [*notes, f"{said}: it was fitted in nats"]
         if (values <= 1).any():
             raise TableError(f"column {column!r}: a perplexity is larger than one")
         return np.log(values), [*notes, f"{column!r} is a perplexity: its logarithm was fitted"]
-    if re.search(r"\b(bpb|bpc|bpt|bits?)\b", name):
+    if re.search(BITS, name):
         return values * np.log(2), [*notes, f"{column!r} counts bits: times ln 2 it was fitted in nats"]
     if np.median(values) > MOST_NATS:
         raise TableError(
@@ -204,3 +216,18 @@ def _nats(values: np.ndarray, column: str, notes: list[str]) -> tuple[np.ndarray
             "perplexities, name the column so (ppl)"
         )
     return values, notes
+
+
+def _words(column: str) -> str:
+    return re.sub(r"[^a-z0-9]+", " ", column.lower())
+
+
+def plausible(values: np.ndarray, what: str, kind: str) -> None:
+    """TableError where ``values`` are no counts of this ``kind``, "size" or "tokens": they are in other units."""
+    low, high = COUNTS[kind]
+    if values.min() < low or values.max() > high:
+        raise TableError(
+            f"{what}: {values.min():.3g} to {values.max():.3g} are no numbers of "
+            f"{'parameters' if kind == 'size' else kind}; write parameters, tokens and FLOPs in full or with a suffix "
+            "(70M, 2B; one PFLOP-day is 8.64e19 FLOPs)"
+        )

@@ -1,0 +1,95 @@
+"""A line through compute-optimal sizes: ln N_opt on ln C, how well its slope is known, and whether it is one line."""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import fdtrc, stdtrit
+
+from seqmix_study.findings.fits.fit import Fit, Gate, data_hash
+from seqmix_study.findings.fits.ladder import checked, without_copies
+
+__all__ = ["BENT", "CLOSE", "FEWEST_BUDGETS", "MAX_HALF_WIDTH", "design", "fit_optima", "held", "optima_line"]
+
+FEWEST_BUDGETS, MIN_DECADES = 4, 1.0
+#: An exponent that may be off by more than this is no answer to "how large a model?".
+MAX_HALF_WIDTH = 0.06
+#: Two answers agree where they are this close, or each inside the other's interval and within the width above.
+CLOSE = 0.03
+#: p-values below which N_opt(C) is taken to bend: not extrapolated, and not one exponent.
+BENT, NOT_ONE = 0.01, 1e-4
+
+
+def fit_optima(c: Any, n: Any, level: float = 0.95) -> Fit:
+    """Fit N_opt = k C^a to a table of compute-optimal sizes, one row a budget (form O2)."""
+    c, n = checked("FLOPs", c), checked("N", n)
+    if len(c) != len(n):
+        raise ValueError(f"FLOPs and N have {len(c)} and {len(n)} values")
+    fit = Fit("O2", "squares", level=level, hash=data_hash(c, n))
+    (c, n), copies = without_copies(c, n)
+    fit.points = {"C": c.tolist(), "N": n.tolist()}
+    if copies:
+        fit.notes.append(f"{copies} rows are exact copies of others and were left out")
+    count, lines = len(np.unique(c)), []
+    if count >= 3:
+        line = optima_line(np.log(c), np.log(n), level)
+        lines = [line]
+        fit.df, fit.sigma, fit.objective = len(c) - 2, line["sd"], line["sd"] ** 2 * (len(c) - 2)
+        fit.estimates = {"k": float(np.exp(line["at"] - line["slope"] * line["centre"])), "a": line["slope"]}
+        fit.derived = {"optimal_exponent": held(lines)}
+        fit.intervals = {"a": fit.derived["optimal_exponent"]["interval"]}
+        fit.points["fitted"] = np.exp(line["at"] + line["slope"] * (np.log(c) - line["centre"])).tolist()
+    fit.gates = design(count, float(np.log10(c.max() / c.min())), fit.derived.get("optimal_exponent"), lines)
+    fit.status = "ok" if all(gate.passed for gate in fit.gates if gate.severity != "flag") else "refused"
+    fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
+    return fit
+
+
+def optima_line(x: Any, y: Any, level: float) -> dict[str, Any]:
+    """Least squares of ln N on ln C: slope, its t half width (infinite with two budgets), and whether it bends.
+
+    ``bend``: p-value of a parabola; ``ends``: its slopes at the smallest and at the largest budget.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    centre, df = float(x.mean()), len(x) - 2
+    spread = float(np.square(x - centre).sum())
+    slope = float((x - centre) @ y / spread)
+    residual = y - y.mean() - slope * (x - centre)
+    sd = float(np.sqrt(residual @ residual / df)) if df > 0 else float("inf")
+    t = float(stdtrit(df, 0.5 + level / 2)) if df > 0 else 1.0
+    bend, ends = 1.0, (slope, slope)
+    if df > 1 and len(np.unique(x)) > 3:
+        curve = np.polynomial.Polynomial.fit(x, y, 2)
+        left = float(np.square(y - curve(x)).sum())
+        bend = float(fdtrc(1, df - 1, max(float(residual @ residual) - left, 0) / max(left / (df - 1), 1e-300)))
+        ends = tuple(float(v) for v in curve.deriv()(np.array([x.min(), x.max()])))
+    return {"slope": slope, "half": t * sd / np.sqrt(spread), "at": float(y.mean()), "centre": centre, "sd": sd, "t": t,
+            "spread": spread, "count": len(x), "bend": bend, "ends": ends}  # fmt: skip
+
+
+def held(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first line's slope; its interval holds the slopes of the others."""
+    value, half = lines[0]["slope"], lines[0]["half"]
+    others = [line["slope"] for line in lines]
+    return {"estimate": value, "interval": (min(value - half, *others), max(value + half, *others))}
+
+
+def design(count: int, decades: float, found: dict[str, Any] | None, lines: list[dict[str, Any]]) -> list[Gate]:
+    """The gates of a line through optima: enough budgets over enough compute, a narrow interval, no strong bend."""
+    half = float(np.ptp(found["interval"])) / 2 if found else float("inf")
+    gates = [
+        Gate("I0 budgets", count >= FEWEST_BUDGETS, count, FEWEST_BUDGETS,
+             f"too few budgets with a minimum: {count}, an exponent needs {FEWEST_BUDGETS}"),
+        Gate("I0 range", decades >= MIN_DECADES - 1e-9, decades, MIN_DECADES,
+             f"budgets with a minimum span {decades:.2f} decades, an exponent needs {MIN_DECADES:g}"),
+        Gate("I2 width", half <= MAX_HALF_WIDTH, half, MAX_HALF_WIDTH,
+             f"the exponent is only known within {half:.3f} (allowed {MAX_HALF_WIDTH:g})"),
+    ]  # fmt: skip
+    if lines and lines[0]["bend"] < BENT:
+        first, last = lines[0]["ends"]
+        change = max(abs(first - lines[0]["slope"]), abs(last - lines[0]["slope"]))
+        reason = (
+            f"ln N_opt bends in ln C (p = {lines[0]['bend']:.2g}): the exponent runs from {first:.3f} to {last:.3f}"
+        )
+        hard = change > CLOSE and lines[0]["bend"] < NOT_ONE
+        gates.append(Gate("I5 bend", False, change, CLOSE, reason, "refused" if hard else "flag"))
+    return gates
