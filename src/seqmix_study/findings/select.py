@@ -92,7 +92,7 @@ class Tables:
             frame = frame.merge(runs[[*keys, *new]].drop_duplicates(keys), on=keys, how="left")
             for column, how in self.questions.derived.items():  # those that need a column of both tables
                 frame = frame if column in frame else _derive(frame, column, how)
-            self.frames[name] = frame
+            self.frames[name] = frame.copy()  # in one piece
 
     def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Add the columns under the names that questions use; empty cells of text read as ""."""
@@ -114,7 +114,7 @@ class Tables:
                 if set(where) <= set(frame):
                     rows = pick(frame[given == ""], where).index
                     frame.loc[rows, "role"] = role
-        return frame
+        return frame.copy()
 
     def evidence(self, question: Question) -> pd.DataFrame:
         """Return the rows that count for a question: finished, in a role that it asks for, each run once."""
