@@ -123,6 +123,20 @@ def test_trials_near_the_optimum_are_the_evidence_of_their_seeds(paths):
     assert trained == len({run.run_id for run in resolved.runs}) == len(resolved.runs)
 
 
+def test_the_trials_that_are_counted_are_those_that_were_made(paths):
+    world, made = World(paths), {}
+    train = world.train
+
+    def remember(config):
+        if config.role == "sweep":
+            made.setdefault(config.arm, set()).add(config.run_id)
+        train(config)
+
+    world.train = remember
+    resolved, _ = finish(paths, world)
+    assert {(run.arm, run.rate.trials) for run in resolved.runs} == {(arm, len(made[arm])) for arm in made}
+
+
 def test_a_corner_off_the_law_is_told(paths):
     world = World(paths)
     usual = world.best
