@@ -165,6 +165,30 @@ def test_a_study_may_name_the_cells_that_check_its_law_and_leave_out_seeds(paths
     assert all(rate.where in ("interior", "law") and rate.regret < 0.01 for rate in checked)
 
 
+def test_searches_that_start_from_a_neighbour_cost_three_trials_and_end_where_a_full_one_does(paths):
+    """``follow``: further cells of an arm; ``like``: the cells of an arm that resembles another."""
+    plain = yaml.safe_load((paths.studies / "try.yaml").read_text("utf-8"))
+    (group,) = plain["tiers"]["laptop"]["groups"]
+    group |= {"arms": ["transformer", "lstm_1", "lstm_2"], "families": {}, "without": [], "sizes": ["d16", "d24"]}
+    group["tune"] = {"follow": True, "like": {"lstm_2": "lstm_1"}}
+    (paths.studies / "try.yaml").write_text(yaml.safe_dump(plain), "utf-8")
+    world = World(paths)
+    resolved, _ = finish(paths, world)
+    trials = {}
+    for run in resolved.runs:
+        if run.role == "sweep":
+            trials.setdefault((run.arm, run.size, run.train.steps), set()).add(run.train.lr)
+    assert len(trials["lstm_1", "d16", 32]) > 3
+    assert all(len(rates) <= 5 for (arm, *cell), rates in trials.items() if arm == "lstm_2" or cell != ["d16", 32])
+    for run in (run for run in resolved.runs if run.role == "evidence"):
+        assert run.rate.where == "interior"
+        assert abs(math.log2(run.train.lr) - world.best(run)) <= 0.5
+    first = tune.plan("try", "laptop", paths, World(paths))
+    assert {run.arm for run in first.runs} == {"transformer", "lstm_1"}, "who is alike waits for the other"
+    alone = tune.plan("try", "laptop", paths, World(paths), overrides={"arms": ["lstm_2"]})
+    assert {run.arm for run in alone.runs} == {"lstm_2"}, "without the other, a search of its own"
+
+
 def test_typed_rates_pass_through(paths):
     plain = {**STUDY["tiers"]["laptop"]["groups"][0], "base": {"train": {"lr": 1e-3}}}
     (paths.studies / "try.yaml").write_text(yaml.safe_dump(STUDY | {"tiers": {"quick": {"groups": [plain]}}}), "utf-8")

@@ -131,7 +131,7 @@ CURVES = _columns(
 CONTEXT = _columns(
     "study | text | | study",
     "run_id | text | | run",
-    "measure | text | | index, longer, truncate, shuffle, swap or age",
+    "measure | text | | index, longer, beyond, truncate, shuffle, swap or age",
     "kind | text | | all, or value: tokens that state a fact of a synthetic source (other kinds stay in the records)",
     "lo | int | tokens | lo <= token index (from 1), visible tokens or age",
     "hi | int | tokens | ... < hi",
