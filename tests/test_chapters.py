@@ -91,6 +91,21 @@ def test_facts_name_tier_runs_corpus_and_device():
     assert "timed calls" in " ".join(chapter.facts(tables("speed", "whole")))
 
 
+def test_facts_say_how_much_text_was_held_out_and_where_it_comes_from():
+    here = tables("scaling", "whole")
+    sizes = {"train_size": 11_300_000, "valid_size": 1_400_000, "test_size": 1_500_000, "test_tokens": float("nan")}
+
+    def said(**columns) -> str:
+        return " ".join(chapter.facts(replace(here, runs=here.runs.assign(**sizes | columns))))
+
+    assert "standard library" in said()
+    assert "train 11.3M tokens, valid 1.4M tokens and test 1.5M tokens" in said()
+    assert "chosen on as well" in said()
+    assert "Each loss rests on 262k tokens" in said(test_tokens=262_144)
+    assert "Generated without end" in said(train_size=0)
+    assert "were not recorded" in said(**dict.fromkeys(("train_size", "valid_size", "test_size"), float("nan")))
+
+
 def test_facts_of_one_run_are_in_the_singular():
     one = replace(tables("scaling", "poor"), runs=tables("scaling", "poor").runs.iloc[:1])
     text = " ".join(chapter.facts(one))

@@ -22,6 +22,11 @@ from seqmix_study.runs import launch, tune
 
 __all__ = ["Chapter", "arithmetic", "gather", "open"]
 
+CODE = "Source text of CPython's own standard library, split by file"
+BOOKS = "Long English books in a folder of the reader's, split by book"
+ORIGINS = {"stdlib": CODE, "python": CODE, "books": BOOKS, "prose": BOOKS}
+"""Where text comes from that this project did not write."""
+
 STAMPS = {"quick": "quick tier: a code check, no claims"}
 """What is said of a tier that is no evidence."""
 
@@ -222,8 +227,19 @@ def _places(row: dict) -> str:
 
 
 def _corpus(source: str, runs: pd.DataFrame) -> str:
+    """Say of one corpus where it comes from, how large its parts are, and what each of them was used for."""
     hashes = listing(sorted(f"`{str(h)[:12]}`" for h in runs["corpus_sha256"].unique()))
-    count, sizes = several(len(runs), "run"), span(runs["params_non_embedding"])
+    count = f"{several(len(runs), 'run')}, {span(runs['params_non_embedding'])} parameters"
     judged = runs["test_tokens"].dropna() if "test_tokens" in runs else ()
-    on = f" Each loss rests on {span(judged)} tokens of its test part, which no choice has seen." if len(judged) else ""
-    return f"Corpus `{source}` (sha256 {hashes}): {count}, {sizes} parameters.{on}"
+    on = "Losses are those of its validation part, which learning rates were chosen on as well."
+    if len(judged):
+        on = f"Each loss rests on {span(judged)} tokens of its test part, which no choice has seen."
+    return f"Corpus `{source}` (sha256 {hashes}): {count}. {_parts(source, runs)}. {on}"
+
+
+def _parts(source: str, runs: pd.DataFrame) -> str:
+    sizes = {part: runs[f"{part}_size"].dropna() for part in ("train", "valid", "test") if f"{part}_size" in runs}
+    if len(sizes.get("train", ())) and not sizes["train"].max():
+        return "Generated without end, what is held out from seeds of its own"
+    said = listing(f"{part} {span(found)} tokens" for part, found in sizes.items() if len(found))
+    return f"{ORIGINS.get(source, 'Text or task by that name')}: {said or 'the sizes of its parts were not recorded'}"
