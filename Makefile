@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # The tier of the committed tables that `make published` shows; PUBLISHED=gpu make published  chooses.
 PUBLISHED ?= $(if $(wildcard results/laptop/runs.csv),laptop,$(if $(wildcard results/gpu/runs.csv),gpu,quick))
 
-.PHONY: help setup book published test check classroom pdf epub serve crawl clean
+.PHONY: help setup book published test check engines classroom pdf epub serve crawl clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -35,13 +35,18 @@ published: setup ## rebuild the book from the committed results: trains nothing
 	$(BIN)/seqmix book
 
 test: setup ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: setup ## style, tests, and the checks of the built book
 	$(BIN)/ruff check src tests notebooks/lessons/checks
 	$(BIN)/ruff format --check src tests notebooks/lessons/checks
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile
 	if test -d _build/html; then $(BIN)/seqmix check; fi
+
+engines: setup ## the engines for real: Ray from PyPI, a Slurm of one node from packages (sudo)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[ray]"
+	$(if $(filter 0,$(shell id -u)),,sudo) bash tools/slurm.sh
+	$(BIN)/python -m pytest tests/test_engine_ray.py tests/test_engine_slurm.py
 
 classroom: setup ## notebooks and slides of the lessons, for students and for teachers
 	$(BIN)/seqmix classroom

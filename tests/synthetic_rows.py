@@ -1,4 +1,4 @@
-"""Rows of context.csv, recall.csv and speed.csv with planted truths (see ``synthetic_tables``)."""
+"""Rows of context.csv and speed.csv with planted truths (see ``synthetic_tables``)."""
 
 import itertools
 
@@ -100,49 +100,6 @@ def _context_rows(run: dict, edges, length: int, blocks: int, synthetic: bool, r
     return rows
 
 
-def recall(seeds: int = 3) -> tuple[list[dict], list[dict], list[dict]]:
-    """Return runs, recall rows (the end) and curves: first_token up to a planted delay, MQAR width x pairs."""
-    rng, runs, rows, curves = np.random.default_rng(2), [], [], []
-    points = np.unique(np.geomspace(10, 2000, 10).astype(int))
-    reach = {"transformer": 400, "deltanet": 200}
-
-    def learn(run: dict, task: str, distance: int, solved_at: float, chance: float) -> None:
-        same = {"study": "recall", "run_id": run["run_id"], "chance": chance}
-        for step in points:
-            right = float(np.clip(chance + (1 - chance) / (1 + (solved_at / step) ** 4), 0, 1))
-            row = {**same, "step": step, "accuracy": right, "loss": 0.001 - np.log(max(right, 0.01))}
-            first = min(1.0, 0.01 + right) if not run["arm"].startswith("lstm") else 1e-4 + right / 10
-            seconds = step * run["seconds"] / points[-1]
-            curves.append({**row, "tokens": step * 3200, "flops": step * 1e9, "seconds": seconds, "lr": 3e-3})
-            curves[-1] |= {"train_loss": row["loss"], "grad_norm": 1.0, "grad_first": first, "grad_last": 1.0}
-        rows.append({**row, "task": task, "distance": distance, "count": 512})
-        runs.append(run)
-
-    repairs = (("lstm_1_zero", 0.0, "constant"), ("lstm_1", 1.0, "constant"), ("lstm_1_chrono", 1.0, "chrono"))
-    for arm, bias, init in (("transformer", 1.0, "constant"), ("deltanet", 1.0, "constant"), *repairs):
-        far = reach.get(arm, 200 if init == "chrono" else 50 * (1 + bias))
-        for delay, seed in itertools.product((25, 50, 100, 200, 400), range(seeds)):
-            more = {"forget_bias": bias, "forget_init": init, "group": "first_token", "seq_len": delay}
-            more["steps"] = 2000
-            run = run_row("recall", arm, seed, 1.0, source="first_token", **more)
-            solved = (300 if delay <= far else 1e7) * rng.uniform(0.7, 1.4)
-            learn(run, "first_token", delay, solved, 1 / 99)
-    for arm, width, pairs, seed in itertools.product(
-        ("transformer", "deltanet", "lstm_2"), (16, 32, 64), (4, 8, 16), range(seeds)
-    ):
-        need = {"transformer": 0, "deltanet": pairs * 2, "lstm_2": pairs * 5}[arm]
-        state = {"transformer": pairs * 8, "deltanet": width / 4}.get(arm, 1) * 8.0 * width
-        more = {"d_model": width, "group": "mqar", "seq_len": pairs * 8, "state_bytes": state}
-        learn(
-            run_row("recall", arm, seed, 1.0, source="mqar", **more),
-            "mqar",
-            pairs,
-            400 if width >= need else 1e5,
-            1 / 64,
-        )
-    return runs, rows, curves
-
-
 def speed(repeats: int = 8, lengths=(128, 256, 512, 1024, 2048, 4096)) -> list[dict]:
     """Return timings: attention with a quadratic term, recurrent arms linear; two demonstrations."""
     rng, rows = np.random.default_rng(4), []
@@ -167,24 +124,6 @@ def speed(repeats: int = 8, lengths=(128, 256, 512, 1024, 2048, 4096)) -> list[d
             row |= {"repeat": repeat, "seconds": seconds, "tokens": 32 * length, "params_non_embedding": 600_000}
             rows.append(same | row | {"state_bytes": 0, "peak_bytes": 0, "order": len(rows)})
     return rows
-
-
-def inside(seeds: int = 3) -> tuple[list[dict], list[dict]]:
-    """Return runs and rows of inside.csv: occlusion finds every source, untrained weights find chance."""
-    rng, runs, rows = np.random.default_rng(5), [], []
-    found = {"occlusion": 0.9, "integrated_gradients": 0.7, "gradient_x_input": 0.5, "untrained": 0.05}
-    heads = {"attention_best_head": 0.8, "attention_mean": 0.3, "rollout": 0.2}
-    for arm, seed in itertools.product(("transformer", "lstm_1", "deltanet"), range(seeds)):
-        run = run_row("inside", arm, seed, 1.5, source="almanac-12", bayes=1.0, group="main")
-        runs.append(run)
-        for method, share in (found | (heads if arm == "transformer" else {})).items():
-            hit = share + rng.normal(0, 0.01)
-            values = {"recall_at_1": hit, "deletion": 2 * hit, "deletion_random": 0.05, "chance": 0.05}
-            for (score, value), asked in itertools.product(values.items(), ("all", "right")):
-                queries = 192 if asked == "all" else 150
-                row = {"study": "inside", "run_id": run["run_id"], "arm": arm, "method": method, "se": 0.01}
-                rows.append(row | {"score": f"{score}_{asked}", "value": value, "queries": queries})
-    return runs, rows
 
 
 def budget(seeds: int = 3) -> list[dict]:

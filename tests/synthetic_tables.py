@@ -225,12 +225,8 @@ def tables(study: str, seeds: int = 3, tier: str = "laptop", **more) -> dict[str
         found["runs"] = scaling(seeds, **more)
     elif study == "context":
         found["runs"], found["context"] = synthetic_rows.context(seeds, **more)
-    elif study == "recall":
-        found["runs"], found["recall"], found["curves"] = synthetic_rows.recall(seeds)
     elif study == "hybrids":
         found["runs"] = hybrids(seeds)
-    elif study == "inside":
-        found["runs"], found["inside"] = synthetic_rows.inside(seeds)
     elif study == "budget":
         found["runs"] = synthetic_rows.budget(seeds)
     elif study == "speed":

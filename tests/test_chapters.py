@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import jupytext
 import matplotlib.pyplot as plt
-import pandas as pd
 import pytest
 from nbformat import NotebookNode
 
@@ -19,7 +18,6 @@ from seqmix_study.chapters import archive, chapter
 from seqmix_study.chapters.common import Drawn
 from seqmix_study.chapters.marks import nothing
 from seqmix_study.chapters.request import RequestError
-from seqmix_study.chapters.words import cards
 from seqmix_study.runs import samples
 from test_figures import tables
 
@@ -93,17 +91,19 @@ def test_facts_name_tier_runs_corpus_and_device():
     assert "timed calls" in " ".join(chapter.facts(tables("speed", "whole")))
 
 
-@pytest.mark.parametrize(
-    ("seeds", "said"),
-    [
-        ((1,), "1 seed a point, no interval"),
-        ((2, 2), "2 seeds a point, too few to draw intervals"),
-        ((1, 3), "1 to 3 seeds a point, 95 % intervals from three seeds on"),
-        ((3, 5), "3 to 5 seeds a point, 95 % intervals"),
-    ],
-)
-def test_the_line_beneath_a_figure_says_which_points_have_intervals(seeds, said):
-    assert chapter.footer("laptop", pd.DataFrame({"n": seeds})).endswith(said)
+def test_facts_say_how_much_text_was_held_out_and_where_it_comes_from():
+    here = tables("scaling", "whole")
+    sizes = {"train_size": 11_300_000, "valid_size": 1_400_000, "test_size": 1_500_000, "test_tokens": float("nan")}
+
+    def said(**columns) -> str:
+        return " ".join(chapter.facts(replace(here, runs=here.runs.assign(**sizes | columns))))
+
+    assert "standard library" in said()
+    assert "train 11.3M tokens, valid 1.4M tokens and test 1.5M tokens" in said()
+    assert "chosen on as well" in said()
+    assert "Each loss rests on 262k tokens" in said(test_tokens=262_144)
+    assert "Generated without end" in said(train_size=0)
+    assert "were not recorded" in said(**dict.fromkeys(("train_size", "valid_size", "test_size"), float("nan")))
 
 
 def test_facts_of_one_run_are_in_the_singular():
@@ -173,26 +173,28 @@ def test_a_chapter_checks_its_own_request_and_shows_one_sentence(values, says):
     assert says in line
 
 
-@pytest.mark.parametrize("variant", ["whole", "poor", "empty"])
-def test_cards_name_every_corpus_and_architecture(variant):
-    here = tables("context", variant)
-    shown = cards.corpora(here), cards.models(here)
-    texts = [line for name in ("check", "corpus_text", "failures", "totals") for line in getattr(cards, name)(here)]
-    assert all(line.endswith(".") for line in texts)
-    if variant != "empty":
-        assert set(shown[0]["corpus"]) == set(here.runs["source"])
-        assert shown[1]["runs"].sum() == here.runs["run_id"].nunique()
-        assert cards.machines(here)["runs"].sum() == here.runs["run_id"].nunique()
-    drawn = archive.training_time(here)
-    plt.close(drawn.figure)
-    assert len(drawn.alt) >= 40
-
-
-def test_a_model_below_the_optimum_is_reported():
+def test_every_run_is_listed_with_its_configuration_and_every_value_is_escaped():
     here = tables("context", "whole")
-    assert "none does" in cards.check(here)[0]
-    runs = here.runs.assign(excess=here.runs["excess"].where(here.runs.index != here.runs["excess"].idxmin(), -1.0))
-    assert "must not happen" in cards.check(replace(here, runs=runs))[0]
+    first = here.runs["run_id"].iloc[0]
+    runs = here.runs.assign(source=here.runs["source"].where(here.runs["run_id"] != first, "<script>"))
+    fields = {"model": {"pattern": "AD"}, "data": {"source": "</pre><script>"}}
+    text = archive.listed(replace(here, runs=runs), {first: fields}, "context")
+    assert text.startswith('<h3 id="runs-context">')
+    assert all(f'<tr id="context-{run}">' in text for run in runs["run_id"])
+    assert text.count("<details>") == 1
+    assert "<script>" not in text
+    assert 'code/seqmix.data.hub.html">data</a>' in text
+    assert "No run in these tables" in archive.listed(tables("context", "empty"), {}, "context")
+    timed = tables("speed", "whole")
+    assert archive.listed(timed, {}, "speed").count("<tr id=") == len(timed.speed.groupby(["run_id", "mode"]))
+
+
+def test_a_sample_is_escaped():
+    row = {"arm": "transformer", "source": "stdlib", "temperature": 0.7, "prompt": "<b>", "written": "x", "truth": "&"}
+    text = archive.sample(row, unfolded=True)
+    assert "<details open><summary>Transformer on stdlib (temperature 0.7)" in text
+    assert "<pre>&lt;b&gt;</pre>" in text
+    assert "<pre>&amp;</pre>" in text
 
 
 def test_samples_come_from_the_weights_and_are_the_same_again(tmp_path, monkeypatch):

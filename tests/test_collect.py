@@ -8,11 +8,13 @@ import sys
 
 import pytest
 
+from data_corpus import at, write_corpus
 from fake_records import config, record, speed_record
-from seqmix.config import parse_run
+from seqmix import data
+from seqmix.config import DataConfig, parse_run
 from seqmix.paths import Paths
 from seqmix.record import RecordError
-from seqmix_study.results import collect, columns, configurations, published
+from seqmix_study.results import collect, columns, configurations, published, rows
 from seqmix_study.results.collect import CollectError
 
 
@@ -205,6 +207,23 @@ def test_speed_measurements_have_their_table(paths):
         ("transformer", "a processor", "0.25"),
         ("deltanet", "a processor", "0.25"),
     ]
+
+
+def test_the_parts_of_a_text_are_counted_where_that_very_text_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQMIX_CACHE", str(tmp_path / "cache"))
+    folder = write_corpus(tmp_path / "texts")
+
+    def planned(asked):
+        return asked.model_copy(update={"fingerprint": data.fingerprint(asked)})
+
+    text = planned(at(folder))
+    sizes = rows._sizes(text)
+    documents = [path.stat().st_size + 1 for path in folder.glob("*.txt")]  # each with its separator
+    assert sizes["train_size"] > sizes["valid_size"] > 0
+    assert sum(sizes.values()) == sum(documents)
+    assert rows._sizes(text.model_copy(update={"fingerprint": "0" * 64})) == {}
+    assert rows._sizes(planned(DataConfig(source="almanac", seq_len=32))) == {"train_size": 0}
+    assert rows._sizes(DataConfig(source="almanac")) == {}
 
 
 def test_the_data_dictionary_describes_every_column(paths):

@@ -76,11 +76,6 @@ def test_the_book_holds_its_chapters_without_errors(project):
         assert (site / "book" / "executed" / f"{file.stem}.html").is_file()
 
 
-def test_the_built_pages_pass_their_checks(project):
-    done = seqmix(project, "check")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_every_model_beats_token_frequencies_and_says_where_it_ran(project):
     found = records(project)
     assert len(found) > 40
@@ -95,14 +90,14 @@ def test_every_model_beats_token_frequencies_and_says_where_it_ran(project):
 
 
 def test_the_quick_tier_is_bounded_by_its_work(project):
-    """Tokens x FLOPs, not a clock: about 4 minutes of two quiet cores at 15 GFLOP a core-second."""
+    """Tokens x FLOPs, not a clock: at most 4 minutes of two quiet cores at 15 GFLOP a core-second; today half of it."""
     from seqmix import accounting
 
     spent = 0.0
     for folder in records(project):
         config = folder.config()
         spent += config.tokens * accounting.train_flops_per_token(config.model, config.data.seq_len)
-    assert spent < 2 * 240 * 15e9
+    assert spent < 240 * 15e9
 
 
 def test_a_second_run_trains_nothing_and_executes_nothing(project):

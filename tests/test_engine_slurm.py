@@ -1,12 +1,18 @@
 """The Slurm engine, through submitit's local executor: the same records as on one machine."""
 
+import os
+import shutil
+import signal
+import subprocess
+import threading
+
 import pytest
 
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix_study.runs import launch as engine
 from seqmix_study.runs import slurm
-from test_engine import grid, log, paths, run, value  # noqa: F401 (paths is a fixture)
+from test_engine import grid, log, paths, run, value, wait_for  # noqa: F401 (paths is a fixture)
 
 submitit = pytest.importorskip("submitit")
 
@@ -41,6 +47,60 @@ def test_a_job_that_dies_names_its_log_and_the_run_goes_on_later(paths, monkeypa
     assert RunFolder(paths.runs / grid(1)[0].run_id).status() == "interrupted"
     monkeypatch.setenv("FAKE_DIE", "")
     assert run(grid(1), paths).finished == 1
+
+
+def cluster_is_up() -> bool:
+    """Whether a Slurm answers here that has a node to give."""
+    if shutil.which("sinfo") is None:
+        return False
+    done = subprocess.run(["sinfo", "--noheader", "--states=idle,mixed"], capture_output=True, text=True, check=False)
+    return bool(done.stdout.strip())
+
+
+@pytest.mark.slurm
+@pytest.mark.skipif(not cluster_is_up(), reason="no Slurm here: sudo bash tools/slurm.sh starts one")
+def test_a_real_array_with_a_worker_killed_does_every_run_once_and_loses_nothing(paths, monkeypatch):  # noqa: F811
+    here = Paths(paths.root / "here")
+    run(grid(6, steps=40), here)
+    (paths.root / "log").unlink()
+    monkeypatch.setenv("SEQMIX_SUBMITIT", "slurm")
+    monkeypatch.setattr(slurm, "LOOK", 2.0)
+    monkeypatch.setenv("FAKE_DELAY", "0.05")
+    monkeypatch.setenv("FAKE_MEET", "2")
+
+    def kill_one() -> None:
+        wait_for(lambda: len({worker for _, _, worker in log(paths)}) == 2, 300)
+        os.kill(int(log(paths)[0][2]), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    summary = run(grid(6, steps=40), paths, jobs=2, engine="slurm")
+    killer.join()
+    assert summary.finished == 6, summary.problems
+    assert [value(paths, c) for c in grid(6, 40)] == [value(here, c) for c in grid(6, 40)]
+    assert sorted(seed for what, seed, _ in log(paths) if what == "measure") == [str(seed) for seed in range(6)]
+
+
+def test_a_job_that_slurm_no_longer_has_is_not_waited_for(monkeypatch):
+    class Job:
+        paths = type("Paths", (), {"stderr": "its.log"})
+
+        def __init__(self, job_id):
+            self.job_id = job_id
+
+        def done(self):
+            return False
+
+    class Display:
+        def refresh(self):
+            return None
+
+    looks = iter([None, {"1_1"}, {"1_0", "1_1"}, {"1_1"}, set(), set()])  # cannot say; late; lost; both lost
+    monkeypatch.setattr(slurm, "LOOK", 0.0)
+    monkeypatch.setattr(slurm, "POLL", 0.0)
+    said = slurm._wait([Job("1_0"), Job("1_1")], Display(), lambda jobs: next(looks))
+    assert said.count("ended without a result") == 2
+    assert "its.log" in said
 
 
 def test_a_cancelled_job_is_called_cancelled():

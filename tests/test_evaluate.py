@@ -34,18 +34,22 @@ def test_index_loss_adds_up_to_the_mean_loss():
     assert sum(r["count"] for r in kinds) == each.size
 
 
-def test_longer_windows_agree_with_the_training_window_where_both_see_the_same():
+def test_windows_beyond_agree_with_the_training_window_where_both_see_the_same(monkeypatch):
+    monkeypatch.setattr(evaluate, "BEYOND", 128)
     c, source, model = setting()
-    rows = evaluate.by_lengthening(model, source, c, CPU)["context"]
+    rows = evaluate.beyond(model, source, c, CPU)["context"]
     whole = [r for r in rows if r["kind"] == "all"]
-    assert {r["measure"] for r in rows} == {"longer"}
-    assert max(r["hi"] for r in whole) == evaluate.LONGER * 32 + 1
-    longer = data.open_source(c.data.model_copy(update={"seq_len": evaluate.LONGER * 32}))
-    windows = longer.evaluation(evaluate.CONTEXT_WINDOWS * 8 // evaluate.LONGER, "test")
+    assert {r["measure"] for r in rows} == {"beyond"}
+    assert max(r["hi"] for r in whole) == 129
+    longer = data.open_source(c.data.model_copy(update={"seq_len": 128}))
+    windows = longer.evaluation(c.train.eval_sequences, "test")
     cut = [np.ascontiguousarray(x[:, :32]) for x in (windows.inputs, windows.targets)]
     early = [r for r in whole if r["hi"] <= 33]
     mean = sum(r["loss"] * r["count"] for r in early) / sum(r["count"] for r in early)
     assert mean == pytest.approx(evaluate.losses(model, *cut, CPU)[:, : early[-1]["hi"] - 1].mean(), rel=1e-5)
+    shorter = c.model_copy(update={"data": c.data.model_copy(update={"seq_len": 16})})
+    again = evaluate.beyond(model, data.open_source(shorter.data), shorter, CPU)["context"]
+    assert again == rows, "the same windows, whatever the length of training"
 
 
 def test_truncation_at_full_length_is_the_plain_loss():

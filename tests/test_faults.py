@@ -5,7 +5,10 @@ import gzip
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tarfile
+import threading
 from pathlib import Path
 
 import nbformat
@@ -356,6 +359,33 @@ def test_words_of_a_foreign_record_stay_words(tmp_path, text):
         assert not set("`<>{}[]|$\\\n\x1b\u202e") & set(said)
         assert not UNWRITTEN.search(f"* {said}")
     assert plain("AMD EPYC 9B14 (2 cores), 3.5 GHz") == "AMD EPYC 9B14 (2 cores), 3.5 GHz"
+
+
+@pytest.mark.parametrize("text", ["\x1b]0;mine\x07\x1b[2J", "\x9b31m", "a\u202eb"])
+def test_words_of_a_foreign_record_do_not_steer_a_terminal(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("SEQMIX_RUNS", str(tmp_path / "runs"))
+    for number, c in enumerate(PLAN):
+        folder = record(tmp_path / "runs", c)
+        folder.note(f"note {text}")
+        folder.finish("failed", f"reason {text}")
+        if number:  # corrupt: its problem is told instead
+            flip(folder.path / "metrics.json")
+    said = CliRunner().invoke(main, ["status"]).output
+    assert said.count("note: note") == 2
+    assert "reason" in said
+    assert all(c.isprintable() or c == "\n" for c in said)
+
+
+def test_a_second_build_says_for_whom_it_waits(tmp_path, capfd):
+    hold = "import sys; from seqmix.paths import Paths; from seqmix_study.book.build import alone\n"
+    hold += "with alone(Paths(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], **pipes) as other:
+        assert other.stdout.readline() == b"held\n"
+        threading.Timer(0.3, other.stdin.close).start()
+        with build.alone(Paths(tmp_path)):
+            pass
+        assert f"waiting for process {other.pid}" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["text/html", "text/markdown"])

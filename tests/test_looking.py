@@ -2,10 +2,8 @@
 
 import importlib
 import json
-import re
 from pathlib import Path
 
-import jupytext
 import matplotlib
 
 matplotlib.use("Agg")
@@ -20,18 +18,11 @@ from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.models.lstm import LSTMLayer
 from seqmix.paths import Paths
 from seqmix_study.book.fingerprint import results_digest
-from seqmix_study.chapters import gates
-from seqmix_study.chapters import looking as pictures
-from seqmix_study.chapters.looking import MISSING
-from seqmix_study.chapters.words import looking as words
+from seqmix_study.chapters import inside as pictures
 from seqmix_study.results import published
 from seqmix_study.runs import looking
 
 ROOT = Path(__file__).resolve().parents[1]
-FIGURES = [pictures.found_once, pictures.heads, pictures.highlights, pictures.maps, gates.gate_classes,
-           gates.gate_traces]  # fmt: skip
-NEEDS = dict.fromkeys([pictures.heads, pictures.maps], "attention")
-NEEDS |= dict.fromkeys([gates.gate_classes, gates.gate_traces], "gates")
 ARMS = {"transformer": "AA", "gated_deltanet": "GD", "lstm_1": "L"}
 SOURCE = DataConfig(source="almanac-12", seq_len=32)
 
@@ -56,16 +47,13 @@ def source():
 @pytest.fixture(scope="module")
 def found(source) -> dict:
     """Traces of untrained models: three seeds an architecture."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(traces, "QUESTIONS", 12)
-        runs = [
-            traces.trace(model(arm, seed), source, config(arm, seed), whole=seed == 0)
-            for arm in ARMS
-            for seed in range(3)
-        ]
-    for run in runs:  # untrained models answer by luck: say that all did, so that every picture has something to show
-        run["once"]["found"] = run["once"]["found"] or dict.fromkeys(["occlusion", "untrained"], 0.5)
-    asked = traces.described(traces.question(source), source.almanac, source.name)
+    question = traces.question(source)
+    runs = [
+        traces.trace(model(arm, seed), source, config(arm, seed), question, whole=seed == 0)
+        for arm in ARMS
+        for seed in range(3)
+    ]
+    asked = traces.described(question, source.almanac, source.name)
     return {"question": asked, "documents": traces.DOCUMENTS, "runs": runs}
 
 
@@ -117,26 +105,14 @@ def test_the_question_has_one_source_stated_long_before(source):
     assert tokens[stated - 1] == tokens[at]
     assert tokens[stated] == asked.answer[0]
     assert 4 <= at - stated + 1 <= 16
-    many = traces.questions(source)
-    for n in range(len(many)):
-        before = many.inputs[n, : many.position[n]]
-        assert (before == many.inputs[n, many.position[n]]).sum() == 1
-        assert before[many.source[n]] == many.answer[n]
 
 
 def test_attention_rows_sum_to_one_and_never_look_ahead(found):
-    run = next(run for run in found["runs"] if run["arm"] == "transformer" and "map" in run)
-    end = found["question"]["position"]
-    assert len(run["heads"]) == 4
+    (run,) = [run for run in found["runs"] if "heads" in run]
+    assert (run["arm"], run["seed"], len(run["heads"])) == ("transformer", 0, 4)
     for head in run["heads"]:
-        assert len(head["row"]) == end + 1
+        assert len(head["row"]) == found["question"]["position"] + 1
         assert sum(head["row"]) == pytest.approx(1, abs=0.02)
-    for triangle in (run["map"], run["rollout"]):
-        assert [len(row) for row in triangle] == list(range(1, end + 2))
-        assert all(sum(row) == pytest.approx(1, abs=0.02) for row in triangle)
-    best = run["heads"][run["best"]]
-    assert run["map"][end] == best["row"]
-    assert best["right"] == max(head["right"] for head in run["heads"])
 
 
 def test_traces_come_from_the_weights_and_survive_their_file(tmp_path, monkeypatch, source):
@@ -149,14 +125,12 @@ def test_traces_come_from_the_weights_and_survive_their_file(tmp_path, monkeypat
     checkpoint.save_weights(folder.weights, model("lstm_1").state_dict())
     here = Paths(tmp_path)
     monkeypatch.setattr(looking.RunFolder, "config", lambda self: one)
-    fresh = looking.of([one.run_id, "another"], "laptop", paths=here)
+    fresh = looking.write(looking.available([one.run_id, "another"], here), here)
     assert [run["run_id"] for run in fresh["runs"]] == [one.run_id]
     assert fresh["question"]["stated"] == int(traces.question(source).source)
     published.write(here.results / "laptop", {"traces.json": looking.text(fresh)})
     assert looking.published("laptop", here) == fresh
-    assert looking.of([one.run_id], "laptop", fresh=False, paths=here) == fresh
-    assert looking.of(["another"], "laptop", fresh=False, paths=here) == {}
-    assert looking.of([one.run_id], "quick", fresh=False, paths=here) == {}
+    assert looking.published("quick", here) == {}
 
 
 def test_runs_of_different_sources_are_refused(tmp_path):
@@ -165,69 +139,40 @@ def test_runs_of_different_sources_are_refused(tmp_path):
         looking._traces([config("lstm_1"), other], tmp_path)
 
 
-@pytest.mark.parametrize("draw", FIGURES, ids=lambda draw: draw.__name__)
-def test_every_picture_is_described_and_names_its_architectures(draw, found):
-    drawn = draw(found)
+def test_the_heat_map_frames_the_source_and_says_what_lies_on_it(found):
+    drawn = pictures.heads(found)
     plt.close(drawn.figure)
-    assert drawn.name.startswith("fig-inside-")
-    assert len(drawn.alt) >= 40
-    assert "nan" not in re.findall(r"[a-z]+", drawn.alt)
-    assert len(drawn.data)
-    if draw not in (pictures.found_once, gates.gate_classes):
-        assert f"asked for at position {found['question']['position']}" in drawn.alt
+    assert drawn.name == "fig-inside-heads"
+    stated = found["question"]["stated"]
+    frame = drawn.figure.axes[0].patches[0]
+    assert (frame.get_x(), frame.get_width()) == (stated - 1.5, 2)
+    first = next(run for run in found["runs"] if run.get("heads"))["heads"][0]["row"]
+    assert f"{sum(first[stated - 1 : stated + 1]):.2f} by layer 1, head 1" in drawn.alt
+    low, high = drawn.figure.axes[0].get_xlim()
+    assert low < stated - 1 < found["question"]["position"] < high
 
 
-@pytest.mark.parametrize("draw", FIGURES, ids=lambda draw: draw.__name__)
-def test_without_traces_there_is_a_reason_and_no_picture(draw, found):
-    drawn = draw({})
-    plt.close(drawn.figure)
-    assert drawn.alt == f"No picture in this execution: {MISSING}"
-    if draw in NEEDS:
-        drawn = draw(of_arms(found, "lstm_1" if NEEDS[draw] == "attention" else "transformer"))
+def test_without_attention_there_is_a_reason_and_no_picture(found):
+    for given in ({}, of_arms(found, "lstm_1")):
+        drawn = pictures.heads(given)
         plt.close(drawn.figure)
-        assert f"no architecture with {NEEDS[draw]}" in drawn.alt
+        assert drawn.alt == f"No picture in this execution: {pictures.MISSING}"
 
 
-@pytest.mark.parametrize("name", words.__all__)
-def test_words_are_sentences_whatever_is_missing(name, found):
-    first = of_arms(found, "lstm_1")
-    single = {**first, "runs": first["runs"][:1]}
-    for given in ({}, found, single, *(of_arms(found, arm) for arm in ARMS)):
-        lines = getattr(words, name)(given)
-        assert lines
-        assert all(line.endswith((".", ").")) and "nan" not in re.findall(r"[a-z]+", line) for line in lines)
-    assert not re.search(r"\((more|less)\)", " ".join(getattr(words, name)(single)))
-
-
-def test_a_gate_that_opens_at_values_in_all_seeds_is_said_to():
-    def run(seed: int) -> dict:
-        means = {"key": 0.3 + 0.1 * (-1) ** seed, "value": 0.9 + 0.01 * seed, "filler": 0.3}
-        rows = [{"layer": 1, "gate": "input", "class": name, "mean": mean, "tokens": 9} for name, mean in means.items()]
-        return {"run_id": str(seed), "arm": "lstm_1", "seed": seed, "classes": rows}
-
-    text = " ".join(words.gates({"documents": 8, "runs": [run(seed) for seed in range(3)]}))
-    assert re.search(r"at a value minus at filler: 0\.61 \(.*\) \(more\)", text)
-    assert re.search(r"at a key minus at filler: .* \(not decided\)", text)
-
-
-def test_the_notebook_shows_every_picture_under_its_name(found):
-    shown = {}
-    for cell in jupytext.read(ROOT / "notebooks" / "inside.md", fmt="md:myst").cells:
-        if call := re.search(r"study\.show\((pictures|gates)\.(\w+)\(traces\)\)$", cell.source.strip()):
-            shown[call[2]] = cell.metadata["mystnb"]
-    assert set(shown) == {draw.__name__ for draw in FIGURES}
-    for draw in FIGURES:
-        drawn = draw(found)
-        plt.close(drawn.figure)
-        assert drawn.name == shown[draw.__name__]["figure"]["name"]
-        heat = draw in (pictures.heads, pictures.maps, pictures.highlights)
-        assert shown[draw.__name__]["image"]["classes"] == ("heat" if heat else "mpl dark-light")
+def test_gates_for_a_figure_are_a_row_a_model_gate_and_class(found):
+    opened = pictures.gates(found)
+    assert set(opened["Gate"]) == {"LSTM, 1 layer: input, layer 1", "LSTM, 1 layer: forget, layer 1"} | {
+        f"Gated DeltaNet: {gate}, layer 1" for gate in ("write", "decay")} | {
+        f"Gated DeltaNet: {gate}, layer 2" for gate in ("write",)}  # fmt: skip
+    assert (opened.groupby(["Gate", "Token"])["seed"].nunique() == 3).all()
+    assert not len(pictures.gates({}))
 
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_captum_equals_the_sums_written_out(arm, source, monkeypatch):
     pytest.importorskip("captum")
-    net, asked = model(arm).train(), traces.questions(source).take(torch.arange(6))
+    windows = source.evaluation(64)
+    net, asked = model(arm).train(), inside.draw_queries(windows, 6, torch.device("cpu"))
     methods = (inside.gradient_x_input, inside.integrated_gradients)
     with_captum = [method(net, asked) for method in methods]
     monkeypatch.setattr(inside, "captum_methods", lambda: None)

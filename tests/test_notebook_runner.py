@@ -15,7 +15,7 @@ import pytest
 
 from seqmix.paths import Paths
 from seqmix_study.book import parameters
-from seqmix_study.book.runner import prepare
+from seqmix_study.book.runner import current, prepare
 from seqmix_study.book.sources import ChapterError, load
 from seqmix_study.results import published
 
@@ -223,11 +223,18 @@ def test_unchanged_chapters_are_skipped_and_changes_are_seen(tmp_path):
     project(tmp_path, a=cell("print(seeds)\n"))
     assert "1 executed" in seqmix(tmp_path, "run", "a").stdout
     assert "1 unchanged" in seqmix(tmp_path, "run", "a").stdout
-    assert "1 executed" in seqmix(tmp_path, "run", "a", "-p", "seeds", "2").stdout
+    paths = Paths(tmp_path)
+
+    def unchanged(**passed: str) -> bool:
+        return current(prepare("a", passed, paths)[0], paths, train=True)
+
+    assert unchanged()
+    assert not unchanged(seeds="2")
     published.write(tmp_path / "results/laptop", {"runs.csv": "study,loss\nother,1\n"})
-    assert "1 unchanged" in seqmix(tmp_path, "run", "a", "-p", "seeds", "2").stdout
+    assert unchanged()
     published.write(tmp_path / "results/laptop", {"runs.csv": "study,loss\na,1\n"})
-    assert "1 executed" in seqmix(tmp_path, "run", "a", "-p", "seeds", "2").stdout
+    assert not unchanged()
+    assert "1 executed" in seqmix(tmp_path, "run", "a").stdout
 
 
 def test_outputs_are_deterministic_and_hold_no_path_and_no_bar(tmp_path):

@@ -54,8 +54,8 @@ def call(*words: str):
     return CliRunner().invoke(main, list(words))
 
 
-def plan() -> dict:
-    shown = call("plan", "tiny", "--json")
+def plan(*words: str) -> dict:
+    shown = call("plan", "tiny", "--json", *words)
     assert shown.exit_code == 0, shown.output
     return json.loads(shown.output)
 
@@ -73,6 +73,7 @@ def test_from_plan_to_tables(project):
     assert trained.exit_code == 0, trained.output
     assert "4 finished" in trained.output
     after = plan()
+    assert plan("--fresh", "--no-time")["to_do"] == 5
     assert (after["to_do"], after["studies"][0]["stages"][0]["done"]) == (1, 4)
 
     listed = json.loads(call("status", "--json").output)

@@ -107,6 +107,62 @@ def test_only_a_mix_is_decided_with_ten_seeds():
     assert "yes" not in {*words(same, "boxes_mix_against_pure").values(), *words(same, "boxes_only_a_mix").values()}
 
 
+def stacks(study_, offsets, corpora=("python", "almanac-12"), **more):
+    """Runs of arms whose losses lie ``offsets`` above 2."""
+    rng = np.random.default_rng(2)
+    rows = [
+        run(study_, arm, seed, 2 + off + rng.normal(0, 0.004), source=corpus, tokens=409_600.0, **more)
+        for corpus in corpora
+        for arm, off in offsets.items()
+        for seed in range(5)
+    ]
+    return pd.DataFrame(rows).assign(params_non_embedding=50_000, conv="LA", skeleton="block")
+
+
+def test_a_successor_takes_the_place_of_a_study_with_its_first_evidence():
+    old = stacks("hybrids", {"hybrid_0": 0.2, "hybrid_2": 0.0}, ["almanac-12"]).assign(role="", sweep="")
+    new = stacks("stacks", {"hybrid_0": -0.3, "hybrid_2": 0.0}, ["almanac-12"])
+    for also, gap in ((new.iloc[:0], 0.2), (new.assign(role="sweep"), 0.2), (new, -0.3)):
+        (row,) = ask({"runs": pd.concat([old, also])}).rows("hybrid_against_deltanet")
+        assert row.effect.estimate == pytest.approx(gap, abs=0.02)
+        assert row.effect.n == 10
+        assert ("no sweep" in row.why) == (gap > 0)
+
+
+def test_mixes_of_lstm_and_attention_are_compared_with_both_and_by_place():
+    offsets = {"transformer_conv": 0.0, "lstm_block_conv": 0.1, "la_conv": 0.0, "alll_conv": 0.2, "llla_conv": -0.1}
+    runs = stacks("stacks", offsets, n_layers=4)
+    runs["pattern"] = runs["arm"].map(lambda arm: {"alll_conv": "ALLL", "llla_conv": "LLLA"}.get(arm, "LALA"))
+    runs["place"] = runs["arm"].map({"alll_conv": "front", "llla_conv": "back"}).fillna("")
+    found = ask({"runs": runs})
+    for id, gap in (
+        ("lstm_mix_against_attention", 0.1),
+        ("lstm_mix_against_lstm", 0.2),
+        ("front_against_others_lstm", 0.3),
+    ):
+        assert [row.effect.estimate for row in found.rows(id)] == pytest.approx([gap, gap], abs=0.02), id
+        assert set(words(found, id).values()) == {"yes"}, id
+
+
+def test_reading_on_past_the_window_is_told_from_collapsing():
+    runs, context = [], []
+    rng = np.random.default_rng(3)
+    for arm, length, seed in itertools.product(("transformer", "lstm_1"), (64, 512), range(3)):
+        family = "lstm" if arm == "lstm_1" else arm
+        one = run("windows", arm, seed, 2.0, family=family, source="books", tokens=3e6, params_non_embedding=24_000)
+        one |= {"seq_len": length, "run_id": f"{one['run_id']}-{length}"}
+        runs.append(one)
+        edges = [16, 32, 48, 64, 256, 384, 512, 1024, 1448]
+        for lo, block in itertools.product(edges, range(6)):
+            loss = 2.0 + (1.5 if arm == "transformer" and lo >= length else 0.0) + rng.normal(0, 0.01)
+            row = {"study": "windows", "run_id": one["run_id"], "measure": "beyond", "kind": "all", "block": block}
+            context.append(row | {"lo": lo, "hi": lo + 16, "count": 1000, "loss": loss})
+    found = ask({"runs": pd.DataFrame(runs), "context": pd.DataFrame(context)})
+    answers = words(found, "reads_on")
+    assert {word for (_, _, family), word in answers.items() if family == "transformer"} == {"yes"}
+    assert {word for (_, _, family), word in answers.items() if family == "lstm"} == {"no"}
+
+
 def test_reading_past_a_window_is_measured_in_windows_of_any_length():
     rng, runs, context = np.random.default_rng(2), [], []
     rise = {"transformer": 1.0, "lstm_2": 0.0}

@@ -3,7 +3,10 @@
 import pytest
 from click.testing import CliRunner
 
+from data_corpus import at, document
+from fake_records import config
 from seqmix_study.__main__ import main
+from seqmix_study.runs import checks
 from test_plan_cli import project  # noqa: F401 (a fixture)
 
 WRONG = [
@@ -73,3 +76,16 @@ def test_a_wrong_variable_is_named(project, monkeypatch, name, value):  # noqa: 
     done = CliRunner().invoke(main, ["train", "tiny"])
     assert done.exit_code == 2
     assert name in done.output + (done.stderr or "")
+
+
+def test_held_out_text_that_is_trained_on_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQMIX_CACHE", str(tmp_path / "cache"))
+    for part, seeds in {"train": (0, 1, 2), "valid": (3,), "test": (4,)}.items():
+        (tmp_path / "texts" / part).mkdir(parents=True)
+        (tmp_path / "texts" / part / "a.txt").write_text("".join(document(seed) for seed in seeds))
+    runs = [config(data=at(tmp_path / "texts"))]
+    checks._read_folders(runs)
+    with (tmp_path / "texts" / "train" / "a.txt").open("a") as text:
+        text.write(document(4))
+    with pytest.raises(checks.CheckError, match="16 stretches of its test part stand word for word in its train part"):
+        checks._read_folders(runs)

@@ -9,7 +9,7 @@ from seqmix_study.book.sphinxext.api import prose, public, signature
 from seqmix_study.book.sphinxext.code import PACKAGES, address, modules
 from seqmix_study.book.sphinxext.comparison import comparison
 from seqmix_study.book.sphinxext.val import lookup
-from seqmix_study.chapters.words import runs
+from seqmix_study.chapters import archive
 from seqmix_study.results import published
 
 
@@ -70,10 +70,10 @@ def test_every_module_that_a_run_consists_of_has_a_page_of_code():
     classic = {"model": {"pattern": "L", "skeleton": "classic"}}
     recall = {"model": {"pattern": "A"}, "data": {"source": "mqar"}}
     for fields in (run, classic, recall, {"kind": "speed"}, {"kind": "speed", "mode": "document_3"}):
-        named = set(runs.code(fields).values())
+        named = {*archive.code(fields).values(), *archive.COMMON.values()}
         assert {f"seqmix.{module}" for module in named} <= set(known)
         for module in named:
-            assert runs.page(module) == "../../" + address(f"seqmix.{module}")
+            assert archive.page(module) == "../../" + address(f"seqmix.{module}")
 
 
 def test_comparison_without_published_results_says_what_to_do(tmp_path):

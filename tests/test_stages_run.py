@@ -161,22 +161,10 @@ def laptop() -> list[str]:
     return [name for name in study.names() if "laptop" in study.load(name).tiers]
 
 
-BEYOND = {
-    "layers": "about 8 hours",
-    "solve": "about 9 hours if no run stops early, which those that solve their task do",
-}
-"""Studies whose forecast is over four hours, and why. An entry that is no longer true fails its test: take it out."""
-
-
-def marked(name: str):
-    return pytest.param(name, marks=pytest.mark.xfail(reason=BEYOND[name], strict=True)) if name in BEYOND else name
-
-
-@pytest.mark.parametrize("name", [marked(name) for name in laptop()])
+@pytest.mark.parametrize("name", laptop())
 def test_a_study_of_the_laptop_tier_takes_at_most_four_hours(name):
     assert hours(name, "laptop") <= 4
 
 
-@pytest.mark.xfail(reason="the frontier alone is beyond it; the studies of the first edition go", strict=True)
 def test_the_laptop_tier_takes_at_most_one_night():
     assert sum(hours(name, "laptop") for name in laptop() if name not in FIRST_EDITION) <= 16

@@ -51,6 +51,14 @@ def test_same_data_order_for_every_architecture():
         assert config.data_seed == config.seed
 
 
+def test_fields_joined_in_a_grid_vary_together():
+    cells = {
+        (run.data.seq_len, run.train.batch_size)
+        for run in study.plan("windows", "laptop", overrides={"groups": ["python"], "arms": ["transformer"]})
+    }
+    assert cells == {(256, 16), (64, 64), (128, 32), (512, 8), (1024, 4)}
+
+
 def test_touching_one_parameter_renames_only_what_it_changes():
     before = {c.run_id for c in study.plan("scaling", "quick")}
     after = {c.run_id for c in study.plan("scaling", "quick", seeds=3)}

@@ -123,6 +123,20 @@ def test_trials_near_the_optimum_are_the_evidence_of_their_seeds(paths):
     assert trained == len({run.run_id for run in resolved.runs}) == len(resolved.runs)
 
 
+def test_the_trials_that_are_counted_are_those_that_were_made(paths):
+    world, made = World(paths), {}
+    train = world.train
+
+    def remember(config):
+        if config.role == "sweep":
+            made.setdefault(config.arm, set()).add(config.run_id)
+        train(config)
+
+    world.train = remember
+    resolved, _ = finish(paths, world)
+    assert {(run.arm, run.rate.trials) for run in resolved.runs} == {(arm, len(made[arm])) for arm in made}
+
+
 def test_a_corner_off_the_law_is_told(paths):
     world = World(paths)
     usual = world.best
@@ -149,6 +163,30 @@ def test_a_study_may_name_the_cells_that_check_its_law_and_leave_out_seeds(paths
     assert seeds == {0, 1}
     checked = [run.rate for run in resolved.runs if run.role == "evidence" and run.train.steps == 128]
     assert all(rate.where in ("interior", "law") and rate.regret < 0.01 for rate in checked)
+
+
+def test_searches_that_start_from_a_neighbour_cost_three_trials_and_end_where_a_full_one_does(paths):
+    """``follow``: further cells of an arm; ``like``: the cells of an arm that resembles another."""
+    plain = yaml.safe_load((paths.studies / "try.yaml").read_text("utf-8"))
+    (group,) = plain["tiers"]["laptop"]["groups"]
+    group |= {"arms": ["transformer", "lstm_1", "lstm_2"], "families": {}, "without": [], "sizes": ["d16", "d24"]}
+    group["tune"] = {"follow": True, "like": {"lstm_2": "lstm_1"}}
+    (paths.studies / "try.yaml").write_text(yaml.safe_dump(plain), "utf-8")
+    world = World(paths)
+    resolved, _ = finish(paths, world)
+    trials = {}
+    for run in resolved.runs:
+        if run.role == "sweep":
+            trials.setdefault((run.arm, run.size, run.train.steps), set()).add(run.train.lr)
+    assert len(trials["lstm_1", "d16", 32]) > 3
+    assert all(len(rates) <= 5 for (arm, *cell), rates in trials.items() if arm == "lstm_2" or cell != ["d16", 32])
+    for run in (run for run in resolved.runs if run.role == "evidence"):
+        assert run.rate.where == "interior"
+        assert abs(math.log2(run.train.lr) - world.best(run)) <= 0.5
+    first = tune.plan("try", "laptop", paths, World(paths))
+    assert {run.arm for run in first.runs} == {"transformer", "lstm_1"}, "who is alike waits for the other"
+    alone = tune.plan("try", "laptop", paths, World(paths), overrides={"arms": ["lstm_2"]})
+    assert {run.arm for run in alone.runs} == {"lstm_2"}, "without the other, a search of its own"
 
 
 def test_typed_rates_pass_through(paths):

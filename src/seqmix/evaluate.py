@@ -30,8 +30,8 @@ TEST_BLOCKS = 16
 CONTEXT_WINDOWS = 16
 """Windows of the context measurements for each window of the ordinary loss: a bin needs thousands of tokens."""
 
-LONGER = 8
-"""Windows of the measure ``longer`` are so many times as long as those of training."""
+BEYOND = 2048
+"""Tokens of the windows of the measure ``beyond``, however long those of training were."""
 
 IGNORE = -100
 
@@ -172,13 +172,11 @@ def by_index(model: torch.nn.Module, source: Any, config: RunConfig, place: torc
     return {"context": rows}
 
 
-def by_lengthening(
-    model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device
-) -> dict[str, list[dict]]:
-    """Loss by token index in windows ``LONGER`` times as long as those of training: does what was learned carry on?"""
-    longer = data.open_source(config.data.model_copy(update={"seq_len": LONGER * config.data.seq_len}), fewest=1)
-    windows = longer.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences // LONGER, "test")
-    return {"context": _index_rows("longer", windows, losses(model, windows.inputs, windows.targets, place))}
+def beyond(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+    """Loss by token index in windows of ``BEYOND`` tokens, the same windows whatever the length of training."""
+    longer = data.open_source(config.data.model_copy(update={"seq_len": BEYOND}), fewest=1)
+    windows = longer.evaluation(config.train.eval_sequences, "test")
+    return {"context": _index_rows("beyond", windows, losses(model, windows.inputs, windows.targets, place))}
 
 
 def by_truncation(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
@@ -249,7 +247,7 @@ def by_swapping(model: torch.nn.Module, source: Any, config: RunConfig, place: t
 
 MEASURES = {
     "index": by_index,
-    "longer": by_lengthening,
+    "beyond": beyond,
     "truncate": by_truncation,
     "shuffle": by_shuffling,
     "swap": by_swapping,

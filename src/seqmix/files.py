@@ -24,6 +24,7 @@ __all__ = [
     "finish_replacing",
     "json_text",
     "locked",
+    "printable",
     "read_csv",
     "read_json",
     "replace_together",
@@ -142,6 +143,11 @@ def append_text(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise disk_error(path, error) from error
+
+
+def printable(text: str) -> str:
+    """Return words of others (a record's, an archive's) without what would steer a terminal or turn its text around."""
+    return "".join(c for c in text if c.isprintable())
 
 
 def json_text(value: object) -> str:

@@ -200,7 +200,8 @@ class RunFolder:
 
     def notes(self) -> list[str]:
         path = self.path / NOTES
-        return path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []
+        text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+        return [files.printable(line) for line in text.splitlines()]
 
     def curve(self) -> list[dict]:
         """Return the curve; a torn last line of an unfinished run is dropped, any other bad line raises."""
@@ -246,8 +247,8 @@ class RunFolder:
                 return f"{self.path / OUTCOME} was edited after the run ended; {self._remedy()}"
             self.config()
         except RecordError as error:
-            return str(error)
-        return next(filter(None, (self._changed(*file, deep) for file in outcome["files"].items())), "")
+            return files.printable(str(error))
+        return files.printable(next(filter(None, (self._changed(*file, deep) for file in listed.items())), ""))
 
     def _changed(self, name: str, expected: dict, deep: bool) -> str:
         path = self.path / name

@@ -133,7 +133,10 @@ def _train_runs(
     runs = []
     for size, (arm, family), values in itertools.product(group.sizes, group.members, _product(group.grid)):
         here = {"arm": arm, "size": size, "seed": seed, **values}
-        if any(all(here.get(key) == value for key, value in left_out.items()) for left_out in group.without):
+        if any(
+            all(here.get(key) in (v if isinstance(v, list) else [v]) for key, v in gone.items())
+            for gone in group.without
+        ):
             continue
         fields = {"data": dict(group.base.get("data", {})), "train": dict(group.base.get("train", {}))}
         extra = dict(group.base.get("model", {}))
@@ -199,7 +202,12 @@ def model_of(arm: str, size: str, vocab_size: int, length: int, paths: Paths | N
 
 
 def _product(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    """Return all combinations; ``a+b: [[1, 2], [3, 4]]`` varies two fields together."""
+    axes = [[(name.split("+"), value if "+" in name else [value]) for value in grid[name]] for name in grid]
+    return [
+        {name: value for names, values in chosen for name, value in zip(names, values, strict=True)}
+        for chosen in itertools.product(*axes)
+    ]
 
 
 def _model(library: Library, arm: str, size: str, extra: dict, vocab_size: int, length: int) -> ModelConfig:

@@ -60,10 +60,12 @@ class Tune(Frozen):
         (), description="cells (size, steps) with a full sweep; a rate law serves the others. Empty: a sweep each"
     )
     check: tuple[tuple[str, int], ...] = Field(
-        (),
-        description="cells (size, steps) whose three trials check the law; empty: the smallest and the largest size at "
-        "the shortest and the longest training",
+        (), description="cells that check the law; empty: the corners of the grid"
     )
+    follow: bool = Field(
+        False, description="further cells of an arm start from its optimum before: three trials or more"
+    )
+    like: dict[str, str] = Field({}, description="arm -> the arm from whose optimum it starts, cell by cell, so too")
     fix: dict[str, Any] = Field(
         default_factory=dict, description="dotted fields of the sweeps that differ from the runs"
     )
@@ -80,7 +82,7 @@ class Group(Frozen):
     base: dict[str, dict[str, Any]] = Field(default_factory=dict, description="model, data, train or speed fields")
     per_arm: dict[str, dict[str, Any]] = Field(default_factory=dict, description="arm -> dotted field -> value")
     per_size: dict[str, dict[str, Any]] = Field(default_factory=dict, description="size -> dotted field -> value")
-    grid: dict[str, list[Any]] = Field(default_factory=dict, description="dotted field -> values; a product of all")
+    grid: dict[str, list[Any]] = Field({}, description="dotted field (or several joined by +) -> values; a product")
     evaluate: tuple[str, ...] = ()
     role: Literal["evidence", "sweep", "check"] = "evidence"
     families: dict[str, tuple[str, ...]] = Field(
@@ -88,7 +90,7 @@ class Group(Frozen):
         description="arm -> its members: the one that is best on 'valid' stands for it, cell by cell",
     )
     without: tuple[dict[str, Any], ...] = Field(
-        (), description="cells left out: arm, size, seed or dotted field -> value"
+        (), description="cells left out: arm, size, seed or dotted field -> value or list"
     )
     tune: Tune = Tune()
 

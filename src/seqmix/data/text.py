@@ -58,8 +58,8 @@ def open_text(store: Store, seq_len: int, train_tokens: int = 0, fewest: int = 1
         if len(streams[split]) < seq_len + 1:
             raise CorpusError(
                 f"corpus {meta['name']!r}: its {split} part has {len(streams[split])} tokens, fewer than one window of "
-                f"seq_len {seq_len} and its next token; add text, lower seq_len"
-                + (" or raise train_tokens" if train_tokens and split == "train" else "")
+                f"seq_len {seq_len} and its next token; add text, or lower seq_len in a study of your own"
+                + (", or raise train_tokens" if train_tokens and split == "train" else "")
             )
     for split in ("valid", "test"):
         windows = max(0, len(streams[split]) - 1) // seq_len

@@ -5,13 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
+from seqmix.files import atomic_write, locked
 from seqmix.paths import Paths
 
-__all__ = ["BuildFailed", "build", "configuration", "html_folder", "put_in_place"]
+__all__ = ["BuildFailed", "alone", "build", "configuration", "html_folder", "put_in_place"]
 
 FONT_SCRIPT = re.compile(
     r'\s*<script[^>]*fontawesome\.js[^>]*></script>|\s*<link[^>]*rel="preload"[^>]*fontawesome\.js[^>]*>'
@@ -65,6 +68,20 @@ def run_jupyter_book(paths: Paths, *arguments: str, output: Path, leave_out: tup
     if done.returncode:
         sys.stderr.write(done.stdout[-6000:] + done.stderr[-12000:])
         raise BuildFailed(f"jupyter-book failed with exit code {done.returncode}: the warnings above are errors")
+
+
+@contextmanager
+def alone(paths: Paths) -> Iterator[None]:
+    """Be the only one who builds here; who has to wait says for whom (a killed build is no longer waited for)."""
+    holder = paths.build / ".holder"
+    if holder.is_file():
+        print(f"waiting for {holder.read_text('utf-8')}, which builds this book", file=sys.stderr, flush=True)
+    with locked(paths.build / ".lock"):
+        atomic_write(holder, f"process {os.getpid()}")
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
 
 
 def build(paths: Paths) -> Path:

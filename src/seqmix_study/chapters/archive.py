@@ -1,30 +1,102 @@
-"""The figure of the appendix on runs: where the training time went. Its data are all runs, one row each."""
+"""The appendices: every run as a row that leads to its configuration and its code, and what models write.
 
-from seqmix_study.chapters.common import Drawn, Tables, listing, seconds
-from seqmix_study.chapters.marks import nothing, panels
-from seqmix_study.chapters.style import PALETTE
+Pages are put together by templates that escape every value.
+"""
 
-__all__ = ["training_time"]
+import jinja2
+import pandas as pd
 
-COLUMNS = ("study", "group", "arm", "source", "run_id", "status", "reason", "seed", "params_non_embedding", "tokens",
-           "lr", "loss", "seconds", "device", "hardware", "torch", "code_commit", "finished_at")  # fmt: skip
+from seqmix.mixers import mixer
+from seqmix_study.chapters.common import Tables, human, several
+from seqmix_study.chapters.marks import label, labels
+
+__all__ = ["code", "listed", "page", "sample"]
+
+SOURCES = {"stdlib": "data.files", "python": "data.files", "books": "data.files", "prose": "data.files",
+           "folder": "data.files", "markov": "data.markov", "first_token": "data.recall", "mqar": "data.recall",
+           "boxes": "data.boxes", **dict.fromkeys(("parity", "sum_mod5", "s3", "a5"), "data.tracking")}  # fmt: skip
+
+COLUMNS = ("architecture", "corpus", "parameters", "seed", "rate", "steps", "loss (nats)", "ended", "commit")
+TIMED = ("what", "calls", "models", "machine")
+ORDER = ["group", "arm", "source", "params_non_embedding", "seed", "lr"]
+
+COMMON = {"fields and their defaults": "config", "training": "train", "one step": "step", "measurements": "evaluate",
+          "initial weights": "models.initialise"}  # fmt: skip
+"""What all training runs share -> the module that holds its code."""
+
+TEMPLATES = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+LIST = TEMPLATES.from_string("""\
+<h3 id="runs-{{ study }}">{{ study }}</h3>
+<p>Code of all: {% for what, module in common.items() %}<a href="{{ page(module) }}">{{ what }}</a> {% endfor %}</p>
+{% for caption, columns, rows in tables %}
+<table class="dataframe runs"><caption>{{ caption }}</caption>
+<thead><tr><th scope="col">run</th>{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for run, fields, cells in rows %}
+<tr id="{{ study }}-{{ run }}"><td>
+{% if fields %}
+<details><summary><code>{{ run }}</code></summary><pre>{{ fields | tojson }}</pre>
+{% for what, module in code(fields).items() %}<a href="{{ page(module) }}">{{ what }}</a> {% endfor %}
+</details>
+{% else %}
+<code>{{ run }}</code>
+{% endif %}
+</td>{% for cell in cells %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table>
+{% else %}
+<p>No run in these tables.</p>
+{% endfor %}""")
+
+SAMPLE = TEMPLATES.from_string("""\
+<details{{ " open" if unfolded }}><summary>{{ name }} on {{ source }} (temperature {{ temperature }})</summary>
+<p>Given:</p><pre>{{ prompt }}</pre><p>Written by the model:</p><pre>{{ written }}</pre>
+<p>What stood there:</p><pre>{{ truth }}</pre></details>""")
 
 
-def training_time(tables: Tables) -> Drawn:
-    """Seconds of training by study and group; the data hold every run, its outcome, machine and commit."""
-    name, runs = "fig-runs-time", tables.runs
-    if not len(runs):
-        return nothing(name, "no run of this tier is on this machine or in the committed tables")
-    single = runs.drop_duplicates("run_id")
-    spent = single.groupby(["study", "group"])["seconds"].agg(["sum", "size"]).reset_index()
-    spent = spent.sort_values(["study", "sum"], ascending=[True, False])
-    figure, (axis,) = panels(1, 8.6, max(2.2, 0.3 * len(spent) + 1))
-    colours = dict(zip(sorted(spent["study"].unique()), [*PALETTE.values()] * 3, strict=False))
-    axis.barh(range(len(spent)), spent["sum"] / 60, color=[colours[study] for study in spent["study"]])
-    axis.set_yticks(range(len(spent)), spent["study"] + ", " + spent["group"] + " (" + spent["size"].astype(str) + ")")
-    axis.set_ylim(len(spent) - 0.4, -0.6)
-    axis.set_xlabel("minutes of training, summed over runs; in brackets: runs")
-    by_study = single.groupby("study")["seconds"].sum()
-    said = listing(f"{study} {seconds(value)}" for study, value in by_study.items())
-    alt = f"Training time of {len(single)} runs by study and group, as bars. By study: {said}."
-    return Drawn(name, figure, runs[[c for c in COLUMNS if c in runs]], alt)
+def page(module: str) -> str:
+    """Return the address of the page that shows a module's code, seen from an executed chapter."""
+    return f"../../code/seqmix.{module}.html"
+
+
+def code(fields: dict) -> dict[str, str]:
+    """Return what a run has of its own -> the module that holds its code (name without "seqmix.")."""
+    if fields.get("kind") == "speed":
+        mode = fields.get("mode", "train")
+        return {"timing": "demos" if mode.startswith("document") else "timing", "models": "models.lm"}
+    model, source = fields["model"], fields.get("data", {}).get("source", "stdlib")
+    places = {mixer(letter).module for letter in model["pattern"]}
+    mixers = {place.partition(":")[0].removeprefix("seqmix.") for place in places if isinstance(place, str)}
+    return {
+        "model": "models.classic" if model.get("skeleton") == "classic" else "models.lm",
+        **{module.rpartition(".")[2]: module for module in sorted(mixers)},
+        "data": SOURCES.get(source, "data.almanac" if source.startswith("almanac") else "data.hub"),
+    }
+
+
+def listed(tables: Tables, known: dict[str, dict], study: str) -> str:
+    """Return the runs of one study as HTML: a table a group, each row with its configuration (``known``) folded in."""
+    runs, timings = (f[f["study"] == study] if len(f) else f for f in (tables.runs, tables.speed))
+    parts = []
+    for group, rows in runs.sort_values(ORDER).groupby("group") if len(runs) else ():
+        cells = [(r["run_id"], known.get(r["run_id"]), _cells(r)) for r in rows.to_dict("records")]
+        parts.append((f"{study}, {group}: {several(len(rows), 'run')}", COLUMNS, cells))
+    if len(timings):
+        calls = [
+            (run, known.get(run), (mode, len(each), labels(each["arm"].unique()), ", ".join(each["hardware"].unique())))
+            for (run, mode), each in timings.groupby(["run_id", "mode"])
+        ]
+        parts.append((f"{study}: {several(len(calls), 'measurement')}", TIMED, calls))
+    return LIST.render(study=study, tables=parts, code=code, page=page, common=COMMON)
+
+
+def _cells(row: dict) -> tuple:
+    loss = "" if pd.isna(row["loss"]) else f"{row['loss']:.4f}"
+    return (label(row["arm"]), row["source"], human(row["params_non_embedding"]), row["seed"], f"{row['lr']:.2g}",
+            row["steps"], loss, row["status"], str(row["code_commit"])[:10])  # fmt: skip
+
+
+def sample(row: dict, unfolded: bool = False) -> str:
+    """Return one text that a model wrote (a row of ``samples.json``), beside what stood there, as HTML."""
+    return SAMPLE.render(name=label(row["arm"]), unfolded=unfolded, **row)

@@ -1,15 +1,12 @@
 """What a chapter notebook calls: plan the study, train what is missing, load its tables, show figures and words.
 
 >>> here = chapter.open("scaling", tier=tier, seeds=seeds)  # doctest: +SKIP
->>> here.about()  # doctest: +SKIP
->>> here.show(figures.loss_against_size(here.tables))  # doctest: +SKIP
+>>> here.figure("fig-scaling-gap", plot, here.rows("gap_at_size"))  # doctest: +SKIP
 
 Neither this module nor what it imports loads torch: training happens in worker processes.
 """
 
-import html
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,16 +15,20 @@ import pandas as pd
 from seqmix import study
 from seqmix_study.chapters import draw, fold, rows, style
 from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
-from seqmix_study.chapters.marks import FEWEST_SEEDS, label, labels, nothing
+from seqmix_study.chapters.marks import labels, nothing
 from seqmix_study.chapters.request import reads_only, request
 from seqmix_study.results import collect, configurations
-from seqmix_study.results.rows import plain
-from seqmix_study.runs import launch, samples, tune
+from seqmix_study.runs import launch, tune
 
 __all__ = ["Chapter", "arithmetic", "gather", "open"]
 
+CODE = "Source text of CPython's own standard library, split by file"
+BOOKS = "Long English books in a folder of the reader's, split by book"
+ORIGINS = {"stdlib": CODE, "python": CODE, "books": BOOKS, "prose": BOOKS}
+"""Where text comes from that this project did not write."""
+
 STAMPS = {"quick": "quick tier: a code check, no claims"}
-"""What is printed on every figure of a tier."""
+"""What is said of a tier that is no evidence."""
 
 
 @dataclass
@@ -96,37 +97,6 @@ class Chapter:
     def record(self) -> None:
         """Display, folded, what this execution rests on."""
         fold.show("What this page rests on", "\n".join(facts(self.tables) + self.notes))
-
-    def about(self) -> None:
-        """Display what this execution rests on, computed from its tables."""
-        _markdown("\n".join(f"* {line}" for line in facts(self.tables) + [plain(note) for note in self.notes]))
-
-    def show(self, drawn: Drawn) -> None:
-        """Display a figure, stamped with its tier and with what it rests on; alt text and data go with it."""
-        from seqmix_study.chapters.show import show
-
-        stamp = STAMPS.get(self.tier, "")
-        if stamp:
-            drawn.figure.text(0.995, 1.0, stamp, ha="right", va="bottom", fontsize=9, color="#b3261e", weight="bold")
-        below = {"ha": "left", "va": "top", "fontsize": 8, "color": style.GREY}
-        drawn.figure.text(0.005, -0.01, footer(self.tier, drawn.data), **below)
-        show(Drawn(drawn.name, drawn.figure, drawn.data, drawn.alt + (f" ({stamp}.)" if stamp else "")))
-
-    def say(self, *sentences: str | Iterable[str]) -> None:
-        """Display computed sentences as one list."""
-        flat = [line for part in sentences for line in ([part] if isinstance(part, str) else part)]
-        _markdown("\n".join(f"* {line}" for line in flat or ["Nothing of this was measured in this execution."]))
-
-    def samples(self) -> None:
-        """Display what the largest models of the study write, beside what stood in the text."""
-        from IPython.display import HTML, display
-
-        rows = (
-            samples.published(self.tier) if self.untrained else samples.write(samples.available(self.tier, self.study))
-        )
-        if not rows:
-            _markdown("* No sample: the weights of this tier are not on this machine, and none were published.")
-        display(HTML("\n".join(_sample(row, i == 0) for i, row in enumerate(rows))))
 
     def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
         """Display a table of computed numbers."""
@@ -223,16 +193,6 @@ def _clear_progress() -> None:
         clear_output()
 
 
-def _sample(row: dict, unfolded: bool) -> str:
-    said = {name: html.escape(str(row[name])) for name in ("prompt", "written", "truth")}
-    title = html.escape(f"{label(row['arm'])} on {row['source']} ({row['run_id']}, temperature {row['temperature']:g})")
-    return (
-        f"<details{' open' if unfolded else ''}><summary>{title}</summary><p>Given:</p><pre>{said['prompt']}</pre>"
-        f"<p>Written by the model:</p><pre>{said['written']}</pre>"
-        f"<p>What stood there:</p><pre>{said['truth']}</pre></details>"
-    )
-
-
 def facts(tables: Tables) -> list[str]:
     """Return what an execution rests on, a sentence a fact."""
     runs, timings = tables.runs, tables.speed
@@ -267,29 +227,19 @@ def _places(row: dict) -> str:
 
 
 def _corpus(source: str, runs: pd.DataFrame) -> str:
+    """Say of one corpus where it comes from, how large its parts are, and what each of them was used for."""
     hashes = listing(sorted(f"`{str(h)[:12]}`" for h in runs["corpus_sha256"].unique()))
-    count, sizes = several(len(runs), "run"), span(runs["params_non_embedding"])
+    count = f"{several(len(runs), 'run')}, {span(runs['params_non_embedding'])} parameters"
     judged = runs["test_tokens"].dropna() if "test_tokens" in runs else ()
-    on = f" Each loss rests on {span(judged)} tokens of its test part, which no choice has seen." if len(judged) else ""
-    return f"Corpus `{source}` (sha256 {hashes}): {count}, {sizes} parameters.{on}"
+    on = "Losses are those of its validation part, which learning rates were chosen on as well."
+    if len(judged):
+        on = f"Each loss rests on {span(judged)} tokens of its test part, which no choice has seen."
+    return f"Corpus `{source}` (sha256 {hashes}): {count}. {_parts(source, runs)}. {on}"
 
 
-def footer(tier: str, data: pd.DataFrame) -> str:
-    """Return the line beneath a figure: tier, corpora, seeds a point."""
-    parts = [f"{tier} tier"]
-    if "source" in data:
-        parts.append(", ".join(sorted(data["source"].dropna().astype(str).unique())))
-    if "n" in data and len(data):
-        low, high = int(data["n"].min()), int(data["n"].max())
-        count = f"{low}" if low == high else f"{low} to {high}"
-        said = "95 % intervals" + ("" if low >= FEWEST_SEEDS else " from three seeds on")
-        if high < FEWEST_SEEDS:
-            said = "no interval" if high == 1 else "too few to draw intervals"
-        parts.append(f"{count} seed{'' if high == 1 else 's'} a point, {said}")
-    return "  |  ".join(parts)
-
-
-def _markdown(text: str) -> None:
-    from IPython.display import Markdown, display
-
-    display(Markdown(text))
+def _parts(source: str, runs: pd.DataFrame) -> str:
+    sizes = {part: runs[f"{part}_size"].dropna() for part in ("train", "valid", "test") if f"{part}_size" in runs}
+    if len(sizes.get("train", ())) and not sizes["train"].max():
+        return "Generated without end, what is held out from seeds of its own"
+    said = listing(f"{part} {span(found)} tokens" for part, found in sizes.items() if len(found))
+    return f"{ORIGINS.get(source, 'Text or task by that name')}: {said or 'the sizes of its parts were not recorded'}"

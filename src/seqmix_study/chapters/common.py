@@ -1,25 +1,17 @@
-"""What the figures of all chapters share: their input, their output, intervals, and how numbers are said.
+"""What chapters share: the tables of an execution, a drawn figure, and how numbers are said."""
 
-A figure function takes ``Tables`` and returns ``Drawn``: picture, the numbers in it, and a description for
-readers who do not see it, computed from these numbers. Nothing here knows which architecture wins.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
 __all__ = [
     "Drawn",
     "Tables",
     "human",
-    "is_sweep",
     "listing",
-    "over_runs_and_blocks",
-    "over_seeds",
     "seconds",
     "several",
     "span",
@@ -47,31 +39,6 @@ class Tables:
         """Build from a dict of DataFrames; unknown names are left out."""
         return cls(study, tier, **{name: frame for name, frame in frames.items() if name in TABLES})
 
-    @property
-    def finished(self) -> pd.DataFrame:
-        """Runs that ended well; the others stay in ``runs`` and are counted in every text."""
-        return self.runs[self.runs["status"] == "finished"] if len(self.runs) else self.runs
-
-    @property
-    def main(self) -> pd.DataFrame:
-        """Finished runs that are compared: no learning-rate sweep, and not the longer runs that only write samples."""
-        done = self.finished
-        return done[~is_sweep(done) & (done["group"] != "samples")] if len(done) else done
-
-    @property
-    def sweep(self) -> pd.DataFrame:
-        """Finished runs of the learning-rate sweeps."""
-        done = self.finished
-        return done[is_sweep(done)] if len(done) else done
-
-    def joined(self, name: str, columns: Sequence[str], runs: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Return a table with ``columns`` of its runs (inner join on run_id; main runs by default)."""
-        table, runs = getattr(self, name), self.main if runs is None else runs
-        if not len(table) or not len(runs):
-            return pd.DataFrame(columns=[*dict.fromkeys([*table.columns, *columns])])
-        right = runs[["run_id", *columns]].drop_duplicates()
-        return table.drop(columns=[c for c in columns if c in table]).merge(right, on="run_id")
-
 
 @dataclass(frozen=True)
 class Drawn:
@@ -81,53 +48,6 @@ class Drawn:
     figure: Figure
     data: pd.DataFrame
     alt: str
-
-
-def is_sweep(runs: pd.DataFrame) -> pd.Series:
-    """True for runs of a group whose name says that it varies the learning rate."""
-    return runs["group"].fillna("").str.match(r"^lr|.*[-_]lr$|^sweep")
-
-
-def over_seeds(frame: pd.DataFrame, by: Sequence[str], value: str, level: float = 0.95) -> pd.DataFrame:
-    """Return mean, lo, hi, n of ``value`` per cell of ``by``: t interval; one seed has none (nan)."""
-    rows = frame.dropna(subset=[value])
-    out = rows.groupby(list(by), sort=True)[value].agg(["mean", "std", "count"]).reset_index()
-    out = out.rename(columns={"count": "n"})
-    half = stats.t.ppf((1 + level) / 2, np.maximum(out["n"] - 1, 1)) * out["std"] / np.sqrt(out["n"])
-    half = half.where(out["n"] > 1)
-    return out.assign(lo=out["mean"] - half, hi=out["mean"] + half).drop(columns="std")
-
-
-def over_runs_and_blocks(
-    frame: pd.DataFrame, by: Sequence[str], value: str, level: float = 0.95, draws: int = 1000
-) -> pd.DataFrame:
-    """Return mean, lo, hi, n (seeds) of a context measure: errors between seeds and between blocks of windows.
-
-    Seeds: Student with the seeds' spread (one seed adds none); blocks: bootstrap, the same blocks for every cell
-    (they hold the same sequences), weighted by tokens. As in ``findings.context``, bin by bin.
-    """
-    if not len(frame):
-        return pd.DataFrame(columns=[*by, "mean", "lo", "hi", "n"])
-    blocks = np.sort(frame["block"].unique())
-    weights = np.random.default_rng(0).multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=draws)
-    rows = []
-    for key, cell in frame.groupby(list(by), sort=True):
-        total = cell.assign(total=cell[value] * cell["count"])
-        at = {"index": "run_id", "columns": "block", "aggfunc": "sum", "fill_value": 0}
-        s, c = (
-            total.pivot_table(values=name, **at).reindex(columns=blocks, fill_value=0).to_numpy(float)
-            for name in ("total", "count")
-        )
-        each = s.sum(1) / np.maximum(c.sum(1), 1e-9)
-        pooled = (weights @ s.sum(0)) / np.maximum(weights @ c.sum(0), 1e-9) - s.sum() / max(c.sum(), 1e-9)
-        out = each.mean() + pooled * np.sqrt(len(blocks) / max(len(blocks) - 1, 1))
-        if len(each) > 1:
-            rng = np.random.default_rng(1)
-            out = out + rng.standard_t(len(each) - 1, draws) * each.std(ddof=1) / np.sqrt(len(each))
-        lo, hi = np.quantile(out, [(1 - level) / 2, (1 + level) / 2])
-        row = {"mean": each.mean(), "lo": lo, "hi": hi, "n": cell["seed" if "seed" in cell else "run_id"].nunique()}
-        rows.append({**dict(zip(by, key, strict=True)), **row})
-    return pd.DataFrame(rows)
 
 
 def human(value: float) -> str:

@@ -10,15 +10,14 @@ import click
 @click.option("--epub", is_flag=True, help="Also build _build/seqmix.epub.")
 def command(pdf, epub) -> None:
     """Build _build/html from book/ and the executed chapters, and check it; every warning is an error."""
-    from seqmix.files import locked
     from seqmix.paths import Paths
-    from seqmix_study.book.build import BuildFailed, build, put_in_place
+    from seqmix_study.book.build import BuildFailed, alone, build, put_in_place
     from seqmix_study.book.checks import before_build, check_pages
     from seqmix_study.book.formats import build_epub, build_pdf
 
     paths = Paths()
     try:
-        with locked(paths.build / ".lock"):  # a second build waits for the first
+        with alone(paths):
             _refuse(before_build(paths))
             html = build(paths)
             _refuse(sorted(check_pages(paths, html)))

@@ -23,22 +23,16 @@ def command(study: str, tier: str, fresh: bool, as_json: bool) -> None:
     The interval is the 95 % prediction interval over seeds of the same configuration. Exit code 1 if more runs
     fall outside than chance allows.
     """
-    from seqmix.files import RecordError
     from seqmix.paths import Paths
     from seqmix.study import names
     from seqmix_study.commands._common import refuse, tell_agreement
     from seqmix_study.results import agreement as compare
-    from seqmix_study.results.collect import CollectError
     from seqmix_study.runs import fresh as from_nothing
 
     if study and study not in names():
         refuse("compare", f"no study named {study!r}; known: {', '.join(names())}")
-    try:
-        paths = from_nothing.paths() if fresh else Paths()
-        points = compare.compare(tier, paths, study)
-    except (CollectError, RecordError) as error:
-        click.echo(f"seqmix compare: {error}", err=True)
-        sys.exit(1)
+    paths = from_nothing.paths() if fresh else Paths()
+    points = compare.compare(tier, paths, study)
     summary = compare.summarise(points)
     if as_json:
         click.echo(json.dumps({"tier": tier, "summary": summary, "points": [p.plain() for p in points]}, indent=1))

@@ -13,9 +13,8 @@ import click
 @click.option("--tier", default="", help="quick, laptop or gpu; with --study, or alone for all studies.")
 def command(out: Path, weights: bool, chapter: str, tier: str) -> None:
     """Write the ended runs to OUT (.tar.xz, .tar.gz or .tar.zst), without checkpoints; see seqmix unpack."""
-    from seqmix.files import RecordError
     from seqmix.paths import Paths
-    from seqmix_study.runs.archive import PackError, pack
+    from seqmix_study.runs.archive import pack
 
     only = None
     if chapter or tier:
@@ -28,9 +27,5 @@ def command(out: Path, weights: bool, chapter: str, tier: str) -> None:
             click.echo(f"seqmix pack: {error}", err=True)
             sys.exit(2)
         only = {config.run_id for plan in plans.values() for config in plan}
-    try:
-        done = pack(out, Paths().runs, weights, only)
-    except (PackError, RecordError) as error:
-        click.echo(f"seqmix pack: {error}", err=True)
-        sys.exit(1)
+    done = pack(out, Paths().runs, weights, only)
     click.echo(f"{out}: {done['runs']} runs, {done['files']} files, {done['bytes'] / 1e6:.2f} MB")

@@ -11,10 +11,17 @@ import click
 @click.option("--tier", default="quick", show_default=True, help="quick, laptop or gpu")
 @click.option("--only", multiple=True, metavar="GROUP", help="Only this group of the study (repeatable).")
 @click.option("--jobs", type=click.IntRange(1), help="Workers to plan for; default: chosen from the machine.")
+@click.option("--fresh", is_flag=True, help="What it costs from nothing: as if nothing were published or here.")
 @click.option("--no-time", is_flag=True, help="Do not measure steps here: times of the machine that published.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    chapters: tuple[str, ...], tier: str, only: tuple[str, ...], jobs: int | None, no_time: bool, as_json: bool
+    chapters: tuple[str, ...],
+    tier: str,
+    only: tuple[str, ...],
+    jobs: int | None,
+    fresh: bool,
+    no_time: bool,
+    as_json: bool,
 ) -> None:
     """Print the stages of studies (or of "all"): runs done, ready and waiting for others; FLOPs, time, memory.
 
@@ -26,16 +33,17 @@ def command(
     from seqmix.study import StudyError
     from seqmix_study.commands._common import refuse
     from seqmix_study.runs import checks, cost, launch
+    from seqmix_study.runs import fresh as from_nothing
     from seqmix_study.runs.forecast import assumed_seconds, forecast
     from seqmix_study.runs.job import Queue
     from seqmix_study.runs.machine import layout, run_memory
     from seqmix_study.runs.selection import requested
 
-    paths = Paths()
+    paths = from_nothing.paths() if fresh else Paths()
     try:
         checks.environment()
         studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
-        queue = Queue(launch.request(studies, tier, (), paths))
+        queue = Queue(launch.request(studies, tier, (), paths, committed=not fresh))
         runs = queue.runs()
     except (StudyError, checks.CheckError) as error:
         refuse("plan", error)
@@ -69,7 +77,7 @@ def _text(report: dict) -> str:
     work = f"{report['to_do']} of {report['runs']} runs to do with {report['jobs']} worker(s) of "
     work += f"{report['threads']} thread(s); the largest needs about {report['memory_bytes'] / 2**20:,.0f} MiB"
     left = report["to_do"] or report["waiting"]
-    table += ["", work if left else "nothing to do"]
+    table += ["", work if left else "nothing to do: all is published or here (--fresh: what it costs from nothing)"]
     if report["waiting"]:
         table.append(f"{report['waiting']} cells wait for results before their runs are known")
     if left:

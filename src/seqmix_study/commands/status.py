@@ -68,7 +68,8 @@ def _sweeps(name: str, tier: str, as_json: bool) -> None:
         best = min(means, key=means.get)
         found = plan.sweeps.get(sweep)
         inside = min(means) < best < max(means)
-        row = {"sweep": sweep, "trials": sum(map(len, tried.values())), "best_rate": best, "score": means[best]}
+        count = found.trials if found else sum(map(len, tried.values()))  # further seeds of a decided rate are none
+        row = {"sweep": sweep, "trials": count, "best_rate": best, "score": means[best]}
         row |= {"interior": inside, "decided": found is not None, "regret": found.regret if found else None}
         rows.append({key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()})
     if as_json:
@@ -82,13 +83,13 @@ def _sweeps(name: str, tier: str, as_json: bool) -> None:
             f"{row['sweep']:<44} {row['trials']:>3} trials, best {row['best_rate']:.3g} ({score}), {where}; {state}"
         )
     for why, count in Counter(plan.waiting.values()).items():
-        click.echo(f"{count} cells wait for {why}")
+        click.echo(f"{count} cells wait for {why.replace('its ', 'their ')}")
     for stage in forecast(name, queue):
         click.echo(f"{stage.name}: {stage.done} done, {stage.ready} ready, about {stage.waiting} waiting")
 
 
 def _row(folder) -> dict:
-    from seqmix.files import RecordError
+    from seqmix.files import RecordError, printable
 
     row = {"run_id": folder.run_id, "status": folder.status(), "study": "", "tier": "", "arm": "", "step": 0}
     row |= {"reason": "", "problem": "", "notes": folder.notes(), "loss": None}
@@ -99,7 +100,7 @@ def _row(folder) -> dict:
     try:
         config = folder.config()
         row |= {"study": config.study, "tier": config.tier, "arm": getattr(config, "arm", "")}
-        row |= {"step": folder.step(), "reason": folder.outcome().get("reason", "")}
+        row |= {"step": folder.step(), "reason": printable(folder.outcome().get("reason", ""))}
         loss = folder.metrics().get("loss")
         row["loss"] = loss if loss == loss else None
     except RecordError as error:

@@ -79,6 +79,7 @@ class Tables:
         return cls(frames, questions)
 
     def __post_init__(self) -> None:
+        self.frames = _succeeded(self.frames, self.questions.rules.stands_for)
         self.frames = {name: self._named(frame) for name, frame in self.frames.items()}
         runs = self.frames.get("runs")
         for name, frame in self.frames.items():
@@ -91,7 +92,7 @@ class Tables:
             frame = frame.merge(runs[[*keys, *new]].drop_duplicates(keys), on=keys, how="left")
             for column, how in self.questions.derived.items():  # those that need a column of both tables
                 frame = frame if column in frame else _derive(frame, column, how)
-            self.frames[name] = frame
+            self.frames[name] = frame.copy()  # in one piece
 
     def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Add the columns under the names that questions use; empty cells of text read as ""."""
@@ -113,7 +114,7 @@ class Tables:
                 if set(where) <= set(frame):
                     rows = pick(frame[given == ""], where).index
                     frame.loc[rows, "role"] = role
-        return frame
+        return frame.copy()
 
     def evidence(self, question: Question) -> pd.DataFrame:
         """Return the rows that count for a question: finished, in a role that it asks for, each run once."""
@@ -134,6 +135,19 @@ class Tables:
         if not len(rows):
             raise NotDecided("the table has no finished rows for it")
         return rows
+
+
+def _succeeded(frames: dict[str, pd.DataFrame], stands_for: dict[str, str]) -> dict[str, pd.DataFrame]:
+    """Put the rows of studies with evidence in the place of those they stand for."""
+    runs = frames.get("runs")
+    if runs is None or not {"study", "role", "status"} <= set(runs):
+        return frames
+    there = set(runs.loc[(runs["role"] == "evidence") & (runs["status"] == "finished"), "study"])
+    names = {new: old for new, old in stands_for.items() if new in there}
+    return {
+        name: frame[~frame["study"].isin(names.values())].replace({"study": names}) if "study" in frame else frame
+        for name, frame in frames.items()
+    }
 
 
 def _derive(frame: pd.DataFrame, name: str, how: Derived) -> pd.DataFrame:

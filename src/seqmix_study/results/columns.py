@@ -41,6 +41,9 @@ RUN = _columns(
     "keys_most | int | | most keys of a training sequence (task boxes)",
     "swaps_most | int | | swaps of a training sequence (task boxes)",
     "train_tokens | int | tokens | training text was cut to so many tokens; 0: all of it",
+    "train_size | int | tokens | the training part of the text; 0: generated; empty: the text was not there",
+    "valid_size | int | tokens | its validation part; empty where nothing is read",
+    "test_size | int | tokens | its test part; empty where nothing is read",
     "seed | int | | seed of the initial weights",
     "data_seed | int | | seed of the order of the data",
     "pattern | text | | one letter a layer: A attention, D DeltaNet, G Gated DeltaNet, L LSTM",
@@ -128,7 +131,7 @@ CURVES = _columns(
 CONTEXT = _columns(
     "study | text | | study",
     "run_id | text | | run",
-    "measure | text | | index, longer, truncate, shuffle, swap or age",
+    "measure | text | | index, longer, beyond, truncate, shuffle, swap or age",
     "kind | text | | all, or value: tokens that state a fact of a synthetic source (other kinds stay in the records)",
     "lo | int | tokens | lo <= token index (from 1), visible tokens or age",
     "hi | int | tokens | ... < hi",

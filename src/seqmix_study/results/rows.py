@@ -2,11 +2,14 @@
 
 import math
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from seqmix import accounting
-from seqmix.config import RunConfig, SpeedConfig
-from seqmix.data import corpus_name
+from seqmix.config import DataConfig, RunConfig, SpeedConfig
+from seqmix.data import CorpusError, corpus_name, open_source
+from seqmix.data.hub import SETS
+from seqmix.files import printable
 from seqmix.record import RunFolder
 from seqmix_study.results import columns
 from seqmix_study.results.published import CollectError
@@ -34,7 +37,7 @@ def plain(text: object) -> str:
 
     The one escape between data and pages: the characters of markup become harmless ones, what cannot be printed goes.
     """
-    return "".join(c for c in " ".join(str(text).split()).translate(MARKUP) if c.isprintable())
+    return printable(" ".join(str(text).split()).translate(MARKUP))
 
 
 def cell(value: object, kind: str) -> str:
@@ -85,7 +88,7 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     row |= _rate(config)
     row |= {"run_id": config.run_id, "status": outcome["status"], "reason": PLACE.sub("...", outcome["reason"])}
     row |= {"source": corpus_name(config.data), "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
-    row["train_tokens"] = config.data.train_tokens
+    row |= {"train_tokens": config.data.train_tokens} | _sizes(config.data)
     if config.data.source == "boxes":
         row |= {"keys_most": config.data.keys_most, "swaps_most": config.data.swaps_most}
     row |= {"corpus_sha256": proven.get("corpus_sha256", config.data.fingerprint)}
@@ -99,6 +102,18 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     row |= {"code_commit": proven.get("code_commit"), "python": proven.get("python")}
     row |= {"torch": proven.get("versions", {}).get("torch"), "finished_at": outcome["finished_at"]}
     return _metrics(metrics) | row
+
+
+@lru_cache
+def _sizes(config: DataConfig) -> dict[str, int]:
+    """Return the tokens of each part of the text that a run was planned on; {} where that very text is not here."""
+    if not config.fingerprint or config.source in SETS:  # nothing is downloaded to be counted
+        return {}
+    try:
+        streams = getattr(open_source(config), "streams", None)
+    except CorpusError:
+        return {}
+    return {"train_size": 0} if streams is None else {f"{split}_size": len(part) for split, part in streams.items()}
 
 
 def _rate(config: RunConfig) -> dict:

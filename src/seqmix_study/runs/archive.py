@@ -24,6 +24,7 @@ from typing import BinaryIO
 
 from seqmix.files import LARGEST_JSON, disk_error, read_json, sha256_of
 from seqmix.record import WEIGHTS, RunFolder, run_folders
+from seqmix_study.results.published import CollectError
 
 __all__ = ["PackError", "pack", "unpack"]
 
@@ -39,7 +40,7 @@ GROWTH = 200
 """How often its own size an archive may hold: records of many like runs shrink to a fiftieth."""
 
 
-class PackError(ValueError):
+class PackError(CollectError):
     """An archive cannot be written or trusted; the text names it and says why."""
 
 

@@ -4,12 +4,18 @@ import importlib.util
 import os
 from pathlib import Path
 
+import numpy as np
+
 from seqmix import data
 from seqmix.data import CorpusError
 from seqmix_study.runs import cost, slurm
 from seqmix_study.runs.job import Job, Queue
 
 __all__ = ["CheckError", "before_training", "environment"]
+
+
+STRETCH, STRETCHES, MOST_SEARCHED = 64, 16, 2**28
+"""Tokens and number of the stretches of held-out text that are looked for; tokens of training text searched."""
 
 
 class CheckError(ValueError):
@@ -53,8 +59,20 @@ def before_training(job: Job, engine: str = "local") -> None:
         raise CheckError("; ".join(reasons))
 
 
+def _refuse_copies(train: np.ndarray, held_out: np.ndarray, split: str) -> None:
+    """Raise CorpusError if most stretches of a held-out part stand word for word in the training text."""
+    text = train[:MOST_SEARCHED].tobytes()
+    starts = np.linspace(0, max(0, len(held_out) - STRETCH), STRETCHES).astype(int)
+    copies = sum(held_out[start : start + STRETCH].tobytes() in text for start in starts)
+    if copies > STRETCHES / 2:
+        raise CorpusError(
+            f"{copies} of {STRETCHES} stretches of its {split} part stand word for word in its train part: a loss on "
+            f"what was learnt by heart says nothing; take the copies out of one of them"
+        )
+
+
 def _read_folders(todo: list) -> None:
-    """Open every folder of text that the runs read, and draw windows of all its splits, before a worker does."""
+    """Open every folder of text that the runs read, draw windows of all its splits, and see that none is a copy."""
     once = {c.data.sha256(): c for c in todo if c.kind == "train" and c.data.source == "folder"}
     for config in once.values():
         try:
@@ -62,5 +80,6 @@ def _read_folders(todo: list) -> None:
             source.batch(0, config.train.batch_size, config.data_seed)
             for split in ("valid", "test"):
                 source.evaluation(config.train.eval_sequences, split)
+                _refuse_copies(source.streams["train"], source.streams[split], split)
         except ValueError as error:
             raise CheckError(f"{config.data.path}: {error}".replace(f"{config.data.path}: " * 2, "")) from error

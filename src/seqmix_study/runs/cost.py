@@ -37,7 +37,7 @@ CPU_RATE, GPU_RATE = 2e10, 2e13
 WARM_UP = 3
 """Calls before a speed measurement counts."""
 
-WINDOWS = {"index": 16, "longer": 16, "truncate": 32, "shuffle": 48, "inside": 16, "tracking": 51, "boxes": 102}
+WINDOWS = {"index": 16, "beyond": 8, "truncate": 32, "shuffle": 48, "inside": 16, "tracking": 51, "boxes": 102}
 """Windows a measurement reads, over ``eval_sequences`` (see evaluate.py; of the length that a task is trained on)."""
 
 

@@ -64,8 +64,8 @@ def _published(paths: Paths) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
     for row in read_table("runs", "laptop", paths):
         if row["status"] == "finished" and row["steps_done"] == row["steps"] and float(row["seconds"] or 0) > 0:
             kind = row["skeleton"], frozenset(row["pattern"]), bool(row["conv"]), row["precision"]
-            rate = float(row["train_flops"]) / float(row["seconds"])
-            found.setdefault(kind, {}).setdefault(int(row["d_model"]), []).append(rate)
+            rates = found.setdefault(kind, {}).setdefault(int(row["d_model"]), [])
+            rates.append(float(row["train_flops"]) / float(row["seconds"]))
     ordered = {
         kind: np.array(sorted((w, max(rates)) for w, rates in widths.items())).T for kind, widths in found.items()
     }
@@ -134,7 +134,7 @@ def _add_unknown(group: study.Group, tuned: list[RunConfig], queue: Queue, plann
     for cell, seeds in cells.cells.items():
         by_arm.setdefault(seeds[0].arm, []).append(cell)
     for arm, names in by_arm.items():
-        trials = _trials(group, names, cells)
+        trials = [(n, CHECK) for n in names] if group.tune.like.get(arm) in by_arm else _trials(group, names, cells)
         known = [c for c in planned if isinstance(c, RunConfig) and c.arm == arm]
         tried = sum(c.role == "sweep" or (bool(c.rate) and c.rate.where != "law" and c.seed < 2) for c in known)
         _rest(found["sweep"], [(cells._swept(cells.cells[n][0]), count) for n, count in trials], tried)
@@ -142,7 +142,8 @@ def _add_unknown(group: study.Group, tuned: list[RunConfig], queue: Queue, plann
         evidence = []
         for cell in names:
             seeds = cells.cells[cell]
-            overlap = min(2, len(seeds)) if dict(trials).get(cell, 0) == SWEEP and not group.tune.fix else 0
+            shared = {SWEEP: 2, CHECK: 1}.get(dict(trials).get(cell), 0) if not group.tune.fix else 0
+            overlap = min(shared, len(seeds))  # trials at the rate that is found are runs of the evidence
             evidence.append((seeds[0], max(0.0, len(seeds) / members - overlap)))
             if members > 1 and not overlap:
                 _rest(found["choice"], [(seeds[0], 1)], sum(c.role == "choice" for c in known) / len(names))
@@ -155,7 +156,7 @@ def _trials(group: study.Group, names: list[str], cells: stages.Stages) -> list[
     names = sorted(names, key=lambda n: (cells.cells[n][0].tokens, stages.non_embedding(cells.cells[n][0])))
     if not group.tune.law:
         once = {stages.cell_of(cells._swept(cells.cells[name][0])): name for name in reversed(names)}
-        return [(name, SWEEP) for name in once.values()]
+        return [(n, CHECK if group.tune.follow and k else SWEEP) for k, n in enumerate(reversed(once.values()))]
     place = {name: (cells.cells[name][0].size, cells.cells[name][0].train.steps) for name in names}
     base = [name for name in names if place[name] in group.tune.law]
     return [(name, SWEEP) for name in base] + [(name, CHECK) for name in cells.checked(names)]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqmix.config import RunConfig, SpeedConfig
+from seqmix.files import printable
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix_study.runs import tune
@@ -104,7 +105,7 @@ class Summary:
         name = "failed" if result.status == "corrupt" else result.status
         setattr(self, name, getattr(self, name) + 1)
         if name in ("failed", "interrupted"):
-            self.problems[result.run_id] = result.message
+            self.problems[result.run_id] = printable(result.message)
 
 
 def request(

@@ -1,11 +1,11 @@
 """Traces of the trained models of the study ``inside``: what its pictures are drawn from.
 
 ``python -m seqmix_study.runs.looking laptop`` looks into the models whose weights are in ``runs/`` and writes
-``results/<tier>/traces.json``; the chapter does the same for its own models, or reads the published file. The work is
-done by ``seqmix.traces`` in a process of its own, so that a chapter's kernel never loads torch.
+``results/<tier>/traces.json``, which the chapter reads. The work is done by ``seqmix.traces`` in a process of its own,
+so that whoever asks never loads torch.
 
 A trace: ``question`` (one document and where its answer was stated), ``documents`` (how many the gate statistics rest
-on) and ``runs``, one dict a model (see ``traces.trace``); maps and gates along the document only of the first seed.
+on) and ``runs``, one dict a model (see ``traces.trace``); attention only of the first seed.
 """
 
 import json
@@ -20,7 +20,7 @@ from seqmix.record import RunFolder
 from seqmix_study.results import published as tables
 from seqmix_study.runs import aside
 
-__all__ = ["available", "of", "published", "write"]
+__all__ = ["available", "published", "write"]
 
 
 def available(run_ids: Iterable[str], paths: Paths | None = None) -> list[RunConfig]:
@@ -39,20 +39,6 @@ def write(configs: list[RunConfig], paths: Paths | None = None) -> dict:
     return aside.ask("seqmix_study.runs.looking", configs, (paths or Paths()).runs) if configs else {}
 
 
-def of(run_ids: Iterable[str], tier: str, fresh: bool = True, paths: Paths | None = None) -> dict:
-    """Return traces of these runs only ({} if there are none): from the weights if ``fresh``, else the committed ones.
-
-    Where more of the runs have committed traces than weights on this machine, the committed ones are taken.
-    """
-    wanted = list(dict.fromkeys(run_ids))
-    found = published(tier, paths)
-    kept = [run for run in found.get("runs", []) if run["run_id"] in wanted]
-    here = available(wanted, paths) if fresh else []
-    if here and len(here) >= len(kept):
-        return write(here, paths)
-    return {**found, "runs": kept} if kept else {}
-
-
 def _traces(configs: list[RunConfig], runs: Path) -> dict:
     """Look into some runs of one source (ValueError if there are several): in the process that loads torch."""
     from seqmix import traces
@@ -61,9 +47,10 @@ def _traces(configs: list[RunConfig], runs: Path) -> dict:
         raise ValueError("these runs read different sources: one picture cannot show them all")
     source = data.open_source(configs[0].data)
     first = {config.arm: config.seed for config in sorted(configs, key=lambda config: -config.seed)}
-    found = [traces.trace(aside.model_of(c, runs), source, c, whole=first[c.arm] == c.seed) for c in configs]
-    asked = traces.described(traces.question(source), source.almanac, source.name)
-    return {"question": asked, "documents": traces.DOCUMENTS, "runs": found}
+    asked = traces.question(source)
+    found = [traces.trace(aside.model_of(c, runs), source, c, asked, whole=first[c.arm] == c.seed) for c in configs]
+    described = traces.described(asked, source.almanac, source.name)
+    return {"question": described, "documents": traces.DOCUMENTS, "runs": found}
 
 
 def text(found: dict) -> str:

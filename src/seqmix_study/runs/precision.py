@@ -78,25 +78,23 @@ def _shift(templates: list[RunConfig], known) -> Shift | None:
 
     group = next(g for g in study.load(STUDY, known.paths).tiers["laptop"].groups if g.name == templates[0].group)
     runs = [run for run in tune.resolve(templates, {group.name: group}, known).runs if run.role == "check"]
-    for n in _looks(runs):
-        found = _after(runs, n, known)
-        if found is None or found.allowed:
-            return found
-    return found
+    return _last_look(runs, known)[1]
 
 
 def wanted(runs: list[RunConfig], known) -> list[RunConfig]:
     """Return the runs of one kind of model that its next look needs (and those of the looks before it)."""
-    for n in _looks(runs):
+    pairs, _ = _last_look(runs, known)
+    return [run for run in runs if run.seed < pairs]
+
+
+def _last_look(runs: list[RunConfig], known) -> tuple[int, Shift | None]:
+    """Return the pairs of the look that decides, or whose runs are missing, and its shift (None: missing)."""
+    seeds = max((run.seed for run in runs), default=0) + 1
+    for n in (*range(LOOK, seeds, LOOK), seeds):
         found = _after(runs, n, known)
         if found is None or found.allowed:
             break
-    return [run for run in runs if run.seed < n]
-
-
-def _looks(runs: list[RunConfig]) -> list[int]:
-    seeds = max((run.seed for run in runs), default=0) + 1
-    return [*range(LOOK, seeds, LOOK), seeds]
+    return n, found
 
 
 def _after(runs: list[RunConfig], n: int, known) -> Shift | None:

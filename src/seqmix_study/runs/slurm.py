@@ -9,8 +9,10 @@ the same code in processes on this machine.
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from seqmix_study.runs.job import Job
 from seqmix_study.runs.machine import Layout
@@ -20,6 +22,9 @@ from seqmix_study.runs.worker import stoppable, until_unwanted, work
 __all__ = ["Copy", "check", "serve"]
 
 POLL = 1.0
+
+LOOK = 20.0
+"""Seconds between two looks into the queue. A job that is not there twice, and left no result, has been lost."""
 
 
 class Copy:
@@ -90,7 +95,7 @@ def serve(job: Job, place: Layout, display: Display) -> str:
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError, ValueError) as error:
         raise EngineError(f"Slurm did not take the jobs: {error}") from error
     try:
-        return _wait(submitted, display)
+        return _wait(submitted, display, _queued if cluster == "slurm" else None)
     finally:
         job.file.unlink(missing_ok=True)  # those that still run see that, save and leave
         for one in submitted:
@@ -98,17 +103,39 @@ def serve(job: Job, place: Layout, display: Display) -> str:
                 one.cancel()
 
 
-def _wait(submitted: list, display: Display) -> str:
-    """Return what kept workers from doing their part: an obstacle, or how Slurm ended them; "" if nothing did."""
-    left, said = list(submitted), []
+def _wait(submitted: list, display: Display, queued: Callable[[list], set[str] | None] | None) -> str:
+    """Return what kept workers from doing their part: an obstacle, or how Slurm ended them; "" if nothing did.
+
+    ``queued``: jobs -> the names of those that are in the queue. submitit learns of a job without a result from sacct
+    alone, every ten minutes, and never where Slurm keeps no accounts.
+    """
+    left, said, missing, looked = list(submitted), [], set(), time.monotonic()
     while left:
         display.refresh()
         for one in [one for one in left if one.done()]:
             left.remove(one)
             error = one.exception()
             said += [_ending(one, error)] if error is not None else [one.result()] if one.result() else []
+        if left and queued and time.monotonic() - looked > LOOK:
+            looked, there = time.monotonic(), queued(left)
+            gone = {one.job_id for one in left if there is not None and one.job_id not in there}
+            for one in [one for one in left if one.job_id in gone & missing]:
+                left.remove(one)
+                how = "ended without a result (killed, or its node was)"
+                said.append(f"job {one.job_id} {how}; its log is {one.paths.stderr}")
+            missing = gone
         time.sleep(POLL if left else 0)
     return "; ".join(dict.fromkeys(said))
+
+
+def _queued(jobs: list) -> set[str] | None:
+    """Return the names of those jobs that Slurm still has, None if it cannot be asked."""
+    names = ",".join(one.job_id for one in jobs)
+    asked = ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={names}"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode and "Invalid job id" not in done.stderr:
+        return None
+    return set(done.stdout.split())
 
 
 def _ending(one, error: Exception) -> str:

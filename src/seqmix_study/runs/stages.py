@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from seqmix import accounting, study
 from seqmix.config import Rate, RunConfig, SpeedConfig
 from seqmix_study.runs import rate_law
-from seqmix_study.runs.bracket import START, Optimum, rate, search
+from seqmix_study.runs.bracket import START, Optimum, rate, search, step_of
 from seqmix_study.runs.precision import allowed
 
 __all__ = ["Resolved", "Stages", "cell_of", "non_embedding", "with_rate"]
@@ -72,9 +72,13 @@ class Stages:
         by_arm: dict[str, list[str]] = {}
         for name, seeds in self.cells.items():
             by_arm.setdefault(seeds[0].arm, []).append(name)
-        for names in by_arm.values():
+        for arm in sorted(by_arm, key=lambda arm: arm in self.group.tune.like):
+            names = by_arm[arm]
             names.sort(key=lambda name: (self.cells[name][0].tokens, non_embedding(self.cells[name][0])))
-            self._law(names, decided) if self.group.tune.law else self._each(names, decided)
+            if other := by_arm.get(self.group.tune.like.get(arm)):
+                self._like(names, other, decided)
+            else:
+                self._law(names, decided) if self.group.tune.law else self._each(names, decided)
         for name in self.cells:
             if name not in decided:
                 self.out.waiting.setdefault(name, "its learning-rate sweep")
@@ -122,12 +126,21 @@ class Stages:
         done: dict[str, Optimum] = {}
         for name in names:
             sweep = cell_of(self._swept(self.cells[name][0]))
-            found = done.get(sweep) or self._search(name, start)
+            found = done.get(sweep) or self._search(name, start, fine=not (self.group.tune.follow and done))
             if found is None:
                 return
             done[sweep] = found
             start = round(found.vertex)
             decided[name] = _from_sweep(sweep, found)
+
+    def _like(self, names: list[str], others: list[str], decided: dict[str, _Decided]) -> None:
+        """Check in every cell of an arm the rate that another arm's search found there."""
+        there = {_place(self.cells[other][0]): other for other in others}
+        for name in names:
+            other = decided.get(there.get(_place(self.cells[name][0])))
+            found = self._search(name, step_of(other.rate.optimum), fine=False) if other else None
+            if found is not None:
+                decided[name] = _from_sweep(cell_of(self._swept(self.cells[name][0])), found)
 
     def _law(self, names: list[str], decided: dict[str, _Decided]) -> None:
         """Sweep the cells that the law is fitted to, then the corners of the grid that check it; predict the rest."""
@@ -238,7 +251,12 @@ def non_embedding(config: RunConfig) -> int:
 
 def _sibling(config: RunConfig) -> tuple:
     """Return what members of one family share in one cell."""
-    return config.family, config.size, config.data.sha256(), config.train.steps, config.train.batch_size
+    return config.family, *_place(config)
+
+
+def _place(config: RunConfig) -> tuple:
+    """Return what tells a cell from the other cells of its arm."""
+    return config.size, config.data.sha256(), config.train.steps, config.train.batch_size
 
 
 def _corners(names: list[str], cells: dict[str, list[RunConfig]]) -> list[str]:

@@ -53,7 +53,8 @@ def resolve(templates: list[Config], groups: dict[str, study.Group], known: Know
             tokens, seed = (config.tokens, config.seed) if isinstance(config, RunConfig) else (0, 0)
             ranked.append(((tokens, rank, seed), config))
     runs = [config for _, config in sorted(ranked, key=lambda pair: pair[0])]
-    out.runs = _counted(_once(runs))
+    tried = {config.run_id for config in runs if isinstance(config, RunConfig) and config.role == "sweep"}
+    out.runs = _counted(_once(runs), tried)
     return out
 
 
@@ -82,11 +83,11 @@ def _once(runs: list[Config]) -> list[Config]:
     return list(best.values())
 
 
-def _counted(runs: list[Config]) -> list[Config]:
-    """Write the number and the FLOPs of an arm's trials into the rates of its runs."""
+def _counted(runs: list[Config], tried: set[str]) -> list[Config]:
+    """Write the number and the FLOPs of an arm's trials (the runs ``tried``) into the rates of its runs."""
     trials: dict[str, list[float]] = {}
     for config in runs:
-        if isinstance(config, RunConfig) and config.rate and config.rate.sweep and _is_trial(config):
+        if config.run_id in tried:
             flops = accounting.train_flops_per_token(config.model, config.data.seq_len) * config.tokens
             trials.setdefault(config.arm, []).append(flops)
     done = []
@@ -97,7 +98,3 @@ def _counted(runs: list[Config]) -> list[Config]:
             config = config.model_copy(update={"rate": counted})
         done.append(config)
     return done
-
-
-def _is_trial(config: RunConfig) -> bool:
-    return config.role == "sweep" or (config.rate.where in ("interior", "edge") and config.seed < 2)

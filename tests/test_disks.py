@@ -1,0 +1,127 @@
+"""Disks that are full or read-only, for real: a file system of 1 MB in memory, also mounted read-only (needs root)."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+
+from fake_records import config, record
+from seqmix.files import RecordError
+from seqmix.paths import Paths
+from seqmix_study.__main__ import main
+from seqmix_study.book import executed
+from seqmix_study.results import collect
+from seqmix_study.runs import archive
+from test_engine import grid, run
+
+PLAN = [config(0), config(1)]
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A folder on a file system of its own that holds 1 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("only root may mount, and not in every container")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Write until nothing goes in any more; return the file that holds the space."""
+    path = disk / "filler"
+    with open(path, "wb", buffering=0) as file:
+        for size in (4096, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                continue
+    return path
+
+
+def freeze(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+
+def tables(here: Paths) -> dict[str, str]:
+    return {name: frame.to_csv() for name, frame in collect.load("scaling", "laptop", paths=here).items()}
+
+
+def test_training_on_a_full_disk_says_so_and_goes_on_when_there_is_room(disk, monkeypatch):
+    here = Paths(disk)
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    assert run(grid(1), here).finished == 1
+    filler = fill(disk)
+    summary = run(grid(3), here)
+    assert summary.interrupted + summary.failed == 2
+    assert all("the disk is full: free some space" in problem for problem in summary.problems.values())
+    filler.unlink()
+    assert run(grid(3), here).finished == 2
+
+
+def test_collecting_on_a_full_disk_keeps_the_old_tables(disk):
+    here = Paths(disk)
+    for c in PLAN:
+        record(here.runs, c)
+    collect.collect(PLAN, "laptop", "scaling", paths=here)
+    before, more = tables(here), [*PLAN, config(2)]
+    record(here.runs, more[-1])
+    filler = fill(disk)
+    with pytest.raises(RecordError, match="the disk is full"):
+        collect.collect(more, "laptop", "scaling", paths=here)
+    assert tables(here) == before
+    filler.unlink()
+    assert collect.collect(more, "laptop", "scaling", paths=here)["runs"] == 3
+
+
+def test_a_chapter_on_a_full_disk_keeps_its_old_version(disk):
+    path = disk / "book" / "executed" / "a.ipynb"
+    for source in ("1 + 1", "2 + 2"):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, id="a-0")])
+        if source == "1 + 1":
+            executed.publish(notebook, {"fig-a.csv": "x\n1\n"}, path, {})
+            fill(disk)
+            continue
+        with pytest.raises(RecordError, match="the disk is full"):
+            executed.publish(notebook, {"fig-a.csv": "x\n2\n"}, path, {})
+    assert executed.read_executed("a", Paths(disk)).cells[0].source == "1 + 1"
+
+
+def test_an_archive_on_a_full_disk_is_not_begun(disk, tmp_path):
+    record(tmp_path / "runs", PLAN[0])
+    fill(disk)
+    with pytest.raises(RecordError, match="the disk is full"):
+        archive.pack(disk / "a.tar.gz", tmp_path / "runs")
+    assert [path.name for path in disk.iterdir()] == ["filler"]
+
+
+def test_a_read_only_project_can_be_read_and_says_what_it_cannot_do(disk, monkeypatch):
+    here = Paths(disk)
+    (disk / "studies").symlink_to(Paths(Path(__file__).parents[1]).studies)
+    for c in PLAN:
+        record(here.runs, c)
+    collect.collect(PLAN, "laptop", "scaling", paths=here)
+    before = tables(here)
+    record(here.runs, config(2))
+    freeze(disk)
+    monkeypatch.setenv("SEQMIX_ROOT", str(disk))
+    monkeypatch.setenv("SEQMIX_RUNS", str(here.runs))
+    monkeypatch.setenv("SEQMIX_CACHE", os.environ.get("SEQMIX_CACHE", str(Paths().cache)))
+    assert collect.collect(PLAN, "laptop", "scaling", paths=here)["runs"] == 2  # nothing new: nothing is written
+    with pytest.raises(RecordError, match="read-only"):
+        collect.collect([*PLAN, config(2)], "laptop", "scaling", paths=here)
+    assert tables(here) == before
+    told = CliRunner().invoke(main, ["status"])
+    assert (told.exit_code, "3 finished" in told.output) == (0, True)
+    for words, code in ((["train", "recall"], 2), (["book"], 1), (["pack", str(disk / "a.tar.gz")], 1)):
+        refused = CliRunner().invoke(main, words)
+        assert refused.exit_code == code, refused.output
+        assert "cannot be written" in refused.output or "read-only" in refused.output, refused.output
+        assert refused.output.count("\n") == 1
+        assert isinstance(refused.exception, SystemExit)

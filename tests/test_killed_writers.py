@@ -1,0 +1,109 @@
+"""Who publishes is killed with SIGKILL at random moments, again and again: readers find the old state or the new one.
+
+Training and tuning are killed in test_killed.py and test_stages_run.py.
+"""
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from fake_records import config, record
+from seqmix.paths import Paths
+from seqmix_study.book import build, executed
+from seqmix_study.results import collect, configurations
+
+ROUNDS = 8
+
+
+def killed(operation: Callable[[], object], rng: random.Random, longest: float) -> None:
+    """Do something in a forked process that is killed after at most ``longest`` seconds."""
+    child = os.fork()
+    if child == 0:
+        try:
+            operation()
+        finally:
+            os._exit(0)
+    time.sleep(rng.uniform(0, longest))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def lasting(operation: Callable[[], object]) -> float:
+    """Return the seconds that an undisturbed call takes."""
+    began = time.monotonic()
+    operation()
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_collect(tmp_path, seed):
+    here, rng = Paths(tmp_path), random.Random(seed)
+    plan = [config(0)]
+    record(here.runs, plan[0])
+    longest = 1.5 * lasting(lambda: collect.collect(plan, "laptop", "scaling", paths=here))
+    last = 1
+    for number in range(1, ROUNDS):
+        plan.append(config(number))
+        record(here.runs, plan[-1])
+        killed(lambda: collect.collect(plan, "laptop", "scaling", paths=here), rng, longest)
+        found = collect.load("scaling", "laptop", paths=here)
+        assert len(found["runs"]) in (last, number + 1)
+        last = len(found["runs"])
+        assert len(found["curves"]) == 2 * last
+        assert set(configurations.read("laptop", here)) == set(found["runs"]["run_id"])
+    assert collect.collect(plan, "laptop", "scaling", paths=here)["runs"] == ROUNDS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_publish(tmp_path, seed):
+    here, rng = Paths(tmp_path), random.Random(seed)
+
+    def publish(version: int) -> None:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"{version}", id="a-0")])
+        executed.publish(notebook, {"fig-a.csv": f"x\n{version}\n"}, here.executed / "a.ipynb", {"seconds": 1.0})
+
+    longest, last = 1.5 * lasting(lambda: publish(0)), 0
+    for version in range(1, ROUNDS):
+        killed(lambda version=version: publish(version), rng, longest)
+        found = int(executed.read_executed("a", here).cells[0].source)  # its hashes agree, or this raises
+        assert found in (last, version)
+        assert (here.executed / "figures" / "fig-a.csv").read_text() == f"x\n{found}\n"
+        last = found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_build(tmp_path, monkeypatch, seed):
+    here, rng = Paths(tmp_path), random.Random(seed)
+    version = 0
+
+    def jupyter_book(paths: Paths, output: Path) -> None:
+        html = output / "_build" / "html"
+        html.mkdir(parents=True)
+        for page in range(40):
+            (html / f"{page}.html").write_text(f"{version}")
+
+    monkeypatch.setattr(build, "run_jupyter_book", jupyter_book)
+
+    def whole_build() -> None:
+        build.put_in_place(here, build.build(here))
+
+    longest, last = 1.5 * lasting(whole_build), 0
+    for version in range(1, ROUNDS):
+        killed(whole_build, rng, longest)
+        pages = list(build.html_folder(here).glob("*.html"))
+        versions = {int(page.read_text()) for page in pages}
+        assert len(versions) <= 1
+        assert versions <= {last, version}
+        assert len(pages) == 40 * len(versions)
+        last = next(iter(versions), last)
+    whole_build()
+    assert {page.read_text() for page in build.html_folder(here).glob("*.html")} == {f"{ROUNDS - 1}"}
+    assert {path.name for path in here.build.iterdir()} == {"html"}
+    shutil.rmtree(here.build)
