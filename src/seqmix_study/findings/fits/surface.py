@@ -207,6 +207,7 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
         seen = structure(problem, best, n, d, rng)
         drawn = quantities(problem, shared.refits(draws, rng), n, d)
         spans = {"with all rows": {name: stretched(drawn[name], own[name][0], fit.level) for name in drawn}}
+        points = {"with all rows": own}
         least = 1e-3 * min(fit.points["loss"])
         inside = (np.minimum(drawn["alpha"], drawn["beta"]) > 0.01) & (np.maximum(drawn["alpha"], drawn["beta"]) < 3)
         inside &= (drawn["E"] > least) | (fit.form == "C4")
@@ -216,7 +217,7 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
                 at = quantities(other, point[None], n, d)
                 span = {key: stretched(more[key], at[key][0], fit.level) for key in more}
                 if name == SHORT or SHORT not in spans or _overlap(span, spans[SHORT]):
-                    spans[name] = span
+                    spans[name], points[name] = span, at
                     drawn = {key: np.concatenate([drawn[key], more[key]]) for key in drawn}
         ends = {key: (min(s[key][0] for s in spans.values()), max(s[key][1] for s in spans.values())) for key in own}
         with np.errstate(over="ignore"):
@@ -230,7 +231,10 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
             "deviations": deviations,
             "share_inside": float(inside.mean()),
             "structure": seen,
-            "answers": {name: {key: span[key] for key in EXPONENTS} for name, span in spans.items()},
+            "answers": {
+                name: {key: {"estimate": points[name][key][0], "interval": span[key]} for key in EXPONENTS}
+                for name, span in spans.items()
+            },
             "draws": drawn,
         }
     fit.derived["optimal_exponent"] = {"estimate": own["optimal_exponent"][0], "interval": ends["optimal_exponent"]}

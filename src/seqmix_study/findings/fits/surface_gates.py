@@ -22,6 +22,9 @@ FAR = 8.0
 #: A bend this many times its 99 % quantile that explains this share of the residuals is another law; readings of a
 #: published figure bend significantly and slightly. Few tokens are judged by what the law says without them.
 BENDS, MOSTLY = 1.5, 0.35
+#: Estimates that lie farther apart than this many times the halves of their intervals that face each other are not of
+#: one law. In simulation 1.25 lets 30 % of laws that fail for few tokens pass at low noise, 1.0 lets 7 %.
+APART = 1.0
 
 
 def surface_status(fit: Fit) -> str:
@@ -130,8 +133,8 @@ def _closed(fit: Fit, loss: np.ndarray) -> list[Gate]:
         reason += f"it must be closed inside (0, {BOUNDS[1]:g})"
         gates.append(Gate(f"S4 {name} closed", inside, low, 0.0, reason, "slope_only"))
         ratio = (high - low) / 2 / abs(value)
-        reason = f"interval of {name} too wide: half of it is {100 * ratio:.0f} % of the estimate (allowed 50 %)"
-        gates.append(Gate(f"S5 {name} width", ratio <= 0.5, ratio, 0.5, reason, "slope_only"))
+        reason = f"interval of {name} too wide: half of it is {100 * ratio:.0f} % of the estimate (allowed 60 %)"
+        gates.append(Gate(f"S5 {name} width", ratio <= 0.6, ratio, 0.6, reason, "slope_only"))
     if fit.form == "C4":
         return gates
     floor, ends = fit.estimates["E"], fit.intervals.get("E", (fit.estimates["E"],) * 2)
@@ -156,13 +159,15 @@ def _structure(fit: Fit) -> list[Gate]:
         if name != "bend" and others:
             reason += f": intervals hold the answers {' and '.join(name for name, _ in others)}"
         gates.append(Gate("S8 structure", ratio <= 1, ratio, 1.0, reason, "refused" if hard else "flag"))
-    for name, spans in others:
-        for key, (low, high) in spans.items():
-            first, last = own[key]
-            if low > last or high < first:
-                reason = f"the law does not hold over this table: {name} {key.replace('_', ' ')} is {low:.3g} to "
-                reason += f"{high:.3g}, {whole} {first:.3g} to {last:.3g}"
-                gates.append(Gate("S8 few tokens", False, low, last, reason))
+    for name, answer in others:
+        for key, other in answer.items():
+            low, high = sorted((own[key], other), key=lambda one: one["estimate"])
+            gap = high["estimate"] - low["estimate"]
+            reach = low["interval"][1] - low["estimate"] + high["estimate"] - high["interval"][0]
+            if gap > APART * reach:
+                spans = ["{:.3g} to {:.3g}".format(*one[key]["interval"]) for one in (answer, own)]
+                reason = f"the law does not hold over this table: {name} {key.replace('_', ' ')} is {spans[0]}, "
+                gates.append(Gate("S8 few tokens", False, gap, APART * reach, f"{reason}{whole} {spans[1]}"))
     return gates
 
 
