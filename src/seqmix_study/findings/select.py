@@ -104,6 +104,7 @@ class Tables:
         frame = frame.assign(**new)
         for name, how in self.questions.derived.items():
             frame = _derive(frame, name, how)
+        frame = frame.copy()  # in one piece again
         empty = [c for c in frame if frame[c].isna().all()]
         text = [*frame.select_dtypes(exclude=["number", "bool"]).columns, *(c for c in empty if c in TEXT)]
         frame = frame.assign(**{c: frame[c].astype(object).where(frame[c].notna(), "") for c in text})
