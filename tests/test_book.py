@@ -182,7 +182,6 @@ def test_the_front_page_has_a_card_with_the_question(built):
     soup = page(built, "book/index")
     card = next(c for c in soup.select(".headlines .sd-card") if "zymurgy" in c.text)
     assert "What rises?" in card.text
-    assert "tier: quick" in card.text
     assert len(card.img["alt"]) >= 40
 
 

@@ -97,6 +97,7 @@ def test_values_of_rows():
     assert value(table(), "q/python/1:estimate:+.2f") == "-0.20"
     assert value(table(), "q/python/1:verdict") == "no"
     assert value(table(), "q/*:lo:.1f") == "-0.3"
+    assert value(table(), "q/*:-estimate:.1f") == "0.2"
     with pytest.raises(KeyError, match="no row 'q'"):
         value(table(), "q:lo")
 

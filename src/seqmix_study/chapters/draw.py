@@ -86,8 +86,7 @@ def finish(
         if ends:
             last = here.sort_values(ends).groupby(by, sort=False).last()
             texts = {name: "\n".join(textwrap.wrap(str(name), NAME)) for name in last.index}
-            gap = 0.085 * max(text.count("\n") + 1 for text in texts.values())
-            end_texts(axis, [(r[ends], r[y], texts[name], look_of(name).colour) for name, r in last.iterrows()], gap)
+            end_texts(axis, [(r[ends], r[y], texts[name], look_of(name).colour) for name, r in last.iterrows()])
     if title:
         figure.suptitle(
             "\n".join(textwrap.wrap(title, TITLE)), x=0.01, ha="left", fontsize=11, weight="bold", color=INK

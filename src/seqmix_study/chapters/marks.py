@@ -51,8 +51,11 @@ def log_axis(axis: Axes, which: str = "x", name: str = "", values: Iterable[floa
         getattr(axis, f"set_{which}label")(name)
 
 
-def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], gap: float = 0.055) -> None:
-    """Write (x, y, text, colour) at the right ends of lines, moved apart so that none covers another."""
+def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], line: float = 0.08) -> None:
+    """Write (x, y, text, colour) at the right ends of lines, moved apart so that none covers another.
+
+    ``line``: height of a line of text, as a share of the axes.
+    """
     if not ends:
         return
     to_axes = axis.transAxes.inverted()
@@ -61,10 +64,11 @@ def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], gap:
         key=lambda end: end[:2],
     )
     wanted = np.array([height for height, *_ in at])
+    heights = np.array([line * (text.count("\n") + 1.2) for _, text, _ in at])
     places = wanted.copy()
     for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + gap)
-    places -= max(0.0, min((places - wanted).mean(), places[0]))
+        places[i] = max(places[i], places[i - 1] + (heights[i - 1] + heights[i]) / 2)
+    places -= max(0.0, min((places - wanted).mean(), places[0]), places[-1] + heights[-1] / 2 - 1)
     for place, (_, text, colour) in zip(places, at, strict=True):
         axis.annotate(
             text,

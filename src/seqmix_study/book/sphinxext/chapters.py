@@ -68,7 +68,6 @@ class Headlines(FromChapters):
     def card(self, source: Path, record: dict, ids: list[str], claims: dict[str, dict]) -> str:
         figures = dict(record["figures"])
         name = record["headline"] or next(iter(figures), "")
-        tier = record["parameters"].get("tier", "")
         lines = [f":::{{grid-item-card}} {record['title']}", f":link: {record['document']}", ":link-type: doc", ""]
         if name in figures:
             lines += [f"````{{image}} /book/executed/figures/{name}.svg", f":alt: {figures[name]}"]
@@ -77,7 +76,7 @@ class Headlines(FromChapters):
             shade = claim["verdict"].split()[0].lower()
             lines += [f"“{claim['claim'].rstrip('.')}” [{claim['verdict']}]{{.verdict .verdict-{shade}}}", ""]
         lines += [question(source, record["chapter"]), ""]
-        return "\n".join([*lines, f"[tier: {tier}]{{.tier}}" if tier else "", ":::", ""])
+        return "\n".join([*lines, ":::", ""])
 
 
 def verdicts(source: Path) -> dict[str, dict]:

@@ -1,7 +1,8 @@
 """Roles for results: a sentence that states one names the row of findings.csv and what it says of it.
 
 ``{row}`NAME:estimate:+.2f``` prints a value of a row (columns and formats as in Python; without a column: the estimate;
-``*`` in a name stands for anything, one row must fit). ``{says}`the LSTM leads <NAME below>``` prints the words and
+``-estimate``: its negative; ``*`` in a name stands for anything, one row must fit).
+``{says}`the LSTM leads <NAME below>``` prints the words and
 holds them against the row: its ``direction`` (above, below, same, not_above, not_below, open) or its ``verdict`` (yes,
 no, too close, invalid) must be the one named. Several rows, or ``question/*``, may be named; all must agree. A row that
 says otherwise, or is not there, is a warning, which the strict build turns into an error.
@@ -37,10 +38,10 @@ def value(rows: pd.DataFrame, key: str) -> str:
     there = [row for row in rows.index if fnmatch.fnmatchcase(row, name)]
     if len(there) != 1:
         raise KeyError(f"{len(there)} rows {name!r} in findings.csv" if there else f"no row {name!r} in findings.csv")
-    found = rows.loc[there[0], column or "estimate"]
+    found = rows.loc[there[0], column.removeprefix("-") or "estimate"]
     if pd.isna(found):
         raise KeyError(f"row {name!r} holds no {column or 'estimate'}")
-    return format(found, spec)
+    return format(-found if column.startswith("-") else found, spec)
 
 
 def checked(key: str) -> str:
