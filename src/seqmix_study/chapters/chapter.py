@@ -49,14 +49,14 @@ class Chapter:
     def rows(self, question: str, **where: Any) -> pd.DataFrame:
         """Return the published rows of a question, a row a point; with those of this execution if it differs.
 
-        ``where``: values of columns to keep, or lists of them. The columns stand in ``chapters/rows.py``.
+        ``where``: values of columns to keep, or lists of them; of this execution, where it has such values: another
+        text or another length of training is drawn all the same. The columns stand in ``chapters/rows.py``.
         """
-        found = rows.published(question)
-        if self.changed:
-            mine = rows.own(question, self.frames)
-            found = pd.concat([found, mine.assign(Architecture=rows.YOURS + mine["Architecture"])], ignore_index=True)
-        for column, wanted in where.items():
-            found = found[found[column].isin(wanted if isinstance(wanted, (list, tuple)) else [wanted])]
+        found = rows.where(rows.published(question), where)
+        if self.changed and len(mine := rows.own(question, self.frames)):
+            mine = rows.where(mine, where, strict=False)
+            mine = mine.assign(Architecture=rows.YOURS + mine["Architecture"])
+            found = pd.concat([found, mine], ignore_index=True) if len(found) else mine
         return found.reset_index(drop=True)
 
     def figure(self, name: str, plot: Any, rows: pd.DataFrame, *, alt: str = "", **how: Any) -> None:

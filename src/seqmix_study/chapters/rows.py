@@ -4,6 +4,7 @@ A figure, a sentence and a verdict read the same rows; nothing here estimates an
 """
 
 import json
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from seqmix_study.findings.answer import findings
 from seqmix_study.findings.questions import Questions
 from seqmix_study.findings.select import Tables
 
-__all__ = ["PUBLISHED", "YOURS", "agreement", "own", "published", "tidy"]
+__all__ = ["PUBLISHED", "YOURS", "agreement", "own", "published", "tidy", "where"]
 
 PUBLISHED = "laptop"
 """The tier whose findings the book argues from."""
@@ -65,6 +66,14 @@ def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:
         return pd.DataFrame(out)
     per = {RENAMED.get(column, column) for id in rows["id"] for column in questions.questions[id].per}
     return pd.DataFrame(columns=[*COLUMNS, *sorted(per), "Architecture", "Corpus"])
+
+
+def where(found: pd.DataFrame, wanted: dict[str, Any], strict: bool = True) -> pd.DataFrame:
+    """Keep the rows with these values of columns (a value or a list); unless ``strict``, only where some are left."""
+    for column, values in wanted.items():
+        kept = found[found[column].isin(values if isinstance(values, (list, tuple)) else [values])]
+        found = kept if strict or len(kept) else found
+    return found
 
 
 def agreement(theirs: pd.DataFrame, yours: pd.DataFrame) -> pd.DataFrame:
