@@ -15,7 +15,7 @@ from pathlib import Path
 
 __all__ = ["code_commit", "collect", "cpu_name", "machine"]
 
-PACKAGES = ("torch", "numpy", "scipy", "tokenizers", "datasets", "flash-linear-attention", "triton")
+PACKAGES = ("torch", "numpy", "scipy", "tokenizers", "flash-linear-attention", "triton")
 
 
 @functools.cache

@@ -155,7 +155,7 @@ def train_together(
         share, began = (time.perf_counter() - began) / len(members), time.perf_counter()
         ended, stop = [], False
         for r, (member, batch, (loss_sum, grad_norm)) in enumerate(zip(members, batches, results, strict=True)):
-            loss, state = loss_sum / int((batch.targets != evaluate.IGNORE).sum()), member.state
+            loss, state = loss_sum / int((batch.targets != data.IGNORE).sum()), member.state
             state["step"], state["seconds"] = now + 1, state["seconds"] + share
             if not math.isfinite(loss) or not math.isfinite(grad_norm):
                 why = f"loss {loss}, gradient norm {grad_norm} at step {now + 1}"
@@ -227,10 +227,8 @@ def _restore(folder: RunFolder, step: Any, which: int, place: torch.device, team
     """Load the newest usable checkpoint; return the counters. No random state: batches are functions of t."""
     saved = team.resume(folder) if team else checkpoint.resume(folder, str(place))
     if saved is None:
-        folder.truncate_curve(0)
         return {"step": 0, "smooth": 0.0, "grad_norm_max": 0.0, "seconds": 0.0, "reached": 0}
     step.load(which, saved)
-    folder.truncate_curve(saved["state"]["step"])
     return saved["state"]
 
 

@@ -13,7 +13,7 @@ import click
 @click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True)
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="bfloat16", show_default=True)
 @click.option("--kernel", type=click.Choice(["torch", "fla"]), default="torch", show_default=True)
-@click.option("--accelerate", type=click.Choice(["none", "compile", "cuda_graph"]), default="none", show_default=True)
+@click.option("--accelerate", type=click.Choice(["none", "cuda_graph"]), default="none", show_default=True)
 @click.option("--repeats", type=click.IntRange(3), default=10, show_default=True)
 @click.option(
     "--ceiling-size", type=click.IntRange(64), default=8192, show_default=True, help="Matrices of the ceiling."
