@@ -1,8 +1,10 @@
 """What chapters share: the tables of an execution, a drawn figure, and how numbers are said."""
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,6 +17,7 @@ __all__ = [
     "seconds",
     "several",
     "span",
+    "template",
 ]
 
 TABLES = ("runs", "curves", "context", "recall", "probes", "speed", "inside")
@@ -48,6 +51,13 @@ class Drawn:
     figure: Figure
     data: pd.DataFrame
     alt: str
+
+
+@functools.cache
+def template(name: str) -> jinja2.Template:
+    """Return a template of this folder; what it is filled with is escaped."""
+    folder = jinja2.PackageLoader("seqmix_study.chapters", "")
+    return jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(name)
 
 
 def human(value: float) -> str:
