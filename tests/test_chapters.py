@@ -18,7 +18,7 @@ from seqmix_study.chapters import archive, chapter
 from seqmix_study.chapters.common import Drawn
 from seqmix_study.chapters.marks import nothing
 from seqmix_study.chapters.request import RequestError
-from seqmix_study.runs import samples
+from seqmix_study.runs import samples_and_traces
 from test_figures import tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -212,12 +212,11 @@ def test_samples_come_from_the_weights_and_are_the_same_again(tmp_path, monkeypa
     folder = tmp_path / "runs" / config.run_id
     folder.mkdir(parents=True)
     checkpoint.save_weights(folder / "weights.pt", models.build(config.model).state_dict())
-    first, second = samples.write([config]), samples.write([config])
+    here = Paths(tmp_path)
+    first, second = samples_and_traces.sample(config, here), samples_and_traces.sample(config, here)
     assert first == second
     assert {row["arm"] for row in first} == {"transformer"}
     assert all(row["written"] and row["prompt"] in (tmp_path / "texts/valid/4.txt").read_text() for row in first)
-    assert samples.write([]) == []
-    assert samples.published("laptop", Paths(tmp_path)) == []
 
 
 def test_gather_reads_every_study_and_says_what_is_missing(monkeypatch):
@@ -239,4 +238,4 @@ def test_gather_reads_every_study_and_says_what_is_missing(monkeypatch):
 
 
 def test_drawn_is_what_show_expects():
-    assert {"name", "figure", "data", "alt"} == set(Drawn.__dataclass_fields__)
+    assert {"name", "figure", "data", "alt", "values"} == set(Drawn.__dataclass_fields__)

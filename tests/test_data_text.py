@@ -1,6 +1,5 @@
 """Text on disk becomes the same tokens for everyone, or an error that names the file."""
 
-import json
 import os
 from pathlib import Path
 
@@ -209,27 +208,6 @@ def test_sparse_and_dense_counting_agree():
     codes = ngram_losses(train * 40, valid * 40, 2000)["bigram"]
     # The same counts over a vocabulary of 2000: only the smoothing of the unigram differs.
     assert codes == pytest.approx(dense["bigram"], abs=0.2)
-
-
-def test_command_describes_a_folder(corpus, cache, monkeypatch):
-    from click.testing import CliRunner
-
-    from seqmix_study.commands.corpus import command
-
-    monkeypatch.setenv("SEQMIX_CACHE", str(cache))
-    shown = CliRunner().invoke(command, [str(corpus), "--json"])
-    assert shown.exit_code == 0, shown.output
-    described = json.loads(shown.output)
-    assert described["sha256"] == data.fingerprint(at(corpus), cache)
-    assert sum(split["documents"] for split in described["splits"].values()) == 40
-    assert CliRunner().invoke(command, ["no-such-thing"]).exit_code == 2
-    listed = json.loads(CliRunner().invoke(command, ["--json"]).output)
-    assert list(listed) == data.names()
-    assert all(listed.values())  # every source says what it is
-    (corpus / "bad.bin").write_bytes(b"\0")
-    failed = CliRunner().invoke(command, [str(corpus)])
-    assert failed.exit_code == 1
-    assert "bad.bin" in failed.output
 
 
 def test_held_out_text_that_says_nothing_is_refused_before_training(tmp_path, cache):

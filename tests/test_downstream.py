@@ -13,16 +13,7 @@ from seqmix import checkpoint, models
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.record import RunFolder
 from seqmix_study.__main__ import main
-from seqmix_study.runs.downstream import (
-    DownstreamError,
-    Score,
-    Speaker,
-    harness_scores,
-    local_scores,
-    make_tasks,
-    wilson,
-    write_harness_tasks,
-)
+from seqmix_study.runs.downstream import DownstreamError, Score, Speaker, make_tasks, scores
 
 WORDS = """amber birch cedar delta ember fjord grove heath ivory jolly koala lemon maple north ocean pearl""".split()  # noqa: SIM905
 WORDS += [word[::-1] for word in WORDS]
@@ -32,7 +23,7 @@ LONGEST = 32
 
 def speaker(seed: int = 0, longest: int = LONGEST) -> Speaker:
     model = models.build(ModelConfig(pattern="A", d_model=16, n_heads=2, vocab_size=256, max_length=longest), seed)
-    return Speaker(model, lambda text: [*text.encode()], lambda ids: bytes(ids).decode(errors="replace"), longest)
+    return Speaker(model.eval(), lambda text: [*text.encode()], longest)
 
 
 def direct(one: Speaker, tokens: list[int], position: int) -> float:
@@ -44,12 +35,11 @@ def direct(one: Speaker, tokens: list[int], position: int) -> float:
 def test_log_probability_is_the_sum_over_tokens():
     one = speaker()
     context, continuation = [*b"the amber "], [*b"birch"]
-    total, greedy = one.score(context, continuation)
+    total = one.score(context, continuation)
     tokens = context + continuation
     assert total == pytest.approx(sum(direct(one, tokens, n) for n in range(len(context), len(tokens))), rel=1e-4)
-    assert not greedy
-    assert one.score([], continuation)[0] == pytest.approx(one.score([0], continuation)[0])
-    assert one.score(context, []) == (0.0, True)
+    assert one.score([], continuation) == pytest.approx(one.score([0], continuation))
+    assert one.score(context, []) == 0.0
 
 
 @pytest.mark.parametrize("before", [0, 5, 200])
@@ -58,11 +48,11 @@ def test_long_texts_are_scored_once_a_token_with_half_a_window_before_them(befor
     calls = []
     one.model.register_forward_hook(lambda module, given, out: calls.append(given[0].shape[1]))
     tokens = [*TEXT[: before + 100]]
-    total, _ = one.score(tokens[:before], tokens[before:])
+    total = one.score(tokens[:before], tokens[before:])
     assert max(calls) <= LONGEST
     assert len(calls) <= 8  # half a window a call
-    uniform = Speaker(lambda_model(), one.encode, one.decode, LONGEST)
-    assert uniform.score(tokens[:before], tokens[before:])[0] == pytest.approx(-100 * math.log(256), rel=1e-5)
+    uniform = Speaker(lambda_model(), one.encode, LONGEST)
+    assert uniform.score(tokens[:before], tokens[before:]) == pytest.approx(-100 * math.log(256), rel=1e-5)
     assert math.isfinite(total)
 
 
@@ -79,7 +69,7 @@ def lambda_model() -> torch.nn.Module:
 def oracle(text: str) -> Speaker:
     """A speaker that has read the text: of its endings, the one that follows the context there is likely."""
     one = speaker()
-    one.loglikelihood = lambda context, ending: (0.0 if context + ending in text else -50.0, False)
+    one.log_probability = lambda context, ending: 0.0 if context + ending in text else -50.0
     return one
 
 
@@ -90,10 +80,10 @@ def test_only_the_context_answers_the_questions():
     for questions in tasks.values():
         assert all(len(q["choices"]) == 4 and 0 <= q["answer"] < 4 for q in questions)
         assert len({q["answer"] for q in questions}) == 4
-    for score in local_scores(oracle(TEXT.decode()), tasks):
+    for score in scores(oracle(TEXT.decode()), tasks):
         assert score.value > 0.95
         assert "above chance" in score.sentence()
-    for score in local_scores(Speaker(lambda_model(), speaker().encode, str, LONGEST), tasks):
+    for score in scores(Speaker(lambda_model(), speaker().encode, LONGEST), tasks):
         assert score.chance == 0.25
         assert score.at_chance, score.sentence()
         assert "chance 0.250" in score.sentence()
@@ -104,24 +94,10 @@ def test_too_little_text_is_refused():
         make_tasks(b"a few words", 10)
 
 
-def test_intervals_cover_as_often_as_they_say():
-    draw = random.Random(1)
-    inside = 0
-    for _ in range(400):
-        low, high = wilson(sum(draw.random() < 0.25 for _ in range(80)), 80)
-        inside += low <= 0.25 <= high
-    assert inside / 400 > 0.92
-    assert wilson(0, 0) == (0.0, 1.0)
-    assert wilson(0, 50)[0] == 0.0
-    assert Score("t", "acc", 0.1, 0.05, 0.15, 0.25, 100).sentence().endswith("below chance")
-
-
-def test_writing_stops_where_it_is_told():
-    one = speaker()
-    whole = one.write("amber", [], 40)
-    assert len(whole) >= 10
-    stop = whole[3:5]
-    assert one.write("amber", [stop], 40) == whole[: whole.index(stop)]
+def test_a_score_whose_interval_lies_beside_chance_says_on_which_side():
+    assert Score("t", 0.1, 0.05, 0.15, 0.25, 100).sentence().endswith("below chance")
+    assert Score("t", 0.4, 0.35, 0.45, 0.25, 100).sentence().endswith("above chance")
+    assert Score("t", 0.3, 0.2, 0.4, 0.25, 100).at_chance
 
 
 @pytest.fixture
@@ -149,8 +125,8 @@ def test_the_command_scores_a_run_and_says_chance(trained):
     scores = json.loads(done.output)["scores"]
     assert [score["task"] for score in scores] == ["continuation", "last_word"]
     assert all(score["chance"] == 0.25 and score["count"] == 40 for score in scores)
-    plain = CliRunner().invoke(main, ["score", trained.run_id, "--count", "20", "--tasks", "last_word"])
-    assert plain.output.count("\n") == 1
+    plain = CliRunner().invoke(main, ["score", trained.run_id, "--count", "20"])
+    assert plain.output.count("\n") == 2
     assert "chance 0.250, 20 questions:" in plain.output
 
 
@@ -165,54 +141,4 @@ def test_wrong_requests_are_told(trained, tmp_path):
     assert (refused.exit_code, "no weights" in refused.output) == (1, True)
     checkpoint.save_weights(folder.weights, models.build(synthetic.model, 0).state_dict())
     with pytest.raises(DownstreamError, match="no words"):
-        Speaker.of(folder, "cpu")
-
-
-def test_without_the_harness_its_tasks_are_refused_with_the_remedy(monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "lm_eval", None)
-    monkeypatch.delitem(sys.modules, "seqmix_study.runs.harness", raising=False)
-    with pytest.raises(DownstreamError, match="seqmix\\[lm-eval\\]"):
-        harness_scores(speaker(), ["hellaswag"])
-
-
-class TestWithHarness:
-    """Skipped without ``lm-eval``."""
-
-    @pytest.fixture(autouse=True)
-    def _harness(self, monkeypatch):
-        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
-        pytest.importorskip("lm_eval")
-
-    def test_the_harness_and_the_local_scorer_agree(self, tmp_path):
-        tasks = make_tasks(TEXT, 30)
-        for one in (speaker(), oracle(TEXT.decode())):
-            mine = local_scores(one, tasks)
-            theirs = harness_scores(one, write_harness_tasks(tasks, tmp_path), tmp_path)
-            assert [score.chance for score in theirs] == [0.25, 0.25]
-            assert [score.count for score in theirs] == [30, 30]
-            # the harness adds log p of the whole choice, the local scorer divides it by its bytes
-            assert [s.value for s in theirs] == pytest.approx([s.value for s in mine], abs=0.2)
-
-    def test_all_three_kinds_of_requests_are_answered(self):
-        from lm_eval.api.instance import Instance
-
-        from seqmix_study.runs.harness import HarnessModel
-
-        def ask(kind: str, *arguments):
-            return Instance(request_type=kind, doc={}, arguments=arguments, idx=0)
-
-        one = speaker()
-        adapter = HarnessModel(one)
-        (said,) = adapter.loglikelihood([ask("loglikelihood", "amber ", "birch")])
-        assert said == one.loglikelihood("amber ", "birch")
-        (whole,) = adapter.loglikelihood_rolling([ask("loglikelihood_rolling", TEXT[:80].decode())])
-        assert whole == one.loglikelihood("", TEXT[:80].decode())[0]
-        (text,) = adapter.generate_until([ask("generate_until", "amber", {"until": ["\n"], "max_gen_toks": 8})])
-        assert text == one.write("amber", ["\n"], 8)
-
-    def test_tasks_that_cannot_be_had_are_refused(self):
-        with pytest.raises(DownstreamError, match="no_such_task_here"):
-            harness_scores(speaker(), ["no_such_task_here"])
+        Speaker.of(folder)

@@ -32,7 +32,7 @@ from seqmix_study.findings.select import Tables
 from seqmix_study.results import agreement, collect, configurations, published
 from seqmix_study.results.published import CollectError
 from seqmix_study.results.rows import plain
-from seqmix_study.runs import archive, downstream, export, looking, page_export, samples
+from seqmix_study.runs import archive, downstream, export, page_export
 from seqmix_study.runs.known import Known
 
 PLAN = [config(0), config(1)]
@@ -94,8 +94,8 @@ READERS = {
     "known": lambda here: Known("laptop", here)._found,
     "compare": lambda here: [str(point) for point in agreement.compare("laptop", here)],
     "configurations": lambda here: configurations.read("laptop", here),
-    "samples": lambda here: samples.published("laptop", here),
-    "traces": lambda here: looking.published("laptop", here),
+    "samples": lambda here: published.beside("laptop", "samples.json", here),
+    "traces": lambda here: published.beside("laptop", "traces.json", here),
     "fingerprint": lambda here: results_digest(here, ("all", "inside", "scaling")),
     "findings": lambda here: {
         name: frame.to_csv() for name, frame in Tables.read(here.results / "laptop", ASKED).frames.items()
@@ -234,7 +234,7 @@ def trained(tmp_path, monkeypatch):
 LOADERS = {
     "load": lambda folder: checkpoint.load_weights(folder.weights),
     "restore": lambda folder: restore(PLAN[0], folder, None),
-    "score": lambda folder: downstream.Speaker.of(folder, "cpu"),
+    "score": lambda folder: downstream.Speaker.of(folder),
     "export": lambda folder: export.export_run(folder.path, folder.path.parent.parent / "out"),
     "page": lambda folder: page_export.export_page(folder.path, folder.path.parent.parent / "page.json"),
     "pack": lambda folder: archive.pack(folder.path.parent.parent / "a.tar.xz", folder.path.parent, weights=True),

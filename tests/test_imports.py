@@ -30,11 +30,6 @@ def test_what_reads_tables_loads_no_torch(package):
     loads_no_torch(f"seqmix_study.{package}")
 
 
-@pytest.mark.parametrize("module", ["looking", "samples"])
-def test_asking_loads_no_torch(module):
-    loads_no_torch(f"seqmix_study.runs.{module}")
-
-
 @pytest.mark.parametrize("module", ["accounting", "data", "record", "study"])
 def test_planning_loads_no_torch(module):
     loads_no_torch(f"seqmix.{module}")

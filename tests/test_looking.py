@@ -17,10 +17,11 @@ from seqmix import interpret as inside
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.models.lstm import LSTMLayer
 from seqmix.paths import Paths
+from seqmix.record import RunFolder
 from seqmix_study.book.fingerprint import results_digest
 from seqmix_study.chapters import inside as pictures
 from seqmix_study.results import published
-from seqmix_study.runs import looking
+from seqmix_study.runs import samples_and_traces
 
 ROOT = Path(__file__).resolve().parents[1]
 ARMS = {"transformer": "AA", "gated_deltanet": "GD", "lstm_1": "L"}
@@ -115,28 +116,23 @@ def test_attention_rows_sum_to_one_and_never_look_ahead(found):
         assert sum(head["row"]) == pytest.approx(1, abs=0.02)
 
 
-def test_traces_come_from_the_weights_and_survive_their_file(tmp_path, monkeypatch, source):
-    monkeypatch.setenv("SEQMIX_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr(looking.aside, "has_weights", lambda runs, run_id: (runs / run_id / "weights.pt").exists())
-    one = config("lstm_1")
-    folder = looking.RunFolder(tmp_path / "runs" / one.run_id)
+def test_traces_come_from_the_weights_and_survive_their_file(tmp_path):
+    here, one = Paths(tmp_path), config("lstm_1")
+    folder = RunFolder(here.runs / one.run_id)
     folder.path.mkdir(parents=True)
-    (folder.path / "config.json").write_text(json.dumps(one.model_dump(mode="json")))
     checkpoint.save_weights(folder.weights, model("lstm_1").state_dict())
-    here = Paths(tmp_path)
-    monkeypatch.setattr(looking.RunFolder, "config", lambda self: one)
-    fresh = looking.write(looking.available([one.run_id, "another"], here), here)
+    fresh = samples_and_traces.trace([one], here)
     assert [run["run_id"] for run in fresh["runs"]] == [one.run_id]
-    assert fresh["question"]["stated"] == int(traces.question(source).source)
-    published.write(here.results / "laptop", {"traces.json": looking.text(fresh)})
-    assert looking.published("laptop", here) == fresh
-    assert looking.published("quick", here) == {}
+    assert fresh["question"]["stated"] == int(traces.question(data.open_source(SOURCE)).source)
+    published.write(here.results / "laptop", {"traces.json": samples_and_traces._text(fresh)})
+    assert published.beside("laptop", "traces.json", here) == json.loads(json.dumps(fresh))
+    assert published.beside("quick", "traces.json", here) is None
 
 
 def test_runs_of_different_sources_are_refused(tmp_path):
     other = config("lstm_1").model_copy(update={"data": DataConfig(source="almanac", seq_len=32)})
     with pytest.raises(ValueError, match="different sources"):
-        looking._traces([config("lstm_1"), other], tmp_path)
+        samples_and_traces.trace([config("lstm_1"), other], Paths(tmp_path))
 
 
 def test_the_heat_map_frames_the_source_and_says_what_lies_on_it(found):
@@ -191,7 +187,7 @@ def test_the_sums_written_out_equal_captum(arm, source):
 
 def test_published_traces_belong_to_published_runs():
     frames = importlib.import_module("seqmix_study.results.collect").load("inside", "laptop")
-    traced = looking.published("laptop", Paths(ROOT))
+    traced = published.beside("laptop", "traces.json", Paths(ROOT))
     assert (ROOT / "results" / "laptop" / "traces.json").stat().st_size < 400_000
     assert set(frames["runs"]["run_id"]) <= {run["run_id"] for run in traced["runs"]}
 

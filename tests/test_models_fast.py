@@ -1,11 +1,8 @@
-"""The fast paths equal the plain ones: blocked attention, hand-written gradients, the training step, the benchmark."""
-
-import json
+"""The fast paths equal the plain ones: blocked attention, hand-written gradients, the training step."""
 
 import pytest
 import torch
 import torch.nn.functional as F
-from click.testing import CliRunner
 from torch import nn
 
 from seqmix import models
@@ -14,8 +11,6 @@ from seqmix.models import causal
 from seqmix.models.conv import CausalFilter
 from seqmix.models.layers import GatedSiLU, Normalise
 from seqmix.step import TrainStep
-from seqmix_study.__main__ import main
-from seqmix_study.runs import bench
 
 
 def gradients(model: nn.Module, tokens: torch.Tensor) -> list[torch.Tensor]:
@@ -136,32 +131,6 @@ def test_a_batch_without_a_scored_token_changes_nothing_but_decay():
     loss, norm = step(inputs, torch.full_like(targets, -100), 1.0)
     assert loss == norm == 0
     assert all(torch.equal(a, b) for a, b in zip(before, step.model.parameters(), strict=True))
-
-
-def test_benchmark_takes_turns_and_prints_json(monkeypatch):
-    calls = []
-    arms = {"one": lambda: calls.append(1), "two": lambda: calls.append(2)}
-    answer = bench.compare("x", arms, 3, 10, "none")
-    assert [row["arm"] for row in answer["arms"]] == ["one", "two", "A/A"]
-    assert calls.count(1) == 2 * calls.count(2) == 10
-    monkeypatch.setattr(
-        bench, "delta", lambda length, rounds: bench.compare(f"delta {length}", arms, rounds, 1, "none")
-    )
-    done = CliRunner().invoke(main, ["bench", "--json", "--rounds", "3", "--only", "delta 512"])
-    plain = json.loads(done.output)
-    assert plain["machine"]["torch"] == torch.__version__
-    assert [row["comparison"] for row in plain["comparisons"]] == ["delta 512"]
-    assert CliRunner().invoke(main, ["bench", "--only", "nothing"]).exit_code == 2
-
-
-@torch.no_grad()
-def test_the_benchmarks_row_loop_computes_the_delta_rule():
-    random = torch.Generator().manual_seed(0)
-    q, k, v = (F.normalize(torch.randn(2, 64, 3, 8, generator=random), dim=-1) for _ in range(3))
-    beta = torch.rand(2, 64, 3, generator=random)
-    wanted, _ = bench.delta_rule(q, k, v, beta)
-    got = bench.row_loop(*(x.transpose(1, 2) for x in (q, k, v, beta))).transpose(1, 2)
-    assert torch.allclose(got, wanted, atol=1e-6)
 
 
 @torch.no_grad()

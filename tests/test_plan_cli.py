@@ -1,4 +1,4 @@
-"""The commands around a study: plan, train, status, collect, doctor; exit codes and messages."""
+"""The commands around a study: plan, train, status, collect; exit codes and messages."""
 
 import json
 import shutil
@@ -13,7 +13,6 @@ from seqmix.config import ModelConfig, RunConfig, SpeedConfig, TrainConfig
 from seqmix.paths import Paths
 from seqmix_study.__main__ import main
 from seqmix_study.runs import cost as estimate
-from seqmix_study.runs import doctor
 from seqmix_study.runs.machine import run_memory
 
 STUDY = """
@@ -149,15 +148,3 @@ def test_training_from_a_terminal_says_which_run_failed(project):
     shown = call("train", "tiny", "--jobs", "0", "--only", "more", "--quiet")
     assert shown.exit_code == 1
     assert "progress.jsonl" in shown.output + (shown.stderr or "")
-
-
-def test_doctor_finds_this_machine_usable_and_says_what_to_do(project, monkeypatch):
-    findings = doctor.examine(project)
-    assert {"python", "torch", "runs", "disk", "corpus"} <= {finding.subject for finding in findings}
-    assert all(finding.remedy for finding in findings if finding.level != "ok")
-    folder = record(project.runs, config(0))
-    (folder.path / "metrics.json").unlink()
-    monkeypatch.setattr(doctor, "NEEDED_DISK", 2**80)
-    problems = {finding.subject: finding for finding in doctor.examine(project) if finding.level == "problem"}
-    assert "metrics.json" in problems["records"].finding
-    assert "free some space" in problems["disk"].remedy

@@ -51,10 +51,6 @@ WRONG = [
     (("export", "nope", "x"), "no run folder nope"),
     (("fit", "/nowhere.csv", "--n", "a", "--loss", "b"), "nowhere"),
     (("findings", "/nowhere.csv"), "no such file"),
-    (("corpus", "/nowhere"), "neither a folder nor a known source"),
-    (("bench", "--rounds", "1"), "1"),
-    (("utilisation", "--arms", "nope"), "no arm named 'nope'"),
-    (("utilisation", "--size", "d1"), "no size named 'd1'"),
     (("nope",), "nope"),
 ]
 

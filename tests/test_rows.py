@@ -51,7 +51,7 @@ def test_own_rows_estimate_what_was_planted():
          "device": "cpu", "precision": "float32", "code_commit": "a", "split": "test", "test_tokens": 10_000}
         for arm in ("lstm", "transformer") for seed in range(4) for size in (1000, 5000)
     ]  # fmt: skip
-    found = rows.own("frontier_gap", {"runs": pd.DataFrame(made)})
+    found = rows.own("frontier_gap", rows.described({"runs": pd.DataFrame(made)}))
     assert np.allclose(found["estimate"], -0.3)
     assert list(found["size"]) == [1000, 5000]
 

@@ -1,4 +1,4 @@
-"""One optimiser step, the only one: the trainer calls it and ``seqmix bench`` times it.
+"""One optimiser step, the only one: the trainer calls it and ``seqmix plan`` times it.
 
 Forward (under autocast if asked), cross-entropy over the scored tokens, backward, clipping, fused AdamW.
 """

@@ -4,7 +4,7 @@ One question about one document of the almanac, the same for every model: the pi
 how far the gates open at keys, at values and at the tokens of global sentences (``filler``). Gates are an LSTM's input
 and forget gate, the write strength beta of DeltaNet, and the decay of Gated DeltaNet.
 
-``seqmix_study.runs.looking`` asks for all this from a process that does not load torch, and publishes it.
+``seqmix_study.runs.samples_and_traces`` asks for all this and publishes it.
 """
 
 from typing import Any, NamedTuple

@@ -30,17 +30,6 @@ class ChapterFailed(RuntimeError):
     """A cell raised, or the kernel died; the message holds the place and the traceback."""
 
 
-class LiveErrors:
-    """Shows what the kernel writes to its error stream while it runs, in a terminal, without keeping it."""
-
-    def write(self, text: str) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        sys.stderr.flush()
-
-
 @contextlib.contextmanager
 def _told(name: str, file: Path):
     """Repeat what the training in the kernel writes into ``file``, a line a minute, until the chapter is done."""
@@ -122,7 +111,6 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
                     kernel_name="python3",
                     cwd=str(paths.root),
                     progress_bar=False,
-                    stderr_file=LiveErrors(),
                     config=config,
                 )
         except papermill.PapermillExecutionError as error:

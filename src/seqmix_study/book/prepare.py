@@ -1,6 +1,6 @@
 """Make an executed chapter fit to be read.
 
-Taken out: times, paths, progress bars, the double parameters cells. Put in: a table of the parameters, and for every
+Taken out: times, paths, the double parameters cells. Put in: a table of the parameters, and for every
 figure its alt text, its numbers as a CSV file and the command that makes it again (see ``seqmix_study.chapters.show``).
 """
 
@@ -17,8 +17,6 @@ from seqmix_study.results.rows import plain
 
 __all__ = ["Published", "prepare_for_reading"]
 
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
-BAR = re.compile(r"\d+%\||\bit/s\b|s/it\b|\|[█▏▎▍▌▋▊▉ #]+\|")
 ELSEWHERE = """\
 # Only where the project is not installed (Colab): fetch and install it. Elsewhere this cell does nothing.
 import importlib.util
@@ -68,7 +66,6 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
         cells.append(cell)
         if "outputs" not in cell:
             continue
-        cell["outputs"] = [output for output in cell["outputs"] if _drop_bars(output)]
         if any(output.get("name") == "stderr" for output in cell["outputs"]):
             found.noisy.append(f"notebooks/{chapter.name}.md:{cell.metadata.get('seqmix', {}).get('line', 1)}")
         for output in list(cell["outputs"]):
@@ -111,15 +108,6 @@ def _markdown(cell_id: str, text: str):
     cell = nbformat.v4.new_markdown_cell(text)
     cell["id"] = re.sub(r"[^\w-]", "-", cell_id)[:64]
     return cell
-
-
-def _drop_bars(output) -> bool:
-    """Remove progress bars from an error stream in place; return whether anything is left of the output."""
-    if output.get("output_type") != "stream" or output.get("name") != "stderr":
-        return True
-    lines = [line for line in ANSI.sub("", output["text"]).split("\n") if "\r" not in line and not BAR.search(line)]
-    output["text"] = "\n".join(lines)
-    return bool(output["text"].strip())
 
 
 def _describe_figure(cell, record: dict) -> None:

@@ -3,11 +3,10 @@
 Pages are put together by templates that escape every value.
 """
 
-import jinja2
 import pandas as pd
 
 from seqmix.mixers import mixer
-from seqmix_study.chapters.common import Tables, human, several
+from seqmix_study.chapters.common import Tables, human, several, template
 from seqmix_study.chapters.marks import label, labels
 
 __all__ = ["code", "listed", "page", "sample"]
@@ -23,36 +22,6 @@ ORDER = ["group", "arm", "source", "params_non_embedding", "seed", "lr"]
 COMMON = {"fields and their defaults": "config", "training": "train", "one step": "step", "measurements": "evaluate",
           "initial weights": "models.initialise"}  # fmt: skip
 """What all training runs share -> the module that holds its code."""
-
-TEMPLATES = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-
-LIST = TEMPLATES.from_string("""\
-<h3 id="runs-{{ study }}">{{ study }}</h3>
-<p>Code of all: {% for what, module in common.items() %}<a href="{{ page(module) }}">{{ what }}</a> {% endfor %}</p>
-{% for caption, columns, rows in tables %}
-<table class="dataframe runs"><caption>{{ caption }}</caption>
-<thead><tr><th scope="col">run</th>{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for run, fields, cells in rows %}
-<tr id="{{ study }}-{{ run }}"><td>
-{% if fields %}
-<details><summary><code>{{ run }}</code></summary><pre>{{ fields | tojson }}</pre>
-{% for what, module in code(fields).items() %}<a href="{{ page(module) }}">{{ what }}</a> {% endfor %}
-</details>
-{% else %}
-<code>{{ run }}</code>
-{% endif %}
-</td>{% for cell in cells %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}
-</tbody></table>
-{% else %}
-<p>No run in these tables.</p>
-{% endfor %}""")
-
-SAMPLE = TEMPLATES.from_string("""\
-<details{{ " open" if unfolded }}><summary>{{ name }} on {{ source }} (temperature {{ temperature }})</summary>
-<p>Given:</p><pre>{{ prompt }}</pre><p>Written by the model:</p><pre>{{ written }}</pre>
-<p>What stood there:</p><pre>{{ truth }}</pre></details>""")
 
 
 def page(module: str) -> str:
@@ -88,7 +57,7 @@ def listed(tables: Tables, known: dict[str, dict], study: str) -> str:
             for (run, mode), each in timings.groupby(["run_id", "mode"])
         ]
         parts.append((f"{study}: {several(len(calls), 'measurement')}", TIMED, calls))
-    return LIST.render(study=study, tables=parts, code=code, page=page, common=COMMON)
+    return template("runs.html").render(study=study, tables=parts, code=code, page=page, common=COMMON)
 
 
 def _cells(row: dict) -> tuple:
@@ -99,4 +68,4 @@ def _cells(row: dict) -> tuple:
 
 def sample(row: dict, unfolded: bool = False) -> str:
     """Return one text that a model wrote (a row of ``samples.json``), beside what stood there, as HTML."""
-    return SAMPLE.render(name=label(row["arm"]), unfolded=unfolded, **row)
+    return template("sample.html").render(name=label(row["arm"]), unfolded=unfolded, **row)

@@ -6,6 +6,7 @@
 Neither this module nor what it imports loads torch: training happens in worker processes.
 """
 
+import functools
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +15,10 @@ import pandas as pd
 
 from seqmix import study
 from seqmix_study.chapters import draw, fold, rows, style
-from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
+from seqmix_study.chapters.common import Drawn, Tables, Values, human, listing, seconds, several, span
 from seqmix_study.chapters.marks import labels, nothing
 from seqmix_study.chapters.request import reads_only, request
+from seqmix_study.findings.answer import Findings
 from seqmix_study.results import collect, configurations
 from seqmix_study.runs import launch, tune
 
@@ -38,13 +40,16 @@ class Chapter:
     study: str
     tier: str
     tables: Tables
-    question: str = ""
     notes: list[str] = field(default_factory=list)
-    untrained: bool = False
     configurations: dict[str, dict] = field(default_factory=dict)
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     changed: bool = False
     """Whether this execution was asked for something else than the book's own: then it is drawn over the published."""
+
+    @functools.cached_property
+    def described(self) -> Findings:
+        """The questions, put to the tables of this execution."""
+        return rows.described(self.frames)
 
     def rows(self, question: str, **where: Any) -> pd.DataFrame:
         """Return the published rows of a question, a row a point; with those of this execution if it differs.
@@ -53,9 +58,9 @@ class Chapter:
         text or another length of training is drawn all the same. The columns stand in ``chapters/rows.py``.
         """
         found = rows.where(rows.published(question), where)
-        if self.changed and len(mine := rows.own(question, self.frames)):
+        if self.changed and len(mine := rows.own(question, self.described)):
             mine = rows.where(mine, where, strict=False)
-            mine = mine.assign(Architecture=rows.YOURS + mine["Architecture"])
+            mine = mine.assign(Architecture=style.YOURS + mine["Architecture"])
             found = pd.concat([found, mine], ignore_index=True) if len(found) else mine
         return found.reset_index(drop=True)
 
@@ -69,17 +74,17 @@ class Chapter:
         if not len(rows):
             show(nothing(name, "No run that may count has been published yet."))
             return
-        lines = {"x": how["ends"]} if how.get("ends") else {}
-        ends = (
-            draw.describe(rows, by=how.get("by", "Architecture"), panel=how.get("panel", ""), **lines) if lines else ""
-        )
-        show(Drawn(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip()))
+        by, panel, along = how.get("by", "Architecture"), how.get("panel", ""), how.get("ends")
+        ends = draw.describe(rows, along, by=by, panel=panel) if along else ""
+        axes = plot._data.source_vars
+        shown = Values(rows, axes["x"], axes["y"], by, panel, bool(along)) if "estimate" in axes.values() else None
+        show(Drawn(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip(), shown))
 
     def yours(self, *questions: str) -> None:
         """Display, folded, where this execution agrees with the published rows of these questions and where not."""
         if not self.frames or (self.tier == rows.PUBLISHED and not self.changed):
             return
-        both = pd.concat([rows.agreement(rows.published(q), rows.own(q, self.frames)) for q in questions])
+        both = pd.concat([rows.agreement(rows.published(q), rows.own(q, self.described)) for q in questions])
         short = self.tier in STAMPS
         lead = "Its training is far too short to agree or to disagree; the table shows that the same code runs."
         said = both["said"].value_counts()
@@ -129,9 +134,9 @@ def open(
     style.use()
     values = {"tier": tier, "seeds": seeds, "source": source, "path": path, "jobs": jobs, "train": train}
     values |= {"arms": arms, "sizes": sizes, "steps": steps}
+    asked = bool(seeds or source or path or arms or sizes or steps or overrides)
     job = request(name, overrides, **values)
     if job is None:
-        asked = bool(seeds or source or path or arms or sizes or steps or overrides)
         frames, notes = _published(name, tier, asked)
     else:
         summary = launch.train(job, jobs or int(os.environ.get("SEQMIX_JOBS") or 0) or None)
@@ -139,10 +144,8 @@ def open(
         _clear_progress()
         frames = collect.load(name, tier, plan=summary.plans[name].runs, paths=job.paths)
         notes = [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
-    changed = tier not in STAMPS or bool(seeds or source or path or arms or sizes or steps or overrides)
-    here = Chapter(name, tier, Tables.of(name, tier, frames), study.load(name).question, notes, job is None)
-    here.frames, here.changed = frames, changed and job is not None
-    return here
+    changed = job is not None and (asked or tier not in STAMPS)
+    return Chapter(name, tier, Tables.of(name, tier, frames), notes, frames=frames, changed=changed)
 
 
 def arithmetic(name: str) -> Chapter:

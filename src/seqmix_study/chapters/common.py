@@ -1,8 +1,10 @@
 """What chapters share: the tables of an execution, a drawn figure, and how numbers are said."""
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,11 +12,13 @@ from matplotlib.figure import Figure
 __all__ = [
     "Drawn",
     "Tables",
+    "Values",
     "human",
     "listing",
     "seconds",
     "several",
     "span",
+    "template",
 ]
 
 TABLES = ("runs", "curves", "context", "recall", "probes", "speed", "inside")
@@ -41,6 +45,19 @@ class Tables:
 
 
 @dataclass(frozen=True)
+class Values:
+    """What a figure's marks stand for: its rows, the columns on its axes, of its names and of its panels."""
+
+    rows: pd.DataFrame
+    x: str
+    y: str
+    by: str
+    panel: str = ""
+    lines: bool = False
+    """Whether the marks of a name are joined."""
+
+
+@dataclass(frozen=True)
 class Drawn:
     """One figure: its name (``fig-<study>-<what>``), picture, data and computed description."""
 
@@ -48,6 +65,15 @@ class Drawn:
     figure: Figure
     data: pd.DataFrame
     alt: str
+    values: Values | None = None
+    """What its marks stand for, where they are rows of findings."""
+
+
+@functools.cache
+def template(name: str) -> jinja2.Template:
+    """Return a template of this folder; what it is filled with is escaped."""
+    folder = jinja2.PackageLoader("seqmix_study.chapters", "")
+    return jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(name)
 
 
 def human(value: float) -> str:

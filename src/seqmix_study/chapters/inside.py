@@ -1,6 +1,7 @@
 """What the chapter that looks inside draws from traces: attention over one document, gates over many.
 
-Input are traces (``seqmix_study.runs.looking``): plain data, so that the pictures of a published tier need no weights.
+Input are traces (``seqmix_study.runs.samples_and_traces``): plain data, so that the pictures of a published tier need
+no weights.
 """
 
 import numpy as np

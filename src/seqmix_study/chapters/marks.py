@@ -32,7 +32,7 @@ def labels(arms: Iterable[str]) -> str:
     return listing(label(arm) for arm in order(arms))
 
 
-def log_axis(axis: Axes, which: str = "x", name: str = "", values: Iterable[float] = ()) -> None:
+def log_axis(axis: Axes, which: str = "x", values: Iterable[float] = ()) -> None:
     """Make an axis logarithmic, ticks at 1-2-5 steps (or at ``values``) written as people say them."""
     target = getattr(axis, f"{which}axis")
     getattr(axis, f"set_{which}scale")("log")
@@ -47,8 +47,6 @@ def log_axis(axis: Axes, which: str = "x", name: str = "", values: Iterable[floa
     target.set_minor_locator(NullLocator())
     target.set_major_formatter(FuncFormatter(lambda value, _: human(value)))
     getattr(axis, f"set_{which}lim")(low, high)
-    if name:
-        getattr(axis, f"set_{which}label")(name)
 
 
 def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], line: float = 0.08) -> None:

@@ -10,17 +10,14 @@ import pandas as pd
 
 from seqmix_study.chapters.style import look
 from seqmix_study.findings import study
-from seqmix_study.findings.answer import findings
+from seqmix_study.findings.answer import Findings, findings
 from seqmix_study.findings.questions import Questions
 from seqmix_study.findings.select import Tables
 
-__all__ = ["PUBLISHED", "YOURS", "agreement", "own", "published", "tidy", "where"]
+__all__ = ["PUBLISHED", "agreement", "described", "own", "published", "tidy", "where"]
 
 PUBLISHED = "laptop"
 """The tier whose findings the book argues from."""
-
-YOURS = "yours: "
-"""How the lines of another execution are named, beside the published ones."""
 
 COLUMNS = ("row", "id", "condition", "estimate", "lo", "hi", "n", "unit", "direction", "verdict", "why", "power")
 
@@ -37,16 +34,20 @@ def published(question: str) -> pd.DataFrame:
     return tidy(rows[rows["id"] == question], asked)
 
 
-def own(question: str, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the rows of a question on the tables of one execution, tidy.
+def described(frames: dict[str, pd.DataFrame]) -> Findings:
+    """Put the questions to the tables of one execution.
 
     Its rates may be typed and its tier a code check: the rows describe it, and no verdict reads them.
     """
     asked = study.asked()
     rules = asked.rules.model_copy(update={"not_evidence": {}, "tuning": "ignored"})
     questions = asked.model_copy(update={"rules": rules})
-    table = findings(Tables({name: f for name, f in frames.items() if len(f)}, questions)).table_of(question)
-    return tidy(table, asked)
+    return findings(Tables({name: f for name, f in frames.items() if len(f)}, questions))
+
+
+def own(question: str, found: Findings) -> pd.DataFrame:
+    """Return the rows of a question of one execution (see ``described``), tidy."""
+    return tidy(found.table_of(question), study.asked())
 
 
 def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:

@@ -15,7 +15,20 @@ import yaml
 from seqmix.mixers import MIXERS, mixer
 from seqmix.paths import Paths
 
-__all__ = ["GREY", "INK", "PALETTE", "RC", "Look", "look", "look_of", "order", "order_labels", "pattern", "use"]
+__all__ = [
+    "GREY",
+    "INK",
+    "PALETTE",
+    "RC",
+    "YOURS",
+    "Look",
+    "look",
+    "look_of",
+    "order",
+    "order_labels",
+    "pattern",
+    "use",
+]
 
 INK = "#24292f"
 GREY = "#6a737d"
@@ -79,6 +92,9 @@ HYBRID_LAYERS = 12
 
 FIRST_WORDS = {"Transformer": "attention", "LSTM": "lstm", "DeltaNet": "deltanet"}
 """How a name that is no arm may begin ("LSTM's floor") -> the family whose colour it has."""
+
+YOURS = "yours: "
+"""How the lines of another execution are named, beside the published ones."""
 
 AGAIN = "_again"
 """Ending of the name of an arm that is measured a second time, to see the noise of the clock."""
@@ -165,7 +181,7 @@ def _labels() -> dict[str, str]:
 
 def look_of(label: str) -> Look:
     """Return the look of the arm that is called this in figures; what is no arm under its own name, in ink."""
-    name = label.removeprefix("yours: ")
+    name = label.removeprefix(YOURS)
     start = next((start for start in FIRST_WORDS if name.startswith(start)), "")
     other = Look(PALETTE[FIRST_WORDS[start]] if start else INK, "o", "-", name, "other")
     found = look(_labels()[name]) if name in _labels() else other
@@ -175,9 +191,12 @@ def look_of(label: str) -> Look:
 def order_labels(labels) -> list[str]:
     """Return names of figures in the order of legends; names of no arm come last, as they came."""
     known = list(_labels())
-    place = {name: known.index(name.removeprefix("yours: ")) if name.removeprefix("yours: ") in known else len(known)
-             for name in labels}  # fmt: skip
-    return sorted(dict.fromkeys(labels), key=place.get)
+
+    def place(label: str) -> int:
+        name = label.removeprefix(YOURS)
+        return known.index(name) if name in known else len(known)
+
+    return sorted(dict.fromkeys(labels), key=place)
 
 
 RC = {

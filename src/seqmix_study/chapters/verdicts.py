@@ -5,11 +5,11 @@
 
 import json
 import math
-from importlib import resources
 
 import pandas as pd
 
 from seqmix.paths import Paths
+from seqmix_study.chapters.common import template
 from seqmix_study.chapters.style import PALETTE
 from seqmix_study.findings import claims, study
 from seqmix_study.findings import verdict as v
@@ -67,14 +67,6 @@ def contradictions(found: pd.DataFrame) -> None:
     """Display the questions that the documents answer differently, with the verdicts that settle each."""
     _display(template("contradictions.html").render(asked=study.asked().contradictions, found=found.to_dict("index"),
                                                     anchor=anchor))  # fmt: skip
-
-
-def template(name: str):
-    """Return a template of this package; what it is filled with is escaped."""
-    import jinja2
-
-    text = resources.files("seqmix_study.chapters").joinpath(name).read_text(encoding="utf-8")
-    return jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
 
 
 def anchor(claim: str) -> str:

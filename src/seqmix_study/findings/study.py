@@ -36,9 +36,16 @@ def compute(tier: str, results: Path) -> Findings:
 
 def rows(tier: str, paths: Paths | None = None) -> pd.DataFrame:
     """Return findings.csv of a tier, indexed by the name of the row; computed where it has not been written."""
-    folder = (paths or Paths()).results / tier
-    found = published.frame(folder / "findings.csv", dtype={"threads": str, "size": str})
-    return (compute(tier, folder.parent).table() if found is None else found).set_index("row", drop=False)
+    file = (paths or Paths()).results / tier / "findings.csv"
+    return _rows(file, file.stat().st_mtime_ns if file.exists() else 0).copy()
+
+
+@functools.lru_cache(maxsize=2)
+def _rows(file: Path, changed: int) -> pd.DataFrame:
+    """Return findings as they were at this time of change: a chapter asks for them at every figure."""
+    found = published.frame(file, dtype={"threads": str, "size": str})
+    table = compute(file.parent.name, file.parent.parent).table() if found is None else found
+    return table.set_index("row", drop=False)
 
 
 def verdicts(tier: str, paths: Paths | None = None) -> pd.DataFrame:

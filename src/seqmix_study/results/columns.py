@@ -250,10 +250,9 @@ OTHERS = """\
   the run back; its run_id is the hash of these fields.
 * `findings.csv`, `verdicts.csv` : one row for every effect and condition, and one for every
   claim, written by `seqmix findings`; their columns are explained in `book/findings.md`.
-* `samples.json`: what the largest byte-level models write (`python -m seqmix_study.runs.samples TIER`).
+* `samples.json`: what the largest byte-level models write (`python -m seqmix_study.runs.samples_and_traces TIER`).
 * `traces.json`: what went on inside the models of the study `inside` while they read one document (attention, gates,
-  highlights), and over many (gates by class of token, sources of facts stated once):
-  `python -m seqmix_study.runs.looking TIER`.
+  highlights), and over many (gates by class of token, sources of facts stated once); written by the same command.
 * `manifest.json`: hash and rows of every file beside it. Whoever reads a table checks it against this; a file that was
   edited, cut, lost or added by hand is refused by name. Only `seqmix collect` and `seqmix findings` write it.
 """

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqmix.files import current, disk_error, json_text, read_json, replace_together
+from seqmix.paths import Paths
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MANIFEST", "CollectError", "content", "differs", "frame", "manifest", "value", "write"]
+__all__ = ["MANIFEST", "CollectError", "beside", "content", "differs", "frame", "manifest", "value", "write"]
 
 MANIFEST = "manifest.json"
 MARK = "results"
@@ -75,6 +76,11 @@ def value(path: Path) -> Any:
     """Return what a published JSON file holds, None if there is none."""
     found = content(path)
     return None if found is None else read_json(found)
+
+
+def beside(tier: str, name: str, paths: Paths | None = None) -> Any:
+    """Return what a JSON file beside the tables of a tier holds, None if there is none."""
+    return value((paths or Paths()).results / tier / name)
 
 
 def differs(folder: Path, files: dict[str, str]) -> bool:

@@ -11,11 +11,12 @@ import shutil
 import time
 from pathlib import Path
 
+import psutil
+
 from seqmix import accounting, provenance
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
-from seqmix_study.runs import memory
 from seqmix_study.runs.machine import Layout, layout, models_of, parameter_count, run_memory, visible_gpus
 
 __all__ = ["costs", "refusals", "total_seconds"]
@@ -163,7 +164,7 @@ def refusals(configs: list[RunConfig | SpeedConfig], runs: Path) -> list[str]:
 
         limit, where = torch.cuda.get_device_properties(0).total_memory, "the GPU has"
     else:
-        limit, where = memory.total(), "this machine has"
+        limit, where = psutil.virtual_memory().total, "this machine has"
     reasons, disk, gib = [], 0, 2**30
     for config in configs:
         need = run_memory(config)

@@ -1,41 +1,29 @@
-"""Downstream scores of a trained run: an adapter to the LM Evaluation Harness, and local tasks from held-out text.
+"""Downstream scores of a trained run: questions made from its own held-out text, answered by log probability.
 
-The harness (``pip install 'seqmix[lm-eval]'``) is optional: the tasks made here are scored without it. Every score
-comes with chance, a 95 % interval (Wilson), and the plain sentence "at chance" where the interval holds chance: models
-of this study's size are expected there, and a score without that would mislead.
+Every score comes with chance, a 95 % interval (Wilson), and the plain sentence "at chance" where the interval holds
+chance: models of this study's size are expected there, and a score without that would mislead.
 
-Text is scored in the run's own tokens. A run on text of another tokenizer or a synthetic source has no words and is
-refused.
+Text is scored in the run's own tokens. A run on a synthetic source has no words and is refused.
 """
 
-import json
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scipy import stats
 from torch.nn import functional as F
 
-from seqmix import checkpoint, data, models
+from seqmix import data
 from seqmix.config import RunConfig
 from seqmix.record import RunFolder
+from seqmix.restore import restore
 
-__all__ = [
-    "LOCAL_TASKS",
-    "DownstreamError",
-    "Score",
-    "Speaker",
-    "harness_scores",
-    "held_out_text",
-    "local_scores",
-    "make_tasks",
-    "wilson",
-    "write_harness_tasks",
-]
+__all__ = ["TASKS", "DownstreamError", "Score", "Speaker", "held_out_text", "make_tasks", "scores"]
 
-LOCAL_TASKS = ("continuation", "last_word")
+TASKS = ("continuation", "last_word")
 """Four-choice continuation (the true next 24 bytes or those of another place) and the last word of a passage."""
 
 CHOICES, CONTEXT, ENDING = 4, 160, 24
@@ -48,10 +36,9 @@ class DownstreamError(ValueError):
 
 @dataclass(frozen=True)
 class Score:
-    """One task's score with what guessing gives."""
+    """The share of a task's questions answered right, its 95 % interval, and what guessing gives."""
 
     task: str
-    metric: str
     value: float
     low: float
     high: float
@@ -65,81 +52,48 @@ class Score:
 
     def sentence(self) -> str:
         """Return the score as a reader should see it."""
-        said = f"{self.task}: {self.metric} {self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-        said += f", chance {self.chance:.3f}"
+        said = f"{self.task}: accuracy {self.value:.3f} [{self.low:.3f}, {self.high:.3f}], chance {self.chance:.3f}"
         verdict = "at chance" if self.at_chance else "above chance" if self.value > self.chance else "below chance"
         return f"{said}, {self.count} questions: {verdict}"
 
-    def plain(self) -> dict[str, Any]:
-        return asdict(self) | {"at_chance": self.at_chance}
 
-
-def wilson(right: int, count: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a proportion; (0, 1) for no question."""
-    if count == 0:
-        return 0.0, 1.0
-    p, spread = right / count, z * z / count
-    middle, half = p + spread / 2, z * math.sqrt(p * (1 - p) / count + spread / (4 * count))
-    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
-
-
+@dataclass
 class Speaker:
-    """A trained model that reads and writes text: byte or BPE tokens, windows of its own training length."""
+    """A trained model that reads text; ``encode``: text -> tokens, ``longest``: its own training length, tokens."""
 
-    def __init__(self, model: torch.nn.Module, encode, decode, longest: int, device: str = "cpu") -> None:
-        self.model, self.encode, self.decode = model.eval(), encode, decode
-        self.longest, self.device = longest, torch.device(device)
+    model: torch.nn.Module
+    encode: Callable[[str], list[int]]
+    longest: int
 
     @classmethod
-    def of(cls, folder: RunFolder, device: str = "auto") -> "Speaker":
+    def of(cls, folder: RunFolder) -> "Speaker":
         """Load a finished run; DownstreamError if it has no weights or no text."""
         config = folder.config()
         if not isinstance(config, RunConfig) or not folder.weights.is_file():
             raise DownstreamError(f"{folder.run_id} has no weights here: train it, or unpack it with its weights")
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        encode, decode = text_codec(config)
-        model = models.build(config.model, config.seed, config.train.kernel).to(device)
-        model.load_state_dict(checkpoint.load_weights(folder.weights, device))
-        return cls(model, encode, decode, config.data.seq_len, device)
+        encode, _ = text_codec(config)
+        return cls(restore(config, folder, data.open_source(config.data)), encode, config.data.seq_len)
 
     @torch.no_grad()
-    def score(self, context: list[int], continuation: list[int]) -> tuple[float, bool]:
-        """Return (log p of the continuation after the context, nats; whether greedy decoding would write it).
+    def score(self, context: list[int], continuation: list[int]) -> float:
+        """Return log p of the continuation after the context, nats.
 
         Token 0 (the document separator) stands before an empty context. Only the last ``longest`` tokens are seen;
         a longer continuation is scored in windows, each with half a window of what stands before it.
         """
         tokens = (context or [0]) + continuation
-        first = len(tokens) - len(continuation)
-        total, greedy = 0.0, True
+        first, total = len(tokens) - len(continuation), 0.0
         while first < len(tokens):
             last = min(len(tokens), max(first + max(1, self.longest // 2), self.longest + 1))
             start = max(0, last - 1 - self.longest)
-            window = torch.tensor(tokens[start : last - 1], device=self.device)[None]
-            logits = self.model(window)[0, first - 1 - start :].float()
-            goal = torch.tensor(tokens[first:last], device=self.device)
-            total -= F.cross_entropy(logits, goal, reduction="sum").item()
-            greedy = greedy and bool((logits.argmax(-1) == goal).all())
+            logits = self.model(torch.tensor(tokens[start : last - 1])[None])[0, first - 1 - start :].float()
+            total -= F.cross_entropy(logits, torch.tensor(tokens[first:last]), reduction="sum").item()
             first = last
-        return total, greedy
+        return total
 
-    def loglikelihood(self, context: str, continuation: str) -> tuple[float, bool]:
-        """Return (log p, greedy) of text after text."""
+    def log_probability(self, context: str, continuation: str) -> float:
+        """Return log p of text after text, nats."""
         return self.score(self.encode(context), self.encode(continuation))
-
-    def write(self, context: str, until: list[str], most: int = 64) -> str:
-        """Return what greedy decoding writes after ``context``, cut before the first of ``until``; ``most`` tokens."""
-        tokens, written = self.encode(context) or [0], []
-        for _ in range(most):
-            window = torch.tensor((tokens + written)[-self.longest :], device=self.device)[None]
-            with torch.no_grad():
-                written.append(int(self.model(window)[0, -1].argmax()))
-            text = self.decode(written)
-            stops = [text.index(stop) for stop in until if stop and stop in text]
-            if stops:
-                return text[: min(stops)]
-        return self.decode(written)
 
 
 def text_codec(config: RunConfig):
@@ -157,13 +111,13 @@ def text_codec(config: RunConfig):
 
 def held_out_text(config: RunConfig, most: int = 1_000_000) -> bytes:
     """Return text that the run was neither trained nor tuned on (the test split, else the held-out one)."""
-    streams, (_, decode) = data.open_source(config.data).streams, text_codec(config)
+    (_, decode), streams = text_codec(config), data.open_source(config.data).streams
     tokens = streams["test"] if len(streams.get("test", ())) > 10 * CONTEXT else streams["valid"]
     return decode([int(token) for token in tokens[:most]]).encode()
 
 
 def make_tasks(text: bytes, count: int = 200, seed: int = 0) -> dict[str, list[dict[str, Any]]]:
-    """Return both local tasks from held-out ``text``: question -> choices and the index of the right one.
+    """Return both tasks from held-out ``text``: question -> choices and the index of the right one.
 
     ``continuation``: wrong endings come from other places of the same text, so that only the context tells.
     ``last_word``: the four words are of like length and all occur in the text. Places are drawn with replacement.
@@ -174,7 +128,7 @@ def make_tasks(text: bytes, count: int = 200, seed: int = 0) -> dict[str, list[d
     if room < 10 * CONTEXT or len(words) < 20:
         raise DownstreamError(f"the held-out text is too short for questions ({len(text)} bytes, {len(words)} words)")
     read = lambda start, length: text[start : start + length].decode(errors="ignore")  # noqa: E731
-    made: dict[str, list[dict[str, Any]]] = {name: [] for name in LOCAL_TASKS}
+    made: dict[str, list[dict[str, Any]]] = {name: [] for name in TASKS}
     for _ in range(count):
         start = int(rng.integers(room))
         endings = [read(start + CONTEXT, ENDING)]
@@ -190,7 +144,7 @@ def make_tasks(text: bytes, count: int = 200, seed: int = 0) -> dict[str, list[d
             chosen = rng.choice(len(others), CHOICES - 1, replace=False)
             endings = [" " + word, *(" " + others[k] for k in chosen)]
             made["last_word"].append(_question(rng, context, endings))
-    return made
+    return {name: questions for name, questions in made.items() if questions}
 
 
 def _question(rng: np.random.Generator, context: str, endings: list[str]) -> dict[str, Any]:
@@ -199,49 +153,15 @@ def _question(rng: np.random.Generator, context: str, endings: list[str]) -> dic
     return {"question": context, "choices": [endings[k] for k in order], "answer": int(np.argmin(order))}
 
 
-def local_scores(speaker: Speaker, tasks: dict[str, list[dict[str, Any]]]) -> list[Score]:
-    """Return the accuracy of each task: the choice with the highest log p a byte is the answer."""
-    scores = []
+def scores(speaker: Speaker, tasks: dict[str, list[dict[str, Any]]]) -> list[Score]:
+    """Return the score of each task: the choice with the highest log p a byte is the answer."""
+    found = []
     for name, questions in tasks.items():
         right = 0
         for q in questions:
-            each = [speaker.loglikelihood(q["question"], c)[0] / max(1, len(c.encode())) for c in q["choices"]]
+            each = [speaker.log_probability(q["question"], c) / max(1, len(c.encode())) for c in q["choices"]]
             right += int(np.argmax(each)) == q["answer"]
-        chance = float(np.mean([1 / len(q["choices"]) for q in questions])) if questions else math.nan
-        scores.append(_proportion(name, "acc", right, len(questions), chance))
-    return scores
-
-
-def _proportion(task: str, metric: str, right: float, count: int, chance: float) -> Score:
-    low, high = wilson(round(right), count)
-    return Score(task, metric, right / count if count else math.nan, low, high, chance, count)
-
-
-def harness_scores(
-    speaker: Speaker, tasks: list[str], folder: Path | None = None, limit: int | None = None
-) -> list[Score]:
-    """Score tasks of the LM Evaluation Harness; ``folder`` holds task files of one's own (see ``write_harness_tasks``).
-
-    Raises DownstreamError if the harness is not installed or a task cannot be had (most need a network once).
-    """
-    from seqmix_study.runs.harness import evaluate
-
-    return [_proportion(*row) for row in evaluate(speaker, tasks, folder, limit)]
-
-
-def write_harness_tasks(tasks: dict[str, list[dict[str, Any]]], folder: Path) -> list[str]:
-    """Write local tasks as files that the harness reads (named ``seqmix_<task>``); return their names."""
-    names = []
-    for task, questions in tasks.items():
-        name = f"seqmix_{task}"
-        file = folder / f"{name}.jsonl"
-        file.write_text("".join(json.dumps(question) + "\n" for question in questions), encoding="utf-8")
-        (folder / f"{name}.yaml").write_text(
-            f"task: {name}\ndataset_path: json\n"
-            f"dataset_kwargs: {{data_files: {{test: {json.dumps(str(file.resolve()))}}}}}\n"
-            "test_split: test\noutput_type: multiple_choice\n"
-            'doc_to_text: "{{question}}"\ndoc_to_choice: "{{choices}}"\ndoc_to_target: answer\ntarget_delimiter: ""\n'
-            "metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]\nmetadata: {version: 1.0}\n"
-        )
-        names.append(name)
-    return names
+        interval = stats.binomtest(right, len(questions)).proportion_ci(method="wilson")
+        value = right / len(questions)
+        found.append(Score(name, value, float(interval.low), float(interval.high), 1 / CHOICES, len(questions)))
+    return found

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 import torch.nn.functional as F
 from filelock import Timeout
@@ -25,7 +26,6 @@ from seqmix.mixers import unshared
 from seqmix.models.groups import group_of
 from seqmix.record import RecordError, RunFolder
 from seqmix.step import IGNORE, TrainStep, keep_freed_memory
-from seqmix_study.runs import memory
 from seqmix_study.runs.machine import run_memory
 from seqmix_study.runs.replicas import Replicas
 from seqmix_study.runs.sign import Result, Teller, shorten
@@ -222,7 +222,7 @@ def mates(first: RunConfig, others: list[RunConfig], limit: int | None = None) -
 
 
 def _memory() -> int:
-    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else memory.available()
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
 
 
 def carry_out(first: RunConfig, todo: list[RunConfig], runs: Path, teller: Teller) -> list[Result]:

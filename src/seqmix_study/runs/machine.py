@@ -9,10 +9,11 @@ import os
 import shutil
 from dataclasses import dataclass
 
+import psutil
+
 from seqmix import accounting
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig
 from seqmix.provenance import cores
-from seqmix_study.runs import memory
 
 __all__ = ["Layout", "layout", "models_of", "run_memory", "visible_gpus"]
 
@@ -101,7 +102,7 @@ def layout(configs: list[RunConfig | SpeedConfig], jobs: int | None = None, more
         threads = 1 if biggest < SMALL else min(4, available)
         wanted = max(1, available // threads)
         need = PROCESS_BYTES + max((run_memory(config) for config in training), default=0)
-        wanted = max(1, min(wanted, int(0.8 * memory.available() // need)))
+        wanted = max(1, min(wanted, int(0.8 * psutil.virtual_memory().available // need)))
     wanted = min(wanted, available)
     if jobs:
         wanted = jobs

@@ -11,8 +11,8 @@ says otherwise, or is not there, is a warning, which the strict build turns into
 """
 
 import fnmatch
-import functools
 import re
+from collections.abc import Callable
 
 import pandas as pd
 from docutils import nodes
@@ -23,7 +23,7 @@ from seqmix.paths import Paths
 from seqmix_study.chapters.rows import PUBLISHED
 from seqmix_study.findings import documents, study
 
-__all__ = ["Arithmetic", "RowValue", "Says", "checked", "holds", "setup", "value"]
+__all__ = ["Number", "Says", "checked", "holds", "setup", "value"]
 
 log = logging.getLogger(__name__)
 SAYS = re.compile(r"^(?P<words>.+?)\s*<(?P<rows>.+?)\s+(?P<said>too close|\w+)>$", re.DOTALL)
@@ -70,47 +70,32 @@ def holds(rows: pd.DataFrame, names: str, said: str) -> str:
     return ""
 
 
-@functools.lru_cache(maxsize=2)
-def read(project: str, changed: int) -> pd.DataFrame:
-    """Return the published findings as they were at this time of change."""
-    return study.rows(PUBLISHED, Paths(project))
-
-
 class FromRows(SphinxRole):
     """A role that reads findings.csv of the published tier."""
 
     def rows(self) -> pd.DataFrame:
         paths = Paths(self.env.app.srcdir)
-        file = paths.results / PUBLISHED / "findings.csv"
-        self.env.note_dependency(str(file))
-        return read(str(paths.root), file.stat().st_mtime_ns if file.exists() else 0)
+        self.env.note_dependency(str(paths.results / PUBLISHED / "findings.csv"))
+        return study.rows(PUBLISHED, paths)
 
     def wrong(self, text: str) -> None:
         log.warning("%s", text, location=self.get_location(), type="findings")
 
 
-class RowValue(FromRows):
-    """A number from a row."""
+class Number(FromRows):
+    """A number that ``looked_up`` finds: of a row, or of a check of a founding document's arithmetic."""
+
+    def __init__(self, kind: str, looked_up: Callable[[pd.DataFrame, str], str]) -> None:
+        super().__init__()
+        self.kind, self.looked_up = kind, looked_up
 
     def run(self):
         try:
-            text = value(self.rows(), self.text)
+            text = self.looked_up(self.rows(), self.text)
         except (KeyError, ValueError) as error:
             self.wrong(f"{self.text!r}: {error.args[0]}")
             text = "??"
-        return [nodes.inline(self.rawtext, text, classes=["measured"], title=f"row {self.text}")], []
-
-
-class Arithmetic(FromRows):
-    """A number that a check of a founding document's arithmetic gives: ``{check}`halving_paradox:ratio:.1f```."""
-
-    def run(self):
-        try:
-            text = checked(self.text)
-        except (KeyError, ValueError) as error:
-            self.wrong(f"{self.text!r}: {error.args[0]}")
-            text = "??"
-        return [nodes.inline(self.rawtext, text, classes=["measured"], title=f"check {self.text}")], []
+        return [nodes.inline(self.rawtext, text, classes=["measured"], title=f"{self.kind} {self.text}")], []
 
 
 class Says(FromRows):
@@ -128,6 +113,6 @@ class Says(FromRows):
 
 def setup(app) -> None:
     """Register the roles."""
-    app.add_role("row", RowValue())
+    app.add_role("row", Number("row", value))
     app.add_role("says", Says())
-    app.add_role("check", Arithmetic())
+    app.add_role("check", Number("check", lambda _, key: checked(key)))

@@ -1,0 +1,113 @@
+"""What trained models write and what goes on inside them: ``samples.json`` and ``traces.json`` of a tier.
+
+``python -m seqmix_study.runs.samples_and_traces laptop`` reads the weights in ``runs/`` and writes both files into
+``results/<tier>``; chapters read them there.
+
+Samples: the largest byte-level models of the study ``scaling``, one an architecture and corpus (seed 0), go on with the
+same held-out beginnings. Traces, of the study ``inside``: ``question`` (one document and where its answer was stated),
+``documents`` (how many the gate statistics rest on) and ``runs``, one dict a model (see ``seqmix.traces.trace``);
+attention only of the first seed.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+
+import torch
+
+from seqmix import data, traces
+from seqmix.config import RunConfig
+from seqmix.paths import Paths
+from seqmix.record import RunFolder
+from seqmix.restore import restore
+from seqmix_study.results import published
+from seqmix_study.runs import tune
+
+__all__ = ["largest", "sample", "trace", "trained"]
+
+PROMPTS, PROMPT_TOKENS, NEW_TOKENS = 2, 64, 192
+TEMPERATURE = 0.7
+TEXT = ("stdlib", "prose", "folder")
+
+
+def trained(name: str, tier: str, paths: Paths) -> list[RunConfig]:
+    """Return the training runs of a study that have finished and whose weights are on this machine."""
+    found = []
+    for config in tune.plan(name, tier, paths).runs:
+        folder = RunFolder(paths.runs / config.run_id)
+        if config.kind == "train" and folder.status_unlocked() == "finished" and folder.weights.exists():
+            found.append(config)
+    return found
+
+
+def largest(configs: list[RunConfig]) -> list[RunConfig]:
+    """Return the largest seed-0 run of every architecture and text corpus, read as bytes."""
+    best: dict[tuple[str, str], RunConfig] = {}
+    for config in sorted(configs, key=lambda c: c.model.d_model**2 * c.model.n_layers * c.tokens):
+        if not config.seed and config.data.tokenizer == "bytes" and config.data.source in TEXT:
+            best[config.data.source, config.arm] = config
+    return list(best.values())
+
+
+def _readable(tokens: Iterable[int]) -> str:
+    """Return byte tokens as text; what is no UTF-8 or no printable character becomes a middle dot."""
+    text = bytes(int(token) for token in tokens).decode("utf-8", errors="replace").replace("�", "·")
+    return "".join(c if c.isprintable() or c == "\n" else "·" for c in text)
+
+
+def sample(config: RunConfig, paths: Paths) -> list[dict]:
+    """Let one model go on with held-out beginnings; the same ones, and the same random numbers, for every model."""
+    source = data.open_source(config.data)
+    windows = source.evaluation(max(PROMPTS, config.train.eval_sequences)).inputs
+    length = min(PROMPT_TOKENS, windows.shape[1] // 2)
+    at = [i * (len(windows) // PROMPTS) for i in range(PROMPTS)]
+    model = restore(config, RunFolder(paths.runs / config.run_id), source)
+    beginnings = torch.from_numpy(windows[at, :length])
+    rows = []
+    for i, row in zip(at, model.generate(beginnings, NEW_TOKENS, temperature=TEMPERATURE, seed=0), strict=True):
+        about = {"run_id": config.run_id, "arm": config.arm, "source": config.data.source, "temperature": TEMPERATURE}
+        truth = _readable(windows[i, length : length + NEW_TOKENS])
+        about |= {"prompt": _readable(row[:length]), "written": _readable(row[length:]), "truth": truth}
+        rows.append(about)
+    return rows
+
+
+def trace(configs: list[RunConfig], paths: Paths) -> dict:
+    """Look into runs of one source; {} without any, ValueError for several sources: one picture cannot show them."""
+    if not configs:
+        return {}
+    if len({config.data.model_dump_json() for config in configs}) > 1:
+        raise ValueError("these runs read different sources: one picture cannot show them all")
+    source = data.open_source(configs[0].data)
+    first = {config.arm: config.seed for config in sorted(configs, key=lambda config: -config.seed)}
+    asked, found = traces.question(source), []
+    for config in configs:
+        model = restore(config, RunFolder(paths.runs / config.run_id), source)
+        found.append(traces.trace(model, source, config, asked, whole=first[config.arm] == config.seed))
+    described = traces.described(asked, source.almanac, source.name)
+    return {"question": described, "documents": traces.DOCUMENTS, "runs": found}
+
+
+def _text(found: dict) -> str:
+    """Return traces as JSON, one line a model: small, and a change of one model is a change of one line."""
+    plain = {key: json.dumps(value, ensure_ascii=False, separators=(",", ":")) for key, value in found.items()}
+    runs = ",\n".join(json.dumps(run, ensure_ascii=False, separators=(",", ":")) for run in found["runs"])
+    plain["runs"] = f"[\n{runs}\n]"
+    return "{" + ",\n".join(f"{json.dumps(key)}:{value}" for key, value in plain.items()) + "}\n"
+
+
+def main(tier: str, paths: Paths) -> None:
+    """Write both files of a tier, where the weights for them are here."""
+    torch.set_num_threads(1)  # the same sums wherever this is done
+    rows = [row for config in largest(trained("scaling", tier, paths)) for row in sample(config, paths)]
+    found = trace(trained("inside", tier, paths), paths)
+    files = {"samples.json": json.dumps(rows, indent=1, ensure_ascii=False) + "\n"} if rows else {}
+    files |= {"traces.json": _text(found)} if found else {}
+    published.write(paths.results / tier, files)
+    print(f"{paths.results / tier}: {len(rows)} samples, traces of {len(found.get('runs', ()))} models")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m seqmix_study.runs.samples_and_traces TIER")
+    main(sys.argv[1], Paths())
