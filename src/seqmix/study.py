@@ -89,15 +89,6 @@ def known_names(name: str, tier: str, paths: Paths | None = None) -> dict[str, l
     }
 
 
-def model_of(arm: str, size: str, vocab_size: int, length: int, paths: Paths | None = None) -> ModelConfig:
-    """Return the model of an arm at a size, matched as in every study; StudyError for an unknown name."""
-    arms = library((paths or Paths()).studies / "arms.yaml")
-    try:
-        return _model(arms, arm, size, {}, vocab_size, length)
-    except ValueError as error:
-        raise StudyError(f"arm {arm}, size {size}: {error}") from error
-
-
 def _asked(name: str, chosen: Iterable[str]) -> bool:
     return not chosen or name in chosen
 
@@ -140,7 +131,7 @@ def _train_runs(group: Group, library: Library, labels: dict, request: dict, see
         about |= labels | {"role": group.role, "evaluate": group.evaluate}
         try:
             corpus, train = _fingerprinted(DataConfig(**fields["data"])), TrainConfig(**fields["train"])
-            model = _model(library, arm, size, fields["model"], _vocabulary(corpus), corpus.seq_len)
+            model = model_of(library, arm, size, fields["model"], _vocabulary(corpus), corpus.seq_len)
             runs.append(RunConfig(model=model, data=corpus, train=train, **about))
         except ValueError as error:
             raise StudyError(f"study {labels['study']}, group {group.name}, arm {arm}, size {size}: {error}") from error
@@ -163,7 +154,7 @@ def _speed_runs(group: Group, library: Library, labels: dict, request: dict) -> 
         fields = labels | {"machine": provenance.machine()} | group.base.get("speed", {}) | values | wanted
         longest, extra = max(fields.get("lengths", (128,))), group.base.get("model", {})
         try:
-            models = {arm: _model(library, arm, size, extra, 256, longest) for arm in group.arms}
+            models = {arm: model_of(library, arm, size, extra, 256, longest) for arm in group.arms}
             runs.append(SpeedConfig(models=models, **fields))
         except ValueError as error:
             raise StudyError(f"study {labels['study']}, group {group.name}, size {size}: {error}") from error
@@ -179,7 +170,8 @@ def _product(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _model(library: Library, arm: str, size: str, extra: dict, vocab_size: int, length: int) -> ModelConfig:
+def model_of(library: Library, arm: str, size: str, extra: dict, vocab_size: int, length: int) -> ModelConfig:
+    """Return the model of an arm, with ``extra`` fields, matched to the size; StudyError for an unknown name."""
     rung, spec = library.rung(size), library.arm(arm)
     shared = {"vocab_size": vocab_size, "max_length": length, "d_model": rung.d_model, "n_heads": rung.n_heads}
     reference = ModelConfig(pattern="A" * rung.layers, **shared)

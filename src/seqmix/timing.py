@@ -146,10 +146,10 @@ def _activation_bytes(forward: Callable[[], torch.Tensor]) -> int:
 
 def interleaved(
     calls: Sequence[Callable[[], object]], repeats: int, place: torch.device, warm_up: int = WARM_UP_CALLS
-) -> Iterator[tuple[int, int, float, float]]:
-    """Make every call once a round, in a new random order each round; yield (round, which, seconds, CPU seconds).
+) -> Iterator[tuple[int, int, float]]:
+    """Make every call once a round, in a new random order each round; yield (round, which, seconds).
 
-    The clock stops when the device has done its work; CPU seconds are those of the whole process.
+    The clock stops when the device has done its work.
     """
     wait = torch.cuda.synchronize if place.type == "cuda" else (lambda: None)
     for call in calls:
@@ -159,16 +159,16 @@ def interleaved(
     for repeat in range(repeats):
         for which in rng.permutation(len(calls)):
             wait()
-            start, busy = time.perf_counter(), time.process_time()
+            start = time.perf_counter()
             calls[which]()
             wait()
-            yield repeat, int(which), time.perf_counter() - start, time.process_time() - busy
+            yield repeat, int(which), time.perf_counter() - start
 
 
 def _rows(cells: list[Cell], config: SpeedConfig, place: torch.device, progress: Callable) -> list[dict[str, Any]]:
     """Return one row a timed call."""
     rows: list[dict[str, Any]] = []
-    for repeat, which, seconds, _ in interleaved([call for _, call in cells], config.repeats, place):
+    for repeat, which, seconds in interleaved([call for _, call in cells], config.repeats, place):
         rows.append(cells[which][0] | {"repeat": repeat, "order": len(rows), "seconds": seconds})
         row = {"step": repeat + 1, "steps": config.repeats, "tokens": 0, "loss": float("nan")}
         if len(rows) % len(cells) == 0 and progress(row):

@@ -272,17 +272,11 @@ def _finish(member: Member, source: Any, status: str, reason: str, tested: dict[
     kept = ("train_loss", "grad_first", "grad_last")
     metrics = {name: last[name] for name in kept if name in last} | (tested or {})
     metrics |= {f"{name}_valid": last[name] for name in ("loss", "accuracy") if name in last}
-    metrics |= {
-        "steps_done": state["step"],
-        "tokens_done": done,
-        "reached_target_at_step": state["reached"],
-        "train_loss": state["smooth"],
-        "grad_norm_max": state["grad_norm_max"],
-        "seconds": state["seconds"],
-        "tokens_per_second": done / state["seconds"] if state["seconds"] else 0.0,
-        "bytes_per_token": source.bytes_per_token,
-        "evaluated": sorted(config.evaluate) if status == "finished" else [],
-    }
+    metrics |= {"steps_done": state["step"], "tokens_done": done, "reached_target_at_step": state["reached"]}
+    metrics |= {"train_loss": state["smooth"], "grad_norm_max": state["grad_norm_max"], "seconds": state["seconds"]}
+    metrics["tokens_per_second"] = done / state["seconds"] if state["seconds"] else 0.0
+    metrics["bytes_per_token"] = source.bytes_per_token
+    metrics["evaluated"] = sorted(config.evaluate) if status == "finished" else []
     metrics |= {f"reference_{name}": value for name, value in source.references.items()}
     if tested and math.isfinite(source.bytes_per_token):
         metrics["bits_per_byte"] = metrics["loss"] / math.log(2) / source.bytes_per_token

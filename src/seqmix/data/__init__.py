@@ -36,7 +36,6 @@ __all__ = [
     "Evaluation",
     "Source",
     "corpus_name",
-    "describe",
     "fingerprint",
     "names",
     "open_source",
@@ -51,36 +50,10 @@ _FOLDERS = {"books": "SEQMIX_BOOKS", "folder": "SEQMIX_DATA", "prose": "SEQMIX_P
 _STDLIB = {"stdlib": files.SHARES, "python": (0.76, 0.88)}
 """Corpora of the standard library's files -> how they are split: "python" holds out more than 1 MB twice."""
 
-_WHAT = {
-    "stdlib": "source text of the running Python's standard library; nothing to download",
-    "python": "the same text with more than a megabyte each for validation and test",
-    "books": "a folder of long books, in train*, valid and test (data.path or SEQMIX_BOOKS)",
-    "folder": "a folder of UTF-8 text (data.path or SEQMIX_DATA)",
-    "prose": "a folder of long books (data.path or SEQMIX_PROSE)",
-    "almanac": "synthetic facts, exact best loss: scaling and context",
-    "almanac-context": "mostly facts of the document: context curves, recall by distance",
-    "almanac-12": "small, for stacks of 12 layers",
-    "almanac-gpu": "large, for the gpu tier",
-    "markov": "mixture of Markov chains, exact best loss: nothing to gain after a few dozen tokens",
-    "markov-slow": "the same with chains that are harder to tell apart",
-    "first_token": "recall the first of T tokens at the last",
-    "mqar": "multi-query associative recall: pairs of key and value, each asked once",
-    "parity": "whether the ones so far are even or odd: two states to track",
-    "sum_mod5": "the sum so far modulo 5: five states to track, in any order",
-    "s3": "the product so far of permutations of 3: six states, where order matters",
-    "a5": "the product so far of even permutations of 5: sixty states, the hardest kind of tracking",
-    "boxes": "where is a key after its box swapped contents with others: recall and tracking at once",
-}
-
 
 def names() -> list[str]:
-    """Return every name that ``DataConfig.source`` may have."""
+    """Return every name that ``DataConfig.source`` may have; the data appendix of the book says what they are."""
     return [*_STDLIB, *_FOLDERS, *PRESETS, *MARKOV, *TASKS]
-
-
-def describe(name: str) -> str:
-    """Return half a line on what a source is."""
-    return _WHAT.get(name, "")
 
 
 def corpus_name(config: DataConfig) -> str:
@@ -151,8 +124,8 @@ def _files(config: DataConfig) -> dict[str, Path]:
     folder = config.path or os.environ.get(_FOLDERS[config.source], "")
     if not folder:
         raise CorpusError(
-            f"source {config.source!r} is {_WHAT[config.source]}: set that field of the study, or that environment "
-            "variable, to the folder"
+            f"source {config.source!r} is a folder of UTF-8 text: name it by data.path or the environment variable "
+            f"{_FOLDERS[config.source]}"
         )
     return files.folder_files(Path(folder).expanduser().resolve())
 
