@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqmix import checkpoint, data, models, traces
+from seqmix import checkpoint, data, models
 from seqmix import interpret as inside
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.models.lstm import LSTMLayer
@@ -21,7 +21,7 @@ from seqmix.record import RunFolder
 from seqmix_study.book.fingerprint import results_digest
 from seqmix_study.chapters import inside as pictures
 from seqmix_study.results import published
-from seqmix_study.runs import samples_and_traces
+from seqmix_study.runs import samples_and_traces, traces
 
 ROOT = Path(__file__).resolve().parents[1]
 ARMS = {"transformer": "AA", "gated_deltanet": "GD", "lstm_1": "L"}

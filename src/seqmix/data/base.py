@@ -120,6 +120,10 @@ class Task(Source):
     Subclasses say how sequences are drawn; training, checks, 'valid' and 'test' each have a random stream of their own.
     """
 
+    def measure_references(self) -> dict[str, float]:
+        """``chance``: the loss of who guesses among the answers; ``bayes``: of who knows the rule."""
+        return {"chance": -math.log(self.chance), "bayes": 0.0}
+
     @abstractmethod
     def draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return ``inputs``, ``targets``, ``age`` and ``steps`` (see ``Evaluation``) of ``n`` sequences: [n, T]."""

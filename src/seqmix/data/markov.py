@@ -53,11 +53,6 @@ class MarkovMixture:
         return pi / pi.sum(1, keepdims=True)
 
     @cached_property
-    def entropy_rate(self) -> float:
-        """Nats per token once the chain is known: the floor of every model."""
-        return float((self.stationary * entropy(self.transitions)).sum(1).mean())
-
-    @cached_property
     def _first(self) -> Alias:
         return Alias(self.stationary)
 
@@ -104,7 +99,7 @@ MARKOV = {"markov": MarkovMixture(), "markov-slow": MarkovMixture(tilt=0.25)}
 
 @dataclass
 class MarkovSource(SyntheticSource):
-    """``references['bayes']``: mean predictive entropy of the oracle over 4096 documents; ``rate``: its floor."""
+    """``references['bayes']``: mean predictive entropy of the oracle over 4096 documents."""
 
     mixture: MarkovMixture = MARKOV["markov"]
 
@@ -131,4 +126,4 @@ class MarkovSource(SyntheticSource):
         return self.mixture.read(tokens)[1][:, 1:].mean(0)
 
     def measure_references(self) -> dict[str, float]:
-        return {**self.ngrams(), "bayes": float(self.entropy_by_index().mean()), "rate": self.mixture.entropy_rate}
+        return {**self.ngrams(), "bayes": float(self.entropy_by_index().mean())}
