@@ -238,4 +238,4 @@ def test_gather_reads_every_study_and_says_what_is_missing(monkeypatch):
 
 
 def test_drawn_is_what_show_expects():
-    assert {"name", "figure", "data", "alt"} == set(Drawn.__dataclass_fields__)
+    assert {"name", "figure", "data", "alt", "values"} == set(Drawn.__dataclass_fields__)

@@ -1,15 +1,20 @@
 """Tables for tests of chapters: whole, with one seed, with missing arms, empty; and how numbers are said."""
 
 import functools
+import re
+from xml.etree import ElementTree
 
 import matplotlib
 
 matplotlib.use("Agg")
 import numpy as np
+import pandas as pd
 import pytest
+import seaborn.objects as so
 
 import synthetic_tables
-from seqmix_study.chapters import common
+from seqmix_study.book.sphinxext.figures import inline
+from seqmix_study.chapters import chapter, common, draw
 from seqmix_study.chapters.common import Tables
 
 STUDIES = {
@@ -47,3 +52,38 @@ def test_a_list_with_commas_in_it_is_parted_by_semicolons():
     assert common.listing(["a", "b", "c"]) == "a, b and c"
     assert common.listing(["LSTM, 1 layer", "b", "c"]) == "LSTM, 1 layer; b; and c"
     assert common.listing(["LSTM, 1 layer", "b"]) == "LSTM, 1 layer and b"
+
+
+def test_the_values_of_a_figure_lie_on_its_marks(monkeypatch):
+    shown = {}
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.update(data))
+    table = {
+        "Architecture": ["Transformer", "LSTM & co"] * 3,
+        "Corpus": ["a"] * 4 + ["b"] * 2,
+        "size": [1e3, 1e3, 3e4] * 2,
+    }
+    rows = pd.DataFrame(table | {"estimate": [1.0, 2, 3, 4, 5, 6], "lo": 0.5, "hi": 7.0, "unit": "nats"})
+    plot = so.Plot(rows, x="size", y="estimate", color="Architecture").facet(row="Corpus").add(so.Line(marker="s"))
+    how = {"panel": "Corpus", "ends": "size", "title": "Two lines of a title that is too long for one of them, I say"}
+    plot = plot.scale(x="log", **draw.scales(rows)).label(x="parameters")
+    chapter.arithmetic("scaling").figure("fig-a", plot, rows, alt="Two lines in each of two panels.", **how)
+    picture = shown["image/svg+xml"]
+    places = r'%s="([\d.]+)" %s="([\d.]+)"'
+    drawn, told = (
+        np.array(re.findall(start + places % names, picture), dtype=float)
+        for start, names in (("<use [^>]*", ("x", "y")), ("<circle ", ("cx", "cy")))
+    )
+    assert len(told) == 6
+    assert np.abs(told[:, None] - drawn).sum(-1).min(1).max() < 1
+    assert "b, LSTM &amp; co, parameters 30k: 6 [0.5, 7] nats" in picture
+    ElementTree.fromstring(picture.partition("?>")[2].partition(">")[2])
+
+
+def test_two_figures_in_one_page_share_no_name():
+    picture = '<?xml version="1.0"?><svg viewBox="0 0 3 3"><g id="a"/><use href="#a" clip-path="url(#a)"/></svg>'
+    first, second = (inline(picture, name, 'says "so"', "mpl") for name in ("one", "two"))
+    assert 'id="one-a"' in first
+    assert "#one-a)" in first
+    assert 'href="#one-a"' in first
+    assert "one-" not in second
+    assert ElementTree.fromstring(first)[0].get("aria-label") == 'says "so"'

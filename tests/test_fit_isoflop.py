@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from seqmix_study.__main__ import main
 from seqmix_study.chapters.fit_page import plot, write_page
-from seqmix_study.findings.fits import fit_isoflop, fit_optima, fit_surface, report
+from seqmix_study.findings.fits import fit_isoflop, fit_optima, fit_surface, render, report
 from seqmix_study.findings.fits.agreement import agree
 from seqmix_study.findings.fits.intervals import budgets as find_budgets
 
@@ -151,6 +151,27 @@ def test_misfits_of_bands_of_sizes_do_not_make_budgets_sure():
             gaps.append(abs(found["optimal_exponent"]["estimate"] - truth["optimal_exponent"]))
     assert np.mean(covered) >= 0.94
     assert np.mean(np.array(gaps) > 0.06) <= 0.1
+
+
+def test_a_wide_interval_may_be_quoted_and_no_number_in_it():
+    """Between the width that a number needs and the one that says nothing the answer is its interval."""
+    words = {}
+    for seed in range(30):
+        c, n, loss = budgets(noise=0.006, seed=seed)
+        found = fit_isoflop(c, n, loss)
+        half = np.ptp(found["optimal_exponent"]["interval"]) / 2
+        words.setdefault(found["verdict"], []).append(half)
+        if found["verdict"] == "interval":
+            said = render(
+                {"all": (fit := fit_surface(n, c / 6 / n, loss, flops=c, n_boot=50))}, report({"all": fit}, {})
+            )
+            assert "parabola   (quote the interval only)" in said
+            assert fit.agreement["believe"] in ("both", "isoflop")
+    assert max(words["ok"]) <= 0.06 < min(words["interval"])
+    assert max(words["interval"]) <= 0.1 < min(words.get("refused", [1.0]))
+    wide = fit_optima(c[::9], n[4::9] * np.exp(0.15 * np.cos(np.pi * np.arange(7))))
+    assert wide.verdict == "interval"
+    assert "quote the interval only" in render({"all": wide}, report({"all": wide}, {}))
 
 
 @pytest.mark.parametrize(

@@ -396,7 +396,7 @@ def page(tmp_path_factory) -> Path:
 
 def test_a_model_lies_in_a_page_once_and_markup_stays_text(page):
     text = page.read_text(encoding="utf-8")
-    assert text.count('id="model-lstm"') == 1
+    assert text.count('src="_static/models/lstm.js"') == 1
     assert "<notices>" not in text
     assert len(text) < page_file.LARGEST_PAGE
     assert text.count('class="live-finding docutils container"') == 5

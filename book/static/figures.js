@@ -1,23 +1,49 @@
-// A picture of several panels beside each other is too small to read on a phone: there it keeps its size and scrolls.
+// Values of a figure on hover and focus; what has the same name lights up in all figures of the page.
 (function () {
   "use strict";
-  const WIDE = 800; // natural width, pixels, of more than one panel
+  const told = document.createElement("div");
+  told.className = "value-told";
+  told.setAttribute("role", "status");
+  told.hidden = true;
 
-  function widen(picture) {
-    if (picture.naturalWidth <= WIDE || picture.parentElement.classList.contains("wide-figure")) return;
-    const frame = document.createElement("div");
-    frame.className = "wide-figure";
-    frame.tabIndex = 0; // scrolls by keyboard too
-    frame.setAttribute("role", "group");
-    frame.setAttribute("aria-label", "Wide figure, scrolls sideways on a narrow screen");
-    picture.replaceWith(frame);
-    frame.appendChild(picture);
+  function leave() {
+    told.hidden = true;
+    document.querySelectorAll(".values .lit, .values .here").forEach((each) => each.classList.remove("lit", "here"));
+  }
+
+  function tell(mark) {
+    leave();
+    const name = mark.parentNode.dataset.name, box = mark.getBoundingClientRect();
+    mark.classList.add("here");
+    document.querySelectorAll(".values [data-name]").forEach((each) => each.classList.toggle("lit", each.dataset.name === name));
+    told.textContent = mark.getAttribute("aria-label");
+    told.hidden = false;
+    const left = Math.min(box.left, document.documentElement.clientWidth - told.offsetWidth - 8);
+    told.style.left = `${Math.max(8, left) + window.scrollX}px`;
+    told.style.top = `${box.top - told.offsetHeight - 6 + window.scrollY}px`;
+  }
+
+  function start(values) {
+    const marks = [...values.querySelectorAll("circle")];
+    let at = 0;
+    marks.forEach((mark) => mark.querySelector("title").remove()); // the words are shown at once, not after a while
+    if (!marks.length) return;
+    values.setAttribute("tabindex", "0");
+    values.addEventListener("pointerover", (event) => { if (marks.includes(event.target)) tell(marks[at = marks.indexOf(event.target)]); });
+    values.addEventListener("pointerout", leave);
+    values.addEventListener("focus", () => tell(marks[at]));
+    values.addEventListener("blur", leave);
+    values.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (event.key === "Escape") leave();
+      if (!step) return;
+      event.preventDefault();
+      tell(marks[at = (at + step + marks.length) % marks.length]);
+    });
   }
 
   document.addEventListener("DOMContentLoaded", function () {
-    document.querySelectorAll("figure img.mpl, figure img.heat").forEach(function (picture) {
-      if (picture.complete) widen(picture);
-      else picture.addEventListener("load", function () { widen(picture); }, { once: true });
-    });
+    document.body.append(told);
+    document.querySelectorAll(".values").forEach(start);
   });
 })();

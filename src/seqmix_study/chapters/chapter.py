@@ -15,7 +15,7 @@ import pandas as pd
 
 from seqmix import study
 from seqmix_study.chapters import draw, fold, rows, style
-from seqmix_study.chapters.common import Drawn, Tables, human, listing, seconds, several, span
+from seqmix_study.chapters.common import Drawn, Tables, Values, human, listing, seconds, several, span
 from seqmix_study.chapters.marks import labels, nothing
 from seqmix_study.chapters.request import reads_only, request
 from seqmix_study.findings.answer import Findings
@@ -76,7 +76,9 @@ class Chapter:
             return
         by, panel, along = how.get("by", "Architecture"), how.get("panel", ""), how.get("ends")
         ends = draw.describe(rows, along, by=by, panel=panel) if along else ""
-        show(Drawn(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip()))
+        axes = plot._data.source_vars
+        shown = Values(rows, axes["x"], axes["y"], by, panel, bool(along)) if "estimate" in axes.values() else None
+        show(Drawn(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip(), shown))
 
     def yours(self, *questions: str) -> None:
         """Display, folded, where this execution agrees with the published rows of these questions and where not."""

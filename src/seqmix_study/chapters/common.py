@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 __all__ = [
     "Drawn",
     "Tables",
+    "Values",
     "human",
     "listing",
     "seconds",
@@ -44,6 +45,19 @@ class Tables:
 
 
 @dataclass(frozen=True)
+class Values:
+    """What a figure's marks stand for: its rows, the columns on its axes, of its names and of its panels."""
+
+    rows: pd.DataFrame
+    x: str
+    y: str
+    by: str
+    panel: str = ""
+    lines: bool = False
+    """Whether the marks of a name are joined."""
+
+
+@dataclass(frozen=True)
 class Drawn:
     """One figure: its name (``fig-<study>-<what>``), picture, data and computed description."""
 
@@ -51,6 +65,8 @@ class Drawn:
     figure: Figure
     data: pd.DataFrame
     alt: str
+    values: Values | None = None
+    """What its marks stand for, where they are rows of findings."""
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqmix_study.findings.fits.fit import Fit, jsonable
+from seqmix_study.findings.fits.fit import Fit, jsonable, mark
 from seqmix_study.findings.fits.forms import EQUATIONS, predict
 
 if TYPE_CHECKING:
@@ -189,19 +189,18 @@ def write_page(fits: dict[str, Fit], document: dict[str, Any], path: Path | str,
 
 def _table(name: str, fit: Fit) -> str:
     """Verdict and estimates of one group; what may not be quoted says so."""
-    mark = "" if fit.verdict == "ok" else " (not to be quoted)"
     values = {f"{key}": (value, fit.intervals.get(key)) for key, value in fit.estimates.items()}
     if own := fit.derived.get("optimal_exponent"):
         values["exponent of N_opt"] = (own["estimate"], own["interval"])
     rows = "".join(
-        f"<tr><td>{html.escape(key)}</td><td>{value:.5g}{mark}</td>"
+        f"<tr><td>{html.escape(key)}</td><td>{value:.5g}{mark(fit.verdict)}</td>"
         f"<td>{f'{ends[0]:.4g} to {ends[1]:.4g}' if ends else ''}</td></tr>"
         for key, (value, ends) in values.items()
     )
     iso = ""
     if (found := fit.isoflop.get("optimal_exponent")) is not None:
         low, high = found["interval"]
-        said = "" if fit.isoflop["verdict"] == "ok" else " (not to be quoted)"
+        said = mark(fit.isoflop["verdict"])
         iso = (
             f"<tr><td>N_opt by budgets</td><td>{found['estimate']:.4g}{said}</td><td>{low:.4g} to {high:.4g}</td></tr>"
         )

@@ -22,12 +22,17 @@ def show(drawn) -> None:
     import matplotlib.pyplot as plt
     from IPython.display import display
 
+    from seqmix_study.chapters.values import onto
+
     if not drawn.name.replace("-", "").isalnum():
         raise ValueError(f"figure name {drawn.name!r}: letters, digits and dashes only")
     if len(drawn.alt) < 40:
         raise ValueError(f"{drawn.name}: the alt text {drawn.alt!r} is shorter than 40 characters")
     picture = io.StringIO()
     drawn.figure.savefig(picture, format="svg", metadata={"Date": None})
+    written = picture.getvalue()
+    if drawn.values:
+        written = onto(written, drawn.figure, drawn.values)
     plt.close(drawn.figure)
     record = {"name": drawn.name, "alt": drawn.alt, "csv": drawn.data.to_csv(index=False, lineterminator="\n")}
-    display({"image/svg+xml": picture.getvalue(), "text/plain": drawn.alt, FIGURE_MIME: record}, raw=True)
+    display({"image/svg+xml": written, "text/plain": drawn.alt, FIGURE_MIME: record}, raw=True)

@@ -1,4 +1,4 @@
-// Open every demonstration of the page. Models lie once in the page, whoever asks them; one worker answers all.
+// Open every demonstration of the page. Models are scripts of their own, whoever asks them; one worker answers all.
 import { playBoxes } from "./boxes.js";
 import { playContext } from "./context.js";
 import { openFrame } from "./frame.js";
@@ -12,7 +12,7 @@ function openAll() {
   let desk;
   const exported = new Map();
   function modelOf({ name, label }) {
-    if (!exported.has(name)) exported.set(name, JSON.parse(document.getElementById(`model-${name}`).textContent));
+    if (!exported.has(name)) exported.set(name, seqmixModels[name]);
     const { config, words, about } = exported.get(name);
     return { name, label, words, pattern: config.pattern, loss: about.loss, window: about.seq_len };
   }
@@ -35,6 +35,6 @@ function openAll() {
   }
 }
 export function start() {
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", openAll);
-  else openAll();
+  if (document.readyState === "complete") openAll();
+  else document.addEventListener("DOMContentLoaded", openAll); // after all scripts, models too
 }

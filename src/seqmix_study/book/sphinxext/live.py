@@ -14,8 +14,8 @@
 
 Kinds: ``context``, ``boxes``, ``hybrids`` (``models``, ``text``), ``scaling`` (``figure`` names the figure whose points
 can be started from, ``column`` its x column, ``panel`` what tells its panels apart), ``speed`` (the measured times).
-Models are files of ``seqmix export --page`` under ``results/<tier>/models``; each lies once in a page, sealed. Where
-one that ``book/models.yaml`` names is not published yet, only the finding is shown.
+Models are files of ``seqmix export --page`` under ``results/<tier>/models``; each is a script beside the pages, which
+load it once. Where one that ``book/models.yaml`` names is not published yet, only the finding is shown.
 """
 
 import csv
@@ -41,8 +41,11 @@ __all__ = ["KINDS", "Live", "ladders", "setup", "speeds"]
 log = logging.getLogger(__name__)
 
 KINDS = ("boxes", "context", "hybrids", "scaling", "speed")
-SCREENS = ("html", "dirhtml")
+SCREENS = ("html",)
 """Builders whose readers have a browser: elsewhere the finding stands alone."""
+
+MODELS = "_static/models"
+"""Where pages find the models: as scripts, since a page opened from a disk may read no other file."""
 
 DOING = {"train": "training", "prefill": "reading", "decode": "writing, one token after another"}
 
@@ -82,8 +85,9 @@ class Live(SphinxDirective):
             return [finding]  # on paper nobody can be asked
         name = nodes.make_id(self.options["id"])
         opening = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
+        up = "../" * self.env.docname.count("/")
         return [
-            *(raw(f'<script type="application/json" id="model-{m}">{text}</script>') for m, _, text in models if text),
+            *(raw(f'<script defer src="{up}{MODELS}/{model}.js"></script>') for model, _, new in models if new),
             raw(f'{opening}<script type="application/json">{in_script(data)}</script>'),
             finding,
             raw("</section>"),
@@ -102,8 +106,8 @@ class Live(SphinxDirective):
             return {"ladders": ladders(table, *columns) if table.is_file() else []}
         return {}
 
-    def models(self, source: Path) -> list[tuple[str, str, str]]:
-        """Return (name, label, JSON text) of each model; the text is empty where the page has it already."""
+    def models(self, source: Path) -> list[tuple[str, str, bool]]:
+        """Return (name, label, whether the page does not load it yet) of each model."""
         names = self.options.get("models", "").split()
         if self.arguments[0] in ("boxes", "context", "hybrids") and not names:
             raise ValueError("models must be given")
@@ -114,9 +118,8 @@ class Live(SphinxDirective):
             if not file.is_file() and name in announced(source):
                 raise Unpublished(name)
             model = page_file.read(file)
-            text = "" if name in present else in_script(model)
-            present.setdefault(name, len(text))
-            found.append((name, style.look(model["about"]["arm"]).label, text))
+            found.append((name, style.look(model["about"]["arm"]).label, name not in present))
+            present[name] = file.stat().st_size
         if (size := sum(present.values())) > page_file.LARGEST_PAGE:
             raise ValueError(f"the models of this page have {size:,} bytes, more than {page_file.LARGEST_PAGE:,}")
         return found
@@ -180,14 +183,20 @@ def ask_for_script(app) -> None:
         app.add_js_file("live.js", loading_method="defer")
 
 
-def write_script(app, exception) -> None:
-    """Put the joined script beside the pages."""
-    if exception is None and app.builder.name in SCREENS:
-        (Path(app.outdir) / "_static" / "live.js").write_text(page_script.script(), encoding="utf-8")
+def write_scripts(app, exception) -> None:
+    """Put the joined script and the published models beside the pages."""
+    if exception is not None or app.builder.name not in SCREENS:
+        return
+    (Path(app.outdir) / "_static" / "live.js").write_text(page_script.script(), encoding="utf-8")
+    models = Path(app.outdir) / MODELS
+    models.mkdir(exist_ok=True)
+    for file in sorted(page_file.folder(Path(app.srcdir) / "results").glob("*.json")):
+        text = f"(globalThis.seqmixModels ??= {{}})[{json.dumps(file.stem)}] = {json.dumps(page_file.read(file))};\n"
+        (models / f"{file.stem}.js").write_text(text, encoding="utf-8")
 
 
 def setup(app) -> None:
     """Register the directive, its script and its styles."""
     app.add_directive("live", Live)
     app.connect("builder-inited", ask_for_script)
-    app.connect("build-finished", write_script)
+    app.connect("build-finished", write_scripts)

@@ -24,7 +24,7 @@ def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarra
         severity = "slope_only" if iso["budgets"] else "flag"
         fit.gates.append(Gate("S5 optimum width", half <= 0.1, half, 0.1, reason, severity))
     failed = [gate.reason for gate in fit.gates if not gate.passed and gate.severity != "flag"]
-    law, curves = own is not None and not failed, iso["verdict"] == "ok"
+    law, curves = own is not None and not failed, iso["verdict"] != "refused"
     said = ""
     if own and curve and not _close(own, curve):
         said = f"the surface says N_opt ~ C^{own['estimate']:.3f}, a curve a budget {curve['estimate']:.3f}"
@@ -41,6 +41,8 @@ def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarra
         why = (failed or ["it has no optimum"])[0]
         believe, text = "isoflop", "believe the curve a budget: it asks nothing of rows far from the optimum"
         text += f"; {said}, and the surface is not ok ({why})" if said else ""
+        if iso["verdict"] == "interval":
+            text += "; quote its interval, {:.3f} to {:.3f}, and no number in it".format(*curve["interval"])
         iso["flags"] += [said] if said else []
     else:
         verdict, believe, text = "none", "none", "no compute-optimal exponent may be quoted from this table"

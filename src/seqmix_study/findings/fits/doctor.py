@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seqmix_study.findings.fits.exponents import compare_exponents, iso_loss_ratio
-from seqmix_study.findings.fits.fit import Fit, explain, jsonable, versions
+from seqmix_study.findings.fits.fit import Fit, explain, jsonable, mark, versions
 from seqmix_study.findings.fits.forms import EQUATIONS
 from seqmix_study.findings.fits.optima import fit_optima
 from seqmix_study.findings.fits.power import fit_power
@@ -162,15 +162,15 @@ def render(fits: dict[str, Fit], document: dict[str, Any]) -> str:
     for name, fit in fits.items():
         kind = {"D": "points", "C": "budgets"}.get(next((key for key in "DC" if key in fit.points), ""), "sizes")
         lines = [f"{name}: {EQUATIONS[fit.form]}   ({len(fit.points['N'])} {kind}, engine {fit.method})"]
-        mark = "" if fit.verdict == "ok" else "   (not to be quoted)"
+        said = mark(fit.verdict)
         for parameter, value in fit.estimates.items():
-            marked = "" if parameter in ("c0", "slope") and fit.verdict == "slope_only" else mark
+            marked = "" if parameter in ("c0", "slope") and fit.verdict == "slope_only" else said
             lines.append(f"  {parameter:<8} {value:.6g}{_span(fit.intervals.get(parameter))}{marked}")
         if fit.verdict == "slope_only" and "alpha" in fit.intervals and "alpha" not in fit.estimates:
             low, high = fit.intervals["alpha"]
             lines.append(f"  alpha    not identified; 95 % interval {low:.3g} to {high:.3g}")
         if own := fit.derived.get("optimal_exponent"):
-            lines.append(f"  N_opt ~ C^{own['estimate']:.4g}{_span(own['interval'])}{mark}")
+            lines.append(f"  N_opt ~ C^{own['estimate']:.4g}{_span(own['interval'])}{said}")
         if np.isfinite(fit.objective):
             lines.append(f"  objective {fit.objective:.10g}   residual sd {fit.sigma:.3g}")
         lines += [f"  {line}" for line in explain(fit).splitlines()] + (_budget_lines(fit) if fit.isoflop else [])
@@ -191,11 +191,11 @@ def _budget_lines(fit: Fit) -> list[str]:
     lines = [f"  budgets  {found['verdict']}: {used} of {len(found['budgets'])} have an optimum"]
     lines += [f"    failed   {reason}" for reason in found["reasons"]]
     lines += [f"    noticed  {flag}" for flag in found["flags"]]
-    quotable = {"surface": fit.verdict == "ok", "parabola": found["verdict"] == "ok", "lowest row": False}
+    verdicts = {"surface": fit.verdict, "parabola": found["verdict"], "lowest row": "refused"}
     for name, value in fit.agreement.get("optimal_exponent", {}).items():
         if value:
-            mark = "" if quotable[name] else "   (not to be quoted)"
-            lines.append(f"    N_opt ~ C^{value['estimate']:.4g}{_span(value['interval'])}   {name}{mark}")
+            span = _span(value["interval"])
+            lines.append(f"    N_opt ~ C^{value['estimate']:.4g}{span}   {name}{mark(verdicts[name])}")
     if ahead := found["prediction"]:
         if "why_not" in ahead:
             lines.append(f"    at {ahead['compute']:.3g} FLOPs (ten times more): no answer, {ahead['why_not']}")

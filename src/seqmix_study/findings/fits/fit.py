@@ -1,6 +1,7 @@
-"""What a fit returns: estimates, intervals, the gates it passed or failed, and a verdict in three words.
+"""What a fit returns: estimates, intervals, the gates it passed or failed, and a verdict in one word.
 
 ``ok``          the table is consistent with the law: the exponent may be quoted, with its interval
+``interval``    optima of budgets only: the interval of their exponent may be quoted, but no number in it
 ``slope_only``  the loss falls with size, but the curvature that an exponent needs is not in the data
 ``refused``     not even that: the design, the noise or the direction of the loss forbids a law
 """
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 import scipy
 
-__all__ = ["Fit", "Gate", "data_hash", "explain", "jsonable", "verdict_of", "versions"]
+__all__ = ["Fit", "Gate", "data_hash", "explain", "jsonable", "mark", "verdict_of", "versions"]
 
 WORDS = {
     "ok": "ok: consistent with the law; the exponents may be quoted with their intervals",
+    "interval": "interval only: the interval of the exponent may be quoted, but no number in it",
     "slope_only": "slope only: the loss falls, but the table does not determine an exponent or a floor",
     "refused": "refused: no law may be quoted from this table",
 }
@@ -38,7 +40,8 @@ ADVICE = {
 class Gate:
     """One condition that a fit must meet.
 
-    ``severity`` says what its failure does to the verdict, from the mildest: "flag", "slope_only", "refused".
+    ``severity`` says what its failure does to the verdict, from the mildest: "flag", "interval" (of optima),
+    "slope_only" (of laws), "refused".
     """
 
     name: str
@@ -118,6 +121,11 @@ def verdict_of(gates: list[Gate], falls: bool) -> str:
     if "slope_only" not in failed:
         return "ok"
     return "slope_only" if falls else "refused"
+
+
+def mark(verdict: str) -> str:
+    """What is printed behind a number of this verdict: nothing where it may be quoted."""
+    return {"ok": "", "interval": "   (quote the interval only)"}.get(verdict, "   (not to be quoted)")
 
 
 def explain(fit: Fit) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from seqmix_study.findings.fits.fit import Gate
 from seqmix_study.findings.fits.intervals import budgets, levels, misfits, variances
 from seqmix_study.findings.fits.ladder import checked, without_copies
-from seqmix_study.findings.fits.optima import BENT, FEWEST_BUDGETS, design, held, optima_line
+from seqmix_study.findings.fits.optima import BENT, FEWEST_BUDGETS, gates_of, held, optima_line, verdict_of
 
 __all__ = ["fit_isoflop"]
 
@@ -93,8 +93,9 @@ def fit_isoflop(
 ) -> dict[str, Any]:
     """Return N_opt(C), D_opt(C) and their exponents from losses at ``n`` parameters and ``c`` training FLOPs [rows].
 
-    Without tokens ``d`` they are C / 6N. ``verdict`` is "ok" or "refused" with ``reasons``; ``optimal_exponent`` is
-    {estimate, interval}, None where no two budgets have an optimum. ValueError for values that are not positive.
+    Without tokens ``d`` they are C / 6N. ``verdict`` is "ok", "interval" (too wide for a number) or "refused", with
+    ``reasons``; ``optimal_exponent`` is {estimate, interval}, None where no two budgets have an optimum. ValueError
+    for values that are not positive.
     """
     c, n, loss = checked("FLOPs", c), checked("N", n), checked("loss", loss)
     d = checked("D", d) if d is not None else c / 6 / n
@@ -121,11 +122,12 @@ def fit_isoflop(
         out["envelope"] = {"optimal_exponent": held([lowest])}
         out["prediction"] = _prediction(lines, ahead, float(np.ptp(log_c)))
     gates = _gates(out["optimal_exponent"], lines, found, used)
-    for severity, name in (("refused", "reasons"), ("flag", "flags")):
-        out[name] = [gate.reason for gate in gates if not gate.passed and gate.severity == severity]
-    out["verdict"] = "refused" if out["reasons"] else "ok"
-    if out["prediction"] and (out["reasons"] or out["prediction"].get("why_not")):
-        why = "; ".join(out["reasons"]) or out["prediction"]["why_not"]
+    out["verdict"] = verdict_of(gates)
+    for gate in gates:
+        if not gate.passed:
+            out["flags" if gate.severity == "flag" else "reasons"].append(gate.reason)
+    if out["prediction"] and (out["verdict"] == "refused" or out["prediction"].get("why_not")):
+        why = "; ".join(out["reasons"]) if out["verdict"] == "refused" else out["prediction"]["why_not"]
         out["prediction"] = {"compute": out["prediction"]["compute"], "why_not": why}
     return out
 
@@ -218,7 +220,7 @@ def _gates(
     left = [f"{np.exp(budget.log_c):.2g} FLOPs: {budget.why}" for budget in tables if budget.why]
     why = "; ".join(left[:3]) + (f"; and {len(left) - 3} more" if len(left) > 3 else "")
     reason = f"most budgets have no minimum inside their sizes: {why}"
-    gates = design(len(used), decades, found, lines)
+    gates = gates_of(len(used), decades, found, lines)
     gates.append(Gate("I1 optimum", 2 * len(used) >= len(tables), len(left), len(tables) / 2, reason))
     gates.append(Gate("I3 lost", not left, len(left), 0, f"budgets left out: {why}", "flag"))
     if len(used) > FEWEST_BUDGETS:

@@ -8,11 +8,22 @@ from scipy.special import fdtrc, stdtrit
 from seqmix_study.findings.fits.fit import Fit, Gate, data_hash
 from seqmix_study.findings.fits.ladder import checked, without_copies
 
-__all__ = ["BENT", "CLOSE", "FEWEST_BUDGETS", "MAX_HALF_WIDTH", "design", "fit_optima", "held", "optima_line"]
+__all__ = [
+    "BENT",
+    "CLOSE",
+    "FEWEST_BUDGETS",
+    "MAX_HALF_WIDTH",
+    "fit_optima",
+    "gates_of",
+    "held",
+    "optima_line",
+    "verdict_of",
+]
 
 FEWEST_BUDGETS, MIN_DECADES = 4, 1.0
-#: An exponent that may be off by more than this is no answer to "how large a model?".
-MAX_HALF_WIDTH = 0.06
+#: Half width of an interval up to which its middle may be quoted as a number, and up to which it says anything. Beyond
+#: the first, estimates in simulation are off by more than 0.06 now and then, and their intervals hold the truth.
+MAX_HALF_WIDTH, MAX_OF_INTERVALS = 0.06, 0.1
 #: Two answers agree where they are this close, or each inside the other's interval and within the width above.
 CLOSE = 0.03
 #: p-values below which N_opt(C) is taken to bend: not extrapolated, and not one exponent.
@@ -38,8 +49,8 @@ def fit_optima(c: Any, n: Any, level: float = 0.95) -> Fit:
         fit.derived = {"optimal_exponent": held(lines)}
         fit.intervals = {"a": fit.derived["optimal_exponent"]["interval"]}
         fit.points["fitted"] = np.exp(line["at"] + line["slope"] * (np.log(c) - line["centre"])).tolist()
-    fit.gates = design(count, float(np.log10(c.max() / c.min())), fit.derived.get("optimal_exponent"), lines)
-    fit.status = "ok" if all(gate.passed for gate in fit.gates if gate.severity != "flag") else "refused"
+    fit.gates = gates_of(count, float(np.log10(c.max() / c.min())), fit.derived.get("optimal_exponent"), lines)
+    fit.status = verdict_of(fit.gates)
     fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     return fit
 
@@ -73,7 +84,13 @@ def held(lines: list[dict[str, Any]]) -> dict[str, Any]:
     return {"estimate": value, "interval": (min(value - half, *others), max(value + half, *others))}
 
 
-def design(count: int, decades: float, found: dict[str, Any] | None, lines: list[dict[str, Any]]) -> list[Gate]:
+def verdict_of(gates: list[Gate]) -> str:
+    """The word for the gates of optima: "ok", "interval" (it may be quoted, but no number in it) or "refused"."""
+    failed = {gate.severity for gate in gates if not gate.passed}
+    return next((word for word in ("refused", "interval") if word in failed), "ok")
+
+
+def gates_of(count: int, decades: float, found: dict[str, Any] | None, lines: list[dict[str, Any]]) -> list[Gate]:
     """The gates of a line through optima: enough budgets over enough compute, a narrow interval, no strong bend."""
     half = float(np.ptp(found["interval"])) / 2 if found else float("inf")
     gates = [
@@ -82,7 +99,9 @@ def design(count: int, decades: float, found: dict[str, Any] | None, lines: list
         Gate("I0 range", decades >= MIN_DECADES - 1e-9, decades, MIN_DECADES,
              f"budgets with a minimum span {decades:.2f} decades, an exponent needs {MIN_DECADES:g}"),
         Gate("I2 width", half <= MAX_HALF_WIDTH, half, MAX_HALF_WIDTH,
-             f"the exponent is only known within {half:.3f} (allowed {MAX_HALF_WIDTH:g})"),
+             f"the exponent is only known within {half:.3f} (allowed {MAX_HALF_WIDTH:g}, for an interval alone "
+             f"{MAX_OF_INTERVALS:g})",
+             "interval" if half <= MAX_OF_INTERVALS else "refused"),
     ]  # fmt: skip
     if lines and lines[0]["bend"] < BENT:
         first, last = lines[0]["ends"]
