@@ -32,6 +32,12 @@ class Paths:
         self.root = Path(base).resolve() if base is not None else root()
         self._runs = Path(runs) if runs is not None else None
 
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and (other.root, other.runs) == (self.root, self.runs)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.root, self.runs))
+
     @property
     def studies(self) -> Path:
         return self.root / "studies"
