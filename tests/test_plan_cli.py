@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from fake_records import config, record
 from seqmix import accounting
-from seqmix.config import ModelConfig, RunConfig, SpeedConfig, TrainConfig
+from seqmix.config import ModelConfig, SpeedConfig
 from seqmix.paths import Paths
 from seqmix_study.__main__ import main
-from seqmix_study.runs import cost as estimate
+from seqmix_study.runs import checks, forecast, machine
 from seqmix_study.runs.machine import run_memory
 
 STUDY = """
@@ -118,7 +118,7 @@ def test_a_run_that_cannot_fit_is_refused_with_what_to_lower(project, monkeypatc
 
 def test_too_little_disk_is_refused(project, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(1, 1, 0))
-    (reason,) = estimate.refusals([config(0)], project.runs)
+    (reason,) = checks.refusals([config(0)], project.runs)
     assert "free some space" in reason
 
 
@@ -132,13 +132,17 @@ def test_decoding_is_not_charged_for_the_activations_of_training():
     assert need["decode"] > accounting.state_bytes(models["transformer"], 2048, 16)
 
 
-def test_the_time_of_a_shape_that_was_not_measured_follows_its_flops(project, monkeypatch):
-    def run(d_model: int) -> RunConfig:
-        return RunConfig(model=ModelConfig(pattern="A", d_model=d_model), train=TrainConfig(steps=10))
+def test_a_machine_twice_as_slow_takes_twice_as_long(project, monkeypatch):
+    monkeypatch.setattr(forecast, "_step_seconds", lambda c, place: 2 * forecast.assumed_seconds(c) / c.train.steps)
+    assert forecast.slowdown([config(0), config(1)], machine.Layout(1, 1, [])) == pytest.approx(2)
+    assert forecast.slowdown([], machine.Layout(1, 1, [])) == 1
+    assert plan()["seconds"] == pytest.approx(2 * plan("--no-time")["seconds"], abs=0.2)
 
-    small, big = run(16), run(64)
-    ratio = estimate._step_flops(big) / estimate._step_flops(small)
-    assert estimate._carried(big, [(small, 0.01)]) == pytest.approx(0.01 * ratio)
+
+def test_decoding_is_timed_by_the_text_it_reads_first():
+    models = {"transformer": ModelConfig(pattern="AA", d_model=64, max_length=2048)}
+    short, long = (SpeedConfig(models=models, mode="decode", lengths=(length,)) for length in (64, 2048))
+    assert 0 < forecast.assumed_seconds(short) < forecast.assumed_seconds(long) / 10
 
 
 def test_training_from_a_terminal_says_which_run_failed(project):

@@ -34,6 +34,12 @@ class Paths:
         self.studies, self.notebooks = self.root / "studies", self.root / "notebooks"
         self.book, self.build = self.root / "book", self.root / "_build"
 
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and (other.root, other.runs) == (self.root, self.runs)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.root, self.runs))
+
     @property
     def runs(self) -> Path:
         return self._runs or Path(os.environ.get("SEQMIX_RUNS") or self.root / "runs").absolute()

@@ -145,7 +145,7 @@ def _activation_bytes(forward: Callable[[], torch.Tensor]) -> int:
 
 
 def interleaved(
-    calls: Sequence[Callable[[], object]], repeats: int, place: torch.device, warm_up: int = WARM_UP_CALLS
+    calls: Sequence[Callable[[], object]], repeats: int, place: torch.device
 ) -> Iterator[tuple[int, int, float]]:
     """Make every call once a round, in a new random order each round; yield (round, which, seconds).
 
@@ -153,7 +153,7 @@ def interleaved(
     """
     wait = torch.cuda.synchronize if place.type == "cuda" else (lambda: None)
     for call in calls:
-        for _ in range(warm_up):
+        for _ in range(WARM_UP_CALLS):
             call()
     rng = np.random.default_rng(0)
     for repeat in range(repeats):

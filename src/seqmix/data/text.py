@@ -59,8 +59,8 @@ def open_text(store: Store, seq_len: int, train_tokens: int = 0, fewest: int = 1
         if windows < needed:
             raise CorpusError(
                 f"corpus {meta['name']!r}: its {split} part has {len(streams[split])} tokens, {windows} windows of "
-                f"seq_len {seq_len} that do not overlap, and a run needs at least {needed}: add text for {split}, or lower "
-                f"seq_len{' or raise train_tokens' if train_tokens and split == 'train' else ''}"
+                f"seq_len {seq_len} that do not overlap, and a run needs at least {needed}: add text for {split}, or "
+                f"lower seq_len{' or raise train_tokens' if train_tokens and split == 'train' else ''}"
             )
     return TextSource(
         name=meta["name"],

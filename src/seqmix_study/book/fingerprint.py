@@ -43,7 +43,7 @@ def package_digest(paths: Paths) -> str:
     files += [
         *Path(seqmix.__file__).parent.rglob("*.py"),
         *paths.studies.glob("*.yaml"),
-        *study.glob("findings/*.yaml"),
+        *study.rglob("*.yaml"),
     ]
     return _digest(*(part for f in sorted(files) for part in (f.name.encode(), f.read_bytes())))
 

@@ -26,15 +26,15 @@ def command(
     """Print the stages of studies (or of "all"): runs done, ready and waiting for others; FLOPs, time, memory.
 
     Where rates are tuned, results decide what runs: what waits is a forecast, of about 10 trials a sweep and 3 a
-    check. The time comes from a few measured steps, cached. Exit code 2: the request is wrong, or a run cannot fit
+    check. The time comes from a few measured steps. Exit code 2: the request is wrong, or a run cannot fit
     here (the message says what to lower).
     """
     from seqmix.paths import Paths
     from seqmix.study import StudyError
     from seqmix_study.commands._common import refuse
-    from seqmix_study.runs import checks, cost, launch
+    from seqmix_study.runs import checks, launch
     from seqmix_study.runs import fresh as from_nothing
-    from seqmix_study.runs.forecast import assumed_seconds, forecast
+    from seqmix_study.runs.forecast import assumed_seconds, forecast, slowdown
     from seqmix_study.runs.job import Queue
     from seqmix_study.runs.machine import layout, run_memory
     from seqmix_study.runs.selection import requested
@@ -48,15 +48,14 @@ def command(
     except (StudyError, checks.CheckError) as error:
         refuse("plan", error)
     todo = [config for config in runs if not queue.done(config)]
-    refused = cost.refusals(todo, paths.runs)
+    refused = checks.refusals(todo, paths.runs)
     place = layout(todo, jobs, more=len(queue.waiting()))
     studies = [{"study": name, "stages": [vars(stage) for stage in forecast(name, queue)]} for name in queue.plans]
-    assumed = sum(stage["seconds"] for row in studies for stage in row["stages"]) / place.jobs
-    seconds = assumed
-    if todo and not refused and not no_time:
-        here = cost.total_seconds(todo, cost.costs(todo, paths, jobs), jobs)
-        known = sum(assumed_seconds(config) for config in todo) / place.jobs
-        seconds = here + (assumed - known) * (here / known if known else 1.0)  # this machine against the other
+    alone = sum(assumed_seconds(config) for config in todo if config.kind == "speed")
+    together = sum(stage["seconds"] for row in studies for stage in row["stages"]) - alone
+    longest = max((assumed_seconds(config) for config in todo if config.kind == "train"), default=0.0)
+    seconds = max(together / place.at_once, longest) + alone
+    seconds *= 1.0 if refused or no_time else slowdown(todo, place)
     report = {"tier": tier, "studies": studies, "runs": len(runs), "to_do": len(todo), "waiting": len(queue.waiting())}
     report |= {"jobs": place.jobs, "threads": place.threads, "seconds": round(seconds, 1), "refused": refused}
     report["memory_bytes"] = max((run_memory(c) for c in todo), default=0)

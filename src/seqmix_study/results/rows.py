@@ -55,7 +55,7 @@ def _written(table: str, row: dict, origin: Path) -> dict[str, str]:
     if unknown := sorted(set(row) - set(known)):
         raise CollectError(
             f"{origin} has column(s) {', '.join(unknown)} that table {table!r} does not know; "
-            "describe them in src/seqmix_study/results/columns.py"
+            "describe them in src/seqmix_study/results/columns.yaml"
         )
     try:
         return {name: cell(row.get(name), kind) for name, kind in known.items()}

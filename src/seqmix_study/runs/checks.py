@@ -2,16 +2,20 @@
 
 import importlib.util
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from seqmix import data
+from seqmix.config import RunConfig, SpeedConfig
 from seqmix.data import CorpusError
-from seqmix_study.runs import cost, slurm
+from seqmix_study.runs import slurm
 from seqmix_study.runs.job import Job, Queue
+from seqmix_study.runs.machine import parameter_count, run_memory, visible_gpus
 
-__all__ = ["CheckError", "before_training", "environment"]
+__all__ = ["CheckError", "before_training", "environment", "refusals"]
 
 
 STRETCH, STRETCHES, MOST_SEARCHED = 64, 16, 2**28
@@ -55,7 +59,7 @@ def before_training(job: Job, engine: str = "local") -> None:
     there = next(folder for folder in (Path(job.folder), *Path(job.folder).parents) if folder.exists())
     if not os.access(there, os.W_OK):
         raise CheckError(f"{there} cannot be written: set SEQMIX_RUNS to a folder you may write to")
-    if reasons := cost.refusals(todo, Path(job.folder)):
+    if reasons := refusals(todo, Path(job.folder)):
         raise CheckError("; ".join(reasons))
 
 
@@ -83,3 +87,31 @@ def _read_folders(todo: list) -> None:
                 _refuse_copies(source.streams["train"], source.streams[split], split)
         except ValueError as error:
             raise CheckError(f"{config.data.path}: {error}".replace(f"{config.data.path}: " * 2, "")) from error
+
+
+def refusals(configs: list[RunConfig | SpeedConfig], runs: Path) -> list[str]:
+    """Return why these runs (those still to be done) cannot work on this machine, each with what to lower; [] if so."""
+    gpus = visible_gpus()
+    if gpus:
+        import torch
+
+        limit, where = torch.cuda.get_device_properties(0).total_memory, "the GPU has"
+    else:
+        limit, where = psutil.virtual_memory().total, "this machine has"
+    reasons, disk, gib = [], 0, 2**30
+    for config in configs:
+        need = run_memory(config)
+        disk += 4 * parameter_count(config.model) * 4 if isinstance(config, RunConfig) else 0
+        if need > limit:
+            knobs = "speed.tokens_per_call or speed.lengths"
+            if isinstance(config, RunConfig):
+                knobs = f"train.batch_size (now {config.train.batch_size}), data.seq_len (now {config.data.seq_len})"
+                knobs += f" or the size (d_model is {config.model.d_model})"
+            text = f"{config.run_id} needs about {need / gib:.1f} GiB and {where} {limit / gib:.1f}: lower {knobs}"
+            reasons.append(text)
+    place = next((folder for folder in (runs, *runs.parents) if folder.exists()), Path("/"))
+    free = shutil.disk_usage(place).free
+    if disk > free:
+        needed = f"the weights and checkpoints need about {disk / gib:.1f} GiB and {place} has {free / gib:.1f} free"
+        reasons.append(f"{needed}: free some space, or set SEQMIX_RUNS to another disk")
+    return reasons

@@ -2,25 +2,29 @@
 
 A rate that is not decided costs about ``SWEEP`` trials, one that a rate law predicts and that is checked ``CHECK``.
 Which members of a family win is not known before: their mean counts. Seconds are those of the machine that published:
-the FLOP/s of its own runs, of the same kind of model and width, by the one that other work disturbed least.
+the FLOP/s of its own runs, of the same kind of model and width, by the one that other work disturbed least; a few steps
+of real shapes say how many times as long this machine takes (:func:`slowdown`).
 """
 
 import functools
 import math
+import statistics
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from seqmix import study
+from seqmix import accounting, study
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
 from seqmix_study.results.collect import read_table
 from seqmix_study.runs import precision, stages, tune
 from seqmix_study.runs.job import Queue
 from seqmix_study.runs.known import Known
+from seqmix_study.runs.machine import Layout
 from seqmix_study.runs.progress import flops
 
-__all__ = ["CHECK", "SWEEP", "Stage", "assumed_seconds", "forecast"]
+__all__ = ["CHECK", "SWEEP", "Stage", "assumed_seconds", "forecast", "slowdown"]
 
 SWEEP, CHECK = 10, 3
 
@@ -32,6 +36,9 @@ WIDER = 0.25
 
 GPU_RATE = 40e12
 """FLOP/s of an H200-class GPU on models of this size, several at once; assumed, not measured."""
+
+SHAPES, MEASURE_SECONDS = 4, 10.0
+"""Runs whose steps are timed here, and about how long that may take."""
 
 NAMES = {"check": "precision", "sweep": "sweeps", "choice": "choice", "evidence": "evidence", "speed": "speed"}
 
@@ -79,12 +86,12 @@ def _checks(paths: Paths) -> dict:
 
 
 def assumed_seconds(config: RunConfig | SpeedConfig, paths: Paths | None = None) -> float:
-    """Return the seconds of a run on one core of the machine that published (tier gpu: on a GPU); 0 for timings.
+    """Return the seconds of a run on one core of the machine that published (tier gpu: on a GPU).
 
     A width that was not published takes the rate between its neighbours (see ``WIDER``).
     """
     if isinstance(config, SpeedConfig):
-        return 0.0
+        return _timing_flops(config) / (GPU_RATE if config.tier == "gpu" else RATES["float32"][1] / 2)
     if config.tier == "gpu":
         return flops(config) / GPU_RATE
     model, asked = config.model, config.train.precision
@@ -97,6 +104,49 @@ def assumed_seconds(config: RunConfig | SpeedConfig, paths: Paths | None = None)
     widths, rates = known
     beyond = max(1.0, model.d_model / widths[-1]) ** WIDER
     return flops(config) / float(np.interp(math.log(model.d_model), np.log(widths), rates) * beyond)
+
+
+def _timing_flops(config: SpeedConfig) -> float:
+    """Return the FLOPs of a measurement of speed: its calls, and the text that decoding has to read first."""
+    total = 0.0
+    for model in config.models.values():
+        for length in config.lengths:
+            batch = max(1, config.tokens_per_call // length) if config.tokens_per_call else config.batch_size
+            forward = batch * accounting.train_flops_per_token(model, length) / 3
+            calls = config.repeats * {"train": 3 * length, "prefill": length}.get(config.mode, 1)
+            total += forward * (calls + (length if config.mode == "decode" else 0))
+    return total
+
+
+def slowdown(configs: list[RunConfig | SpeedConfig], place: Layout) -> float:
+    """Return how many times as long a training step takes here as ``assumed_seconds`` says.
+
+    The median over up to ``SHAPES`` runs, from the cheapest step to the most expensive one; 1 without a run to time.
+    """
+    training = sorted((c for c in configs if isinstance(c, RunConfig)), key=lambda c: flops(c) / c.train.steps)
+    began, ratios = time.monotonic(), []
+    for config in training[:: max(1, len(training) // SHAPES)]:
+        if time.monotonic() - began < MEASURE_SECONDS:
+            ratios.append(_step_seconds(config, place) * config.train.steps / assumed_seconds(config))
+    return statistics.median(ratios) if ratios else 1.0
+
+
+def _step_seconds(config: RunConfig, place: Layout) -> float:
+    """Return the seconds of one training step on random tokens: the best of a few, after two to warm up."""
+    import torch  # whoever asks only for a forecast needs none
+
+    from seqmix import models
+    from seqmix.step import TrainStep
+    from seqmix.timing import interleaved
+
+    before, device = torch.get_num_threads(), torch.device("cuda" if place.gpus else "cpu")
+    torch.set_num_threads(place.threads)
+    try:
+        step = TrainStep(models.build(config.model, kernel=config.train.kernel).to(device), config.train, device)
+        tokens = torch.randint(config.model.vocab_size, (config.train.batch_size, config.data.seq_len), device=device)
+        return min(seconds for _, _, seconds, _ in interleaved([lambda: step(tokens, tokens, 0.0)], 3, device, 2))
+    finally:
+        torch.set_num_threads(before)
 
 
 def forecast(name: str, queue: Queue) -> list[Stage]:

@@ -33,6 +33,11 @@ class Layout:
     gpus: list[str]
     share: float = 0.0
 
+    @property
+    def at_once(self) -> float:
+        """How many runs' work is done at a time: several runs on one GPU overlap, but not perfectly."""
+        return min(self.jobs, 1.5 * len(self.gpus)) if self.gpus else self.jobs
+
 
 def models_of(config: RunConfig | SpeedConfig) -> list[ModelConfig]:
     """Return the models that a run builds."""
