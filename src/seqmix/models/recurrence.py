@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from seqmix.config import ModelConfig
 from seqmix.mixers.recurrence import CELLS, Cell
 from seqmix.models.conv import ShortConv
-from seqmix.models.delta_rule import kernel_of
+from seqmix.models.delta_rule import delta_rule
 from seqmix.models.layers import RMSNorm, beside, rotate
 
 
@@ -43,12 +43,11 @@ class Recurrence(nn.Module):
 
     cell: Cell
 
-    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config, letter = config, self.cell.letter
         self.heads, (self.key_dim, self.value_dim) = config.n_heads, self.cell.dims(config)
         self.rope = letter in config.rope
-        self.delta_rule = kernel_of(kernel)
         self.sizes = [self.heads * self.key_dim] * 2 + [self.heads * self.value_dim]
         self.qkv = nn.Linear(config.d_model, sum(self.sizes), bias=False)
         self.gate_rows = self.cell.gate_rows(config)
@@ -100,7 +99,7 @@ class Recurrence(nn.Module):
         q, k, v, beta, log_decay, gate, conv = self.project(x, position, conv)
         memory = None if state is None else state.memory
         form = "recurrent" if x.shape[1] == 1 else "chunked"
-        o, memory = self.delta_rule(q, k, v, beta, log_decay, memory, form, self.config.chunk_size, self.cell.erase)
+        o, memory = delta_rule(q, k, v, beta, log_decay, memory, form, self.config.chunk_size, self.cell.erase)
         o = self.norm(o.to(x.dtype)).flatten(2)
         if gate is not None:
             o = o * F.silu(gate)
