@@ -64,18 +64,16 @@ class ModelConfig(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "ModelConfig":
-        mixers = mixers_of(self)
-        for each in mixers:
+        for letter in self.rope:
+            if not mixer(letter).rotates:
+                raise ValueError(f"rope: {mixer(letter).label} has no queries or keys to rotate")
+        for each in mixers_of(self):
             if self.skeleton == "classic" and not each.classic:
                 raise ValueError(
                     f"the classic skeleton stacks LSTM layers only: pattern {self.pattern!r} holds {each.label}"
                 )
             if self.skeleton == "block" and each.heads and self.d_model % self.n_heads:
                 raise ValueError(f"n_heads {self.n_heads} must divide d_model {self.d_model}")
-        for letter in self.rope:
-            if not mixer(letter).rotates:
-                raise ValueError(f"rope: {mixer(letter).label} has no queries or keys to rotate")
-        for each in mixers:
             if each.check:
                 each.check(self)
         return self

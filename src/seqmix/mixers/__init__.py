@@ -121,10 +121,6 @@ class Mixer:
         """Return the number of parameters that are used once a token in a matrix product."""
         return sum(prod(weight.shape) for weight in self.weights(config).values() if len(weight.shape) == 2)
 
-    def rotated(self, config: "ModelConfig") -> bool:
-        """Whether ``config`` asks for rotary positions in this mixer."""
-        return bool(set(self.rotates) & set(config.rope))
-
 
 def resolve(place: Any) -> Any:
     """Return the object named ``module:name``; anything but a string is returned as it is."""

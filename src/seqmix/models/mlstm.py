@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from seqmix.config import ModelConfig
 from seqmix.mixers.recurrence import CELLS
 from seqmix.models.delta_rule import delta_rule
-from seqmix.models.layers import beside, rotate
+from seqmix.models.layers import beside
 from seqmix.models.recurrence import Recurrence, full
 
 
@@ -43,13 +43,8 @@ class MLSTM(Recurrence):
 
     def project(self, x: Tensor, position: int = 0, conv: Tensor | None = None) -> tuple:
         """Return q, k ``[B, T, H, K]``, v ``[B, T, H, V]``, ĩ, ln f ``[B, T, H]``, the gate and the conv state."""
-        packed = self.qkv(x)
-        if self.conv is not None:
-            packed, conv = self.conv(packed, conv)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in packed.split(self.sizes, -1))
-        if self.rope:
-            base = self.config.rope_base
-            q, k = rotate(q, base, position), rotate(k, base, position)
+        q, k, v, conv = self.heads_of(x, conv, nn.Identity())
+        q, k = self.turned(q, k, position)
         gates, gate = self.gates(x).split([2 * self.heads, self.gate_rows[2]], -1)
         gates = full(gates)
         i, f = (gates + beside(self.gate_bias, gates)).chunk(2, -1)

@@ -17,6 +17,7 @@ The same q, k, v, norm and decay for all, so that two cells differ in what the s
 attention. The convolution is a switch; without it the SiLU stays.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -71,18 +72,24 @@ class Recurrence(nn.Module):
 
     def project(self, x: Tensor, position: int = 0, conv: Tensor | None = None) -> tuple:
         """Return q, k ``[B, T, H, K]``, v ``[B, T, H, V]``, β ``[B, T, H]``, ln α, the gate and the conv state."""
-        packed = self.qkv(x)
-        if self.conv is not None:
-            packed, conv = self.conv(packed, conv)
-        q, k, v = F.silu(packed).split(self.sizes, -1)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in (q, k, v))
-        q, k = normalise(q, self.key_dim**-0.5), normalise(k)
-        if self.rope:
-            base = self.config.rope_base
-            q, k = rotate(q, base, position), rotate(k, base, position)
+        q, k, v, conv = self.heads_of(x, conv)
+        q, k = self.turned(normalise(q, self.key_dim**-0.5), normalise(k), position)
         gates = self.gates(x).split(self.gate_rows, -1) if sum(self.gate_rows) else (None, None, None)
         beta = full(gates[0]).sigmoid() * self.config.beta_scale if self.cell.erase else full(k).new_ones(k.shape[:3])
         return q, k, v, beta, self.log_decay(x, gates[1]), gates[2] if self.gate_rows[2] else None, conv
+
+    def heads_of(self, x: Tensor, conv: Tensor | None, activation=F.silu) -> tuple:
+        """Return q, k, v of every head, filtered and activated, not yet scaled or turned; and the conv state."""
+        packed = self.qkv(x)
+        if self.conv is not None:
+            packed, conv = self.conv(packed, conv)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in activation(packed).split(self.sizes, -1))
+        return q, k, v, conv
+
+    def turned(self, q: Tensor, k: Tensor, position: int) -> tuple[Tensor, Tensor]:
+        """Rotate queries and keys by their positions, where the configuration asks for it."""
+        turn = partial(rotate, base=self.config.rope_base, position=position)
+        return (turn(q), turn(k)) if self.rope else (q, k)
 
     def log_decay(self, x: Tensor, rate: Tensor | None) -> Tensor | None:
         """Return ln α ``[B, T, H]`` or ``[B, T, H, K]`` of ``x [B, T, D]`` and a head's ``rate [B, T, H]``."""
