@@ -8,10 +8,7 @@ import pytest
 from seqmix_study.book.sphinxext.findings import checked
 from seqmix_study.chapters import documents as tables
 from seqmix_study.findings import documents as flaws
-from seqmix_study.findings import documents_hybrids as flaws_hybrids
 from seqmix_study.findings import documents_numbers as printed
-from seqmix_study.findings import documents_scaling as flaws_scaling
-from seqmix_study.findings import documents_speed as flaws_speed
 
 
 @pytest.mark.parametrize("name", flaws.names())
@@ -40,8 +37,8 @@ def test_names_are_sorted_by_document_and_an_unknown_name_raises():
 
 
 def test_halving_paradox():
-    assert flaws_scaling.halves(0.344289) == pytest.approx(7.49, abs=0.005)
-    assert flaws_scaling.halves(-0.543590) == pytest.approx(0.28, abs=0.005)
+    assert flaws.halves(0.344289) == pytest.approx(7.49, abs=0.005)
+    assert flaws.halves(-0.543590) == pytest.approx(0.28, abs=0.005)
     numbers = flaws.check("halving_paradox").numbers
     assert numbers["ratio"] == pytest.approx(26.80, abs=0.01)
     assert numbers["half_lstm"] == pytest.approx(1.624, abs=0.001)
@@ -49,7 +46,7 @@ def test_halving_paradox():
     assert numbers["half_transformer"] < numbers["floor_transformer"]
     # halving the reducible part, and nothing else, is what the factor does
     n, alpha = 1000.0, 0.344289
-    assert 10 * (n * flaws_scaling.halves(alpha)) ** -alpha == pytest.approx(5 * n**-alpha)
+    assert 10 * (n * flaws.halves(alpha)) ** -alpha == pytest.approx(5 * n**-alpha)
 
 
 def test_exponents_and_their_difference():
@@ -98,7 +95,7 @@ def test_mixed_denominators():
 
 
 def test_best_of_thirteen_by_chance_alone():
-    expected = flaws_hybrids.order_statistics(13)
+    expected = flaws.order_statistics(13)
     assert expected == pytest.approx(-expected[::-1], abs=1e-9)
     draws = np.sort(np.random.default_rng(0).normal(size=(200_000, 13)), axis=1).mean(axis=0)
     assert expected == pytest.approx(draws, abs=0.01)
@@ -114,8 +111,8 @@ def test_ranks_scores_and_labels_of_document_2():
     assert [numbers[f"score_{k}"] for k in (12, 2, 0)] == pytest.approx([5.91, 1.95, 1.82], abs=0.005)
     assert numbers["product_12"] == min(numbers[f"product_{k}"] for k in (12, 2, 0))
     assert flaws.check("mislabelled_row").numbers["implied_layers"] == pytest.approx(10, abs=0.5)
-    assert flaws_hybrids.layers_from_throughput(printed.THROUGHPUT[12]) == pytest.approx(12)
-    assert flaws_hybrids.layers_from_throughput(printed.THROUGHPUT[0]) == pytest.approx(0)
+    assert flaws.layers_from_throughput(printed.THROUGHPUT[12]) == pytest.approx(12)
+    assert flaws.layers_from_throughput(printed.THROUGHPUT[0]) == pytest.approx(0)
     assert flaws.check("throughput_is_consistent").numbers["ratio"] == pytest.approx(2.4, abs=0.02)
     assert flaws.check("tokens_per_parameter").numbers["tokens"] == 14_745_600
     assert flaws.check("u_curve").numbers["middle_range"] < 0.1
@@ -129,7 +126,7 @@ def test_parameters_and_shapes_of_documents_3_and_4():
     assert flaws.check("formula_is_another_network").numbers["ratio"] == 4
     numbers = flaws.check("models_unmatched").numbers
     assert (numbers["lstm"], numbers["transformer"]) == (132_096, 1_186_048)
-    assert flaws_speed.visible(10) == 0.55
+    assert flaws.visible(10) == 0.55
     numbers = flaws.check("chance_level").numbers
     assert numbers["chance"] == pytest.approx(4.595, abs=0.001)
     assert numbers["transformer"] < numbers["chance"] < numbers["lstm"]

@@ -10,7 +10,7 @@ from seqmix_study.chapters import fold
 from seqmix_study.chapters.common import listing
 from seqmix_study.findings import documents
 from seqmix_study.findings import documents_numbers as printed
-from seqmix_study.findings.documents_hybrids import layers_from_throughput, order_statistics
+from seqmix_study.findings.documents import layers_from_throughput, order_statistics
 from seqmix_study.findings.study import asked
 
 __all__ = ["checks", "exponents", "gains", "laws", "leads", "losses", "token_times"]

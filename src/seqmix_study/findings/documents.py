@@ -1,17 +1,30 @@
 """The founding documents under the microscope: their own numbers recomputed, no training needed.
 
-Each check returns a ``Flaw``: whether the slip is really there (``holds``, computed), the numbers, and the arithmetic
-in words. A check that finds nothing wrong says so (``holds=False``): a fair microscope also clears. The printed numbers
-are in ``documents_numbers``, each with where it was read.
+``documents.yaml`` holds the checks: expressions in the numbers that the documents print (``documents_numbers``), and
+the arithmetic in words. Each returns a ``Flaw``: whether the slip is really there (``holds``, computed), the numbers,
+and the lines. A check that finds nothing wrong says so (``holds=False``): a fair microscope also clears.
 
     from seqmix_study.findings import documents as flaws
     flaws.check("halving_paradox").lines
 """
 
-from collections.abc import Callable
+import functools
+import math
 from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
-__all__ = ["CHECKS", "Flaw", "check", "flaw", "names"]
+import numpy as np
+import yaml
+from scipy.special import ndtr
+
+from seqmix_study.findings import documents_numbers as printed
+
+__all__ = ["Flaw", "check", "names"]
+
+NORMAL = 1.959964
+STUDENT_1 = 12.7062
+"""97.5 % quantiles: normal, and Student with one degree of freedom (four sizes, three parameters)."""
 
 
 @dataclass(frozen=True)
@@ -32,37 +45,93 @@ class Flaw:
         return "; ".join(self.lines)
 
 
-Found = tuple[bool, dict[str, float], list[str]]
-
-CHECKS: dict[str, Callable[[], Flaw]] = {}
-"""All checks by name, filled by the modules ``documents_scaling``, ``documents_hybrids`` and ``documents_speed``."""
-
-
-def flaw(document: int, title: str, lesson: str) -> Callable[[Callable[[], Found]], Callable[[], Found]]:
-    """Register a check: a function without arguments that returns (holds, numbers, lines)."""
-
-    def register(function: Callable[[], Found]) -> Callable[[], Found]:
-        def run() -> Flaw:
-            holds, numbers, lines = function()
-            plain = {key: float(value) for key, value in numbers.items()}
-            return Flaw(function.__name__, document, title, bool(holds), plain, tuple(lines), lesson)
-
-        run.document = document
-        CHECKS[function.__name__] = run
-        return function
-
-    return register
+@functools.cache
+def _entries() -> dict[str, dict[str, Any]]:
+    text = resources.files("seqmix_study.findings").joinpath("documents.yaml").read_text(encoding="utf-8")
+    return dict(sorted(yaml.safe_load(text).items(), key=lambda entry: entry[1]["document"]))
 
 
 def names() -> list[str]:
     """Return the names of all checks, in the order of the documents."""
-    from seqmix_study.findings import documents_hybrids, documents_scaling, documents_speed  # noqa: F401  (they register)
-
-    return sorted(CHECKS, key=lambda name: CHECKS[name].document)
+    return list(_entries())
 
 
 def check(name: str) -> Flaw:
     """Run one check; raises KeyError naming the known ones."""
     if name not in names():
-        raise KeyError(f"no check named {name!r}; known: {', '.join(CHECKS)}")
-    return CHECKS[name]()
+        raise KeyError(f"no check named {name!r}; known: {', '.join(names())}")
+    entry = _entries()[name]
+    known = {**vars(math), **globals(), **{key: value for key, value in vars(printed).items() if key.isupper()}}
+    for key, expression in {**entry.get("with", {}), **entry["numbers"]}.items():
+        known[key] = eval(expression, known)  # expressions of our own file
+    numbers = {key: float(known[key]) for key in entry["numbers"]}
+    lines = tuple(line.format_map(known) for line in entry["lines"])
+    return Flaw(name, entry["document"], entry["title"], bool(eval(entry["holds"], known)), numbers, lines,
+                entry["lesson"])  # fmt: skip
+
+
+def halves(alpha: float) -> float:
+    """Return the factor on N that halves the reducible part A N^-alpha: 2^(1/alpha)."""
+    return 2.0 ** (1.0 / alpha)
+
+
+def interval(estimate: float, error: float, quantile: float = NORMAL) -> tuple[float, float]:
+    """Return estimate -+ quantile x standard error."""
+    return estimate - quantile * error, estimate + quantile * error
+
+
+def gain(winner: float, loser: float, base: str) -> float:
+    """Return the gain in percent with the ``winner`` or the ``loser`` as the base."""
+    return 100 * (loser - winner) / {"winner": winner, "loser": loser}[base]
+
+
+def base_of(said: float, winner: float, loser: float) -> str:
+    """Return the base, winner or loser, whose gain comes nearest to what is said."""
+    return min(("winner", "loser"), key=lambda base: abs(gain(winner, loser, base) - said))
+
+
+def order_statistics(count: int) -> np.ndarray:
+    """Return the expected order statistics of ``count`` standard normal values, smallest first (by quadrature)."""
+    x = np.linspace(-9, 9, 36_001)
+    density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    below, above = ndtr(x), ndtr(-x)
+    expected = []
+    for rank in range(1, count + 1):
+        weight = count * math.comb(count - 1, rank - 1)
+        expected.append(float(np.trapezoid(weight * x * density * below ** (rank - 1) * above ** (count - rank), x)))
+    return np.array(expected)
+
+
+def layers_from_throughput(tokens_per_second: float) -> float:
+    """Return the attention layers (of 12) that a throughput belongs to: time a token is linear in the count."""
+    none, all_ = 1 / printed.THROUGHPUT[0], 1 / printed.THROUGHPUT[12]
+    return 12 * (none - 1 / tokens_per_second) / (none - all_)
+
+
+def recurrent_parameters(width_in: int, hidden: int, maps: int) -> int:
+    """Return the parameters of a PyTorch recurrent layer: ``maps`` (input, hidden, two biases); 1 Elman, 4 LSTM."""
+    return maps * (hidden * (width_in + hidden) + 2 * hidden)
+
+
+def encoder_parameters(width: int, mlp: int) -> int:
+    """Return the parameters of nn.TransformerEncoderLayer: attention, MLP and two norms, with biases."""
+    return 4 * (width * width + width) + (2 * width * mlp + mlp + width) + 4 * width
+
+
+def visible(length: int) -> float:
+    """Return the mean share of a window of ``length`` tokens that a causal model sees: (T + 1) / 2T."""
+    return (length + 1) / (2 * length)
+
+
+def softmax_of_random_scores(widths: tuple[int, ...]) -> tuple[dict[int, float], float]:
+    """Return the spread of random products over the root of each width, and how far attention is from its formula."""
+    rng, spread, error = np.random.default_rng(0), {}, 0.0
+    for width in widths:
+        query, key, value = (rng.normal(size=(256, width)) for _ in range(3))
+        scores = query @ key.T / math.sqrt(width)
+        spread[width] = float(scores.std())
+        weights = np.exp(scores - scores.max(1, keepdims=True))
+        weights /= weights.sum(1, keepdims=True)
+        by_hand = np.array([sum(w * v for w, v in zip(row, value, strict=True)) for row in weights[:4]])
+        error = max(error, float(np.abs(weights.sum(1) - 1).max()), float(np.abs(weights[:4] @ value - by_hand).max()))
+    return spread, error
