@@ -33,7 +33,7 @@ def test_labels_do_not_rename_a_run():
     same.append(
         run(
             data=DataConfig(path="/somewhere"),
-            train=TrainConfig(checkpoint_every=7, accelerate="compile", eval_sequences=5, eval_points=2),
+            train=TrainConfig(checkpoint_every=7, accelerate="cuda_graph", eval_sequences=5, eval_points=2),
         )
     )
     assert len({config.run_id for config in same}) == 1

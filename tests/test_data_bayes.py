@@ -74,7 +74,7 @@ def test_a_model_approaches_the_oracle_and_never_beats_it(small):
 def test_any_other_prediction_is_worse_on_average():
     """Mixing the oracle's probabilities with anything costs nats: it is the minimum, not merely a low value."""
     mixture_of = {}
-    opened = AlmanacSource.open("almanac-noise", 64)
+    opened = AlmanacSource.open("almanac-context", 64)
     held_out = opened.evaluation(1500)
     p = np.exp(-held_out.bayes)
     for share in (0.02, 0.1, 0.3):

@@ -49,7 +49,7 @@ def test_mqar_gaps_follow_a_power_law():
     assert (held_out.targets[:, 200:] != data.IGNORE).any()
 
 
-@pytest.mark.parametrize("name", ["almanac", "almanac-context", "almanac-noise"])
+@pytest.mark.parametrize("name", ["almanac", "almanac-context"])
 def test_swaps_change_one_fact_and_nothing_else(name):
     opened = source(name, seq_len=128)
     found = swaps(opened, 300)
@@ -66,10 +66,8 @@ def test_swaps_change_one_fact_and_nothing_else(name):
         assert found.old[i] != found.new[i]
         assert at["v"] <= found.new[i] < opened.vocab_size
         earlier = np.flatnonzero(before[:query] == before[query])
-        assert found.mentions[i] == len(earlier) > 0
         assert found.age[i] == query - earlier[-1]
-        if not opened.almanac.noise:
-            assert len(changed) == len(earlier)
+        assert len(changed) == len(earlier) > 0
     np.testing.assert_array_equal(swaps(opened, 20).inputs, found.inputs[:20])
     assert (np.histogram(np.log2(found.age), bins=[1, 2, 3, 4, 5, 6])[0] > 20).all()
 

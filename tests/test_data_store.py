@@ -1,4 +1,4 @@
-"""Token files, vocabularies and named sets: made once, checked, mended, shared by processes."""
+"""Token files, vocabularies and corpora: made once, checked, mended, shared by processes."""
 
 import math
 import subprocess
@@ -10,8 +10,7 @@ import pytest
 
 from data_corpus import at, document, windows, write_corpus
 from seqmix import data
-from seqmix.config import DataConfig
-from seqmix.data import files, hub
+from seqmix.data import files
 
 
 @pytest.fixture
@@ -110,54 +109,3 @@ def test_bpe_that_cannot_be(corpus, cache):
         data.open_source(at(corpus, tokenizer="bpe-100"), cache)
     with pytest.raises(data.CorpusError, match="only"):
         data.open_source(at(corpus, tokenizer="bpe-60000"), cache)
-
-
-class FakeHub:
-    """Stands for the library ``datasets``: rows from memory, or no network."""
-
-    def __init__(self, rows: dict[str, list[str]] | None) -> None:
-        self.rows, self.calls = rows, 0
-
-    def load_dataset(self, repository, subset, split, streaming):
-        assert streaming
-        self.calls += 1
-        if self.rows is None:
-            raise ConnectionError("Name or service not known")
-        return ({"text": text} for text in self.rows[split])
-
-
-def test_named_set_is_fetched_once(cache, monkeypatch):
-    lines = [line for i in range(30) for line in (f" = Title {i} = \n", " = = Part = = \n", document(i))]
-    fake = FakeHub({"train": lines, "validation": lines[:9], "test": lines[:6]})
-    monkeypatch.setitem(sys.modules, "datasets", fake)
-    config = DataConfig(source="wikitext-103", seq_len=32)
-    source = data.open_source(config, cache)
-    assert source.meta["documents"] == {"train": 30, "valid": 3, "test": 2}
-    assert fake.calls == 3
-    hub._open_set.cache_clear()
-    fake.rows = None  # the network is gone
-    assert data.fingerprint(config, cache) == source.fingerprint
-    pytest.importorskip("tokenizers")
-    tokens = data.open_source(config.model_copy(update={"tokenizer": "bpe-280"}), cache)
-    assert tokens.meta["documents"] == source.meta["documents"]
-
-
-def test_named_set_with_one_split_is_dealt_out_and_cut_off(cache, monkeypatch):
-    monkeypatch.setitem(sys.modules, "datasets", FakeHub({"train": [document(i, 40) for i in range(2000)]}))
-    spec = hub.NamedSet("x", splits={"train": "train", "valid": "train", "test": "train"}, limit=100_000)
-    monkeypatch.setitem(hub.SETS, "fineweb-edu", spec)
-    source = data.open_source(DataConfig(source="fineweb-edu", seq_len=32), cache)
-    assert 99_000 < source.meta["bytes"]["train"] <= 100_000
-    assert 2_000 < source.meta["bytes"]["valid"] <= 5_000
-    texts = [set(source.streams[split].tobytes().split(b"\0")) - {b""} for split in files.SPLITS]
-    assert not texts[0] & texts[1]
-    assert not texts[1] & texts[2]
-
-
-def test_named_set_without_network_or_library(cache, monkeypatch):
-    monkeypatch.setitem(sys.modules, "datasets", FakeHub(None))
-    with pytest.raises(data.CorpusError, match=r"pg19.*Name or service not known.*network"):
-        data.open_source(DataConfig(source="pg19"), cache)
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(data.CorpusError, match=r"pip install 'seqmix\[datasets\]'"):
-        data.open_source(DataConfig(source="tinystories"), cache)

@@ -70,7 +70,7 @@ def test_evaluation_is_fixed_held_out_and_a_prefix(name):
     opened = source(name)
     few, many = opened.evaluation(10), opened.evaluation(150)
     assert len(many) == 150
-    for part in ("inputs", "targets", "bayes", "entropy", "kind", "age"):
+    for part in ("inputs", "targets", "bayes", "kind", "age"):
         np.testing.assert_array_equal(getattr(few, part), getattr(many, part)[:10])
         assert getattr(many, part).shape == (150, 66)
     assert many.kind.max() < len(many.kinds)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqmix import models, train
-from seqmix.accelerate import CompiledStep, GraphStep, kernel_name, make_step
+from seqmix.accelerate import GraphStep, kernel_name, make_step
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.models.delta_rule import delta_rule
 from seqmix.record import RunFolder
@@ -82,29 +82,13 @@ def test_recorded_and_ordinary_steps_continue_each_other():
         assert got[second] == pytest.approx(whole[second], rel=1e-5)
 
 
-def test_a_compiled_step_is_the_ordinary_step_and_keeps_the_names():
-    config, built = settings(), models.build(MODEL, 0)
-    compiled = CompiledStep(built, config, torch.device("cpu"), backend="eager")
-    assert losses(compiled, 3) == pytest.approx(losses(TrainStep(models.build(MODEL, 0), config, "cpu"), 3), rel=1e-5)
-    assert set(built.state_dict()) == set(models.build(MODEL, 0).state_dict())
-
-
-def test_a_compiler_that_loses_a_gradient_ends_the_run():
-    built = models.build(MODEL, 0)
-    step = CompiledStep(built, settings(), torch.device("cpu"), backend="eager")
-    step.model = lambda tokens: built(tokens).detach() + 0.5 * (built(tokens) - built(tokens).detach())
-    batch = next(iter(batches(1)))
-    with pytest.raises(RuntimeError, match="another gradient for"):
-        step(batch[:, :-1].contiguous(), batch[:, 1:].contiguous(), 1.0)
-
-
 def test_what_was_asked_for_runs_or_is_refused():
     asked = settings(accelerate="cuda_graph")
     with pytest.raises(ValueError, match="needs a CUDA device"):
         make_step(models.build(MODEL, 0), asked, torch.device("cpu"))
     assert type(make_step(models.build(MODEL, 0), settings(), torch.device("cpu"))) is TrainStep
     assert [kernel_name(c) for c in (settings(), asked)] == ["torch", "torch+cuda_graph"]
-    assert kernel_name(settings(kernel="fla", accelerate="compile")) == "fla+compile"
+    assert kernel_name(settings(kernel="fla", accelerate="cuda_graph")) == "fla+cuda_graph"
     run = RunConfig(model=MODEL, train=settings())
     assert run.run_id == RunConfig(model=MODEL, train=asked).run_id  # the same science
 
@@ -120,7 +104,7 @@ def test_a_refused_run_is_a_failed_run_with_the_reason(tmp_path):
     summary = engine.run([run], 0, progress=False, paths=Paths(tmp_path))
     assert summary.failed == 1
     assert "needs a CUDA device" in summary.problems[run.run_id]
-    with pytest.raises(ValueError, match="not compiled"):
+    with pytest.raises(ValueError, match="not recorded"):
         train_together([run, run], [RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b")], device="cpu")
 
 
@@ -234,12 +218,11 @@ class TestOnGpu:
         assert there == pytest.approx(here, rel=2e-3)
 
     @pytest.mark.parametrize("pattern", ["AA", "DD", "GG", "LL"])
-    @pytest.mark.parametrize("how", ["compile", "cuda_graph"])
-    def test_accelerated_steps_are_the_ordinary_steps(self, pattern, how):
+    def test_recorded_steps_are_the_ordinary_steps(self, pattern):
         model = MODEL.model_copy(update={"pattern": pattern})
         place = torch.device("cuda")
         plain = losses(TrainStep(models.build(model, 0).cuda(), settings(), place), device="cuda")
-        step = make_step(models.build(model, 0).cuda(), settings(accelerate=how), place)
+        step = make_step(models.build(model, 0).cuda(), settings(accelerate="cuda_graph"), place)
         assert losses(step, device="cuda") == pytest.approx(plain, rel=2e-3)
 
     def test_an_ensemble_is_the_runs_it_holds(self):

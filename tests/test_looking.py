@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqmix import checkpoint, data, models, traces
+from seqmix import checkpoint, data, models
 from seqmix import interpret as inside
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.models.lstm import LSTMLayer
@@ -21,7 +21,7 @@ from seqmix.record import RunFolder
 from seqmix_study.book.fingerprint import results_digest
 from seqmix_study.chapters import inside as pictures
 from seqmix_study.results import published
-from seqmix_study.runs import samples_and_traces
+from seqmix_study.runs import samples_and_traces, traces
 
 ROOT = Path(__file__).resolve().parents[1]
 ARMS = {"transformer": "AA", "gated_deltanet": "GD", "lstm_1": "L"}
@@ -165,14 +165,23 @@ def test_gates_for_a_figure_are_a_row_a_model_gate_and_class(found):
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_captum_equals_the_sums_written_out(arm, source, monkeypatch):
-    pytest.importorskip("captum")
-    windows = source.evaluation(64)
-    net, asked = model(arm).train(), inside.draw_queries(windows, 6, torch.device("cpu"))
-    methods = (inside.gradient_x_input, inside.integrated_gradients)
-    with_captum = [method(net, asked) for method in methods]
-    monkeypatch.setattr(inside, "captum_methods", lambda: None)
-    for one, two in zip(with_captum, [method(net, asked) for method in methods], strict=True):
+def test_the_sums_written_out_equal_captum(arm, source):
+    captum = pytest.importorskip("captum.attr")
+    net, asked = model(arm).train(), inside.draw_queries(source.evaluation(64), 6, torch.device("cpu"))
+    embedded = net.embed(asked.inputs).detach().requires_grad_()
+    baseline = net.embedding.weight.detach().mean(0).expand_as(embedded)
+
+    def loss(embedded, position, answer):
+        return inside.answer_loss(net, inside.Queries(position, position, answer, answer), embedded)
+
+    about = {"additional_forward_args": (asked.position, asked.answer)}
+    path = {"n_steps": inside.PATH_STEPS, "method": "riemann_middle", "internal_batch_size": len(asked)}
+    by_captum = [
+        captum.InputXGradient(loss).attribute(embedded, **about).detach().sum(-1).abs(),
+        captum.IntegratedGradients(loss).attribute(embedded, baseline, **about, **path).detach().sum(-1),
+    ]
+    ours = [method(net, asked) for method in (inside.gradient_x_input, inside.integrated_gradients)]
+    for one, two in zip(by_captum, ours, strict=True):
         assert (one - two).abs().max() <= 1e-6 * two.abs().max()
 
 

@@ -114,14 +114,6 @@ def test_a_torn_last_line_counts_only_while_the_run_goes_on(tmp_path):
         folder.curve()
 
 
-def test_a_resumed_curve_forgets_what_came_after_the_checkpoint(tmp_path):
-    folder = RunFolder(tmp_path / CONFIG.run_id)
-    for step in (1, 5, 9):
-        folder.append_curve({"step": step})
-    folder.truncate_curve(5)
-    assert [row["step"] for row in folder.curve()] == [1, 5]
-
-
 @pytest.mark.parametrize(("code", "hint"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "read-only")])
 def test_a_disk_that_refuses_names_the_file_and_leaves_the_old_one(tmp_path, monkeypatch, code, hint):
     path = tmp_path / "metrics.json"

@@ -21,7 +21,7 @@ WRONG = [
     (("train", "tiny", "--budget-minutes", "inf"), "no finite number"),
     (("train", "tiny", "--budget-minutes", "0"), "0"),
     (("train", "tiny", "--accelerate", "magic"), "cuda_graph"),
-    (("train", "tiny", "--ensemble", "--accelerate", "compile"), "do not go together"),
+    (("train", "tiny", "--ensemble", "--accelerate", "cuda_graph"), "do not go together"),
     (("train", "tiny", "--fresh", "--collect"), "do not go together"),
     (("train", "tiny", "--engine", "slurm"), "sbatch"),
     (("train", "tiny", "--sead", "3"), "--sead"),

@@ -35,7 +35,9 @@ def test_every_tier_plans_and_arms_of_a_cell_are_matched(name):
 def test_every_arm_of_few_layers_is_matched_at_the_sizes_of_the_probes(size):
     library = yaml.safe_load((Paths().studies / "arms.yaml").read_text())["arms"]
     arms = [arm for arm, spec in library.items() if spec.get("layers") != 12]
-    counts = {arm: accounting.parameters(study.model_of(arm, size, 64, 64))["non_embedding"] for arm in arms}
+    known = study.library(Paths().studies / "arms.yaml")
+    models = {arm: study.model_of(known, arm, size, {}, 64, 64) for arm in arms}
+    counts = {arm: accounting.parameters(model)["non_embedding"] for arm, model in models.items()}
     assert len(counts) > 50
     assert max(counts.values()) / min(counts.values()) < 1.07
 

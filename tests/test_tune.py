@@ -35,6 +35,10 @@ STUDY = {
 }
 
 
+def model_of(arm: str):
+    return study.model_of(study.library(Paths().studies / "arms.yaml"), arm, "d16", {}, 256, 64)
+
+
 @pytest.fixture
 def paths(tmp_path):
     folder = tmp_path / "studies"
@@ -243,7 +247,7 @@ def test_pairs_are_added_until_bfloat16_is_shown_harmless(paths):
     assert shifts["block", "A"].allowed
     assert shifts["classic", "L"].n == 2 * precision.LOOK
     assert not shifts["classic", "L"].allowed
-    model = study.model_of("transformer", "d16", 256, 64)
+    model = model_of("transformer")
     assert precision.allowed(model, shifts) == "bfloat16"
-    assert precision.allowed(study.model_of("hybrid_half", "d16", 256, 64), shifts) == "float32", "all kinds must pass"
-    assert precision.allowed(study.model_of("gated_deltanet", "d16", 256, 64), shifts) == "float32", "not checked"
+    assert precision.allowed(model_of("hybrid_half"), shifts) == "float32", "all kinds must pass"
+    assert precision.allowed(model_of("gated_deltanet"), shifts) == "float32", "not checked"

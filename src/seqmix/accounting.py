@@ -9,17 +9,8 @@ import math
 
 from seqmix.config import ModelConfig
 from seqmix.mixers import mixer
-from seqmix.mixers.lstm import lstm_width
 
-__all__ = [
-    "decode_flops",
-    "forward_flops",
-    "lstm_width",
-    "match",
-    "parameters",
-    "state_bytes",
-    "train_flops_per_token",
-]
+__all__ = ["decode_flops", "forward_flops", "match", "parameters", "state_bytes", "train_flops_per_token"]
 
 PARTS = ("conv", "attention", "delta", "solve")
 """What mixers do besides their matrices, as every answer lists it; a mixer may name further parts."""
@@ -29,11 +20,6 @@ def conv_channels(config: ModelConfig, letter: str) -> int:
     """Channels of the short convolution of one mixer; 0 where the switch is off."""
     off = letter not in config.conv or config.skeleton == "classic"
     return 0 if off else mixer(letter).conv_channels(config)
-
-
-def mixer_matrices(config: ModelConfig, letter: str) -> int:
-    """Parameters of one mixer that are used once per token in a matrix product."""
-    return mixer(letter).matrices(config)
 
 
 def mixer_parameters(config: ModelConfig, letter: str) -> int:
@@ -79,7 +65,7 @@ def forward_flops(config: ModelConfig, length: int, causal: bool = True) -> dict
     if c.skeleton == "block":
         flops["mlps"] = 6.0 * d * c.mlp_hidden * c.n_layers
     for letter in c.pattern:
-        flops["mixers"] += 2.0 * mixer_matrices(c, letter)
+        flops["mixers"] += 2.0 * mixer(letter).matrices(c)
         for part, value in mixing_flops(c, letter, length, causal).items():
             flops[part] = flops.get(part, 0.0) + value
     return flops | {"total": sum(flops.values())}
@@ -95,7 +81,7 @@ def decode_flops(config: ModelConfig, length: int) -> float:
     c, d = config, config.d_model
     total = 2.0 * d * c.vocab_size
     for letter in c.pattern:
-        total += 2.0 * mixer_matrices(c, letter) + mixer(letter).step_flops(c, length)
+        total += 2.0 * mixer(letter).matrices(c) + mixer(letter).step_flops(c, length)
         total += 2.0 * conv_channels(c, letter) * c.conv_width
         total += 6.0 * d * c.mlp_hidden if c.skeleton == "block" else 0.0
     return total

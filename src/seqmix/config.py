@@ -24,8 +24,7 @@ class ModelConfig(Frozen):
 
     pattern: str = Field(min_length=1, max_length=256, description="one letter a layer, see seqmix.mixers")
     skeleton: Literal["block", "classic"] = Field(
-        "block",
-        description="block: norm-mixer-norm-MLP with residuals; classic: stacked LSTM, no MLP, no residual",
+        "block", description="block: norm-mixer-norm-MLP with residuals; classic: stacked LSTM, no MLP, no residual"
     )
     d_model: int = Field(64, ge=1, le=16384, description="model width D")
     n_heads: int = Field(4, ge=1, le=256, description="heads H; must divide d_model (the LSTM has none)")
@@ -110,9 +109,7 @@ class DataConfig(Frozen):
     keys_most: int = Field(16, ge=1, le=64, description="most keys of a training sequence, for task 'boxes'")
     swaps_most: int = Field(16, ge=1, description="swaps of a training sequence, for task 'boxes'")
     swaps_ramp: int = Field(
-        0,
-        ge=0,
-        description="steps in which swaps grow from 1 to swaps_most, for task 'boxes'; 0: all at once",
+        0, ge=0, description="steps in which swaps grow from 1 to swaps_most, for task 'boxes'; 0: all at once"
     )
 
 
@@ -125,9 +122,7 @@ class TrainConfig(Frozen):
         3e-3, ge=0, lt=1, description="peak learning rate of hidden matrices at width lr_width; 0: to be tuned first"
     )
     lr_width: int = Field(
-        64,
-        ge=0,
-        description="hidden matrices use lr * lr_width / D (muP-like); 0: lr as it is for every width",
+        64, ge=0, description="hidden matrices use lr * lr_width / D (muP-like); 0: lr as it is for every width"
     )
     warmup: float = Field(0.05, ge=0, lt=1, description="fraction of steps with a linear rise")
     decay: float = Field(0.3, ge=0, le=1, description="fraction of steps with a linear fall at the end")
@@ -144,7 +139,7 @@ class TrainConfig(Frozen):
     kernel: Literal["torch", "fla"] = Field(
         "torch", description="delta rule: own PyTorch form, or flash-linear-attention"
     )
-    accelerate: Literal["none", "compile", "cuda_graph"] = label(
+    accelerate: Literal["none", "cuda_graph"] = label(
         "none", "fewer kernel launches a step, for small models on a GPU (the record's kernel says what ran)"
     )
     eval_sequences: int = label(64, "windows of 'valid' for every loss of the curve", ge=1)

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from seqmix import data, probes
 from seqmix.config import RunConfig
+from seqmix.data import IGNORE
 from seqmix.data.swaps import swaps
 from seqmix.interpret import inside
-from seqmix.probes import TOKENS_PER_CALL
 
 __all__ = ["BLOCKS", "MEASURES", "held_out", "losses", "octave_edges", "test_loss"]
 
@@ -33,22 +33,14 @@ CONTEXT_WINDOWS = 16
 BEYOND = 2048
 """Tokens of the windows of the measure ``beyond``, however long those of training were."""
 
-IGNORE = -100
 
-
-@torch.no_grad()
 def losses(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, place: torch.device) -> np.ndarray:
     """Return the loss of every target, nats, [n, T] float64; 0 where the target is not scored (-100)."""
-    rows = max(1, TOKENS_PER_CALL // inputs.shape[1])
     out = []
-    for first in range(0, len(inputs), rows):
-        logits = model(torch.from_numpy(inputs[first : first + rows]).to(place)).float()
-        goal = torch.from_numpy(targets[first : first + rows]).to(place)
-        out.append(
-            F.cross_entropy(logits.flatten(0, 1), goal.flatten(), reduction="none", ignore_index=IGNORE)
-            .view_as(goal)
-            .cpu()
-        )
+    for some, logits in probes.logits_of(model, inputs, place):
+        goal = torch.from_numpy(targets[some]).to(place)
+        each = F.cross_entropy(logits.float().flatten(0, 1), goal.flatten(), reduction="none", ignore_index=IGNORE)
+        out.append(each.view_as(goal).cpu())
     return torch.cat(out).double().numpy()
 
 
@@ -130,21 +122,12 @@ def _block_rows(
     """One row a block: mean loss, mean Bayes loss and count of the weighted tokens of that block. Arrays [n, ...]."""
     rows = []
     for block, members in enumerate(np.array_split(np.arange(len(each)), min(BLOCKS, len(each)))):
-        count = int(weight[members].sum())
-        if count:
-            mean = lambda x: float((x[members] * weight[members]).sum() / count)  # noqa: B023, E731 used at once
-            rows.append(
-                {
-                    "measure": measure,
-                    "kind": kind,
-                    "lo": lo,
-                    "hi": hi,
-                    "block": block,
-                    "loss": mean(each),
-                    "bayes": mean(bayes) if bayes is not None else math.nan,
-                    "count": count,
-                }
-            )
+        part = weight[members]
+        if count := int(part.sum()):
+            loss = float((each[members] * part).sum() / count)
+            best = math.nan if bayes is None else float((bayes[members] * part).sum() / count)
+            where = {"measure": measure, "kind": kind, "lo": lo, "hi": hi, "block": block}
+            rows.append(where | {"loss": loss, "bayes": best, "count": count})
     return rows
 
 
@@ -212,20 +195,10 @@ def recall(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
     windows = source.evaluation(512, split="test")
     scored = windows.targets != IGNORE
     each = losses(model, windows.inputs, windows.targets, place)
-    distance = config.data.pairs or config.data.seq_len
-    return {
-        "recall": [
-            {
-                "task": config.data.source,
-                "distance": distance,
-                "step": config.train.steps,
-                "accuracy": probes.accuracy(model, windows, place),
-                "loss": float(each.sum() / scored.sum()),
-                "chance": source.chance,
-                "count": int(scored.sum()),
-            }
-        ]
-    }
+    count, distance = int(scored.sum()), config.data.pairs or config.data.seq_len
+    row = {"task": config.data.source, "distance": distance, "step": config.train.steps}
+    row |= {"accuracy": probes.accuracy(model, windows, place), "loss": float(each.sum() / count)}
+    return {"recall": [row | {"chance": source.chance, "count": count}]}
 
 
 def by_swapping(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:

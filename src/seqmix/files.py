@@ -14,23 +14,6 @@ from typing import Any
 
 from filelock import FileLock
 
-__all__ = [
-    "RecordError",
-    "append_text",
-    "atomic_write",
-    "csv_text",
-    "current",
-    "disk_error",
-    "finish_replacing",
-    "json_text",
-    "locked",
-    "printable",
-    "read_csv",
-    "read_json",
-    "replace_together",
-    "sha256_of",
-]
-
 DEEPEST, LARGEST_JSON = 64, 2**26
 """Most levels and bytes of a JSON file that is read: far more than any of this project, too few to harm."""
 

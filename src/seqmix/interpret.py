@@ -7,15 +7,13 @@ those statements (``recall_at_1``; ``chance`` is their share of the positions). 
 random positions.
 
 Methods: gradient x input, integrated gradients (Sundararajan et al. 2017), occlusion; for attention layers also raw
-weights (the best head, chosen on other queries) and rollout (Abnar & Zuidema 2020). ``untrained`` repeats gradient x
-input with freshly drawn weights (Adebayo et al. 2018): a method that still looks right there explains nothing.
-
-The gradient methods are captum's (Kokhlikyan et al. 2020). A machine that only trains need not have it: the same sums
-are written out here, and a test holds both equal.
+weights (the best head, chosen on other queries). ``untrained`` repeats gradient x input with freshly drawn weights
+(Adebayo et al. 2018): a method that still looks right there explains nothing. The gradient methods are a few sums,
+written out here so that a machine that only trains needs nothing else; a test holds them equal to captum's
+(Kokhlikyan et al. 2020).
 """
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,24 +23,6 @@ from torch.nn import functional as F
 
 from seqmix import models
 from seqmix.config import RunConfig
-
-__all__ = [
-    "METHODS",
-    "Queries",
-    "attention_maps",
-    "attention_rollout",
-    "best_head",
-    "class_sampler",
-    "draw_queries",
-    "gradient_x_input",
-    "head_rows",
-    "hits",
-    "inside",
-    "integrated_gradients",
-    "occlusion",
-    "right_heads",
-    "sources",
-]
 
 QUERIES = 192
 PATH_STEPS = 16
@@ -63,8 +43,12 @@ class Queries(NamedTuple):
     def __len__(self) -> int:
         return len(self.position)
 
-    def take(self, index: Tensor) -> "Queries":
-        return Queries(*(column[index] for column in self))
+    @classmethod
+    def at(cls, windows: Any, rows: np.ndarray, columns: np.ndarray, place: str | torch.device = "cpu") -> "Queries":
+        """Return the questions that stand in ``windows`` at rows and columns [n], each about a value said before."""
+        source = columns - windows.age[rows, columns] + 1
+        arrays = (windows.inputs[rows], columns, windows.targets[rows, columns], source)
+        return cls(*(torch.from_numpy(np.ascontiguousarray(array)).to(place) for array in arrays))
 
 
 def draw_queries(windows: Any, count: int, place: torch.device) -> Queries:
@@ -76,9 +60,7 @@ def draw_queries(windows: Any, count: int, place: torch.device) -> Queries:
         if len(asked) and len(rows) < count:
             rows.append(row)
             columns.append(rng.choice(asked))
-    at = np.array(columns)
-    arrays = (windows.inputs[rows], at, windows.targets[rows, at], at - windows.age[rows, at] + 1)
-    return Queries(*(torch.from_numpy(np.ascontiguousarray(a)).to(place) for a in arrays))
+    return Queries.at(windows, np.array(rows), np.array(columns), place)
 
 
 def answer_loss(model: torch.nn.Module, queries: Queries, embedded: Tensor) -> Tensor:
@@ -94,28 +76,10 @@ def _gradient(model: torch.nn.Module, queries: Queries, embedded: Tensor) -> Ten
     return grad
 
 
-def captum_methods() -> ModuleType | None:
-    """Return ``captum.attr``, or None where captum is not installed: then the same sums are written out here."""
-    try:
-        from captum import attr
-    except ImportError:
-        return None
-    return attr
-
-
-def _for_captum(model: torch.nn.Module) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    return lambda embedded, position, answer: answer_loss(model, Queries(position, position, answer, answer), embedded)
-
-
 def gradient_x_input(model: torch.nn.Module, queries: Queries) -> Tensor:
     """Return |gradient . embedding| of every position, [n, T]."""
     embedded = model.embed(queries.inputs).detach()
-    if captum := captum_methods():
-        method = captum.InputXGradient(_for_captum(model))
-        each = method.attribute(embedded.requires_grad_(), None, (queries.position, queries.answer))
-    else:
-        each = _gradient(model, queries, embedded) * embedded
-    return each.detach().sum(-1).abs()
+    return (_gradient(model, queries, embedded) * embedded).sum(-1).abs()
 
 
 def integrated_gradients(model: torch.nn.Module, queries: Queries, steps: int = PATH_STEPS) -> Tensor:
@@ -125,12 +89,6 @@ def integrated_gradients(model: torch.nn.Module, queries: Queries, steps: int = 
     """
     embedded = model.embed(queries.inputs).detach()
     baseline = model.embedding.weight.detach().mean(0).expand_as(embedded)
-    if captum := captum_methods():
-        asked, size = (queries.position, queries.answer), len(queries)
-        each = captum.IntegratedGradients(_for_captum(model)).attribute(
-            embedded.requires_grad_(), baseline, None, asked, steps, "riemann_middle", internal_batch_size=size
-        )
-        return each.detach().sum(-1)
     total = torch.zeros_like(embedded)
     for k in range(steps):
         total += _gradient(model, queries, baseline + (k + 0.5) / steps * (embedded - baseline))
@@ -164,30 +122,18 @@ def attention_maps(model: torch.nn.Module, inputs: Tensor) -> list[Tensor]:
     return maps
 
 
-def attention_rollout(maps: list[Tensor]) -> Tensor:
-    """Return the product of the head means, half of it the residual path, [n, T, T] (query, source)."""
-    rolled = torch.eye(maps[0].shape[-1], device=maps[0].device)
-    for weights in maps:
-        rolled = (0.5 * weights.mean(1) + 0.5 * torch.eye(weights.shape[-1], device=weights.device)) @ rolled
-    return rolled
-
-
 def head_rows(maps: list[Tensor], queries: Queries) -> Tensor:
     """Return the attention row of every query in every head, [n, heads of all layers, T]."""
     rows = torch.arange(len(queries), device=queries.position.device)
     return torch.cat([weights[rows, :, queries.position] for weights in maps], 1)
 
 
-def right_heads(heads: Tensor, queries: Queries) -> Tensor:
-    """Return for each query which of ``heads [n, heads, T]`` point at its source, 0 or 1, [n, heads]."""
-    return torch.stack([hits(heads[:, h], queries) for h in range(heads.shape[1])], 1).float()
-
-
 def best_head(maps: list[Tensor], queries: Queries) -> Tensor:
     """Return the row [n, T] of the head that is right most often on the *other* half of the queries."""
     heads = head_rows(maps, queries)
     rows = torch.arange(len(queries), device=heads.device)
-    right, halves = right_heads(heads, queries), rows % 2 == 0
+    right = torch.stack([hits(heads[:, h], queries) for h in range(heads.shape[1])], 1).float()  # [n, heads]
+    halves = rows % 2 == 0
     best = torch.where(halves, right[~halves].mean(0).argmax(), right[halves].mean(0).argmax())
     return heads[rows, best]
 
@@ -239,9 +185,6 @@ def class_sampler(offsets: list[int], vocab_size: int, seed: int = 5) -> Callabl
     return random_like
 
 
-METHODS = ("gradient_x_input", "integrated_gradients", "occlusion", "attention_best_head", "attention_mean", "rollout")
-
-
 def inside(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
     """Score every method on the same queries; one row a method, score and set of queries (all, or answered rightly)."""
     queries = draw_queries(source.evaluation(4 * QUERIES), QUERIES, place)
@@ -253,13 +196,7 @@ def inside(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
         "occlusion": occlusion(model, queries, random_like),
     }
     if maps := attention_maps(model, queries.inputs):
-        rows = torch.arange(len(queries), device=place)
-        mean = torch.stack([weights.mean(1) for weights in maps]).mean(0)
-        scores |= {
-            "attention_best_head": best_head(maps, queries),
-            "attention_mean": mean[rows, queries.position],
-            "rollout": attention_rollout(maps)[rows, queries.position],
-        }
+        scores["attention_best_head"] = best_head(maps, queries)
     fresh = models.build(config.model, seed=config.seed + 1000).to(place)
     scores["untrained"] = gradient_x_input(fresh, queries)
     with torch.no_grad():
@@ -267,18 +204,19 @@ def inside(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.
     right = logits.argmax(-1) == queries.answer
     generator, table = torch.Generator().manual_seed(13), []
     for method, score in scores.items():
-        found = hits(score, queries).double()
-        gain = _deletion(model, queries, _top_two(score, queries), random_like).double()
         anywhere = _top_two(torch.rand(score.shape, generator=generator).to(place), queries)
-        blind = _deletion(model, queries, anywhere, random_like).double()
+        values = {
+            "recall_at_1": hits(score, queries),
+            "deletion": _deletion(model, queries, _top_two(score, queries), random_like),
+            "deletion_random": _deletion(model, queries, anywhere, random_like),
+            "chance": sources(queries).double().sum(1) / queries.position,
+        }
         for name, asked in (("all", torch.ones_like(right)), ("right", right)):
             if asked.any():
-                values = {"recall_at_1": found, "deletion": gain, "deletion_random": blind}
-                values["chance"] = sources(queries).double().sum(1) / queries.position
-                table += [
-                    {"method": method, "score": f"{key}_{name}", "value": float(value[asked].mean()),
-                     "se": float(value[asked].std() / asked.sum() ** 0.5) if asked.sum() > 1 else 0.0,
-                     "queries": int(asked.sum())}
-                    for key, value in values.items()
-                ]  # fmt: skip
+                table += [_row(method, f"{key}_{name}", value[asked].double()) for key, value in values.items()]
     return {"inside": table}
+
+
+def _row(method: str, score: str, values: Tensor) -> dict:
+    se = float(values.std() / len(values) ** 0.5) if len(values) > 1 else 0.0
+    return {"method": method, "score": score, "value": float(values.mean()), "se": se, "queries": len(values)}

@@ -22,15 +22,17 @@ def root() -> Path:
 
 
 class Paths:
-    """Every folder of the project, as properties of one object.
+    """Every folder of the project, as attributes of one object.
 
     ``runs`` can be moved with ``$SEQMIX_RUNS``, ``cache`` with ``$SEQMIX_CACHE`` (a shared disk, a class of students);
-    the argument ``runs`` goes before both.
+    the argument ``runs`` goes before both. ``results`` and ``executed`` are for subclasses to move.
     """
 
     def __init__(self, base: Path | str | None = None, runs: Path | str | None = None) -> None:
         self.root = Path(base).resolve() if base is not None else root()
         self._runs = Path(runs) if runs is not None else None
+        self.studies, self.notebooks = self.root / "studies", self.root / "notebooks"
+        self.book, self.build = self.root / "book", self.root / "_build"
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and (other.root, other.runs) == (self.root, self.runs)
@@ -39,33 +41,17 @@ class Paths:
         return hash((type(self), self.root, self.runs))
 
     @property
-    def studies(self) -> Path:
-        return self.root / "studies"
-
-    @property
     def runs(self) -> Path:
         return self._runs or Path(os.environ.get("SEQMIX_RUNS") or self.root / "runs").absolute()
+
+    @property
+    def cache(self) -> Path:
+        return Path(os.environ.get("SEQMIX_CACHE") or self.root / ".cache").absolute()
 
     @property
     def results(self) -> Path:
         return self.root / "results"
 
     @property
-    def notebooks(self) -> Path:
-        return self.root / "notebooks"
-
-    @property
-    def book(self) -> Path:
-        return self.root / "book"
-
-    @property
     def executed(self) -> Path:
         return self.book / "executed"
-
-    @property
-    def build(self) -> Path:
-        return self.root / "_build"
-
-    @property
-    def cache(self) -> Path:
-        return Path(os.environ.get("SEQMIX_CACHE") or self.root / ".cache").absolute()

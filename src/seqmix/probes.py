@@ -1,16 +1,18 @@
 """Measurements of tasks that ask questions: accuracy by load and steps, and whether a run has solved its task."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from seqmix import data
 from seqmix.config import RunConfig
 from seqmix.data import IGNORE
 from seqmix.data.boxes import MAP_KEYS, MAP_SWAPS, unbound_accuracy, unmoved_accuracy
 
-__all__ = ["TOKENS_PER_CALL", "accuracy", "boxes", "hits", "solved", "tracking"]
+__all__ = ["accuracy", "boxes", "hits", "logits_of", "solved", "tracking"]
 
 TOKENS_PER_CALL = 32_768
 
@@ -22,13 +24,17 @@ POSITIONS = (1, 2, 3, 5, 9, 17, 29, 41, 49, 65, 81, 97, 129, 161, 193, 225, 257)
 
 
 @torch.no_grad()
+def logits_of(model: torch.nn.Module, inputs: np.ndarray, place: torch.device) -> Iterator[tuple[slice, Tensor]]:
+    """Yield the logits [rows, T, W] of some windows at a time, with the slice of ``inputs [n, T]`` they belong to."""
+    rows = max(1, TOKENS_PER_CALL // inputs.shape[1])
+    for first in range(0, len(inputs), rows):
+        some = slice(first, first + rows)
+        yield some, model(torch.from_numpy(inputs[some]).to(place))
+
+
 def hits(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, place: torch.device) -> np.ndarray:
     """Return where the likeliest token is the target: [n, T] bool, False where the target is not scored (-100)."""
-    rows = max(1, TOKENS_PER_CALL // inputs.shape[1])
-    said = [
-        model(torch.from_numpy(inputs[first : first + rows]).to(place)).argmax(-1).cpu().numpy()
-        for first in range(0, len(inputs), rows)
-    ]
+    said = [logits.argmax(-1).cpu().numpy() for _, logits in logits_of(model, inputs, place)]
     return np.concatenate(said) == targets
 
 

@@ -4,6 +4,7 @@
 ['code_commit', 'device', 'hardware']
 """
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -15,7 +16,7 @@ from pathlib import Path
 
 __all__ = ["code_commit", "collect", "cpu_name", "machine"]
 
-PACKAGES = ("torch", "numpy", "scipy", "tokenizers", "datasets", "flash-linear-attention", "triton")
+PACKAGES = ("torch", "numpy", "scipy", "tokenizers", "flash-linear-attention", "triton")
 
 
 @functools.cache
@@ -38,12 +39,10 @@ def code_commit() -> str:
 @functools.cache
 def cpu_name() -> str:
     """Return the processor's model name."""
-    try:
+    with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    except OSError:
-        pass
     return platform.processor() or platform.machine()
 
 
@@ -56,10 +55,8 @@ def versions() -> dict[str, str]:
     """Return the versions of the packages that can change numbers, of those installed."""
     found = {}
     for name in PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 

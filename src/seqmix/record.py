@@ -52,23 +52,10 @@ class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.run_id = self.path.name
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / CHECKPOINT
-
-    @property
-    def previous_checkpoint(self) -> Path:
-        return self.path / PREVIOUS
-
-    @property
-    def weights(self) -> Path:
-        return self.path / WEIGHTS
-
-    @property
-    def lock_path(self) -> Path:
-        """The lock lies beside the folders, so that a folder can be deleted or replaced under its lock."""
-        return self.path.parent / ".locks" / f"{self.run_id}.lock"
+        self.checkpoint, self.previous_checkpoint = self.path / CHECKPOINT, self.path / PREVIOUS
+        self.weights = self.path / WEIGHTS
+        # The lock lies beside the folders, so that a folder can be deleted or replaced under its lock.
+        self.lock_path = self.path.parent / ".locks" / f"{self.run_id}.lock"
 
     def lock(self) -> FileLock:
         """Return the lock held by who trains this run; the system releases it when the holder dies."""
@@ -100,12 +87,8 @@ class RunFolder:
         """Keep a remark about how the run went; the engine shows it and ``seqmix status`` lists it."""
         files.append_text(self.path / NOTES, " ".join(text.split()) + "\n")
 
-    def truncate_curve(self, step: int) -> None:
-        """Drop the rows after ``step``: a run that resumes from an older checkpoint measures them again."""
-        self.replace_curve([row for row in self.curve() if row["step"] <= step])
-
     def replace_curve(self, rows: list[dict]) -> None:
-        """Write the whole curve anew (a checkpoint may carry the rows up to its step)."""
+        """Write the whole curve anew: a checkpoint carries the rows up to its step, later ones are measured again."""
         atomic_write(self.path / CURVE, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
     def finish(self, status: str, reason: str = "") -> None:
@@ -226,10 +209,7 @@ class RunFolder:
 
     def tables(self) -> dict[str, list[dict]]:
         """Return every table, name -> rows; cells that read as numbers are numbers."""
-        found = {}
-        for path in sorted((self.path / "tables").glob("*.csv")):
-            found[path.stem] = files.read_csv(path)
-        return found
+        return {path.stem: files.read_csv(path) for path in sorted((self.path / "tables").glob("*.csv"))}
 
     def problem(self, deep: bool = False) -> str:
         """Say what is wrong with a sealed record, naming the file and the remedy; "" if nothing is.

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqmix.config import TrainConfig
+from seqmix.data import IGNORE
 from seqmix.models import parameter_groups
 
-IGNORE = -100
-"""Target that is not scored."""
+__all__ = ["IGNORE", "TrainStep", "keep_freed_memory"]
 
 
 def keep_freed_memory() -> None:

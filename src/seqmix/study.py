@@ -11,26 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from seqmix import accounting, data, provenance
-from seqmix.config import ModelConfig, RunConfig, SpeedConfig
+from seqmix.config import DataConfig, ModelConfig, RunConfig, SpeedConfig, TrainConfig
 from seqmix.paths import Paths
-from seqmix.study_file import TUNED, Group, Library, Study, StudyError, library, load, names
+from seqmix.study_file import TUNED, Group, Library, StudyError, library, load, names
 
-__all__ = [
-    "Group",
-    "Study",
-    "StudyError",
-    "check_names",
-    "known_names",
-    "load",
-    "model_of",
-    "names",
-    "plan",
-]
+__all__ = ["Group", "StudyError", "check_names", "known_names", "load", "model_of", "names", "plan"]
 
-TEXT_SOURCES = {"stdlib", "python", "books", "folder", "prose", "wikitext-103", "pg19", "tinystories", "fineweb-edu"}
+TEXT_SOURCES = {"stdlib", "python", "books", "folder", "prose"}
 """Sources that ``source=`` and ``path=`` replace; synthetic sources and tasks stay what the study says."""
 
 
@@ -55,25 +43,22 @@ def plan(
     if tier not in study.tiers:
         raise StudyError(f"study {name!r} has no tier {tier!r}; it has: {', '.join(study.tiers)}")
     request = dict(overrides or {})
-    keep = {part: request.pop(part, None) for part in ("groups", "arms", "sizes")}
-    check_names(name, tier, keep["arms"] or (), keep["sizes"] or (), paths)
-    groups = [_narrow(group, keep, name) for group in study.tiers[tier].groups]
-    groups = [group for group in groups if _filled(group) and _wanted(group.name, keep["groups"])]
+    keep = {part: request.pop(part, None) or () for part in ("groups", "arms", "sizes")}
+    check_names(name, tier, keep["arms"], keep["sizes"], paths)
+    groups = [_narrow(group, keep) for group in study.tiers[tier].groups]
+    groups = [group for group in groups if _asked(group.name, keep["groups"]) and _filled(group)]
     if not groups:
-        raise StudyError(
-            f"nothing of study {name!r} is left after {keep}; groups: "
-            + ", ".join(group.name for group in study.tiers[tier].groups)
-        )
+        known = ", ".join(group.name for group in study.tiers[tier].groups)
+        raise StudyError(f"nothing of study {name!r} is left after {keep}; groups: {known}")
     order: list[tuple[int, int, RunConfig | SpeedConfig]] = []
     for rank, group in enumerate(groups):
         labels = {"study": name, "tier": tier, "group": group.name}
         if group.kind == "speed":
             order += [(0, rank, config) for config in _speed_runs(group, arms, labels, request)]
             continue
-        chosen = tuple(range(seeds)) if seeds and len(group.seeds) > 0 else group.seeds
-        corpus = _corpus(group, source, path)
-        for seed in chosen:
-            cells = _train_runs(group, arms, labels, request, corpus, seed)
+        fields = _corpus(group, source, path) | request
+        for seed in range(seeds) if seeds and group.seeds else group.seeds:
+            cells = _train_runs(group, arms, labels, fields, seed)
             order += [(seed, rank, config.model_copy(update={"seed": seed, "data_seed": seed})) for config in cells]
     return [config for _, _, config in sorted(order, key=lambda item: item[:2])]
 
@@ -104,20 +89,18 @@ def known_names(name: str, tier: str, paths: Paths | None = None) -> dict[str, l
     }
 
 
-def _wanted(name: str, chosen: list[str] | None) -> bool:
+def _asked(name: str, chosen: Iterable[str]) -> bool:
     return not chosen or name in chosen
 
 
+def _narrow(group: Group, keep: dict[str, Iterable[str]]) -> Group:
+    left = {part: tuple(n for n in getattr(group, part) if _asked(n, keep[part])) for part in ("arms", "sizes")}
+    return group.model_copy(update=left)
+
+
 def _filled(group: Group) -> bool:
-    return bool(group.sizes) and (
-        bool(group.arms) or group.base.get("speed", {}).get("mode", "").startswith("document")
-    )
-
-
-def _narrow(group: Group, keep: dict[str, list[str] | None], study: str) -> Group:
-    arms = tuple(arm for arm in group.arms if _wanted(arm, keep["arms"]))
-    sizes = tuple(size for size in group.sizes if _wanted(size, keep["sizes"]))
-    return group.model_copy(update={"arms": arms, "sizes": sizes})
+    demo = group.base.get("speed", {}).get("mode", "").startswith("document")  # which brings its own models
+    return bool(group.sizes) and (bool(group.arms) or demo)
 
 
 def _corpus(group: Group, source: str, path: str) -> dict[str, Any]:
@@ -127,78 +110,55 @@ def _corpus(group: Group, source: str, path: str) -> dict[str, Any]:
     return {"data.source": wanted, "data.path": str(Path(path).expanduser().absolute()) if path else ""}
 
 
-def _train_runs(
-    group: Group, library: Library, labels: dict, request: dict, corpus: dict, seed: int
-) -> list[RunConfig]:
+def _train_runs(group: Group, library: Library, labels: dict, request: dict, seed: int) -> list[RunConfig]:
     runs = []
     for size, (arm, family), values in itertools.product(group.sizes, group.members, _product(group.grid)):
-        here = {"arm": arm, "size": size, "seed": seed, **values}
-        if any(
-            all(here.get(key) in (v if isinstance(v, list) else [v]) for key, v in gone.items())
-            for gone in group.without
-        ):
+        if _left_out(group, {"arm": arm, "size": size, "seed": seed, **values}):
             continue
-        fields = {"data": dict(group.base.get("data", {})), "train": dict(group.base.get("train", {}))}
-        extra = dict(group.base.get("model", {}))
-        merged = group.per_size.get(size, {}) | group.per_arm.get(arm, {}) | values | corpus | request
-        for dotted, value in merged.items():
+        fields = {part: dict(group.base.get(part, {})) for part in ("model", "data", "train")}
+        changes = group.per_size.get(size, {}) | group.per_arm.get(arm, {}) | values | request
+        for dotted, value in changes.items():
             part, _, field = dotted.partition(".")
-            if part not in ("model", "data", "train") or not field:
+            if part not in fields or not field:
                 raise StudyError(
                     f"{dotted!r} is not a field of a run: use model.<field>, data.<field> or train.<field>"
                 )
-            (extra if part == "model" else fields[part])[field] = value
+            fields[part][field] = value
         if fields["train"].get("lr") == TUNED:
             fields["train"]["lr"] = 0.0
-        if arm not in library.arms:
-            raise StudyError(f"no arm named {arm!r} in studies/arms.yaml; known: {', '.join(library.arms)}")
-        spec = library.arms[arm]
+        spec = library.arm(arm)
         about = {"arm": arm, "family": family, "size": size, "place": spec.place, "control": spec.control}
+        about |= labels | {"role": group.role, "evaluate": group.evaluate}
         try:
-            run = RunConfig.model_validate(
-                {
-                    **(labels | about | {"role": group.role, "evaluate": group.evaluate}),
-                    **fields,
-                    "model": {"pattern": "A"},
-                }
-            )
-            corpus_config = _fingerprinted(run.data)
-            model = _model(library, arm, size, extra, _vocabulary(corpus_config), run.data.seq_len)
-        except (ValidationError, ValueError) as error:
+            corpus, train = _fingerprinted(DataConfig(**fields["data"])), TrainConfig(**fields["train"])
+            model = model_of(library, arm, size, fields["model"], _vocabulary(corpus), corpus.seq_len)
+            runs.append(RunConfig(model=model, data=corpus, train=train, **about))
+        except ValueError as error:
             raise StudyError(f"study {labels['study']}, group {group.name}, arm {arm}, size {size}: {error}") from error
-        runs.append(run.model_copy(update={"model": model, "data": corpus_config}))
     return runs
+
+
+def _left_out(group: Group, cell: dict[str, Any]) -> bool:
+    def fits(gone: dict[str, Any]) -> bool:
+        return all(cell.get(key) in (v if isinstance(v, list) else [v]) for key, v in gone.items())
+
+    return any(fits(gone) for gone in group.without)
 
 
 def _speed_runs(group: Group, library: Library, labels: dict, request: dict) -> list[SpeedConfig]:
-    runs = []
-    unknown = [key for key in request if not key.startswith(("speed.", "train.", "data.", "model."))]
-    if unknown:
+    if unknown := [key for key in request if not key.startswith(("speed.", "train.", "data.", "model."))]:
         raise StudyError(f"{unknown[0]!r} is not a field of a speed measurement: use speed.<field>")
     wanted = {key.removeprefix("speed."): value for key, value in request.items() if key.startswith("speed.")}
+    runs = []
     for size, values in itertools.product(group.sizes, _product(group.grid)):
-        fields = dict(group.base.get("speed", {})) | values | wanted
-        longest = max(fields.get("lengths", (128,)))
-        extra = dict(group.base.get("model", {}))
+        fields = labels | {"machine": provenance.machine()} | group.base.get("speed", {}) | values | wanted
+        longest, extra = max(fields.get("lengths", (128,))), group.base.get("model", {})
         try:
-            models = {arm: _model(library, arm, size, extra, 256, longest) for arm in group.arms}
-            runs.append(
-                SpeedConfig.model_validate({**labels, "models": models, "machine": provenance.machine(), **fields})
-            )
-        except (ValidationError, ValueError) as error:
+            models = {arm: model_of(library, arm, size, extra, 256, longest) for arm in group.arms}
+            runs.append(SpeedConfig(models=models, **fields))
+        except ValueError as error:
             raise StudyError(f"study {labels['study']}, group {group.name}, size {size}: {error}") from error
     return runs
-
-
-def model_of(arm: str, size: str, vocab_size: int, length: int, paths: Paths | None = None) -> ModelConfig:
-    """Return the model of an arm at a size, matched as in every study; StudyError for an unknown name."""
-    arms = library((paths or Paths()).studies / "arms.yaml")
-    try:
-        return _model(arms, arm, size, {}, vocab_size, length)
-    except StudyError:
-        raise
-    except ValueError as error:
-        raise StudyError(f"arm {arm}, size {size}: {error}") from error
 
 
 def _product(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
@@ -210,32 +170,24 @@ def _product(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _model(library: Library, arm: str, size: str, extra: dict, vocab_size: int, length: int) -> ModelConfig:
-    for name, known, what in ((arm, library.arms, "arm"), (size, library.rungs, "size")):
-        if name not in known:
-            raise StudyError(f"no {what} named {name!r} in studies/arms.yaml; known: {', '.join(known)}")
-    rung, spec = library.rungs[size], library.arms[arm]
-    shared = {
-        "vocab_size": vocab_size,
-        "max_length": length,
-        "d_model": rung.d_model,
-        "n_heads": rung.n_heads,
-    }
+def model_of(library: Library, arm: str, size: str, extra: dict, vocab_size: int, length: int) -> ModelConfig:
+    """Return the model of an arm, with ``extra`` fields, matched to the size; StudyError for an unknown name."""
+    rung, spec = library.rung(size), library.arm(arm)
+    shared = {"vocab_size": vocab_size, "max_length": length, "d_model": rung.d_model, "n_heads": rung.n_heads}
     reference = ModelConfig(pattern="A" * rung.layers, **shared)
     depth = spec.layers or rung.layers
     pattern = (spec.pattern * depth)[:depth] if len(spec.pattern) < depth else spec.pattern
     config = ModelConfig(**(shared | {"pattern": pattern} | spec.model | extra))
-    target = accounting.parameters(reference)["non_embedding"]
-    return accounting.match(config, non_embedding=target)
+    return accounting.match(config, non_embedding=accounting.parameters(reference)["non_embedding"])
 
 
 @functools.lru_cache
-def _fingerprinted(config):
+def _fingerprinted(config: DataConfig) -> DataConfig:
     return config if config.fingerprint else config.model_copy(update={"fingerprint": data.fingerprint(config)})
 
 
 @functools.lru_cache
-def _vocabulary(config) -> int:
+def _vocabulary(config: DataConfig) -> int:
     if config.tokenizer != "bytes":
         return int(config.tokenizer.removeprefix("bpe-"))  # trained to that size, or the corpus is refused
     return 256 if config.source in TEXT_SOURCES else data.open_source(config).vocab_size

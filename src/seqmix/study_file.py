@@ -10,20 +10,7 @@ from pydantic import Field, ValidationError
 from seqmix.frozen import Frozen
 from seqmix.paths import Paths
 
-__all__ = [
-    "TUNED",
-    "Arm",
-    "Group",
-    "Library",
-    "Rung",
-    "Study",
-    "StudyError",
-    "Tier",
-    "Tune",
-    "library",
-    "load",
-    "names",
-]
+__all__ = ["TUNED", "Arm", "Group", "Library", "Rung", "Study", "StudyError", "Tune", "library", "load", "names"]
 
 TUNED = "tuned"
 """The rate that a study asks for: found by sweeps before the runs that are published (see runs/tune.py)."""
@@ -119,6 +106,20 @@ class Library(Frozen):
 
     arms: dict[str, Arm]
     rungs: dict[str, Rung]
+
+    def arm(self, name: str) -> Arm:
+        """Return an arm; StudyError lists the known ones."""
+        return _named(self.arms, name, "arm")
+
+    def rung(self, name: str) -> Rung:
+        """Return a size; StudyError lists the known ones."""
+        return _named(self.rungs, name, "size")
+
+
+def _named(known: dict[str, Any], name: str, what: str) -> Any:
+    if name not in known:
+        raise StudyError(f"no {what} named {name!r} in studies/arms.yaml; known: {', '.join(known)}")
+    return known[name]
 
 
 def names(paths: Paths | None = None) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from seqmix import accounting, demos, models, provenance
-from seqmix.config import ModelConfig, SpeedConfig, TrainConfig
+from seqmix.config import SpeedConfig, TrainConfig
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
 from seqmix.train import Interrupted, choose_device
@@ -53,55 +53,59 @@ Cell = tuple[dict[str, Any], Callable[[], Any]]
 
 
 def _cells(config: SpeedConfig, place: torch.device) -> list[Cell]:
-    if config.mode in ("document_3", "document_4"):
-        return demos.cells(config.mode, config.lengths)
+    if config.mode in demos.BATCH:
+        return _demo_cells(config)
     make = {"train": _train_call, "prefill": _prefill_call, "decode": _decode_call}[config.mode]
     arms = dict(config.models)
     first = next(iter(arms))
     arms[first + CONTROL] = arms[first]
     cells = []
-    for arm, model_config in arms.items():
-        model = models.build(model_config, seed=0).to(place)
+    for arm, shape in arms.items():
+        model = models.build(shape, seed=0).to(place)
         for length in config.lengths:
             batch = max(1, config.tokens_per_call // length) if config.tokens_per_call else config.batch_size
-            call, tokens, peak = make(model, model_config, config, batch, length, place)
-            cells.append((_describe(arm, config, model_config, batch, length, tokens, peak), call))
+            call, tokens, peak = make(model, config, batch, length, place)
+            numbers, state = accounting.parameters(shape)["non_embedding"], accounting.state_bytes(shape, length, batch)
+            cells.append((_columns(config, arm, batch, length, tokens, numbers, state, peak), call))
     return cells
 
 
-def _describe(
-    arm: str, config: SpeedConfig, model: ModelConfig, batch: int, length: int, tokens: int, peak: int
+def _demo_cells(config: SpeedConfig) -> list[Cell]:
+    batch, modules = demos.BATCH[config.mode], demos.modules(config.mode)
+    return [
+        (
+            _columns(config, arm, batch, length, batch * length, demos.size(module)),
+            demos.reading(module, batch, length, causal=arm == "transformer_matched"),
+        )
+        for length in config.lengths
+        for arm, module in modules.items()
+    ]
+
+
+def _columns(
+    config: SpeedConfig, arm: str, batch: int, length: int, tokens: int, numbers: int, state: int = 0, peak: int = 0
 ) -> dict[str, Any]:
-    return {
-        "arm": arm,
-        "mode": config.mode,
-        "length": length,
-        "batch_size": batch,
-        "tokens": tokens,
-        "peak_bytes": peak,
-        "params_non_embedding": accounting.parameters(model)["non_embedding"],
-        "state_bytes": accounting.state_bytes(model, length) * batch,
-        "threads": config.threads,
-        "precision": config.precision,
-    }
+    what = {"arm": arm, "mode": config.mode, "length": length, "batch_size": batch, "tokens": tokens}
+    held = {"peak_bytes": peak, "params_non_embedding": numbers, "state_bytes": state}
+    return what | held | {"threads": config.threads, "precision": config.precision}
 
 
-def _tokens(model: ModelConfig, batch: int, length: int, place: torch.device) -> torch.Tensor:
+def _tokens(model: torch.nn.Module, batch: int, length: int, place: torch.device) -> torch.Tensor:
     generator = torch.Generator().manual_seed(length)
-    return torch.randint(model.vocab_size, (batch, length), generator=generator).to(place)
+    return torch.randint(model.config.vocab_size, (batch, length), generator=generator).to(place)
 
 
-def _train_call(model, model_config, config: SpeedConfig, batch: int, length: int, place):
+def _train_call(model: torch.nn.Module, config: SpeedConfig, batch: int, length: int, place: torch.device):
     """One optimiser step on [batch, length] tokens; the very step the trainer takes."""
     step = TrainStep(model, TrainConfig(precision=config.precision), place)
-    inputs = _tokens(model_config, batch, length, place)
-    peak = _activation_bytes(lambda: model(inputs).float().sum(), place)
+    inputs = _tokens(model, batch, length, place)
+    peak = _activation_bytes(lambda: model(inputs).float().sum())
     return (lambda: step(inputs, inputs, 0.0)), batch * length, peak
 
 
-def _prefill_call(model, model_config, config: SpeedConfig, batch: int, length: int, place):
+def _prefill_call(model: torch.nn.Module, config: SpeedConfig, batch: int, length: int, place: torch.device):
     """Read ``length`` tokens at once (logits of all positions, no gradient)."""
-    inputs = _tokens(model_config, batch, length, place)
+    inputs = _tokens(model, batch, length, place)
 
     @torch.no_grad()
     def call():
@@ -111,11 +115,11 @@ def _prefill_call(model, model_config, config: SpeedConfig, batch: int, length: 
     return call, batch * length, 0
 
 
-def _decode_call(model, model_config, config: SpeedConfig, batch: int, length: int, place):
+def _decode_call(model: torch.nn.Module, config: SpeedConfig, batch: int, length: int, place: torch.device):
     """One new token a sequence after ``length`` tokens of context and those of the calls before (cache or state)."""
     decoder = models.for_decoding(model)
     with torch.no_grad():
-        _, state = decoder.prefill(_tokens(model_config, batch, length, place), decoder.initial_state(batch))
+        _, state = decoder.prefill(_tokens(model, batch, length, place), decoder.initial_state(batch))
     token = torch.zeros(batch, dtype=torch.long, device=place)
 
     @torch.no_grad()
@@ -126,7 +130,7 @@ def _decode_call(model, model_config, config: SpeedConfig, batch: int, length: i
     return call, batch, 0
 
 
-def _activation_bytes(forward: Callable[[], torch.Tensor], place: torch.device) -> int:
+def _activation_bytes(forward: Callable[[], torch.Tensor]) -> int:
     """Bytes kept for the backward pass (distinct storages saved by autograd), the memory that grows with B and T."""
     seen: dict[int, int] = {}
 
@@ -136,37 +140,35 @@ def _activation_bytes(forward: Callable[[], torch.Tensor], place: torch.device) 
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        loss = forward()
-    total = sum(seen.values())
-    del loss
-    return total
+        forward()
+    return sum(seen.values())
 
 
 def interleaved(
-    calls: Sequence[Callable[[], object]], repeats: int, place: torch.device, warm_up: int = WARM_UP_CALLS
-) -> Iterator[tuple[int, int, float, float]]:
-    """Make every call once a round, in a new random order each round; yield (round, which, seconds, CPU seconds).
+    calls: Sequence[Callable[[], object]], repeats: int, place: torch.device
+) -> Iterator[tuple[int, int, float]]:
+    """Make every call once a round, in a new random order each round; yield (round, which, seconds).
 
-    The clock stops when the device has done its work; CPU seconds are those of the whole process.
+    The clock stops when the device has done its work.
     """
     wait = torch.cuda.synchronize if place.type == "cuda" else (lambda: None)
     for call in calls:
-        for _ in range(warm_up):
+        for _ in range(WARM_UP_CALLS):
             call()
     rng = np.random.default_rng(0)
     for repeat in range(repeats):
         for which in rng.permutation(len(calls)):
             wait()
-            start, busy = time.perf_counter(), time.process_time()
+            start = time.perf_counter()
             calls[which]()
             wait()
-            yield repeat, int(which), time.perf_counter() - start, time.process_time() - busy
+            yield repeat, int(which), time.perf_counter() - start
 
 
 def _rows(cells: list[Cell], config: SpeedConfig, place: torch.device, progress: Callable) -> list[dict[str, Any]]:
     """Return one row a timed call."""
     rows: list[dict[str, Any]] = []
-    for repeat, which, seconds, _ in interleaved([call for _, call in cells], config.repeats, place):
+    for repeat, which, seconds in interleaved([call for _, call in cells], config.repeats, place):
         rows.append(cells[which][0] | {"repeat": repeat, "order": len(rows), "seconds": seconds})
         row = {"step": repeat + 1, "steps": config.repeats, "tokens": 0, "loss": float("nan")}
         if len(rows) % len(cells) == 0 and progress(row):

@@ -155,7 +155,7 @@ def train_together(
         share, began = (time.perf_counter() - began) / len(members), time.perf_counter()
         ended, stop = [], False
         for r, (member, batch, (loss_sum, grad_norm)) in enumerate(zip(members, batches, results, strict=True)):
-            loss, state = loss_sum / int((batch.targets != evaluate.IGNORE).sum()), member.state
+            loss, state = loss_sum / int((batch.targets != data.IGNORE).sum()), member.state
             state["step"], state["seconds"] = now + 1, state["seconds"] + share
             if not math.isfinite(loss) or not math.isfinite(grad_norm):
                 why = f"loss {loss}, gradient norm {grad_norm} at step {now + 1}"
@@ -227,10 +227,8 @@ def _restore(folder: RunFolder, step: Any, which: int, place: torch.device, team
     """Load the newest usable checkpoint; return the counters. No random state: batches are functions of t."""
     saved = team.resume(folder) if team else checkpoint.resume(folder, str(place))
     if saved is None:
-        folder.truncate_curve(0)
         return {"step": 0, "smooth": 0.0, "grad_norm_max": 0.0, "seconds": 0.0, "reached": 0}
     step.load(which, saved)
-    folder.truncate_curve(saved["state"]["step"])
     return saved["state"]
 
 
@@ -274,17 +272,11 @@ def _finish(member: Member, source: Any, status: str, reason: str, tested: dict[
     kept = ("train_loss", "grad_first", "grad_last")
     metrics = {name: last[name] for name in kept if name in last} | (tested or {})
     metrics |= {f"{name}_valid": last[name] for name in ("loss", "accuracy") if name in last}
-    metrics |= {
-        "steps_done": state["step"],
-        "tokens_done": done,
-        "reached_target_at_step": state["reached"],
-        "train_loss": state["smooth"],
-        "grad_norm_max": state["grad_norm_max"],
-        "seconds": state["seconds"],
-        "tokens_per_second": done / state["seconds"] if state["seconds"] else 0.0,
-        "bytes_per_token": source.bytes_per_token,
-        "evaluated": sorted(config.evaluate) if status == "finished" else [],
-    }
+    metrics |= {"steps_done": state["step"], "tokens_done": done, "reached_target_at_step": state["reached"]}
+    metrics |= {"train_loss": state["smooth"], "grad_norm_max": state["grad_norm_max"], "seconds": state["seconds"]}
+    metrics["tokens_per_second"] = done / state["seconds"] if state["seconds"] else 0.0
+    metrics["bytes_per_token"] = source.bytes_per_token
+    metrics["evaluated"] = sorted(config.evaluate) if status == "finished" else []
     metrics |= {f"reference_{name}": value for name, value in source.references.items()}
     if tested and math.isfinite(source.bytes_per_token):
         metrics["bits_per_byte"] = metrics["loss"] / math.log(2) / source.bytes_per_token

@@ -1,4 +1,4 @@
-"""Where tokens come from: text on disk, named sets, synthetic languages with known entropy, recall tasks.
+"""Where tokens come from: text on disk, synthetic languages with known entropy, tasks.
 
     source = open_source(DataConfig(source="stdlib", seq_len=128))
     batch = source.batch(step=0, batch_size=16, seed=0)   # a function of (seed, step) alone
@@ -12,7 +12,6 @@ numpy only: importing this package never imports torch.
 import hashlib
 import os
 import time
-from functools import lru_cache, partial
 from pathlib import Path
 
 from seqmix.config import DataConfig
@@ -20,8 +19,7 @@ from seqmix.data import files
 from seqmix.data.almanac import PRESETS
 from seqmix.data.base import IGNORE, Batch, CorpusError, Evaluation, Source
 from seqmix.data.boxes import Boxes
-from seqmix.data.cache import Store, remember
-from seqmix.data.hub import SETS, documents, open_set
+from seqmix.data.cache import remember
 from seqmix.data.markov import MARKOV, MarkovSource
 from seqmix.data.recall import FirstToken, Mqar
 from seqmix.data.synthetic import AlmanacSource
@@ -38,7 +36,6 @@ __all__ = [
     "Evaluation",
     "Source",
     "corpus_name",
-    "describe",
     "fingerprint",
     "names",
     "open_source",
@@ -47,45 +44,16 @@ __all__ = [
 TASKS = ("first_token", "mqar", *GROUPS, "boxes")
 """Sources that ask questions: the accuracy of the answers is what counts, and there is no text to model."""
 
-_ON_DISK = ("stdlib", "python", "books", "folder", "prose")
+_FOLDERS = {"books": "SEQMIX_BOOKS", "folder": "SEQMIX_DATA", "prose": "SEQMIX_PROSE"}
+"""Corpora that are folders of UTF-8 text -> the variable that names the folder where ``data.path`` does not."""
+
 _STDLIB = {"stdlib": files.SHARES, "python": (0.76, 0.88)}
 """Corpora of the standard library's files -> how they are split: "python" holds out more than 1 MB twice."""
 
-_WHAT = {
-    "stdlib": "source text of the running Python's standard library; nothing to download",
-    "python": "the same text with more than a megabyte each for validation and test",
-    "books": "long books: a folder with train*, valid and test (SEQMIX_BOOKS)",
-    "folder": "a folder of UTF-8 text (data.path or SEQMIX_DATA)",
-    "prose": "a folder of long books (SEQMIX_PROSE)",
-    "wikitext-103": "Wikipedia articles, 540 MB, from the Hugging Face hub",
-    "pg19": "books published before 1919, first 600 MB, from the Hugging Face hub",
-    "tinystories": "synthetic children's stories, first 600 MB, from the Hugging Face hub",
-    "fineweb-edu": "educational web pages, first 600 MB of the 10-billion-token sample, from the Hugging Face hub",
-    "almanac": "synthetic facts, exact best loss: scaling and context",
-    "almanac-noise": "the same with one object or value in ten replaced at random",
-    "almanac-context": "mostly facts of the document: context curves, recall by distance",
-    "almanac-12": "small, for stacks of 12 layers",
-    "almanac-gpu": "large, for the gpu tier",
-    "markov": "mixture of Markov chains, exact best loss: nothing to gain after a few dozen tokens",
-    "markov-slow": "the same with chains that are harder to tell apart",
-    "first_token": "recall the first of T tokens at the last",
-    "mqar": "multi-query associative recall: pairs of key and value, each asked once",
-    "parity": "whether the ones so far are even or odd: two states to track",
-    "sum_mod5": "the sum so far modulo 5: five states to track, in any order",
-    "s3": "the product so far of permutations of 3: six states, where order matters",
-    "a5": "the product so far of even permutations of 5: sixty states, the hardest kind of tracking",
-    "boxes": "where is a key after its box swapped contents with others: recall and tracking at once",
-}
-
 
 def names() -> list[str]:
-    """Return every name that ``DataConfig.source`` may have."""
-    return [*_ON_DISK, *SETS, *PRESETS, *MARKOV, *TASKS]
-
-
-def describe(name: str) -> str:
-    """Return half a line on what a source is."""
-    return _WHAT.get(name, "")
+    """Return every name that ``DataConfig.source`` may have; the data appendix of the book says what they are."""
+    return [*_STDLIB, *_FOLDERS, *PRESETS, *MARKOV, *TASKS]
 
 
 def corpus_name(config: DataConfig) -> str:
@@ -102,15 +70,19 @@ def open_source(config: DataConfig, cache: Path | None = None, fewest: int = FEW
     Text is tokenised once into ``cache`` (default: the project's cache folder). If ``config.fingerprint`` is set, the
     corpus must be that very corpus. ``fewest``: windows that held-out text must have without overlap.
     """
-    cache = cache or Paths().cache
-    if config.source in _ON_DISK:
-        store = _open_files(config, cache)
-    elif config.source in SETS:
-        store = _open_set(config, cache)
-    else:
-        source = _generated(config)
-        _require(config, source.fingerprint)
-        return source
+    known = fingerprint(config, cache)
+    if config.fingerprint and config.fingerprint != known:
+        raise CorpusError(
+            f"source {config.source!r}{f' in {config.path}' if config.path else ''}: this run was planned on corpus "
+            f"{config.fingerprint[:12]}, but the corpus here is {known[:12]} (other files or another Python version); "
+            "plan the study again to use this one, or bring the original corpus"
+        )
+    if not _on_disk(config):
+        return _generated(config)
+    found, name = _files(config), corpus_name(config)
+    store = token_store(
+        cache or Paths().cache, name, known, config.tokenizer, lambda: files.read(found, _STDLIB.get(config.source))
+    )
     return open_text(store, config.seq_len, config.train_tokens, fewest)
 
 
@@ -119,33 +91,13 @@ def fingerprint(config: DataConfig, cache: Path | None = None) -> str:
 
     The tokenizer, the window and ``train_tokens`` are how the corpus is used: they are not part of it.
     """
-    if config.source in _ON_DISK:
-        found, _ = _files(config)
-        return _fingerprint_of(found, config.source, cache or Paths().cache)
-    if config.source in SETS:
-        return open_set(config.source, cache or Paths().cache).meta["fingerprint"]
+    if _on_disk(config):
+        return _fingerprint_of(_files(config), config.source, cache or Paths().cache)
     return _generated(config).fingerprint
 
 
-def _open_files(config: DataConfig, cache: Path) -> Store:
-    found, name = _files(config)
-    known = _fingerprint_of(found, config.source, cache)
-    _require(config, known)
-    return token_store(cache, name, known, config.tokenizer, lambda: _read(found, config.source))
-
-
-def _read(found: dict[str, Path], source: str) -> files.Corpus:
-    given = source not in _STDLIB
-    return files.read(found, given, lenient=not given, shares=_STDLIB.get(source, files.SHARES))
-
-
-def _open_set(config: DataConfig, cache: Path) -> Store:
-    store = open_set(config.source, cache)
-    known = store.meta["fingerprint"]
-    _require(config, known)
-    if config.tokenizer == "bytes":
-        return store
-    return token_store(cache, config.source, known, config.tokenizer, partial(documents, store), checked=False)
+def _on_disk(config: DataConfig) -> bool:
+    return config.source in _STDLIB or config.source in _FOLDERS
 
 
 def _generated(config: DataConfig) -> Source:
@@ -165,52 +117,28 @@ def _generated(config: DataConfig) -> Source:
     return kind.open(config.source, config.seq_len, config.train_tokens)
 
 
-def _files(config: DataConfig) -> tuple[dict[str, Path], str]:
-    """Return the files of a corpus on disk and a short name for it."""
+def _files(config: DataConfig) -> dict[str, Path]:
+    """Return the files of a corpus on disk, relative name -> path."""
     if config.source in _STDLIB:
-        return files.stdlib_files(), config.source
-    if config.source in ("books", "prose"):
-        variable = f"SEQMIX_{config.source.upper()}"
-        folder = config.path or os.environ.get(variable, "")
-        if not folder:
-            raise CorpusError(
-                f"source {config.source!r} is a folder of long English books named by the environment variable "
-                f"{variable}, which is not set; the nearest public set is 'pg19' (through the library 'datasets')"
-            )
-        return files.folder_files(Path(folder).expanduser().resolve()), config.source
-    folder = config.path or os.environ.get("SEQMIX_DATA", "")
+        return files.stdlib_files()
+    folder = config.path or os.environ.get(_FOLDERS[config.source], "")
     if not folder:
-        raise CorpusError("source 'folder' needs the folder: set data.path (or the environment variable SEQMIX_DATA)")
-    return files.folder_files(Path(folder).expanduser().resolve()), corpus_name(config)
+        raise CorpusError(
+            f"source {config.source!r} is a folder of UTF-8 text: name it by data.path or the environment variable "
+            f"{_FOLDERS[config.source]}"
+        )
+    return files.folder_files(Path(folder).expanduser().resolve())
 
 
 def _fingerprint_of(found: dict[str, Path], source: str, cache: Path) -> str:
     """Fingerprint files; unchanged files (by path, size and times) are not read again."""
-    stats = []
+    stats, shares = [], _STDLIB.get(source)
     for name, path in sorted(found.items()):
         stat = path.stat()
         stats.append((name, str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     newest = max(max(mtime, ctime) for *_, mtime, ctime in stats)
     if time.time_ns() - newest < 2_000_000_000:  # a file just written may change again within its time stamp
-        return _read(found, source).fingerprint
-    return _remembered(tuple(stats), source, cache)
-
-
-@lru_cache(maxsize=64)
-def _remembered(stats: tuple, source: str, cache: Path) -> str:
-    key = hashlib.sha256(repr((2, _STDLIB.get(source), stats)).encode()).hexdigest()[:32]
-
-    def compute() -> dict:
-        found = {name: Path(path) for name, path, *_ in stats}
-        return {"fingerprint": _read(found, source).fingerprint}
-
-    return remember(cache / "fingerprints" / f"{key}.json", str, compute)["fingerprint"]
-
-
-def _require(config: DataConfig, found: str) -> None:
-    if config.fingerprint and config.fingerprint != found:
-        raise CorpusError(
-            f"source {config.source!r}{f' in {config.path}' if config.path else ''}: this run was planned on corpus "
-            f"{config.fingerprint[:12]}, but the corpus here is {found[:12]} (other files or another Python version); "
-            "plan the study again to use this one, or bring the original corpus"
-        )
+        return files.read(found, shares).fingerprint
+    key = hashlib.sha256(repr((2, shares, tuple(stats))).encode()).hexdigest()[:32]
+    known = cache / "fingerprints" / f"{key}.json"
+    return remember(known, str, lambda: {"fingerprint": files.read(found, shares).fingerprint})["fingerprint"]

@@ -2,20 +2,18 @@
 
 A document is a stream of sentences. With probability ``p_global`` a *global* sentence (s, r, o): the pair (s, r) is
 drawn from a fixed Zipf law, and o = G[s, r] from a table fixed for the corpus. Otherwise a *document* sentence (k, v):
-key k from a Zipf law, v = D[k] from a table drawn anew for each document. With probability ``noise`` an object or
-value is replaced by a uniform one. The five ranges of tokens are disjoint, in the order s r o k v.
+key k from a Zipf law, v = D[k] from a table drawn anew for each document. The five ranges of tokens are disjoint, in
+the order s r o k v.
 
 Global facts must be learnt by heart (capacity: scaling); document facts must be remembered (context).
 """
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
 
-from seqmix.data.base import generator
+from seqmix.data.base import generator, sha256_of
 from seqmix.data.draw import Alias, zipf
 
 __all__ = ["PRESETS", "Almanac", "Sentences"]
@@ -49,7 +47,6 @@ class Almanac:
     p_global: float = 0.4
     zipf_facts: float = 1.0
     zipf_keys: float = 1.2
-    noise: float = 0.0
     table_seed: int = 0
 
     @property
@@ -65,8 +62,7 @@ class Almanac:
 
     @cached_property
     def fingerprint(self) -> str:
-        plain = json.dumps({"almanac": VERSION, **asdict(self)}, sort_keys=True)
-        return hashlib.sha256(plain.encode()).hexdigest()
+        return sha256_of(almanac=VERSION, noise=0.0, **asdict(self))  # its first form could replace tokens at random
 
     @cached_property
     def p_fact(self) -> np.ndarray:
@@ -112,11 +108,6 @@ class Almanac:
         first, second, third = (table[fact] for table in self._tokens)
         row, column = np.nonzero(~is_global)
         second[row, column] = value[row, fact[row, column] - facts]
-        if self.noise:
-            wrong = rng.random((n, count)) < self.noise
-            third = np.where(wrong, rng.integers(0, self.objects, (n, count)) + self.offsets["o"], third)
-            noisy = rng.integers(0, self.values, (n, count)) + self.offsets["v"]
-            second = np.where(wrong & ~is_global, noisy, second)
         width = 2 + is_global
         start = np.cumsum(width, axis=1) - width
         return Sentences(fact, first, second, third, start)
@@ -146,9 +137,8 @@ class Almanac:
 
 PRESETS = {
     "almanac": Almanac(),
-    "almanac-noise": Almanac(noise=0.1),
     "almanac-context": Almanac(subjects=32, relations=16, objects=16, p_global=0.25, keys=32, values=16, zipf_keys=1.0),
     "almanac-12": Almanac(subjects=16, relations=8, objects=8, p_global=0.25, keys=16, values=8, zipf_keys=1.0),
     "almanac-gpu": Almanac(subjects=512, relations=512, objects=64, keys=512, values=64, zipf_keys=1.0),
 }
-"""Settings by name: scaling and context; the same with noise; context curves; 12-layer hybrids; the gpu tier."""
+"""Settings by name: scaling and context; context curves; 12-layer hybrids; the gpu tier."""

@@ -32,7 +32,7 @@ def generator(purpose: str, *numbers: int) -> np.random.Generator:
 
 
 def sha256_of(**parameters) -> str:
-    """Return the fingerprint of a task: the hash of its parameters and the version of its generator."""
+    """Return the fingerprint of a generator: the hash of its parameters and its version."""
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
 
 
@@ -49,7 +49,6 @@ class Evaluation(Batch):
     """Held-out windows, the same for everyone. The optional arrays are [n, T], aligned with ``targets``.
 
     ``bayes``: exact -log p of the target under the generator, nats (nan where not scored).
-    ``entropy``: entropy of that exact prediction, nats; the same mean as ``bayes`` with far less noise (Rao-Blackwell).
     ``kind``: class of the target, an index into ``kinds``. ``age``: tokens since the last mention of what the target
     states, 0 if it is not mentioned before (or if the class has no mentions). ``block`` [n]: which stretch of the
     held-out text a window is from (windows of one stretch are alike; generated sequences have none). ``steps``: what
@@ -58,7 +57,6 @@ class Evaluation(Batch):
     """
 
     bayes: np.ndarray | None = None
-    entropy: np.ndarray | None = None
     kind: np.ndarray | None = None
     age: np.ndarray | None = None
     steps: np.ndarray | None = None
@@ -122,6 +120,10 @@ class Task(Source):
     Subclasses say how sequences are drawn; training, checks, 'valid' and 'test' each have a random stream of their own.
     """
 
+    def measure_references(self) -> dict[str, float]:
+        """``chance``: the loss of who guesses among the answers; ``bayes``: of who knows the rule."""
+        return {"chance": -math.log(self.chance), "bayes": 0.0}
+
     @abstractmethod
     def draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return ``inputs``, ``targets``, ``age`` and ``steps`` (see ``Evaluation``) of ``n`` sequences: [n, T]."""
@@ -140,7 +142,7 @@ def asked(inputs: np.ndarray, targets: np.ndarray, age: np.ndarray, steps: np.nd
     """Return the evaluation windows of a task: whoever knows the rule answers every question."""
     scored = targets != IGNORE
     bayes = np.where(scored, 0.0, np.nan)
-    return Evaluation(inputs, targets, bayes, bayes, scored.astype(np.int64), age, steps, ("filler", "query"))
+    return Evaluation(inputs, targets, bayes, scored.astype(np.int64), age, steps, ("filler", "query"))
 
 
 def check_split(split: str) -> str:

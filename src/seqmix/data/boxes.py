@@ -102,16 +102,6 @@ class Boxes(Task):
 
         return asked(*in_blocks(n, split, draw))
 
-    def measure_references(self) -> dict[str, float]:
-        """Losses of who guesses, of who knows ``unbound`` or ``unmoved`` and no more, and of who answers right."""
-        loads, swaps = range(1, self.keys_most + 1), range(self.swaps_most + 1)
-        return {
-            "chance": math.log(BOXES),
-            "unbound": float(np.mean([_unbound_loss(n) for n in loads])),
-            "unmoved": float(np.mean([_unmoved_loss(s) for s in swaps])),
-            "bayes": 0.0,
-        }
-
 
 def _sequences(rng: np.random.Generator, keys: np.ndarray, swaps: int, width: int) -> tuple[np.ndarray, ...]:
     """Draw one sequence for each number of ``keys`` [n]; return inputs, targets, age and steps, [n, width]."""
@@ -168,17 +158,3 @@ def unbound_accuracy(keys: int) -> float:
         return power[keys] * math.factorial(keys) / float(BOXES) ** keys
 
     return sum(1 - at_most(m) for m in range(keys)) / keys
-
-
-def _unbound_loss(keys: int) -> float:
-    """Expected entropy of the box of a random key, given how many keys each box holds: -5/n E[c ln(c/n)], nats."""
-    counts = np.arange(1, keys + 1)
-    p = np.array([math.comb(keys, c) * (BOXES - 1.0) ** (keys - c) / float(BOXES) ** keys for c in counts])
-    return float(-BOXES / keys * (p * counts * np.log(counts / keys)).sum())
-
-
-def _unmoved_loss(swaps: int) -> float:
-    """Entropy of where a key is after so many unknown swaps, nats."""
-    stay = unmoved_accuracy(swaps)
-    away = (1 - stay) / (BOXES - 1)
-    return -stay * math.log(stay) - (BOXES - 1) * away * math.log(away or 1.0)

@@ -4,7 +4,7 @@ A store is a folder ``<cache>/tokens/<key>/`` of ``<name>.npy`` arrays and ``sto
 A damaged store is noticed when it is opened, and built again.
 """
 
-import hashlib
+import contextlib
 import json
 import os
 import shutil
@@ -17,6 +17,7 @@ import numpy as np
 from filelock import FileLock
 
 from seqmix.data.base import CorpusError
+from seqmix.files import RecordError, atomic_write, sha256_of
 
 __all__ = ["Store", "open_store", "remember"]
 
@@ -68,11 +69,8 @@ def remember(path: Path, kind: type, compute: Callable[[], dict]) -> dict:
     except (OSError, ValueError):
         pass
     plain = compute()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, json.dumps(plain, indent=1))
-    except OSError:
-        pass  # only a convenience: it is computed again next time
+    with contextlib.suppress(RecordError):  # only a convenience: else it is computed again next time
+        atomic_write(path, json.dumps(plain, indent=1))
     return plain
 
 
@@ -80,7 +78,7 @@ def _load(folder: Path) -> Store | None:
     """Return the store if it is whole, else None."""
     try:
         record = json.loads((folder / _META).read_text())
-        if any(_sha256(folder / name) != known for name, known in record["sha256"].items()):
+        if any(sha256_of(folder / name) != known for name, known in record["sha256"].items()):
             return None
         names = [name for name in record["sha256"] if name.endswith(".npy")]
         arrays = {name.removesuffix(".npy"): np.load(folder / name, mmap_mode="r") for name in names}
@@ -98,8 +96,8 @@ def _build(folder: Path, build) -> None:
         arrays, meta = build(work)
         for name, array in arrays.items():
             np.save(work / f"{name}.npy", array)
-        sums = {path.name: _sha256(path) for path in sorted(work.iterdir())}
-        _write(work / _META, json.dumps({"sha256": sums, "meta": meta}, indent=1))
+        sums = {path.name: sha256_of(path) for path in sorted(work.iterdir())}
+        (work / _META).write_text(json.dumps({"sha256": sums, "meta": meta}, indent=1))
         if folder.exists():  # damaged: out of the way in one step, so that a reader sees all or nothing
             broken = work.with_suffix(".damaged")
             os.replace(folder, broken)
@@ -107,14 +105,3 @@ def _build(folder: Path, build) -> None:
         os.replace(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text)
-    os.replace(part, path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

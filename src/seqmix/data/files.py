@@ -86,22 +86,22 @@ def folder_files(root: Path) -> dict[str, Path]:
     return files
 
 
-def read(files: dict[str, Path], given: bool, lenient: bool = False, shares: tuple[float, float] = SHARES) -> Corpus:
-    """Read, check, deduplicate, split and order the documents.
+def read(files: dict[str, Path], stdlib: tuple[float, float] | None = None) -> Corpus:
+    """Read, check, deduplicate, split and order the documents of a folder, or of the standard library.
 
-    ``given``: folders named train*/valid*/test* decide the split where they exist. ``lenient``: leave out what is not
-    UTF-8 instead of raising CorpusError (for the standard library, whose files are not the reader's to mend).
-    ``shares``: upper ends of train and valid on the scale of a document's hash, where no folder decides.
+    In a folder, subfolders named train*/valid*/test* decide the split where they exist, else the hash does by
+    ``SHARES``; CorpusError for what is not UTF-8. ``stdlib``: the shares of the standard library, whose files are not
+    the reader's to mend: what is not UTF-8 is left out.
     """
     texts = {}
     for name in sorted(files):
-        text = _text(files[name], lenient)
+        text = _text(files[name], lenient=stdlib is not None)
         if text:
             texts[name] = text
     if not texts:
         where = os.path.commonpath(list(files.values()))
         raise CorpusError(f"{where}: all {len(files)} file(s) are empty; the corpus needs text")
-    given = given and any(_given_split(name) == "train" for name in texts)
+    shares, given = stdlib or SHARES, stdlib is None and any(_given_split(name) == "train" for name in texts)
     texts = _unique(texts, given)
     if given:
         splits = {name: _given_split(name) for name in texts}

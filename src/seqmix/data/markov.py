@@ -4,14 +4,12 @@ P_z = (1 - tilt) shared + tilt own, Dirichlet rows; every model's loss must leve
 data's own fault. A plateau statistic that does not find that is broken.
 """
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
 
-from seqmix.data.base import Evaluation, generator, in_blocks, shifted
+from seqmix.data.base import Evaluation, generator, in_blocks, sha256_of, shifted
 from seqmix.data.draw import Alias, entropy
 from seqmix.data.synthetic import SyntheticSource
 
@@ -32,8 +30,7 @@ class MarkovMixture:
 
     @cached_property
     def fingerprint(self) -> str:
-        plain = json.dumps({"markov": VERSION, **asdict(self)}, sort_keys=True)
-        return hashlib.sha256(plain.encode()).hexdigest()
+        return sha256_of(markov=VERSION, **asdict(self))
 
     @cached_property
     def transitions(self) -> np.ndarray:
@@ -54,11 +51,6 @@ class MarkovMixture:
         right[:, -1] = 1.0
         pi = np.maximum(np.linalg.solve(system, right)[..., 0], 0.0)
         return pi / pi.sum(1, keepdims=True)
-
-    @cached_property
-    def entropy_rate(self) -> float:
-        """Nats per token once the chain is known: the floor of every model."""
-        return float((self.stationary * entropy(self.transitions)).sum(1).mean())
 
     @cached_property
     def _first(self) -> Alias:
@@ -107,7 +99,7 @@ MARKOV = {"markov": MarkovMixture(), "markov-slow": MarkovMixture(tilt=0.25)}
 
 @dataclass
 class MarkovSource(SyntheticSource):
-    """``references['bayes']``: mean predictive entropy of the oracle over 4096 documents; ``rate``: its floor."""
+    """``references['bayes']``: mean predictive entropy of the oracle over 4096 documents."""
 
     mixture: MarkovMixture = MARKOV["markov"]
 
@@ -124,9 +116,9 @@ class MarkovSource(SyntheticSource):
 
     def _read(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
         tokens = self.sample(n, rng)
-        nll, spread = self.mixture.read(tokens)
+        nll, _ = self.mixture.read(tokens)
         inputs, targets = shifted(tokens)
-        return inputs, targets, nll[:, 1:], spread[:, 1:], np.zeros_like(targets), np.zeros_like(targets)
+        return inputs, targets, nll[:, 1:], np.zeros_like(targets), np.zeros_like(targets)
 
     def entropy_by_index(self, n: int = 4096) -> np.ndarray:
         """Return the oracle's expected loss at each scored position by averaging predictive entropies: [T], nats."""
@@ -134,8 +126,4 @@ class MarkovSource(SyntheticSource):
         return self.mixture.read(tokens)[1][:, 1:].mean(0)
 
     def measure_references(self) -> dict[str, float]:
-        return {
-            **self.ngrams(),
-            "bayes": float(self.entropy_by_index().mean()),
-            "rate": self.mixture.entropy_rate,
-        }
+        return {**self.ngrams(), "bayes": float(self.entropy_by_index().mean())}

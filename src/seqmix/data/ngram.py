@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import sparse
 
 __all__ = ["ngram_losses"]
 
@@ -18,16 +19,14 @@ def ngram_losses(train: np.ndarray, valid: np.ndarray, vocab_size: int) -> dict[
     p(b) = (c_b + 1) / (n + W);  p(b | a) = (c_ab + k p(b)) / (c_a + k) with k = STRENGTH.
     ``train`` and ``valid`` are one stream [n], or windows [n, T+1] whose rows do not follow each other.
     """
-    codes, seen = _count_pairs(train, vocab_size)
-    counts = np.bincount(codes % vocab_size, weights=seen, minlength=vocab_size)
-    contexts = np.bincount(codes // vocab_size, weights=seen, minlength=vocab_size)
+    pairs = sparse.csr_array((vocab_size, vocab_size), dtype=np.int64)
+    for before, after in _pieces(train):
+        pairs += sparse.coo_array((np.ones(len(after), np.int64), (before, after)), pairs.shape).tocsr()
+    counts, contexts = pairs.sum(0), pairs.sum(1)
     unigram = (counts + 1) / (counts.sum() + vocab_size)
     losses, total = np.zeros(2), 0
     for before, after in _pieces(valid):
-        code = before * vocab_size + after
-        place = np.minimum(np.searchsorted(codes, code), len(codes) - 1)
-        joint = np.where(codes[place] == code, seen[place], 0)
-        bigram = (joint + STRENGTH * unigram[after]) / (contexts[before] + STRENGTH)
+        bigram = (pairs[before, after] + STRENGTH * unigram[after]) / (contexts[before] + STRENGTH)
         losses -= np.log(unigram[after]).sum(), np.log(bigram).sum()
         total += len(after)
     return {"unigram": float(losses[0] / total), "bigram": float(losses[1] / total)}
@@ -41,17 +40,3 @@ def _pieces(tokens: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for start in range(0, len(tokens) - 1, _PIECE):
         piece = tokens[start : start + _PIECE + 1].astype(np.int64)
         yield piece[:-1], piece[1:]
-
-
-def _count_pairs(tokens: np.ndarray, vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (codes a * W + b in rising order, counts): dense counting for small vocabularies, sorting for large."""
-    if vocab_size <= 1024:
-        total = np.zeros(vocab_size * vocab_size, np.int64)
-        for before, after in _pieces(tokens):
-            total += np.bincount(before * vocab_size + after, minlength=len(total))
-        codes = np.flatnonzero(total)
-        return codes, total[codes]
-    parts = [np.unique(a * vocab_size + b, return_counts=True) for a, b in _pieces(tokens)]
-    codes, place = np.unique(np.concatenate([codes for codes, _ in parts]), return_inverse=True)
-    counts = np.concatenate([counts for _, counts in parts])
-    return codes, np.bincount(place, weights=counts, minlength=len(codes)).astype(np.int64)

@@ -10,7 +10,6 @@ Every sequence of mqar asks for all its pairs, so few sequences a step are enoug
 its checks need more sequences.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,9 +37,6 @@ class FirstToken(Task):
             raise CorpusError(f"first_token: symbols {symbols} leaves nothing to guess; take at least 3")
         fingerprint = sha256_of(version=VERSION, task="first_token", symbols=symbols, seq_len=seq_len)
         return cls("first_token", fingerprint, symbols, seq_len, chance=1 / (symbols - 1))
-
-    def measure_references(self) -> dict[str, float]:
-        return {"chance": math.log(self.vocab_size - 1), "bayes": 0.0}
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
         """``age`` of the query: T - 1."""
@@ -76,10 +72,6 @@ class Mqar(Task):
         fingerprint = sha256_of(version=VERSION, task="mqar", symbols=symbols, pairs=pairs, seq_len=seq_len)
         chance = 1 / (symbols - symbols // 2)
         return cls("mqar", fingerprint, symbols, seq_len, chance=chance, pairs=pairs)
-
-    def measure_references(self) -> dict[str, float]:
-        """``chance``: any value; ``unbound``: one of the D values shown, without knowing which key it belongs to."""
-        return {"chance": -math.log(self.chance), "unbound": math.log(self.pairs), "bayes": 0.0}
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
         """``age`` of a query: tokens since the key was introduced."""

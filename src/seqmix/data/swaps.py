@@ -20,8 +20,7 @@ class Swaps:
     """``n`` pairs of documents, [n, T] int64, and one query each ([n] int64).
 
     The logits at ``position`` (where the key stands) predict the value: ``old`` in ``inputs``, ``new`` in ``swapped``.
-    ``age``: tokens since the last earlier mention; ``mentions``: earlier mentions, all changed.
-    With noise, only statements of the document's own value are changed, and ``old`` is that value.
+    ``age``: tokens since the last earlier mention.
     """
 
     inputs: np.ndarray
@@ -30,7 +29,6 @@ class Swaps:
     old: np.ndarray
     new: np.ndarray
     age: np.ndarray
-    mentions: np.ndarray
 
     def __len__(self) -> int:
         return len(self.position)
@@ -74,10 +72,8 @@ def _choose(document: np.ndarray, key_range: tuple[int, int], rng: np.random.Gen
 def _swap(document: np.ndarray, query: int, almanac, rng: np.random.Generator) -> tuple:
     first = almanac.offsets["v"]
     earlier = np.flatnonzero(document[:query] == document[query])
-    stated = document[earlier + 1]
-    old = np.bincount(stated - first, minlength=almanac.values).argmax() + first
+    old = document[earlier[0] + 1]
     new = first + (old - first + rng.integers(1, almanac.values)) % almanac.values
     swapped = document.copy()
-    swapped[earlier[stated == old] + 1] = new
-    age = query - earlier[-1]
-    return document[:-1], swapped[:-1], query, old, new, age, len(earlier)
+    swapped[earlier + 1] = new
+    return document[:-1], swapped[:-1], query, old, new, query - earlier[-1]

@@ -69,7 +69,7 @@ class AlmanacSource(SyntheticSource):
         length = self.seq_len + 1
         sentences = self.almanac.sentences(n, length, rng)
         reading = oracle.read(self.almanac, sentences, length)
-        rest = (reading.nll, reading.entropy, reading.kind, reading.age)
+        rest = (reading.nll, reading.kind, reading.age)
         return *shifted(self.almanac.lay_out(sentences, length)), *(array[:, 1:] for array in rest)
 
     def entropy_by_index(self) -> np.ndarray:

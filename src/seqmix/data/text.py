@@ -29,16 +29,16 @@ FORMAT = 1
 """Version of the token files; raise it when the way they are made changes."""
 
 
-def token_store(cache: Path, name: str, fingerprint: str, tokenizer: str, load, checked: bool = True) -> Store:
+def token_store(cache: Path, name: str, fingerprint: str, tokenizer: str, load) -> Store:
     """Open (or build from ``load() -> Corpus``) the token streams of a corpus under one tokenizer.
 
-    ``checked``: the fingerprint must be that of the documents loaded (a file may have changed in between).
+    Raises CorpusError if the documents loaded have another fingerprint: a file may have changed in between.
     """
     key = hashlib.sha256(json.dumps([FORMAT, fingerprint, tokenizer]).encode()).hexdigest()[:16]
 
     def build(folder: Path) -> tuple[dict[str, np.ndarray], dict]:
         corpus: Corpus = load()
-        if checked and corpus.fingerprint != fingerprint:
+        if corpus.fingerprint != fingerprint:
             raise CorpusError(f"corpus {name!r} changed while it was being read; start again")
         streams, meta = encode(corpus, tokenizer, folder)
         counts = {split: len(corpus.of(split)) for split in SPLITS}
@@ -54,20 +54,13 @@ def open_text(store: Store, seq_len: int, train_tokens: int = 0, fewest: int = 1
     streams = dict(store.arrays)
     if train_tokens:
         streams["train"] = streams["train"][:train_tokens]
-    for split in ("train", "valid"):
-        if len(streams[split]) < seq_len + 1:
-            raise CorpusError(
-                f"corpus {meta['name']!r}: its {split} part has {len(streams[split])} tokens, fewer than one window of "
-                f"seq_len {seq_len} and its next token; add text, or lower seq_len in a study of your own"
-                + (", or raise train_tokens" if train_tokens and split == "train" else "")
-            )
-    for split in ("valid", "test"):
+    for split, needed in (("train", 1), ("valid", fewest), ("test", fewest)):
         windows = max(0, len(streams[split]) - 1) // seq_len
-        if windows < fewest:
+        if windows < needed:
             raise CorpusError(
-                f"corpus {meta['name']!r}: its {split} part has {len(streams[split])} tokens, "
-                f"{windows} windows of seq_len {seq_len} that do not overlap; a loss needs at least "
-                f"{fewest}: add text for {split}, or lower seq_len"
+                f"corpus {meta['name']!r}: its {split} part has {len(streams[split])} tokens, {windows} windows of "
+                f"seq_len {seq_len} that do not overlap, and a run needs at least {needed}: add text for {split}, or "
+                f"lower seq_len{' or raise train_tokens' if train_tokens and split == 'train' else ''}"
             )
     return TextSource(
         name=meta["name"],
@@ -100,19 +93,14 @@ class TextSource(Source):
         """At most ``n`` windows that do not overlap, in a fixed random order: fewer where the text is shorter."""
         stream = self.streams[check_split(split)]
         tiles = (len(stream) - 1) // self.seq_len
-        if tiles < 1:
-            raise CorpusError(
-                f"corpus {self.name!r}: its {split} part has {len(stream)} tokens, fewer than one window of "
-                f"seq_len {self.seq_len} and its next token; add documents for {split} or lower seq_len"
-            )
         chosen = generator(split, self.seq_len).permutation(tiles)[:n]
         return Evaluation(*self._windows(stream, chosen * self.seq_len), block=chosen * STRETCHES // tiles)
 
     def measure_references(self) -> dict[str, float]:
         """Unigram and bigram counted on the training stream, scored on the whole validation stream; kept on disk."""
         path = self.folder.parent / f"{self.folder.name}.references-{self.train_tokens}.json"
-        streams = self.streams
-        return remember(path, float, lambda: ngram_losses(streams["train"], streams["valid"], self.vocab_size))
+        train, valid = self.streams["train"], self.streams["valid"]
+        return remember(path, float, lambda: ngram_losses(train, valid, self.vocab_size))
 
     def _windows(self, stream: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return shifted(stream[offsets[:, None] + np.arange(self.seq_len + 1)])

@@ -18,7 +18,6 @@ linear recurrence needs eigenvalues below zero even for parity (Grazzi et al. 20
 """
 
 import itertools
-import math
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -85,11 +84,6 @@ class Product(Task):
 
     def fresh(self, step: int, n: int, seed: int) -> Batch:
         return self._padded(generator("fresh", seed, step), n)
-
-    def measure_references(self) -> dict[str, float]:
-        """``sign`` (s3): which half of the group the product lies in, and no more."""
-        sign = {"sign": math.log(3)} if self.name == "s3" else {}
-        return {"chance": math.log(len(self.table)), **sign, "bayes": 0.0}
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
         factors = rng.integers(0, len(self.table), (n, self.seq_len))

@@ -33,8 +33,8 @@ class KVCache(NamedTuple):
     filled: list[int]
     conv: Tensor | None
 
-    def append(self, k: Tensor, v: Tensor, conv: Tensor | None) -> "KVCache":
-        """Return the cache with ``k, v [B, H, T, K]`` behind the present ones."""
+    def append(self, k: Tensor, v: Tensor, conv: Tensor | None) -> tuple[Tensor, Tensor, "KVCache"]:
+        """Return all keys and values, ``k, v [B, H, T, K]`` behind the present ones, and the cache that holds them."""
         keys, values, start, filled, _ = self
         end = start + k.shape[2]
         if end > keys.shape[2] or filled[0] != start:
@@ -45,27 +45,28 @@ class KVCache(NamedTuple):
         keys[:, :, start:end] = k
         values[:, :, start:end] = v
         filled[0] = end
-        return KVCache(keys, values, end, filled, conv)
+        return keys[:, :, :end], values[:, :, :end], KVCache(keys, values, end, filled, conv)
 
     @property
-    def tensors(self) -> tuple[Tensor, ...]:
+    def tensors(self) -> tuple[Tensor | None, ...]:
         """The numbers that the state holds, without the unused room."""
-        used = (self.keys[:, :, : self.position], self.values[:, :, : self.position])
-        return used if self.conv is None else (*used, self.conv)
+        return self.keys[:, :, : self.position], self.values[:, :, : self.position], self.conv
 
 
 class WindowCache(NamedTuple):
-    """Keys and values ``[B, H, at most w, K]`` of the last of ``position`` tokens, and the filter's state."""
+    """Keys and values ``[B, H, at most window, K]`` of the last of ``position`` tokens, and the filter's state."""
 
     keys: Tensor
     values: Tensor
     position: int
+    window: int
     conv: Tensor | None
 
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        held = (self.keys, self.values)
-        return held if self.conv is None else (*held, self.conv)
+    def append(self, k: Tensor, v: Tensor, conv: Tensor | None) -> tuple[Tensor, Tensor, "WindowCache"]:
+        """Return the keys and values that ``k, v [B, H, T, K]`` meet, themselves included, and the next cache."""
+        k, v, w = torch.cat([self.keys, k], 2), torch.cat([self.values, v], 2), self.window
+        end = self.position + k.shape[2] - self.keys.shape[2]
+        return k, v, WindowCache(k[:, :, -w:], v[:, :, -w:], end, w, conv)
 
 
 class Attention(nn.Module):
@@ -92,19 +93,17 @@ class Attention(nn.Module):
             q, k = rotate(q, c.rope_base, position), rotate(k, c.rope_base, position)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), conv
 
-    def forward(self, x: Tensor, state: KVCache | None = None) -> tuple[Tensor, KVCache | None]:
+    def forward(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple | None]:
         """Mix ``x [B, T, D]``; with a state, continue after it and return the next one."""
         time, start = x.shape[1], 0 if state is None else state.position
         if state is None and x.device.type == "cpu" and time <= causal.LONGEST:
             return self.out(self.short(x)), None
         q, k, v, conv = self.project(x, start, None if state is None else state.conv)
-        mask = None
         if state is not None:
-            state = state.append(k, v, conv)
-            k, v = state.keys[:, :, : state.position], state.values[:, :, : state.position]
-            if start and time > 1:
-                mask = self.visible(x, start + time)
-        o = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=start == 0 and time > 1)
+            k, v, state = state.append(k, v, conv)
+        square = start == 0 and time > 1 and not self.window
+        mask = self.visible(x, k.shape[2]) if self.window or (start and time > 1) else None
+        o = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=square)
         return self.out(o.transpose(1, 2).reshape(x.shape)), state
 
     def short(self, x: Tensor) -> Tensor:
@@ -152,10 +151,8 @@ class Attention(nn.Module):
                 pairs = torch.view_as_complex(qk.view(batch, 2, heads, 1, width // 2, 2))
                 qk = torch.view_as_real(pairs * row).view(batch, 2, heads, 1, width)
             q, k = qk.unbind(1)
-            state = state.append(k, v, memory)
-            end = position + 1
-            o = attend(q, state.keys.narrow(2, 0, end), state.values.narrow(2, 0, end))
-            return mm(o.view(batch, -1), out), state
+            k, v, state = state.append(k, v, memory)
+            return mm(attend(q, k, v).view(batch, -1), out), state
 
         return step
 
@@ -170,19 +167,8 @@ class SlidingWindow(Attention):
         super().__init__(config, kernel)
         self.window = config.window
 
-    def forward(self, x: Tensor, state: WindowCache | None = None) -> tuple[Tensor, WindowCache | None]:
-        """Mix ``x [B, T, D]``; with a state, continue after it and return the next one."""
-        time, start = x.shape[1], 0 if state is None else state.position
-        if state is None and x.device.type == "cpu" and time <= causal.LONGEST:
-            return self.out(self.short(x)), None
-        q, k, v, conv = self.project(x, start, None if state is None else state.conv)
-        if state is not None:
-            k, v = torch.cat([state.keys, k], 2), torch.cat([state.values, v], 2)
-            state = WindowCache(k[:, :, -self.window :], v[:, :, -self.window :], start + time, conv)
-        o = F.scaled_dot_product_attention(q, k, v, attn_mask=self.visible(x, k.shape[2]))
-        return self.out(o.transpose(1, 2).reshape(x.shape)), state
-
     def initial_state(self, batch_size: int) -> WindowCache:
         c = self.config
         empty = self.qkv.weight.new_empty(batch_size, c.n_heads, 0, c.head_dim)
-        return WindowCache(empty, empty, 0, None if self.conv is None else self.conv.initial_state(batch_size))
+        conv = None if self.conv is None else self.conv.initial_state(batch_size)
+        return WindowCache(empty, empty, 0, self.window, conv)

@@ -6,11 +6,10 @@ from torch import Tensor
 from seqmix.models.decode import for_decoding
 
 
-def generate(model, tokens: Tensor, new_tokens: int, temperature: float = 1.0, top_k: int = 0, seed: int = 0) -> Tensor:
+def generate(model, tokens: Tensor, new_tokens: int, temperature: float = 1.0, seed: int = 0) -> Tensor:
     """Return ``[B, T + new_tokens]``: the prompt ``tokens [B, T]``, T >= 1, and what the model says next.
 
-    ``temperature`` 0 takes the most likely token; ``top_k`` > 0 samples among the k most likely ones only. The same
-    seed gives the same text on the same machine.
+    ``temperature`` 0 takes the most likely token. The same seed gives the same text on the same machine.
     """
     if tokens.shape[1] < 1 or new_tokens < 0 or temperature < 0:
         raise ValueError("generate needs a prompt of at least one token, new_tokens >= 0 and temperature >= 0")
@@ -20,20 +19,16 @@ def generate(model, tokens: Tensor, new_tokens: int, temperature: float = 1.0, t
         decoder = for_decoding(model)
         generator = torch.Generator(tokens.device).manual_seed(seed)
         logits, state = decoder.prefill(tokens, decoder.initial_state(tokens.shape[0]))
-        new = [choose(logits[:, -1], temperature, top_k, generator)]
+        new = [choose(logits[:, -1], temperature, generator)]
         for _ in range(new_tokens - 1):
             logits, state = decoder.step(new[-1], state)
-            new.append(choose(logits, temperature, top_k, generator))
+            new.append(choose(logits, temperature, generator))
         new = torch.stack(new, 1)
     return torch.cat([tokens, new], 1)  # outside, so that the text may go into training
 
 
-def choose(logits: Tensor, temperature: float, top_k: int, generator: torch.Generator) -> Tensor:
+def choose(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
     """Pick the next token ``[B]`` from ``logits [B, W]``."""
     if temperature == 0:
         return logits.argmax(-1)
-    logits = logits.float() / temperature
-    if top_k:
-        least = logits.topk(min(top_k, logits.shape[-1])).values[..., -1:]
-        logits = logits.masked_fill(logits < least, float("-inf"))
-    return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+    return torch.multinomial((logits.float() / temperature).softmax(-1), 1, generator=generator)[:, 0]

@@ -19,8 +19,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        # torch.compile makes its own backward pass, and PyTorch 2.11's lost the gradient of this one's.
-        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        if torch.is_grad_enabled():
             return Normalise.apply(x, self.weight, self.eps)
         return F.rms_norm(x.to(self.weight.dtype), self.weight.shape, self.weight, self.eps).to(x.dtype)
 
@@ -60,7 +59,7 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         packed = self.up(x)
-        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        if torch.is_grad_enabled():
             return self.down(GatedSiLU.apply(packed))
         gate, up = packed.chunk(2, -1)
         return self.down(F.silu(gate) * up)

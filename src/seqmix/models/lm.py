@@ -1,9 +1,9 @@
 """The common skeleton: embedding -> L x [norm -> mixer -> norm -> SwiGLU] -> norm -> head; only the mixer differs.
 
 Every mixer is a module ``mixer(x [B, T, D], state=None) -> (y, state)`` with ``initial_state(batch_size)``: without a
-state it starts from nothing and returns None; with one it continues after it. A mixer may add ``step(x [B, D],
-state)``, a shorter way for one token, or ``decoder()``, which returns such a function over weights laid out for it
-(``decode.py``).
+state it starts from nothing and returns None; with one it continues after it. A state is a tuple; where it has unused
+room, its property ``tensors`` is what it holds. A mixer may add ``step(x [B, D], state)``, a shorter way for one token,
+or ``decoder()``, which returns such a function over weights laid out for it (``decode.py``).
 """
 
 from typing import NamedTuple
@@ -26,7 +26,8 @@ class State(NamedTuple):
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """All numbers held, for counting bytes."""
-        return tuple(tensor for layer in self.layers for tensor in layer.tensors)
+        held = (part for layer in self.layers for part in getattr(layer, "tensors", layer))
+        return tuple(part for part in held if isinstance(part, Tensor))
 
 
 class LanguageModel(nn.Module):
@@ -88,9 +89,9 @@ class LanguageModel(nn.Module):
         logits, state = self.prefill(tokens[:, None], state)
         return logits[:, 0], state
 
-    def generate(self, tokens: Tensor, new_tokens: int, temperature: float = 1.0, top_k: int = 0, seed: int = 0):
+    def generate(self, tokens: Tensor, new_tokens: int, temperature: float = 1.0, seed: int = 0) -> Tensor:
         """Return ``tokens [B, T]`` followed by ``new_tokens`` sampled ones; see ``generate.py``."""
-        return generate(self, tokens, new_tokens, temperature, top_k, seed)
+        return generate(self, tokens, new_tokens, temperature, seed)
 
     def layers_forward(self, x: Tensor, states: tuple | None) -> tuple[Tensor, tuple]:
         """Run all layers on ``x [B, T, D]``; return the output and the layers' next states."""

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqmix.accounting import lstm_width
 from seqmix.config import ModelConfig
+from seqmix.mixers.lstm import lstm_width
 from seqmix.models.conv import ShortConv
 
 
@@ -24,10 +24,6 @@ class LSTMState(NamedTuple):
     hidden: Tensor
     cell: Tensor
     conv: Tensor | None = None
-
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        return tuple(part for part in self if part is not None)
 
 
 class LSTMLayer(nn.Module):

@@ -31,11 +31,6 @@ class MLSTMState(NamedTuple):
     position: int
     conv: Tensor | None
 
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        held = (self.memory, self.stabiliser)
-        return held if self.conv is None else (*held, self.conv)
-
 
 class MLSTM(Recurrence):
     """Matrix-memory LSTM; see the module's docstring."""

@@ -37,10 +37,6 @@ class DeltaState(NamedTuple):
     position: int
     conv: Tensor | None
 
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        return (self.memory,) if self.conv is None else (self.memory, self.conv)
-
 
 class Recurrence(nn.Module):
     """A linear recurrence as a mixer; see the module's docstring. A subclass names its ``cell``."""

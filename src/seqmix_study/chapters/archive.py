@@ -40,7 +40,7 @@ def code(fields: dict) -> dict[str, str]:
     return {
         "model": "models.classic" if model.get("skeleton") == "classic" else "models.lm",
         **{module.rpartition(".")[2]: module for module in sorted(mixers)},
-        "data": SOURCES.get(source, "data.almanac" if source.startswith("almanac") else "data.hub"),
+        "data": SOURCES.get(source, "data.almanac"),
     }
 
 

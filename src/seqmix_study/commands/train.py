@@ -17,9 +17,7 @@ from seqmix_study.commands._common import Positive, refuse, tell_fresh
 @click.option(
     "--ensemble", is_flag=True, help="Train runs that differ in seed or learning rate only as one batched model."
 )
-@click.option(
-    "--accelerate", type=click.Choice(["none", "compile", "cuda_graph"]), default="none", help="Fewer kernel launches."
-)
+@click.option("--accelerate", type=click.Choice(["none", "cuda_graph"]), default="none", help="Fewer kernel launches.")
 @click.option("--fresh", is_flag=True, help="From nothing: beside the committed rows and the records that are here.")
 @click.option("--collect/--no-collect", "gather", default=False, help="Write results/<tier>/ at the end.")
 @click.option("--quiet", is_flag=True, help="No progress display.")

@@ -8,7 +8,6 @@ from pathlib import Path
 from seqmix import accounting
 from seqmix.config import DataConfig, RunConfig, SpeedConfig
 from seqmix.data import CorpusError, corpus_name, open_source
-from seqmix.data.hub import SETS
 from seqmix.files import printable
 from seqmix.record import RunFolder
 from seqmix_study.results import columns
@@ -107,7 +106,7 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
 @lru_cache
 def _sizes(config: DataConfig) -> dict[str, int]:
     """Return the tokens of each part of the text that a run was planned on; {} where that very text is not here."""
-    if not config.fingerprint or config.source in SETS:  # nothing is downloaded to be counted
+    if not config.fingerprint:
         return {}
     try:
         streams = getattr(open_source(config), "streams", None)

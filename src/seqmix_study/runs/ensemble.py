@@ -144,7 +144,7 @@ class Together:
 
     def __init__(self, configs: Sequence[RunConfig], place: torch.device, team: None = None) -> None:
         if configs[0].train.accelerate != "none":
-            raise ValueError("an ensemble is not compiled or recorded as a graph: use accelerate 'none' with it")
+            raise ValueError("an ensemble is not recorded as a graph: use accelerate 'none' with it")
         if team:
             raise ValueError("an ensemble trains in one process: start it without torchrun")
         self.configs, self.place = list(configs), place

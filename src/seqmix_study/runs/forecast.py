@@ -135,7 +135,7 @@ def slowdown(configs: list[RunConfig | SpeedConfig], place: Layout) -> float:
 
 
 def _step_seconds(config: RunConfig, place: Layout) -> float:
-    """Return the seconds of one training step on random tokens: the best of a few, after two to warm up."""
+    """Return the seconds of one training step on random tokens: the best of a few, after some to warm up."""
     import torch  # whoever asks only for a forecast needs none
 
     from seqmix import models
@@ -147,7 +147,7 @@ def _step_seconds(config: RunConfig, place: Layout) -> float:
     try:
         step = TrainStep(models.build(config.model, kernel=config.train.kernel).to(device), config.train, device)
         tokens = torch.randint(config.model.vocab_size, (config.train.batch_size, config.data.seq_len), device=device)
-        return min(seconds for _, _, seconds, _ in interleaved([lambda: step(tokens, tokens, 0.0)], 3, device, 2))
+        return min(seconds for _, _, seconds in interleaved([lambda: step(tokens, tokens, 0.0)], 3, device))
     finally:
         torch.set_num_threads(before)
 

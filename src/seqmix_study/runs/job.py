@@ -34,7 +34,7 @@ class Job(Frozen):
     runs: tuple[dict[str, Any], ...] = Field((), description="plain configurations, where no study is named")
     committed: bool = Field(True, description="rows of the committed tables count as done")
     ensemble: bool = Field(False, description="train runs of one shape as one batched model")
-    accelerate: Literal["none", "compile", "cuda_graph"] = "none"
+    accelerate: Literal["none", "cuda_graph"] = "none"
     kind: Literal["train", "speed"] = Field("train", description="speed: the measurements, which run alone")
     trainer: str = Field("seqmix.train", description="module that trains and measures again; tests have another")
     deadline: float = Field(0.0, description="time.time() at which all save and leave; 0: none")

@@ -5,7 +5,7 @@
 
 Samples: the largest byte-level models of the study ``scaling``, one an architecture and corpus (seed 0), go on with the
 same held-out beginnings. Traces, of the study ``inside``: ``question`` (one document and where its answer was stated),
-``documents`` (how many the gate statistics rest on) and ``runs``, one dict a model (see ``seqmix.traces.trace``);
+``documents`` (how many the gate statistics rest on) and ``runs``, one dict a model (see ``traces.trace``);
 attention only of the first seed.
 """
 
@@ -15,13 +15,13 @@ from collections.abc import Iterable
 
 import torch
 
-from seqmix import data, traces
+from seqmix import data
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix.restore import restore
 from seqmix_study.results import published
-from seqmix_study.runs import tune
+from seqmix_study.runs import traces, tune
 
 __all__ = ["largest", "sample", "trace", "trained"]
 

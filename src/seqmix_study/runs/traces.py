@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqmix import interpret as inside
 from seqmix.config import RunConfig
-from seqmix.interpret import Queries
+from seqmix.interpret import Queries, attention_maps, head_rows
 from seqmix.models.lstm import LSTMLayer
 from seqmix.models.recurrence import Recurrence
 
@@ -64,9 +63,7 @@ def question(source: Any) -> Queries:
     rows, columns = np.nonzero(asked)
     if not len(rows):
         raise ValueError(f"no document of {source.name} asks near its end for a fact stated once, long before")
-    row, at = rows[0], columns[0]
-    parts = (windows.inputs[row], at, windows.targets[row, at], at - windows.age[row, at] + 1)
-    return Queries(*(torch.from_numpy(np.asarray(part)[None]) for part in parts))
+    return Queries.at(windows, rows[:1], columns[:1])
 
 
 def lstm_gates(layer: LSTMLayer, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,8 +103,8 @@ def by_class(found: list[Gate], classes: np.ndarray) -> list[dict]:
         for code, name in enumerate(CLASSES):
             at = classes == code
             if at.any():
-                rows.append({"layer": gate.layer, "gate": gate.name, "class": name,
-                             "mean": round(float(each[at].mean()), 5), "tokens": int(at.sum())})  # fmt: skip
+                mean, tokens = round(float(each[at].mean()), 5), int(at.sum())
+                rows.append({"layer": gate.layer, "gate": gate.name, "class": name, "mean": mean, "tokens": tokens})
     return rows
 
 
@@ -117,27 +114,18 @@ def _short(values: Tensor) -> list:
 
 
 @torch.no_grad()
-def _answers(model: torch.nn.Module, asked: Queries) -> Tensor:
-    """Return the model's probabilities of the token after each question, [n, W]."""
-    return model(asked.inputs)[torch.arange(len(asked)), asked.position].softmax(-1)
-
-
 def trace(model: torch.nn.Module, source: Any, config: RunConfig, asked: Queries, whole: bool) -> dict:
     """Return what one model (in evaluation mode, on CPU) shows of a question: run_id, arm, seed, and
 
     ``right``, ``probability``: whether and how surely it is answered; ``classes``: see ``by_class``; where there is
     attention and ``whole``, ``heads``: the rows of the asking position, up to it.
     """
-    chances, end = _answers(model, asked)[0], int(asked.position) + 1
-    found = {
-        "run_id": config.run_id,
-        "arm": config.arm,
-        "seed": config.seed,
-        "right": bool(chances.argmax() == asked.answer[0]),
-        "probability": round(float(chances[asked.answer[0]]), DIGITS),
-    }
-    if whole and (maps := inside.attention_maps(model, asked.inputs)):
-        rows, heads = inside.head_rows(maps, asked)[0, :, :end], maps[0].shape[1]
+    at, answer = int(asked.position), int(asked.answer)
+    chances = model(asked.inputs)[0, at].softmax(-1)
+    found = {"run_id": config.run_id, "arm": config.arm, "seed": config.seed}
+    found |= {"right": bool(chances.argmax() == answer), "probability": round(float(chances[answer]), DIGITS)}
+    if whole and (maps := attention_maps(model, asked.inputs)):
+        rows, heads = head_rows(maps, asked)[0, :, : at + 1], maps[0].shape[1]
         found["heads"] = [
             {"layer": h // heads + 1, "head": h % heads + 1, "row": _short(row)} for h, row in enumerate(rows)
         ]
