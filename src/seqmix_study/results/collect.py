@@ -224,7 +224,6 @@ def load(
     study: str,
     tier: str,
     plan: list[RunConfig | SpeedConfig] | None = None,
-    runs_dir: Path | None = None,
     paths: Paths | None = None,
 ) -> "dict[str, pd.DataFrame]":
     """Return the tables of a study, table name -> DataFrame.
@@ -237,7 +236,7 @@ def load(
     if plan is None:
         committed = {name: read_table(name, tier, paths) for name in columns.TABLES}
         return {name: frame(name, [row for row in rows if row["study"] == study]) for name, rows in committed.items()}
-    ended, others = _ended(plan, Path(runs_dir) if runs_dir else paths.runs)
+    ended, others = _ended(plan, paths.runs)
     rows = _gather(ended)
     wanted, found = {config.run_id for config in others}, set()
     for name in columns.TABLES if others else ():

@@ -37,6 +37,9 @@ WIDER = 0.25
 GPU_RATE = 40e12
 """FLOP/s of an H200-class GPU on models of this size, several at once; assumed, not measured."""
 
+START_SECONDS = 3.0
+"""A worker's start."""
+
 SHAPES, MEASURE_SECONDS = 4, 10.0
 """Runs whose steps are timed here, and about how long that may take."""
 
