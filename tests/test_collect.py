@@ -172,7 +172,7 @@ def test_an_analysis_sees_the_same_numbers_from_records_and_from_tables(paths):
     write(paths, plan)
     here = collect.load("scaling", "laptop", plan, paths=paths)
     assert here["runs"].attrs == {"from_records": 2, "from_results": 0, "missing": [plan[2].run_id]}
-    committed = collect.load("scaling", "laptop", plan, runs_dir=paths.root / "none", paths=paths)
+    committed = collect.load("scaling", "laptop", plan, paths=Paths(paths.root, paths.root / "none"))
     assert committed["runs"].attrs["from_results"] == 2
     for name in columns.TABLES:
         assert here[name].equals(committed[name])
@@ -187,7 +187,7 @@ def test_a_run_published_by_another_study_is_found_under_the_plans_labels(paths)
     record(paths.runs, config(0, study="context", arm="same_thing"))
     write(paths, [config(0, study="context", arm="same_thing")])
     plan = [config(0, study="scaling")]
-    tables = collect.load("scaling", "laptop", plan, runs_dir=paths.root / "none", paths=paths)
+    tables = collect.load("scaling", "laptop", plan, paths=Paths(paths.root, paths.root / "none"))
     assert tables["runs"][["study", "arm"]].values.tolist() == [["scaling", "transformer"]]
     assert set(tables["context"].study) == {"scaling"}
 

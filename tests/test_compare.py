@@ -52,6 +52,11 @@ def test_the_published_loss_itself_is_the_same(paths):
     assert point(paths, config(2), 2.42).verdict == "same"
 
 
+def test_the_published_run_up_to_rounding_is_reproduced_and_another_seed_is_not(paths):
+    assert point(paths, config(2), 2.4201, device="cuda").verdict == "reproduced"
+    assert point(paths, config(7), 2.4201).verdict == "inside"
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [

@@ -17,6 +17,7 @@ from seqmix.paths import Paths
 from seqmix_study.book import parameters
 from seqmix_study.book.runner import current, prepare
 from seqmix_study.book.sources import ChapterError, load
+from seqmix_study.chapters.request import RequestError
 from seqmix_study.results import published
 
 HEAD = """\
@@ -168,17 +169,14 @@ def test_an_architecture_or_a_size_that_no_study_has_exits_2_before_anything_sta
     assert "known: transformer, lstm_2" in done.stderr or "known: d16, d24" in done.stderr
 
 
-def test_names_go_to_the_chapters_that_know_them(tmp_path):
+def test_a_name_that_one_chapter_does_not_know_is_refused_for_all(tmp_path):
     paths = Paths(with_studies(tmp_path))
-    (tmp_path / "_toc.yml").write_text(
-        (tmp_path / "_toc.yml").read_text().replace("  - file: book/executed/other\n", "")
-    )
-    passed = {"arms": "transformer, lstm_2,lstm_1"}
-    found = {request.chapter.name: request.passed["arms"] for request in prepare("all", passed, paths)}
-    assert found == {"scaling": "transformer,lstm_2", "recall": "transformer,lstm_1"}
+    toc = tmp_path / "_toc.yml"
+    toc.write_text(toc.read_text().replace("  - file: book/executed/other\n", ""))
+    assert len(prepare("all", {"arms": "transformer"}, paths, train=False)) == 2
+    with pytest.raises(RequestError, match=r"lstm_2.*known: transformer"):
+        prepare("all", {"arms": "transformer,lstm_2"}, paths, train=False)
     assert prepare("other", {"equal_arms": "3"}, paths)[0].passed == {"equal_arms": 3}
-    with pytest.raises(parameters.ParameterError, match=r"lstm_9.*known: transformer"):
-        prepare("all", {"arms": "lstm_9"}, paths)
 
 
 def test_unknown_chapter_exits_2_and_names_the_known_ones(tmp_path):

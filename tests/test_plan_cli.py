@@ -84,6 +84,14 @@ def test_from_plan_to_tables(project):
     assert "estimated time" in text
 
 
+def test_a_published_run_trained_again_is_the_same(project):
+    assert call("train", "tiny", "--jobs", "0", "--only", "more", "--collect", "--quiet").exit_code == 0
+    again = call("verify", "--tier", "quick", "--sample", "1", "--json")
+    assert again.exit_code == 0, again.output
+    assert [point["verdict"] for point in json.loads(again.stdout)] == ["same"]
+    assert "1 runs against the published quick tier: 1 same" in call("verify", "--tier", "quick").output
+
+
 def test_status_names_a_corrupt_record_and_fails(project):
     folder = record(project.runs, config(0))
     (folder.path / "metrics.json").write_text("")

@@ -7,7 +7,6 @@ from docutils import nodes
 
 from seqmix_study.book.sphinxext.api import prose, public, signature
 from seqmix_study.book.sphinxext.code import PACKAGES, address, modules
-from seqmix_study.book.sphinxext.comparison import comparison
 from seqmix_study.book.sphinxext.val import lookup
 from seqmix_study.chapters import archive
 from seqmix_study.results import published
@@ -74,7 +73,3 @@ def test_every_module_that_a_run_consists_of_has_a_page_of_code():
         assert {f"seqmix.{module}" for module in named} <= set(known)
         for module in named:
             assert archive.page(module) == "../../" + address(f"seqmix.{module}")
-
-
-def test_comparison_without_published_results_says_what_to_do(tmp_path):
-    assert "seqmix train" in comparison(tmp_path)

@@ -7,9 +7,11 @@ import pkgutil
 import click
 
 from seqmix import __version__
-from seqmix.files import REMEDIES, RecordError, disk_error
+from seqmix.files import REMEDIES, disk_error
 from seqmix_study import commands
 from seqmix_study.results.published import CollectError
+
+STOPPED = "stopped; what was trained is saved. Start the same command again to go on."
 
 
 class LazyGroup(click.Group):
@@ -25,17 +27,25 @@ class LazyGroup(click.Group):
         return importlib.import_module(f"seqmix_study.commands.{name}").command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Call the command; what it cannot read, write or trust is one sentence, never a traceback."""
+        """Call the command; an error of our own is one sentence, never a traceback.
+
+        A wrong request (our ValueErrors) ends with exit code 2, what failed or cannot be trusted with 1, Ctrl-C with
+        130 and SIGTERM with 143.
+        """
         try:
             return super().invoke(ctx)
-        except (CollectError, RecordError) as error:
-            refused = error
+        except (ValueError, RuntimeError) as error:
+            if not type(error).__module__.startswith("seqmix"):
+                raise
+            refused, code = error, 2 if isinstance(error, ValueError) and not isinstance(error, CollectError) else 1
         except OSError as error:
             if error.errno not in REMEDIES:
                 raise
-            refused = disk_error(error.filename or ".", error, "read or write")
+            refused, code = disk_error(error.filename or ".", error, "read or write"), 1
+        except KeyboardInterrupt as stopped:
+            refused, code = STOPPED, getattr(stopped, "exit_code", 130)
         click.echo(f"seqmix {ctx.invoked_subcommand}: {refused}", err=True)
-        ctx.exit(1)
+        return ctx.exit(code)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,7 +10,7 @@ from pathlib import Path
 from seqmix.paths import Paths
 from seqmix_study.book.build import BuildFailed, run_jupyter_book, slim
 
-__all__ = ["build_epub", "build_pdf", "find_chromium"]
+__all__ = ["build_epub", "build_pdf", "find_chromium", "print_page"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -24,9 +24,6 @@ def find_chromium() -> str | None:
 
 def build_pdf(paths: Paths) -> Path:
     """Print all pages as one PDF; raises BuildFailed if there is no Chromium."""
-    browser = find_chromium()
-    if browser is None:
-        raise BuildFailed("make pdf needs Chromium: install it, or name it in SEQMIX_CHROMIUM")
     target = paths.build / "seqmix.pdf"
     with tempfile.TemporaryDirectory(prefix="seqmix-pdf-") as folder:
         run_jupyter_book(paths, "--builder", "singlehtml", output=Path(folder))
@@ -37,12 +34,21 @@ def build_pdf(paths: Paths) -> Path:
         text = (single / "book" / "index.html").read_text(encoding="utf-8")
         text = re.sub(r"<details(?! open)", "<details open", text)  # nothing can be unfolded on paper
         page.write_text(text.replace('data-mode=""', 'data-mode="light"'), encoding="utf-8")
-        command = [browser, *FLAGS, f"--user-data-dir={folder}/profile", "--virtual-time-budget=20000"]
-        command += ["--no-pdf-header-footer", f"--print-to-pdf={target}", page.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-        if done.returncode or not target.is_file():
-            raise BuildFailed(f"Chromium could not print the book:\n{done.stderr[-2000:]}")
+        print_page(page.as_uri(), target, "--virtual-time-budget=20000")
     return target
+
+
+def print_page(address: str, target: Path, *flags: str) -> None:
+    """Print a page as PDF; raises BuildFailed if there is no Chromium, or if it cannot."""
+    browser = find_chromium()
+    if browser is None:
+        raise BuildFailed("a PDF needs Chromium: install it, or name it in SEQMIX_CHROMIUM")
+    with tempfile.TemporaryDirectory(prefix="seqmix-profile-") as profile:
+        command = [browser, *FLAGS, *flags, f"--user-data-dir={profile}", "--no-pdf-header-footer"]
+        command += [f"--print-to-pdf={target}", address]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode or not target.is_file():
+        raise BuildFailed(f"Chromium could not print {address}:\n{done.stderr[-2000:]}")
 
 
 def build_epub(paths: Paths) -> Path:

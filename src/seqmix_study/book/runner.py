@@ -13,7 +13,6 @@ from seqmix_study.book import parameters
 from seqmix_study.book.execute import ChapterFailed, execute
 from seqmix_study.book.executed import AlteredError, read_executed
 from seqmix_study.book.fingerprint import changed, fingerprint
-from seqmix_study.book.names import narrow
 from seqmix_study.book.sources import Chapter, chapters_in_toc, load
 from seqmix_study.chapters.request import request
 from seqmix_study.results.published import CollectError
@@ -22,6 +21,9 @@ __all__ = ["Request", "current", "prepare", "run"]
 
 MOST_AT_A_TIME = 6
 """Chapters executed at once when nothing is trained; each takes about half a gigabyte."""
+
+CHECKED = {"path", "source", "arms", "sizes"}
+"""Parameters that a chapter's study or corpus may not know: checked against it before anything starts."""
 
 
 @dataclass
@@ -35,8 +37,8 @@ class Request:
 def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None, train: bool = True) -> list[Request]:
     """Load the chapter, or all of them, and check every value; raises ChapterError, ParameterError or RequestError.
 
-    With ``all`` a parameter must be known to at least one chapter and goes to those that know it; so do the names of
-    architectures and sizes. ``jobs`` is handed to chapters that have a parameter of that name.
+    With ``all`` a parameter must be known to at least one chapter and goes to those that know it. ``jobs`` is handed to
+    chapters that have a parameter of that name.
     """
     names = chapters_in_toc(paths) if name == "all" else [name]
     chapters = [load(each, paths) for each in names]
@@ -44,15 +46,14 @@ def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None, t
     for parameter in passed:
         if not any(parameter in chapter.parameters for chapter in chapters):
             parameters.check_all(name, everywhere, {parameter: passed[parameter]})
-    values = []
+    requests = []
     for chapter in chapters:
         own = {k: v for k, v in passed.items() if k in chapter.parameters}
         if jobs and "jobs" in chapter.parameters:
             own.setdefault("jobs", jobs)
-        values.append(parameters.check_all(chapter.name, chapter.parameters, own))
-    requests = [Request(*pair) for pair in zip(chapters, narrow(chapters, values, paths), strict=True)]
+        requests.append(Request(chapter, parameters.check_all(chapter.name, chapter.parameters, own)))
     known = study.names(paths)
-    for each in requests if len(requests) == 1 or passed.get("path") or passed.get("source") else ():
+    for each in requests if len(requests) == 1 or CHECKED & set(passed) else ():
         if each.chapter.study in known:
             request(each.chapter.study, **_all_values(each) | ({} if train else {"train": False}))
     return requests

@@ -1,7 +1,6 @@
 """Make the notebooks and slides of the lessons: execute, judge by the checks, put into place by rename."""
 
 import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,18 +95,11 @@ def write_student_folder(paths: Paths) -> Path:
 
 def print_slides(name: str, paths: Paths, notes: bool = False) -> Path:
     """Print the slides of a lesson as PDF, a page a slide (``notes``: with the notes); needs Chromium."""
-    from seqmix_study.book.formats import FLAGS, find_chromium
+    from seqmix_study.book.formats import print_page
 
     source = paths.root / "classroom" / "slides" / f"{name}.html"
     target = source.with_suffix(".notes.pdf" if notes else ".pdf")
-    if (browser := find_chromium()) is None:
-        raise ClassroomError("printing slides needs Chromium: install it, or name it in SEQMIX_CHROMIUM")
-    with tempfile.TemporaryDirectory(prefix="seqmix-pdf-") as folder:
-        command = [browser, *FLAGS, f"--user-data-dir={folder}", "--no-pdf-header-footer", f"--print-to-pdf={target}"]
-        address = source.as_uri() + ("?notes" if notes else "")
-        done = subprocess.run([*command, address], capture_output=True, text=True, check=False, timeout=300)
-    if done.returncode or not target.is_file():
-        raise ClassroomError(f"Chromium could not print {source}:\n{done.stderr[-2000:]}")
+    print_page(source.as_uri() + ("?notes" if notes else ""), target)
     return target
 
 

@@ -7,18 +7,19 @@ use a container for people you do not know.
 """
 
 import csv
+import io
 from pathlib import Path
 
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix_study.classroom.build import judge, run
-from seqmix_study.classroom.lesson import Lesson, load, names
+from seqmix_study.classroom.lesson import Lesson, LessonError, load, names
 
 __all__ = ["collect", "grade", "submissions", "to_grade"]
 
 
 def submissions(folder: Path, paths: Paths) -> list[tuple[str, str, Path]]:
-    """Return (student, lesson, file) of every notebook below a folder; other notebooks raise ValueError."""
+    """Return (student, lesson, file) of every notebook below a folder; other notebooks raise LessonError."""
     found, lessons = [], names(paths)
     for path in sorted(folder.rglob("*.ipynb")):
         student, _, lesson = path.stem.rpartition("-")
@@ -26,7 +27,7 @@ def submissions(folder: Path, paths: Paths) -> list[tuple[str, str, Path]]:
         if ".ipynb_checkpoints" in path.parts:
             continue
         if lesson not in lessons:
-            raise ValueError(f"{path}: name it LESSON.ipynb or STUDENT-LESSON.ipynb; lessons: {', '.join(lessons)}")
+            raise LessonError(f"{path}: name it LESSON.ipynb or STUDENT-LESSON.ipynb; lessons: {', '.join(lessons)}")
         found.append((student, lesson, path))
     return found
 
@@ -75,15 +76,8 @@ def collect(folder: Path, target: Path, paths: Paths, say=print) -> Path:
         say(f"{student}, {name}: {sum(points.values())} of {len(points)}")
         rows += [[student, name, exercise, got, 1] for exercise, got in points.items()]
     if not rows:
-        raise ValueError(f"{folder} holds no notebook")
-    lines = [["student", "lesson", "exercise", "points", "of"], *rows]
-    atomic_write(target, "".join(_line(row) for row in lines))
-    return target
-
-
-def _line(row: list) -> str:
-    import io
-
+        raise LessonError(f"{folder} holds no notebook")
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(row)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\n").writerows([["student", "lesson", "exercise", "points", "of"], *rows])
+    atomic_write(target, text.getvalue())
+    return target

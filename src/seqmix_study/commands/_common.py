@@ -26,11 +26,10 @@ def refuse(command: str, error: Exception | str) -> NoReturn:
     sys.exit(2)
 
 
-def tell_agreement(tier: str, paths: Any, studies: list[str]) -> bool:
-    """Say of every run and cell in the records of ``paths`` whether it lies where the published ones say it should."""
+def tell_agreement(tier: str, points: list, place: Any) -> None:
+    """Say of every run of the records in ``place``, and of every cell, whether it lies where the published ones do."""
     from seqmix_study.results import agreement
 
-    points = [p for p in agreement.compare(tier, paths) if not studies or p.study in studies]
     summary = agreement.summarise(points)
     for point in points:
         if point.verdict in ("outside", "diverged"):
@@ -41,13 +40,21 @@ def tell_agreement(tier: str, paths: Any, studies: list[str]) -> bool:
     counts = ", ".join(f"{summary[name]} {name}" for name in agreement.VERDICTS)
     click.echo(f"{len(points)} runs against the published {tier} tier: {counts}")
     if not points:
-        click.echo(f"no ended run of tier {tier} in {paths.runs}: seqmix train all --tier {tier} --fresh")
+        click.echo(f"no ended run of tier {tier} in {place}: seqmix train all --tier {tier} --fresh")
     elif summary["alone"] < len(points):
         click.echo("they agree" if summary["agrees"] else "they do NOT agree: more are outside than chance allows")
-    return summary["agrees"]
 
 
-def tell_findings(tier: str, paths: Any, studies: list[str]) -> None:
+def tell_fresh(tier: str, paths: Any, studies: list[str]) -> None:
+    """Say of every run, cell and finding that fresh records of ``studies`` can answer whether it agrees."""
+    from seqmix_study.results import agreement
+
+    points = [point for point in agreement.compare(tier, paths) if point.study in studies]
+    tell_agreement(tier, points, paths.runs)
+    _tell_findings(tier, paths, studies)
+
+
+def _tell_findings(tier: str, paths: Any, studies: list[str]) -> None:
     """Say of every finding that fresh records can answer whether it lies inside the published interval."""
     from seqmix.paths import Paths
     from seqmix_study.findings import study as asked

@@ -11,25 +11,21 @@ import click
 def command(pdf, epub) -> None:
     """Build _build/html from book/ and the executed chapters, and check it; every warning is an error."""
     from seqmix.paths import Paths
-    from seqmix_study.book.build import BuildFailed, alone, build, put_in_place
+    from seqmix_study.book.build import alone, build, put_in_place
     from seqmix_study.book.checks import before_build, check_pages
     from seqmix_study.book.formats import build_epub, build_pdf
 
     paths = Paths()
-    try:
-        with alone(paths):
-            _refuse(before_build(paths))
-            html = build(paths)
-            _refuse(sorted(check_pages(paths, html)))
-            html = put_in_place(paths, html)
-        click.echo(f"the book: {html / 'index.html'}")
-        if pdf:
-            click.echo(f"the PDF: {build_pdf(paths)}")
-        if epub:
-            click.echo(f"the EPUB: {build_epub(paths)}")
-    except BuildFailed as error:
-        click.echo(f"seqmix book: {error}", err=True)
-        sys.exit(1)
+    with alone(paths):
+        _refuse(before_build(paths))
+        html = build(paths)
+        _refuse(sorted(check_pages(paths, html)))
+        html = put_in_place(paths, html)
+    click.echo(f"the book: {html / 'index.html'}")
+    if pdf:
+        click.echo(f"the PDF: {build_pdf(paths)}")
+    if epub:
+        click.echo(f"the EPUB: {build_epub(paths)}")
 
 
 def _refuse(findings) -> None:

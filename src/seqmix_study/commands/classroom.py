@@ -24,28 +24,20 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
     from seqmix.paths import Paths
     from seqmix_study.classroom import build, grades
     from seqmix_study.classroom import lesson as source
+    from seqmix_study.commands._common import refuse
 
     paths = Paths()
     known = source.names(paths)
     if unknown := sorted(set(lessons) - set(known)):
-        click.echo(f"seqmix classroom: no lesson {', '.join(unknown)}; lessons: {', '.join(known)}", err=True)
-        sys.exit(2)
+        refuse("classroom", f"no lesson {', '.join(unknown)}; lessons: {', '.join(known)}")
     wanted = list(lessons) or known
-    try:
-        if submitted:
-            click.echo(f"the grades: {grades.collect(submitted, out, paths, click.echo)}")
-        elif pages:
-            for path in build.write_pages(wanted, paths):
-                click.echo(path.relative_to(paths.root))
-        elif pdf:
-            for name in wanted:
-                click.echo(build.print_slides(name, paths))
-                click.echo(build.print_slides(name, paths, notes=True))
-    except (build.ClassroomError, ValueError, OSError) as error:
-        click.echo(f"seqmix classroom: {error}", err=True)
-        sys.exit(2)
-    if submitted or pages or pdf:
-        return
+    if submitted:
+        return click.echo(f"the grades: {grades.collect(submitted, out, paths, click.echo)}")
+    if pages:
+        return click.echo("\n".join(str(path) for path in build.write_pages(wanted, paths)))
+    if pdf:
+        printed = (build.print_slides(name, paths, notes) for name in wanted for notes in (False, True))
+        return click.echo("\n".join(str(path) for path in printed))
     failed = False
     for name in wanted:
         try:
@@ -59,4 +51,4 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
     if failed:
         sys.exit(1)
     build.write_student_folder(paths)
-    click.echo(f"the classroom: {paths.root / 'classroom'}")
+    return click.echo(f"the classroom: {paths.root / 'classroom'}")

@@ -1,7 +1,5 @@
 """``seqmix collect``: run records -> result tables."""
 
-import sys
-
 import click
 
 
@@ -20,19 +18,13 @@ def command(chapter: str, tier: str, replace: bool, mixed_corpora: bool, prune: 
     corpus in one study, an unknown column.
     """
     from seqmix.paths import Paths
-    from seqmix.study import StudyError
     from seqmix_study.findings import study
     from seqmix_study.results import collect
     from seqmix_study.runs.selection import select
 
     paths = Paths()
-    try:
-        plans = select(chapter, tier, (), paths)
-    except StudyError as error:
-        click.echo(f"seqmix collect: {error}", err=True)
-        sys.exit(2)
     counts: dict[str, int] = {}
-    for name, plan in plans.items():
+    for name, plan in select(chapter, tier, (), paths).items():
         counts = collect.collect(
             plan, tier, name, paths=paths, replace=replace, mixed_corpora=mixed_corpora, prune=prune
         )

@@ -37,5 +37,5 @@ def command(study: str, tier: str, fresh: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"tier": tier, "summary": summary, "points": [p.plain() for p in points]}, indent=1))
     else:
-        tell_agreement(tier, paths, [study] if study else [])
+        tell_agreement(tier, points, paths.runs)
     sys.exit(0 if summary["agrees"] else 1)

@@ -30,23 +30,18 @@ def command(
     here (the message says what to lower).
     """
     from seqmix.paths import Paths
-    from seqmix.study import StudyError
-    from seqmix_study.commands._common import refuse
     from seqmix_study.runs import checks, launch
     from seqmix_study.runs import fresh as from_nothing
-    from seqmix_study.runs.forecast import assumed_seconds, forecast, slowdown
+    from seqmix_study.runs.forecast import START_SECONDS, assumed_seconds, forecast, slowdown
     from seqmix_study.runs.job import Queue
     from seqmix_study.runs.machine import layout, run_memory
     from seqmix_study.runs.selection import requested
 
     paths = from_nothing.paths() if fresh else Paths()
-    try:
-        checks.environment()
-        studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
-        queue = Queue(launch.request(studies, tier, (), paths, committed=not fresh))
-        runs = queue.runs()
-    except (StudyError, checks.CheckError) as error:
-        refuse("plan", error)
+    checks.environment()
+    studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
+    queue = Queue(launch.request(studies, tier, (), paths, committed=not fresh))
+    runs = queue.runs()
     todo = [config for config in runs if not queue.done(config)]
     refused = checks.refusals(todo, paths.runs)
     place = layout(todo, jobs, more=len(queue.waiting()))
@@ -54,7 +49,7 @@ def command(
     alone = sum(assumed_seconds(config) for config in todo if config.kind == "speed")
     together = sum(stage["seconds"] for row in studies for stage in row["stages"]) - alone
     longest = max((assumed_seconds(config) for config in todo if config.kind == "train"), default=0.0)
-    seconds = max(together / place.at_once, longest) + alone
+    seconds = START_SECONDS + max(together / place.at_once, longest) + alone
     seconds *= 1.0 if refused or no_time else slowdown(todo, place)
     report = {"tier": tier, "studies": studies, "runs": len(runs), "to_do": len(todo), "waiting": len(queue.waiting())}
     report |= {"jobs": place.jobs, "threads": place.threads, "seconds": round(seconds, 1), "refused": refused}

@@ -24,13 +24,10 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
     at the end. Exit codes: 0 done, 1 a chapter failed, 2 the request is wrong, 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
     from seqmix.paths import Paths
-    from seqmix_study.book.parameters import ParameterError
     from seqmix_study.book.runner import prepare, run
-    from seqmix_study.book.sources import ChapterError
-    from seqmix_study.chapters.request import RequestError
-    from seqmix_study.commands._common import refuse, tell_agreement, tell_findings
+    from seqmix_study.commands._common import refuse, tell_fresh
     from seqmix_study.runs import fresh as from_nothing
-    from seqmix_study.runs.launch import Terminated, terminable
+    from seqmix_study.runs.launch import terminable
 
     pairs = [*pairs, ("tier", tier)] if tier is not None else list(pairs)
     names = [name for name, _ in pairs]
@@ -44,19 +41,14 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
     paths = Paths()
     try:
         with terminable():
-            try:
-                requests = prepare(chapter, passed, paths, jobs=jobs, train=train)
-            except (ChapterError, ParameterError, RequestError) as error:
-                refuse("run", error)
+            requests = prepare(chapter, passed, paths, jobs=jobs, train=train)
             good = run(requests, paths, jobs=jobs, force=force or fresh, train=train)
             if fresh:
                 studies = [name for request in requests for name in request.chapter.studies]
-                for tell in (tell_agreement, tell_findings):
-                    tell(passed.get("tier", "quick"), from_nothing.paths(), list(dict.fromkeys(studies)))
-    except KeyboardInterrupt as stopped:
+                tell_fresh(passed.get("tier", "quick"), from_nothing.paths(), list(dict.fromkeys(studies)))
+    except KeyboardInterrupt:
         logging.disable(logging.CRITICAL)  # what the notebook client says of its ended kernel while Python ends
-        click.echo("seqmix run: stopped; what was trained is saved. Start the same command again to go on.", err=True)
-        sys.exit(143 if isinstance(stopped, Terminated) else 130)
+        raise
     sys.exit(0 if good else 1)
 
 

@@ -1,7 +1,6 @@
 """``seqmix score``: downstream tasks for a trained run, with chance beside every score."""
 
 import json
-import sys
 from dataclasses import asdict
 
 import click
@@ -24,12 +23,8 @@ def command(run_id: str, count: int, as_json: bool) -> None:
     folder = RunFolder(Paths().runs / run_id)
     if not folder.path.is_dir():
         refuse("score", f"no run named {run_id!r} in {folder.path.parent}")
-    try:
-        speaker = downstream.Speaker.of(folder)
-        scores = downstream.scores(speaker, downstream.make_tasks(downstream.held_out_text(folder.config()), count))
-    except (RuntimeError, ValueError) as error:
-        click.echo(f"seqmix score: {error}", err=True)
-        sys.exit(1)
+    speaker = downstream.Speaker.of(folder)
+    scores = downstream.scores(speaker, downstream.make_tasks(downstream.held_out_text(folder.config()), count))
     if as_json:
         plain = [asdict(score) | {"at_chance": score.at_chance} for score in scores]
         click.echo(json.dumps({"run_id": run_id, "scores": plain}, indent=1))

@@ -43,19 +43,14 @@ def command(study: str, tier: str, as_json: bool, show_all: bool) -> None:
 def _sweeps(name: str, tier: str, as_json: bool) -> None:
     """Say what is known of a study: its stages, and the best rate of every sweep so far."""
     from seqmix.paths import Paths
-    from seqmix.study import StudyError
-    from seqmix_study.commands._common import refuse
     from seqmix_study.runs import launch
     from seqmix_study.runs.forecast import forecast
     from seqmix_study.runs.job import Queue
     from seqmix_study.runs.selection import requested
 
     paths = Paths()
-    try:
-        queue = Queue(launch.request(requested(name, tier, (), paths), tier, (), paths))
-        plan = queue.plan()[name]
-    except StudyError as error:
-        refuse("status", error)
+    queue = Queue(launch.request(requested(name, tier, (), paths), tier, (), paths))
+    plan = queue.plan()[name]
     rows = []
     trials: dict[str, dict[float, list[float]]] = {}
     for config in plan.runs:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from seqmix_study.commands._common import Positive, refuse, tell_agreement, tell_findings
+from seqmix_study.commands._common import Positive, refuse, tell_fresh
 
 
 @click.command("train")
@@ -40,52 +40,40 @@ def command(
     --fresh the records go to a folder of their own, and what they agree with is said at the end.
     Exit codes: 0 all done, 1 some runs failed or are left, 2 the request is wrong, 130 Ctrl-C, 143 SIGTERM.
     """
-    from seqmix.files import RecordError
     from seqmix.paths import Paths
-    from seqmix.study import StudyError
     from seqmix_study.runs import checks, launch
     from seqmix_study.runs import fresh as from_nothing
     from seqmix_study.runs.selection import requested
     from seqmix_study.runs.worker import leads
 
     paths = from_nothing.paths() if fresh else Paths()
-    try:
-        studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
-        job = launch.request(
-            studies, tier, (), paths, budget_minutes, committed=not fresh, ensemble=ensemble, accelerate=accelerate
-        )
-        if ensemble and accelerate != "none":
-            raise StudyError("--ensemble and --accelerate do not go together")
-        if gather and fresh:
-            raise StudyError("--collect and --fresh do not go together: fresh records are compared, not published")
-        checks.before_training(job, engine)
-        if fresh:
-            from_nothing.start_anew(job)
-    except (StudyError, checks.CheckError) as error:
-        refuse("train", error)
-    try:
-        summary = launch.train(job, jobs, engine, progress=not quiet)
-        if not leads():
-            return
-        click.echo(str(summary))
-        for run_id, notes in summary.notes.items():
-            for note in notes:
-                click.echo(f"  {run_id}: {note}", err=True)
-        for run_id, reason in summary.problems.items():
-            click.echo(f"  {run_id}: {reason}", err=True)
-        click.echo(f"records: {paths.runs}")
-        if gather:
-            from seqmix_study.results import collect
+    if ensemble and accelerate != "none":
+        refuse("train", "--ensemble and --accelerate do not go together")
+    if gather and fresh:
+        refuse("train", "--collect and --fresh do not go together: fresh records are compared, not published")
+    studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
+    job = launch.request(
+        studies, tier, (), paths, budget_minutes, committed=not fresh, ensemble=ensemble, accelerate=accelerate
+    )
+    checks.before_training(job, engine)
+    if fresh:
+        from_nothing.start_anew(job)
+    summary = launch.train(job, jobs, engine, progress=not quiet)
+    if not leads():
+        return
+    click.echo(str(summary))
+    for run_id, notes in summary.notes.items():
+        for note in notes:
+            click.echo(f"  {run_id}: {note}", err=True)
+    for run_id, reason in summary.problems.items():
+        click.echo(f"  {run_id}: {reason}", err=True)
+    click.echo(f"records: {paths.runs}")
+    if gather:
+        from seqmix_study.results import collect
 
-            for name, plan in summary.plans.items():
-                collect.collect(plan.runs, tier, name, paths=paths)
-            click.echo(f"tables: {paths.results / tier}")
-        if fresh:
-            tell_agreement(tier, paths, list(studies))
-            tell_findings(tier, paths, list(studies))
-    except KeyboardInterrupt as stopped:
-        sys.exit(143 if isinstance(stopped, launch.Terminated) else 130)
-    except (launch.EngineError, RecordError, ValueError) as error:
-        click.echo(f"seqmix train: {error}", err=True)
-        sys.exit(1)
+        for name, plan in summary.plans.items():
+            collect.collect(plan.runs, tier, name, paths=paths)
+        click.echo(f"tables: {paths.results / tier}")
+    if fresh:
+        tell_fresh(tier, paths, list(studies))
     sys.exit(0 if summary.ok else 1)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import asdict
 
 import click
 
@@ -14,26 +13,19 @@ import click
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes; default: from the machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
 def command(count: int, tier: str, seed: int, jobs: int | None, as_json: bool) -> None:
-    """Re-train published runs and say whether they reproduce: identical, reproduced (rounding), within seeds, differs.
+    """Train published runs again and say whether they reproduce (the words are those of seqmix compare).
 
-    Exit code 1 if a run differs by more than its seeds do, or fails.
+    Exit code 1 if a run lies outside its seeds, diverges or fails.
     """
-    from seqmix.files import RecordError
-    from seqmix_study.results.collect import CollectError
-    from seqmix_study.runs.launch import EngineError
-    from seqmix_study.runs.verify import VerifyError, verify
+    from seqmix.paths import Paths
+    from seqmix_study.commands._common import tell_agreement
+    from seqmix_study.runs.verify import verify
 
-    try:
-        checks = verify(tier, count, seed, jobs)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (VerifyError, CollectError, RecordError, EngineError) as error:
-        click.echo(f"seqmix verify: {error}", err=True)
-        sys.exit(2 if isinstance(error, VerifyError) else 1)
+    points, problems = verify(tier, count, seed, jobs)
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in checks], indent=1))
+        click.echo(json.dumps([point.plain() for point in points], indent=1))
     else:
-        for check in checks:
-            loss = f"{check.published:.5f} published, {check.again:.5f} now"
-            click.echo(f"{check.verdict:<12} {check.run_id}  {loss}  {check.reason}".rstrip())
-    sys.exit(1 if any(check.verdict in ("differs", "failed") for check in checks) else 0)
+        tell_agreement(tier, points, Paths().cache / "verify")
+    for run_id, reason in problems.items():
+        click.echo(f"failed    {run_id}: {reason}", err=True)
+    sys.exit(1 if problems or any(point.verdict in ("outside", "diverged") for point in points) else 0)

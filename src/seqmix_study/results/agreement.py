@@ -42,7 +42,11 @@ SUSPECTS = (
 
 CONFIDENCE = 0.975
 
-VERDICTS = ("same", "inside", "outside", "diverged", "alone")
+VERDICTS = ("same", "reproduced", "inside", "outside", "diverged", "alone")
+
+SAME = 2e-3
+"""Largest relative difference of a loss that counts as the same run on another machine: rounding in another order grows
+over the steps of a run, but stays far below the spread over seeds."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,9 @@ def _rows_here(runs: Path, tier: str) -> list[dict[str, str]]:
 def compare(tier: str, paths: Paths | None = None, study: str = "") -> list[Point]:
     """Compare every ended run of this machine with the published tables of ``tier``.
 
-    Verdicts: same (bitwise the published loss), inside, outside, diverged (published finished), or alone (no
-    published run of this configuration: another tier, size, step count or arm). Raises CollectError, RecordError.
+    Verdicts: same (bitwise the published loss), reproduced (the same run up to rounding), inside, outside, diverged
+    (published finished), or alone (no published run of this configuration: another tier, size, step count or arm).
+    Raises CollectError, RecordError.
     """
     paths = paths or Paths()
     cells = published_cells(tier, paths)
@@ -157,6 +162,8 @@ def _point(row: dict[str, str], rows: list[dict[str, str]], spread: float, tier:
     if twin and twin["loss"] == row["loss"]:
         itself = "this is the published record" if twin["finished_at"] == row["finished_at"] else ""
         return Point(**names, verdict="same", reason=itself)
+    if twin and abs(names["loss"] - float(twin["loss"])) <= SAME * float(twin["loss"]):
+        return Point(**names, verdict="reproduced", reason=_reason(row, rows))
     if low <= names["loss"] <= high:
         return Point(**names, verdict="inside", reason="")
     return Point(**names, verdict="outside", reason=_reason(row, rows))

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqmix.config import RunConfig, SpeedConfig
-from seqmix.files import atomic_write, locked
+from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix.study import names
 from seqmix_study.results import columns, configurations, published
 from seqmix_study.results.published import CollectError
 from seqmix_study.results.rows import Rows, run_rows
+from seqmix_study.results.transaction import locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,7 +226,6 @@ def load(
     study: str,
     tier: str,
     plan: list[RunConfig | SpeedConfig] | None = None,
-    runs_dir: Path | None = None,
     paths: Paths | None = None,
 ) -> "dict[str, pd.DataFrame]":
     """Return the tables of a study, table name -> DataFrame.
@@ -238,7 +238,7 @@ def load(
     if plan is None:
         committed = {name: read_table(name, tier, paths) for name in columns.TABLES}
         return {name: frame(name, [row for row in rows if row["study"] == study]) for name, rows in committed.items()}
-    ended, others = _ended(plan, Path(runs_dir) if runs_dir else paths.runs)
+    ended, others = _ended(plan, paths.runs)
     rows = _gather(ended)
     wanted, found = {config.run_id for config in others}, set()
     for name in columns.TABLES if others else ():

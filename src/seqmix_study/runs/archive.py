@@ -1,4 +1,4 @@
-"""Carry run records from one machine to another in one small archive (``.tar.xz``, ``.tar.gz`` or ``.tar.zst``).
+"""Carry run records from one machine to another in one small archive (``.tar.xz`` or ``.tar.gz``).
 
 The archive starts with ``manifest.json`` (format, size and checksum of every file), then the files of the ended runs;
 checkpoints stay behind, weights come only when asked for. Unpacking trusts nothing: only plain files with the names
@@ -6,15 +6,14 @@ that a record has, sizes and checksums as the manifest says, every record's seal
 place. A run that is already there is never overwritten.
 """
 
+import gzip
 import hashlib
-import importlib
 import io
 import json
 import lzma
 import os
 import re
 import shutil
-import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -60,18 +59,10 @@ class _Bounded:
 
 @contextmanager
 def _open(path: Path, mode: str) -> Iterator[tarfile.TarFile]:
-    """Open an archive by its name's ending; raises PackError for an unknown one or one this Python cannot do."""
-    ending = "".join(path.suffixes[-2:])
-    if ending not in (".tar.xz", ".tar.gz", ".tar.zst"):
-        raise PackError(f"{path}: the name of an archive ends in .tar.xz, .tar.gz or .tar.zst")
-    kind = {".tar.xz": "lzma", ".tar.gz": "gzip", ".tar.zst": "zstandard"}[ending]
-    if kind == "zstandard" and sys.version_info >= (3, 14):
-        kind = "compression.zstd"
-    try:
-        opened = importlib.import_module(kind).open
-    except ImportError:
-        text = f"{path}: .tar.zst needs Python 3.14 or the package zstandard; use a name that ends in .tar.xz"
-        raise PackError(text) from None
+    """Open an archive by its name's ending; raises PackError for an unknown one."""
+    opened = {".tar.xz": lzma.open, ".tar.gz": gzip.open}.get("".join(path.suffixes[-2:]))
+    if opened is None:
+        raise PackError(f"{path}: the name of an archive ends in .tar.xz or .tar.gz")
     with opened(path, f"{mode}b") as stream:
         whole = stream if mode == "w" else _Bounded(path, stream)
         with tarfile.open(fileobj=whole, mode=f"{mode}|") as archive:

@@ -30,7 +30,7 @@ CHOICES, CONTEXT, ENDING = 4, 160, 24
 """Answers of a question; bytes of text before an ending; bytes of the ending."""
 
 
-class DownstreamError(ValueError):
+class DownstreamError(RuntimeError):
     """A run cannot be scored; the text says why and what to do."""
 
 

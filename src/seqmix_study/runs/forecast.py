@@ -37,6 +37,9 @@ WIDER = 0.25
 GPU_RATE = 40e12
 """FLOP/s of an H200-class GPU on models of this size, several at once; assumed, not measured."""
 
+START_SECONDS = 3.0
+"""A worker's start."""
+
 SHAPES, MEASURE_SECONDS = 4, 10.0
 """Runs whose steps are timed here, and about how long that may take."""
 
@@ -142,7 +145,7 @@ def _step_seconds(config: RunConfig, place: Layout) -> float:
     before, device = torch.get_num_threads(), torch.device("cuda" if place.gpus else "cpu")
     torch.set_num_threads(place.threads)
     try:
-        step = TrainStep(models.build(config.model, kernel=config.train.kernel).to(device), config.train, device)
+        step = TrainStep(models.build(config.model).to(device), config.train, device)
         tokens = torch.randint(config.model.vocab_size, (config.train.batch_size, config.data.seq_len), device=device)
         return min(seconds for _, _, seconds in interleaved([lambda: step(tokens, tokens, 0.0)], 3, device))
     finally:

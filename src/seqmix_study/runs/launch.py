@@ -45,6 +45,8 @@ class EngineError(RuntimeError):
 class Terminated(KeyboardInterrupt):
     """SIGTERM: a scheduler's preemption, ``timeout``, ``kill``."""
 
+    exit_code = 143
+
 
 @contextmanager
 def terminable() -> Iterator[None]:
@@ -178,9 +180,6 @@ def train(job: Job, jobs: int | None = None, engine: str = "local", progress: bo
         try:
             with terminable():
                 obstacle = _serve(job, queue, jobs, engine, display)
-        except KeyboardInterrupt:
-            print("Stopped; checkpoints are saved. Start the same command again to go on.", file=sys.stderr)
-            raise
         finally:
             job.file.unlink(missing_ok=True)
             display.close()

@@ -1,6 +1,6 @@
-"""How far a job is, read from its records: a line in a terminal, an output in a notebook, a line a minute in a log.
+"""How far a job is, read from its records: a line that changes in a terminal, a line a minute in a log.
 
-A chapter's kernel has no terminal: where ``SEQMIX_PROGRESS`` names a file, the lines of the log are written there too.
+A chapter's kernel has neither: where ``SEQMIX_PROGRESS`` names a file, the lines of the log are written there.
 """
 
 import datetime
@@ -32,12 +32,6 @@ def flops(config: RunConfig | SpeedConfig) -> float:
     return accounting.train_flops_per_token(config.model, config.data.seq_len) * config.tokens
 
 
-def _in_notebook() -> bool:
-    shell = sys.modules.get("IPython")
-    shell = shell.get_ipython() if shell else None
-    return bool(shell) and type(shell).__name__ == "ZMQInteractiveShell"
-
-
 class Display:
     """What stands of a job, shown as it changes."""
 
@@ -46,14 +40,10 @@ class Display:
         self.work: dict[str, float] = {}
         self.ended: set[str] = set()
         self.looked = self.told = -1e9
-        self.handle, self.width = None, 0
+        self.width = 0
         self.trail: deque[tuple[float, float]] = deque()
         self.log = os.environ.get("SEQMIX_PROGRESS", "")
-        if show and _in_notebook():
-            from IPython.display import display
-
-            self.handle = display({"text/plain": "starting"}, raw=True, display_id=True)
-        self.terminal = show and not self.handle and sys.stderr.isatty()
+        self.terminal = show and sys.stderr.isatty()
 
     def text(self) -> str:
         """Look at the records and return what stands: done of all, running, failed, share, time left, best loss."""
@@ -103,11 +93,9 @@ class Display:
         if (not self.show and not self.log) or now - self.looked < LOOK:
             return
         line_due = now - self.told > LINE
-        if not (self.handle or self.terminal or line_due):
+        if not (self.terminal or line_due):
             return
         self.looked, text = now, self.text()
-        if self.handle is not None:
-            self.handle.update({"text/plain": text}, raw=True)
         if self.terminal:
             self.width = max(self.width, len(text))
             print(f"\r{text:<{self.width}}", end="", file=sys.stderr, flush=True)
@@ -115,16 +103,14 @@ class Display:
             return
         self.told = now
         line = f"{time.strftime('%H:%M:%S')} {text}\n"
-        if self.show and not self.handle and not self.terminal:
-            print(line, end="", file=sys.stderr, flush=True)
         if self.log:
             with open(self.log, "a", encoding="utf-8") as file:
                 file.write(line)
+        elif not self.terminal:
+            print(line, end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Take the display away."""
-        if self.handle is not None:
-            self.handle.update({"text/plain": ""}, raw=True)
         if self.terminal and self.width:
             print(f"\r{'':<{self.width}}\r", end="", file=sys.stderr, flush=True)
-        self.handle, self.terminal, self.show, self.log = None, False, False, ""
+        self.terminal, self.show, self.log = False, False, ""

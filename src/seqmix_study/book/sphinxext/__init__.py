@@ -6,13 +6,12 @@
 ``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
 ``api``      the package's public functions and classes, from their docstrings
 ``code``     the source of every module as a page
-``comparison`` the runs of this machine against the published ones
 ``figures``  figures as part of the page, with their values
 ``live``     demonstrations in which the reader asks the published models
 ``pages``    directives that show the executed chapters on the front page and the status page
 """
 
-from seqmix_study.book.sphinxext import api, code, comparison, figures, findings, live, mathjax, val
+from seqmix_study.book.sphinxext import api, code, figures, findings, live, mathjax, val
 from seqmix_study.book.sphinxext import chapters as pages
 
 
@@ -20,7 +19,6 @@ def setup(app):
     """Register everything with Sphinx."""
     api.setup(app)
     code.setup(app)
-    comparison.setup(app)
     figures.setup(app)
     findings.setup(app)
     live.setup(app)
