@@ -44,8 +44,8 @@ KINDS = ("boxes", "context", "hybrids", "scaling", "speed")
 SCREENS = ("html",)
 """Builders whose readers have a browser: elsewhere the finding stands alone."""
 
-MODELS = "_static/models"
-"""Where pages find the models: as scripts, since a page opened from a disk may read no other file."""
+MODELS = "models"
+"""Where pages find the models, in ``_static``: as scripts, since a page opened from a disk may read no other file."""
 
 DOING = {"train": "training", "prefill": "reading", "decode": "writing, one token after another"}
 
@@ -76,18 +76,16 @@ class Live(SphinxDirective):
             return self.parse_content_to_nodes()
         except (OSError, KeyError, ValueError) as error:
             raise self.error(f"live {kind}: {error}") from error
-        data["models"] = [{"name": model, "label": label} for model, label, _ in models]
+        data["models"] = [{"name": model, "label": label} for model, label in models]
         if kind == "hybrids":
             data["layers"] = {letter: mixer(letter).label for letter in MIXERS}
-        finding = nodes.container(classes=["live-finding"])
+        finding = nodes.container(classes=["live-finding"], models=[model for model, _ in models])
         finding += self.parse_content_to_nodes()
         if self.env.app.builder.name not in SCREENS:
             return [finding]  # on paper nobody can be asked
         name = nodes.make_id(self.options["id"])
         opening = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
-        up = "../" * self.env.docname.count("/")
         return [
-            *(raw(f'<script defer src="{up}{MODELS}/{model}.js"></script>') for model, _, new in models if new),
             raw(f'{opening}<script type="application/json">{in_script(data)}</script>'),
             finding,
             raw("</section>"),
@@ -106,8 +104,8 @@ class Live(SphinxDirective):
             return {"ladders": ladders(table, *columns) if table.is_file() else []}
         return {}
 
-    def models(self, source: Path) -> list[tuple[str, str, bool]]:
-        """Return (name, label, whether the page does not load it yet) of each model."""
+    def models(self, source: Path) -> list[tuple[str, str]]:
+        """Return name and label of each model."""
         names = self.options.get("models", "").split()
         if self.arguments[0] in ("boxes", "context", "hybrids") and not names:
             raise ValueError("models must be given")
@@ -118,7 +116,7 @@ class Live(SphinxDirective):
             if not file.is_file() and name in announced(source):
                 raise Unpublished(name)
             model = page_file.read(file)
-            found.append((name, style.look(model["about"]["arm"]).label, name not in present))
+            found.append((name, style.look(model["about"]["arm"]).label))
             present[name] = file.stat().st_size
         if (size := sum(present.values())) > page_file.LARGEST_PAGE:
             raise ValueError(f"the models of this page have {size:,} bytes, more than {page_file.LARGEST_PAGE:,}")
@@ -183,12 +181,19 @@ def ask_for_script(app) -> None:
         app.add_js_file("live.js", loading_method="defer")
 
 
+def ask_for_models(app, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
+    """Load the models in the pages that ask them."""
+    asked = [name for node in doctree.findall(nodes.container) for name in node.get("models", ())] if doctree else []
+    for name in dict.fromkeys(asked):
+        app.add_js_file(f"{MODELS}/{name}.js", loading_method="defer")
+
+
 def write_scripts(app, exception) -> None:
     """Put the joined script and the published models beside the pages."""
     if exception is not None or app.builder.name not in SCREENS:
         return
     (Path(app.outdir) / "_static" / "live.js").write_text(page_script.script(), encoding="utf-8")
-    models = Path(app.outdir) / MODELS
+    models = Path(app.outdir) / "_static" / MODELS
     models.mkdir(exist_ok=True)
     for file in sorted(page_file.folder(Path(app.srcdir) / "results").glob("*.json")):
         text = f"(globalThis.seqmixModels ??= {{}})[{json.dumps(file.stem)}] = {json.dumps(page_file.read(file))};\n"
@@ -199,4 +204,5 @@ def setup(app) -> None:
     """Register the directive, its script and its styles."""
     app.add_directive("live", Live)
     app.connect("builder-inited", ask_for_script)
+    app.connect("html-page-context", ask_for_models)
     app.connect("build-finished", write_scripts)
