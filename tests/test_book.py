@@ -20,7 +20,7 @@ from seqmix_study.book import build
 from seqmix_study.book.check_pages import check_pages
 from seqmix_study.book.checks import before_build, everything
 from seqmix_study.book.executed import publish
-from seqmix_study.book.formats import build_epub, build_pdf, find_chromium
+from seqmix_study.book.formats import build_epub, build_pdf, find_chromium, on_paper
 from seqmix_study.commands import book
 from seqmix_study.results import published
 
@@ -337,3 +337,16 @@ def test_epub_holds_all_pages(built, tmp_path):
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium on this machine")
 def test_pdf_holds_all_pages(copy):
     assert build_pdf(Paths(copy)).read_bytes().startswith(b"%PDF")
+
+
+def test_paper_holds_the_argument_and_no_lists_for_a_computer():
+    page = """<html data-mode=""><body><span id="document-book/api"></span><section>functions</section>
+    <span id="document-book/executed/scaling"></span><section><details class="hide above-input">code</details>
+    <details class="computed">rows<details>inside</details></details><details class="claim">a rule</details></section>
+    <span id="document-book/lessons/index"></span><section>teach</section>
+    <span id="document-book/lessons/exercises/speed"></span><section>an exercise</section></body></html>"""
+    printed = on_paper(page)
+    assert [word for word in ("functions", "code", "rows", "an exercise") if word in printed] == []
+    assert [word for word in ("a rule", "teach") if word not in printed] == []
+    assert 'open=""' in printed
+    assert 'data-mode="light"' in printed

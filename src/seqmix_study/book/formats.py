@@ -7,12 +7,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from bs4 import BeautifulSoup
+
 from seqmix.paths import Paths
 from seqmix_study.book.build import BuildFailed, run_jupyter_book, slim
 
 __all__ = ["build_epub", "build_pdf", "find_chromium", "print_page"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+LEFT_OUT = re.compile(r"^document-book/(api|changelog|executed/appendix_runs|lessons/(?!index|project).*)$")
+"""Pages that nobody reads in a printed book: lists to search, and lessons, which are printed from their slides."""
+
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
@@ -32,10 +37,25 @@ def build_pdf(paths: Paths) -> Path:
         # The root document is book/index, but its links are written as from the top: print a copy that stands there.
         page = single / "all.html"
         text = (single / "book" / "index.html").read_text(encoding="utf-8")
-        text = re.sub(r"<details(?! open)", "<details open", text)  # nothing can be unfolded on paper
-        page.write_text(text.replace('data-mode=""', 'data-mode="light"'), encoding="utf-8")
-        print_page(page.as_uri(), target, "--virtual-time-budget=20000")
+        page.write_text(on_paper(text), encoding="utf-8")
+        print_page(page.as_uri(), target, "--virtual-time-budget=20000", "--generate-pdf-document-outline")
     return target
+
+
+def on_paper(page: str) -> str:
+    """Return the single page as it is printed: what is code or a computed list is left out, the rest is unfolded."""
+    soup = BeautifulSoup(page, "html.parser")
+    for anchor in soup.find_all(id=LEFT_OUT):
+        anchor.find_next_sibling("section").decompose()
+    for folded in soup.find_all("details"):
+        if folded.decomposed:
+            continue
+        if {"computed", "hide"} & set(folded.get("class", ())):
+            folded.decompose()
+        else:
+            folded["open"] = ""
+    soup.html["data-mode"] = soup.html["data-theme"] = "light"
+    return str(soup)
 
 
 def print_page(address: str, target: Path, *flags: str) -> None:

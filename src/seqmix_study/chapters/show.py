@@ -17,7 +17,8 @@ def show(drawn) -> None:
     """Display a figure.
 
     ``drawn`` has ``name`` (letters, digits and dashes), ``figure`` (matplotlib), ``data`` (the plotted numbers, a
-    DataFrame) and ``alt`` (at least 40 characters that say what is to be seen). Raises ValueError if they do not.
+    DataFrame) and ``alt`` (at least 40 characters that say what is to be seen); where its marks are rows of findings, also
+    ``values`` (``common.Values``). Raises ValueError if they do not.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
@@ -31,8 +32,8 @@ def show(drawn) -> None:
     picture = io.StringIO()
     drawn.figure.savefig(picture, format="svg", metadata={"Date": None})
     written = picture.getvalue()
-    if drawn.values:
-        written = onto(written, drawn.figure, drawn.values)
+    if values := getattr(drawn, "values", None):
+        written = onto(written, drawn.figure, values)
     plt.close(drawn.figure)
     record = {"name": drawn.name, "alt": drawn.alt, "csv": drawn.data.to_csv(index=False, lineterminator="\n")}
     display({"image/svg+xml": written, "text/plain": drawn.alt, FIGURE_MIME: record}, raw=True)
