@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -297,3 +298,15 @@ def test_many_rows_are_averaged_and_more_are_refused():
     assert fit.estimates["alpha"] == pytest.approx(0.34, abs=0.005)
     with pytest.raises(ValueError, match="average repeats"):
         fit_surface(np.tile(n, 11), np.tile(d, 11), np.tile(loss, 11))
+
+
+@pytest.mark.parametrize("rows", range(2, 12))
+def test_a_few_rows_of_one_budget_are_refused_in_words(rows):
+    """N and D are two names of one thing there, up to rounding: no error of linear algebra."""
+    n = np.round(np.geomspace(1e7, 1e9, rows))
+    d = np.round(1e18 / 6 / n)
+    loss = 1.7 + 0.8 * (n / 1e8) ** -0.35 + 0.6 * (d / 1e10) ** -0.4
+    with warnings.catch_warnings(action="error"):
+        fit = fit_surface(n, d, loss, flops=np.full(rows, 1e18), n_boot=50)
+    assert fit.verdict == "refused"
+    assert any("too few points" in reason or "move together" in reason for reason in fit.reasons)

@@ -43,22 +43,14 @@ class Curve:
             raise ValueError("context rows hold a seed, bin and block twice: select one size and one study")
         bins = rows[["lo", "hi"]].drop_duplicates().sort_values("lo")
         seeds, blocks = sorted(rows["seed"].unique()), sorted(rows["block"].unique())
-        shape = (len(seeds), len(blocks), len(bins))
-        at = tuple(
-            np.searchsorted(keys, rows[name].to_numpy())
-            for name, keys in (("seed", seeds), ("block", blocks), ("lo", bins["lo"].to_numpy()))
+        wide = rows.assign(total=rows["loss"] * rows["count"]).pivot(
+            index=["seed", "block"], columns="lo", values=["total", "count"]
         )
-        count, total = np.zeros(shape), np.zeros(shape)
-        number = rows["count"].to_numpy(float)
-        count[at], total[at] = number, rows["loss"].to_numpy(float) * number
+        wide = wide.reindex(pd.MultiIndex.from_product([seeds, blocks])).fillna(0.0)
+        total, count = (wide[name].to_numpy(float).reshape(len(seeds), len(blocks), -1) for name in ("total", "count"))
         if (count.sum(2) == 0).any():
             raise ValueError("some seed lacks some block: runs were measured on different windows")
         return cls(bins["lo"].to_numpy(float), bins["hi"].to_numpy(float), total, count, tuple(seeds))
-
-    @property
-    def length(self) -> int:
-        """Longest index (window length T) of an index curve; the most visible tokens of a truncation curve."""
-        return int(self.hi[-1] - 1)
 
     def draws(self, groups: np.ndarray, draws: int = 2000, rng: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Mean of every group [groups] of bins and joint draws [draws, groups] of it under new seeds and new blocks.
@@ -85,4 +77,4 @@ class Curve:
 
     def octave(self) -> np.ndarray:
         """Bins of the last octave of the index, (T/2, T]: [1, bins]."""
-        return (self.lo >= self.length / 2 - 1e-9)[None].astype(float)
+        return (self.lo >= int(self.hi[-1] - 1) / 2 - 1e-9)[None].astype(float)

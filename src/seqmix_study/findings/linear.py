@@ -88,13 +88,9 @@ def contrast(
     learning rate would have gained, in the unit of the value (``widen``: it is). Raises NotDecided where fewer than one
     degree of freedom is left.
     """
-    if not widen:
-        first, second = (
-            side if side is None else side.drop(columns=REGRET, errors="ignore") for side in (first, second)
-        )
     found = _contrast(first, second, match, x, log, lower_is_better)
     by = _shift(first, second)
-    return replace(found, regret=(found.regret[0] + by, found.regret[1] + by)) if by and widen else found
+    return replace(found, regret=(found.regret[0] + by, found.regret[1] + by) if widen else (0.0, 0.0))
 
 
 def _shift(first: pd.DataFrame, second: pd.DataFrame | None) -> float:
@@ -195,59 +191,51 @@ def _solve(
     return Contrast(float(row_weights @ y), se, df, len(y), method, _widening(rows, row_weights, lower), weights)
 
 
+def _regret(rows: pd.DataFrame) -> pd.Series:
+    """Return what a better learning rate would have gained, run by run (its bound where known); NaN: not known."""
+    column = next((c for c in reversed(REGRET) if c in rows and rows[c].notna().any()), None)
+    return rows[column].clip(lower=0.0) if column else pd.Series(np.nan, rows.index)
+
+
 def _widening(rows: pd.DataFrame, weights: np.ndarray, lower: bool) -> tuple[float, float]:
     """Return by how much the lower and the upper end move if every run had been tuned to its best rate."""
-    column = next((c for c in ("regret_hi", "regret") if c in rows and rows[c].notna().any()), None)
-    if column is None:
-        return 0.0, 0.0
-    regret = rows[column].fillna(0.0).clip(lower=0.0).to_numpy(float)
+    regret = _regret(rows).fillna(0.0).to_numpy(float)
     down, up = float(np.maximum(weights, 0) @ regret), float(np.maximum(-weights, 0) @ regret)
     return (down, up) if lower else (up, down)
 
 
 def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said: str, lower: bool) -> Contrast:
     """Differences within pairs; clustered by seed where the differences still have a seed effect."""
-    wide = rows.pivot_table(index=[*cells, "seed"], columns="side", values="value").dropna()
+    pair = [*cells, "seed"]
+    wide = rows.pivot_table(index=pair, columns="side", values="value").dropna()
     if wide.shape[1] < 2 or len(wide) < 2:
         raise NotDecided("fewer than two pairs of equal seed")
     pairs = (wide[0.5] - wide[-0.5]).rename("value").reset_index().assign(side=0.5)
-    table = rows.pivot_table(index=[*cells, "seed"], columns="side",
-                             values=[c for c in ("regret_hi", "regret") if c in rows])  # fmt: skip
-    p_seed, _, _ = seed_tests(pairs, cells) if cells else (np.nan, 0, 0)
+    regrets = rows.assign(regret=_regret(rows)).groupby([*pair, "side"])["regret"].mean().groupby("side").mean()
+    regret = tuple(float(regrets.fillna(0.0).get(side, 0.0)) for side in ((0.5, -0.5) if lower else (-0.5, 0.5)))
+    p_seed = seed_tests(pairs, cells)[0] if cells else np.nan
     if p_seed < FOUND:
-        per_seed = pairs.groupby("seed").apply(lambda part: _of_seed(part, x), include_groups=False).dropna()
-        values = per_seed.to_numpy(float)
+        values = pairs.groupby("seed").apply(lambda part: _of_seed(part, x), include_groups=False).dropna()
         if len(values) < 2:
             raise NotDecided("a seed effect was found, and there are fewer than two seeds")
-        se = float(values.std(ddof=1) / np.sqrt(len(values)))
-        return Contrast(float(values.mean()), se, len(values) - 1, len(values), f"seeds as units ({said})",
-                        _both(table, lower))  # fmt: skip
-    columns = [_dummies(pairs, match)] if x else [np.ones((len(pairs), 1))]
+        se = float(values.std() / np.sqrt(len(values)))
+        return Contrast(float(values.mean()), se, len(values) - 1, len(values), f"seeds as units ({said})", regret)
+    columns = [_dummies(pairs, match if x else [])]
     if x:
         columns.append((pairs["along"] - pairs["along"].mean()).to_numpy()[:, None])
     found = _solve(pairs.assign(run=range(len(pairs))), np.hstack(columns), f"pairs of equal seed ({said})", [], lower)
     weights = {}
     if "run" in rows:
-        runs = rows.pivot_table(index=[*cells, "seed"], columns="side", values="run", aggfunc="first").loc[wide.index]
+        runs = rows.pivot_table(index=pair, columns="side", values="run", aggfunc="first").loc[wide.index]
         for i, weight in found.weights.items():
             weights |= {runs[0.5].iloc[i]: weight, runs[-0.5].iloc[i]: -weight}
-    return replace(found, regret=_both(table, lower), weights=weights)
+    return replace(found, regret=regret, weights=weights)
 
 
 def _of_seed(part: pd.DataFrame, x: str) -> float:
     if not x:
         return float(part["value"].mean())
     return float(np.polyfit(part["along"], part["value"], 1)[0]) if part["along"].nunique() > 1 else np.nan
-
-
-def _both(table: pd.DataFrame, lower: bool) -> tuple[float, float]:
-    """Return the mean regret of the first and of the second side, as the widening of the lower and upper end."""
-    if table.empty:
-        return 0.0, 0.0
-    means = table.mean().fillna(0.0).clip(lower=0.0)
-    column = "regret_hi" if "regret_hi" in means.index.get_level_values(0) else "regret"
-    down, up = float(means.get((column, 0.5), 0.0)), float(means.get((column, -0.5), 0.0))
-    return (down, up) if lower else (up, down)
 
 
 def _welch(rows: pd.DataFrame, said: str, lower: bool) -> Contrast:

@@ -1,12 +1,13 @@
 """Do two families scale differently? The difference of exponents, and the iso-loss parameter ratio.
 
 The ratio N_a(L) / N_b(L) answers the practical question ("how much larger must the one be?") over the losses that both
-have reached; "parameters to halve the loss" does not (``halving.py`` says why).
+have reached; "parameters to halve the loss" does not.
 """
 
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import fdtrc
 
 from seqmix_study.findings.bootstrap import expanded, percentile
@@ -105,18 +106,14 @@ class _Joint:
         return float(fdtrc(1, self.df, self.statistic(delta)))
 
     def edge(self, delta: float, side: int, level: float) -> float:
-        """Where the statistic crosses its F quantile, by bracketing and bisection; infinite where it does not."""
+        """Where the statistic crosses its F quantile; infinite where it does not."""
         limit = f_quantile(level, 1, self.df)
-        inside, step = delta, 0.01
+        step = 0.01
         while self.statistic(delta + side * step) <= limit:
-            inside, step = delta + side * step, step * 2
-            if step > 3:
+            step *= 2
+            if step > 6:
                 return side * np.inf
-        outside = delta + side * step
-        for _ in range(18):
-            middle = 0.5 * (inside + outside)
-            inside, outside = (middle, outside) if self.statistic(middle) <= limit else (inside, middle)
-        return float(0.5 * (inside + outside))
+        return brentq(lambda at: self.statistic(at) - limit, delta, delta + side * step, xtol=1e-7)
 
 
 def _surfaces(a: Fit, b: Fit, level: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from scipy.special import fdtrc, stdtrit
 
 from seqmix_study.findings.fits.fit import Fit, Gate
 from seqmix_study.findings.fits.ladder import Ladder
-from seqmix_study.findings.fits.profile import BOUNDS, Profile, line
+from seqmix_study.findings.fits.profile import BOUNDS, Profile
 
 __all__ = ["Evidence", "ladder_gates"]
 
@@ -51,7 +51,7 @@ def ladder_gates(fit: Fit, evidence: Evidence) -> list[Gate]:
     reason = f"residuals too large: {100 * ratio:.1f} % of the range of losses (allowed {100 * limit:.0f} %)"
     gates.append(Gate("G3 noise", bool(ratio <= limit), ratio, limit, reason, "slope_only"))
     gates += _closed(fit, evidence)
-    p = _f_test(line(ladder.log_n, ladder.mean).sse, profile.minimum, profile.df)
+    p = _f_test(fit.slope["sse"], profile.minimum, profile.df)
     reason = f"no curvature: a straight line in ln N fits as well (F-test p = {p:.2g}); "
     reason += "irreducible loss not identifiable"
     gates.append(Gate("G5 curvature", p < 0.05, p, 0.05, reason, "slope_only"))

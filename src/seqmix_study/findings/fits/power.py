@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
+from scipy.stats import linregress
 
 from seqmix_study.findings.bootstrap import cluster_counts
 from seqmix_study.findings.fits.fit import Fit, data_hash, verdict_of
 from seqmix_study.findings.fits.forms import predict
 from seqmix_study.findings.fits.gates import Evidence, ladder_gates
 from seqmix_study.findings.fits.ladder import Ladder
-from seqmix_study.findings.fits.profile import BOUNDS, Profile, line, resample_alphas
+from seqmix_study.findings.fits.profile import BOUNDS, Profile, resample_alphas
 
 __all__ = ["fit_power", "hold_out"]
 
@@ -142,14 +143,11 @@ def hold_out(ladder: Ladder) -> dict[str, float]:
 def _slope(ladder: Ladder, level: float) -> dict[str, Any]:
     if ladder.k < 3:
         return {}
-    straight = line(ladder.log_n, ladder.mean)
-    half = stdtrit(ladder.k - 2, 0.5 + level / 2) * straight.slope_se
-    return {
-        "per_efold": straight.slope,
-        "interval": (straight.slope - half, straight.slope + half),
-        "c0": straight.c0,
-        "sse": straight.sse,
-    }
+    found = linregress(ladder.log_n, ladder.mean)
+    half = float(stdtrit(ladder.k - 2, 0.5 + level / 2) * found.stderr)
+    slope, c0 = float(found.slope), float(found.intercept)
+    sse = float(np.square(ladder.mean - c0 - slope * ladder.log_n).sum())
+    return {"per_efold": slope, "interval": (slope - half, slope + half), "c0": c0, "sse": sse}
 
 
 def _any(flags: Any, n: Any) -> list[float]:

@@ -9,12 +9,11 @@ there and a table that needs no curvature shows it as an interval that reaches z
 local minima: the whole profile is computed (Golub & Pereyra 1973; for scaling laws Czech et al. 2026, VPNLS).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import fdtri
 
-__all__ = ["ALPHAS", "BOUNDS", "Line", "Profile", "basis", "f_quantile", "line", "resample_alphas"]
+__all__ = ["ALPHAS", "BOUNDS", "Profile", "basis", "f_quantile", "resample_alphas"]
 
 #: Exponents outside these bounds are no estimate: the fit ran to the edge of what the sizes can tell apart.
 BOUNDS = (0.01, 3.0)
@@ -32,26 +31,6 @@ def basis(x: np.ndarray, alphas: np.ndarray) -> np.ndarray:
     a = np.asarray(alphas, float)[:, None]
     safe = np.where(a == 0, 1.0, a)
     return np.where(a == 0, x[None, :], -np.expm1(-a * x[None, :]) / safe)
-
-
-@dataclass(frozen=True)
-class Line:
-    """Ordinary least squares of the loss on ln N (form S2)."""
-
-    c0: float  # at ln N = 0
-    slope: float  # nats per e-fold of N
-    slope_se: float
-    sse: float
-
-
-def line(x: np.ndarray, y: np.ndarray) -> Line:
-    """Fit y = c0 + slope x."""
-    centred = x - x.mean()
-    slope = float(centred @ y / (centred @ centred))
-    residual = y - y.mean() - slope * centred
-    sse = float(residual @ residual)
-    se = np.sqrt(sse / max(len(x) - 2, 1) / (centred @ centred))
-    return Line(float(y.mean() - slope * x.mean()), slope, float(se), sse)
 
 
 class Profile:
@@ -126,12 +105,7 @@ class Profile:
         if not len(beyond):
             return direction * np.inf
         outside = float(beyond[np.argmin(np.abs(beyond - start))])
-        inside = float(start)
-        for _ in range(9):
-            fine = np.linspace(inside, outside, 17)
-            i = max(int(np.argmax(self.sse(fine) > limit)), 1)
-            inside, outside = fine[i - 1], fine[i]
-        return 0.5 * (inside + outside)
+        return brentq(lambda alpha: float(self.sse(np.array([alpha]))[0]) - limit, start, outside, xtol=1e-13)
 
     def joint_intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
         """Profile intervals of alpha, E and A together.

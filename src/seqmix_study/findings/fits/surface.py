@@ -278,18 +278,19 @@ def stretched(draws: np.ndarray, estimate: float, level: float) -> tuple[float, 
 
 def _plane(n: np.ndarray, d: np.ndarray, loss: np.ndarray, level: float) -> dict[str, Any]:
     """Slopes dL/d ln N and dL/d ln D of a plane in the logarithms, with t intervals; {} where it is not determined."""
-    x = np.stack([np.ones_like(n), np.log(n), np.log(d)], 1)
-    x = x[:, [True, np.ptp(n) > 0, np.ptp(d) > 0]]
-    names = [name for name, keep in (("per_efold_n", np.ptp(n) > 0), ("per_efold_d", np.ptp(d) > 0)) if keep]
-    df = len(loss) - x.shape[1]
-    if df < 1 or np.linalg.matrix_rank(x) < x.shape[1]:
+    logs = {name: np.log(v) for name, v in (("per_efold_n", n), ("per_efold_d", d)) if np.ptp(v) > 0}
+    df = len(loss) - 1 - len(logs)
+    if df < 1 or not logs:
         return {}
-    coefficients, *_ = np.linalg.lstsq(x, loss, rcond=None)
-    residual = loss - x @ coefficients
-    se = np.sqrt(residual @ residual / df * np.diag(np.linalg.inv(x.T @ x)))
-    half = stdtrit(df, 0.5 + level / 2) * se
-    out: dict[str, Any] = {"c0": float(coefficients[0])}
-    for i, name in enumerate(names, start=1):
-        out[name] = float(coefficients[i])
-        out[f"{name}_interval"] = (float(coefficients[i] - half[i]), float(coefficients[i] + half[i]))
+    x = np.stack([v - v.mean() for v in logs.values()], 1)
+    if np.linalg.cond(x) > 1e4:  # one budget: N and D are two names of one thing
+        return {}
+    inverse = np.linalg.pinv(x)
+    slopes = inverse @ loss
+    residual = loss - loss.mean() - x @ slopes
+    half = stdtrit(df, 0.5 + level / 2) * np.sqrt(residual @ residual / df) * np.linalg.norm(inverse, axis=1)
+    middle = np.array([v.mean() for v in logs.values()])
+    out: dict[str, Any] = {"c0": float(loss.mean() - slopes @ middle)}
+    for name, slope, reach in zip(logs, slopes.tolist(), half.tolist(), strict=True):
+        out |= {name: slope, f"{name}_interval": (slope - reach, slope + reach)}
     return out

@@ -5,8 +5,8 @@ a loss that is a perplexity or counted in bits is converted only where its name 
 """
 
 import csv
-import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,14 +41,11 @@ def read_table(path: Path | str) -> pd.DataFrame:
     Separators: comma, tab, semicolon, bar, or blanks. Empty lines and lines that start with # are skipped, an empty
     last column (a comma at the end of lines) too. Raises TableError where a row does not have the header's cells.
     """
-    lines = list(_lines(path))
-    while lines and (not lines[0][1].strip() or lines[0][1].lstrip().startswith("#")):
-        lines.pop(0)
-    if not lines:
+    lines = _lines(path)
+    separator = _separator(lines[:50])
+    rows = [(number, cells) for number, cells in _rows(lines, separator) if any(cells) and not cells[0].startswith("#")]
+    if not rows:
         raise TableError(f"{path}: the file is empty")
-    separator = _separator([text for _, text in lines[:50]])
-    rows = [(number, _cells(text, separator, number)) for number, text in lines]
-    rows = [(number, cells) for number, cells in rows if any(cells) and not cells[0].startswith("#")]
     header, rows = rows[0][1], rows[1:]
     if not rows:
         raise TableError(f"{path}: the file is empty: a header and no rows")
@@ -71,8 +68,8 @@ def read_table(path: Path | str) -> pd.DataFrame:
     )
 
 
-def _lines(path: Path | str):
-    """Yield (line number, text); TableError for what is no text file of bearable size."""
+def _lines(path: Path | str) -> list[str]:
+    """The lines of a file; TableError for what is no text file of bearable size."""
     path = Path(path)
     try:
         size = path.stat().st_size
@@ -98,32 +95,33 @@ def _lines(path: Path | str):
         raise TableError(f"{path}: {text.count(chr(10))} lines; at most {MOST_ROWS} are read: average repeats first")
     if text.count('"') % 2:
         raise TableError(f"{path}: a quotation mark is opened and never closed")
-    yield from enumerate(text.split("\n"), start=1)
+    return text.split("\n")
 
 
 def _separator(lines: list[str]) -> str | None:
     """The separator that cuts most of the first lines into the most equal cells; None: blanks."""
     best, score = ",", (0.0, 0)
+    lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     for separator in (*SEPARATORS, None):
-        counts = [len(_cells(line, separator, 0)) for line in lines if line.strip()]
-        cells = counts[0]
-        if cells < 2:
+        counts = [len(cells) for _, cells in _rows(lines, separator)]
+        if not counts or counts[0] < 2:
             continue
-        share = float(np.mean([count in (cells, cells + 1) for count in counts]))
-        if (share, cells if separator else 0) > score:
-            best, score = separator, (share, cells if separator else 0)
+        share = float(np.mean([count in (counts[0], counts[0] + 1) for count in counts]))
+        if (share, counts[0] if separator else 0) > score:
+            best, score = separator, (share, counts[0] if separator else 0)
     return best
 
 
-def _cells(line: str, separator: str | None, number: int) -> list[str]:
-    if separator is None or '"' not in line:
-        return [cell.strip() for cell in line.split(separator)]
+def _rows(lines: list[str], separator: str | None) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of a row's (last) line and its cells; quoted cells may hold the separator."""
+    if separator is None:
+        yield from ((number, line.split()) for number, line in enumerate(lines, start=1))
+        return
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     try:
-        return [
-            cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=separator, skipinitialspace=True), [])
-        ]
+        yield from ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
     except csv.Error as error:
-        raise TableError(f"line {number}: {error}") from None
+        raise TableError(f"line {reader.line_num}: {error}") from None
 
 
 def numbers(frame: pd.DataFrame, column: str, kind: str) -> tuple[np.ndarray, list[str]]:
