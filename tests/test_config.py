@@ -63,7 +63,7 @@ def test_defaults_are_pinned():
     }
     assert everything["TrainConfig"] == {
         "steps": 100, "batch_size": 16, "lr": 0.003, "lr_width": 64, "warmup": 0.05, "decay": 0.3, "final_lr": 0.02,
-        "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1, "clip": 1.0, "precision": "float32", "kernel": "torch",
+        "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1, "clip": 1.0, "precision": "float32",
         "accelerate": "none", "eval_sequences": 64, "eval_points": 8, "test_sequences": 256, "target_loss": 0.0,
         "target_accuracy": 0.0, "check_every": 50, "checkpoint_every": 200,
     }  # fmt: skip
@@ -78,6 +78,13 @@ def test_defaults_are_pinned():
 def test_records_read_back():
     config = run(evaluate=("index",), seed=3)
     assert parse_run(config.model_dump(mode="json")) == config
+
+
+def test_records_with_a_field_that_is_gone_read_back_at_its_only_value():
+    plain = run().model_dump(mode="json")
+    assert parse_run(plain | {"train": plain["train"] | {"kernel": "torch"}}) == run()
+    with pytest.raises(ValidationError, match="kernel"):
+        parse_run(plain | {"train": plain["train"] | {"kernel": "fla"}})
     speed = SpeedConfig(models={"transformer": ModelConfig(pattern="A")}, mode="decode", lengths=(64,))
     assert parse_run(speed.model_dump(mode="json")) == speed
 

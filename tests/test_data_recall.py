@@ -53,7 +53,6 @@ def test_mqar_gaps_follow_a_power_law():
 def test_swaps_change_one_fact_and_nothing_else(name):
     opened = source(name, seq_len=128)
     found = swaps(opened, 300)
-    assert len(found) == 300
     assert found.inputs.shape == found.swapped.shape == (300, 128)
     at = opened.almanac.offsets
     for i in range(300):

@@ -29,7 +29,7 @@ from seqmix_study.book.fingerprint import results_digest
 from seqmix_study.book.sphinxext.val import lookup
 from seqmix_study.findings.questions import Questions
 from seqmix_study.findings.select import Tables
-from seqmix_study.results import agreement, collect, configurations, published
+from seqmix_study.results import agreement, collect, configurations, published, transaction
 from seqmix_study.results.published import CollectError
 from seqmix_study.results.rows import plain
 from seqmix_study.runs import archive, downstream, export, page_export
@@ -168,7 +168,7 @@ def test_a_collect_killed_anywhere_leaves_all_or_nothing(copy, right, monkeypatc
 
     with monkeypatch.context() as dying:
         dying.setattr(files.os, "replace", replace)
-        dying.setattr(files.shutil, "rmtree", lambda *args, **more: None)  # the dead clean up nothing
+        dying.setattr(transaction.shutil, "rmtree", lambda *args, **more: None)  # the dead clean up nothing
         with contextlib.suppress(KeyboardInterrupt):
             collect.collect([*PLAN, third], "laptop", "scaling", paths=copy)
     seen = READERS["load"](copy)
@@ -189,12 +189,12 @@ def test_nothing_to_collect_needs_neither_lock_nor_disk(copy, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files.os, "replace", refuse)
-    monkeypatch.setattr(files.FileLock, "acquire", refuse)
+    monkeypatch.setattr(transaction.FileLock, "acquire", refuse)
     assert collect.collect(PLAN, "laptop", "scaling", paths=copy)["runs"] == 2
     record_of_more = config(3)
     monkeypatch.undo()
     record(copy.runs, record_of_more)
-    monkeypatch.setattr(files.FileLock, "acquire", refuse)
+    monkeypatch.setattr(transaction.FileLock, "acquire", refuse)
     with pytest.raises(RecordError, match="the disk is full"):
         collect.collect([*PLAN, record_of_more], "laptop", "scaling", paths=copy)
 
@@ -313,7 +313,7 @@ def test_a_chapter_killed_while_it_is_published_is_the_old_or_the_new_one(chapte
     new = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("2 + 2", id="a-0")])
     with monkeypatch.context() as dying, contextlib.suppress(KeyboardInterrupt):
         dying.setattr(files.os, "replace", replace)
-        dying.setattr(files.shutil, "rmtree", lambda *args, **more: None)
+        dying.setattr(transaction.shutil, "rmtree", lambda *args, **more: None)
         executed.publish(new, {"fig-a.csv": "x\n2\n"}, chapter.executed / "a.ipynb", {"seconds": 2.0})
     source = executed.read_executed("a", chapter).cells[0].source  # hashes agree: nothing is half replaced
     figure = (chapter.executed / "figures/fig-a.csv").read_text()

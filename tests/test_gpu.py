@@ -1,16 +1,11 @@
 """What only a GPU runs: its logic on the CPU with stand-ins, and the thing itself where there is a GPU."""
 
-import importlib
-import sys
-import types
-
 import pytest
 import torch
 
 from seqmix import models, train
 from seqmix.accelerate import GraphStep, kernel_name, make_step
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from seqmix.models.delta_rule import delta_rule
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
 from seqmix_study.runs.ensemble import EnsembleStep, train_together
@@ -88,7 +83,6 @@ def test_what_was_asked_for_runs_or_is_refused():
         make_step(models.build(MODEL, 0), asked, torch.device("cpu"))
     assert type(make_step(models.build(MODEL, 0), settings(), torch.device("cpu"))) is TrainStep
     assert [kernel_name(c) for c in (settings(), asked)] == ["torch", "torch+cuda_graph"]
-    assert kernel_name(settings(kernel="fla", accelerate="cuda_graph")) == "fla+cuda_graph"
     run = RunConfig(model=MODEL, train=settings())
     assert run.run_id == RunConfig(model=MODEL, train=asked).run_id  # the same science
 
@@ -108,106 +102,10 @@ def test_a_refused_run_is_a_failed_run_with_the_reason(tmp_path):
         train_together([run, run], [RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b")], device="cpu")
 
 
-@pytest.fixture
-def fake_fla(monkeypatch):
-    """The four kernels as flash-linear-attention 0.4 declares them, computed by our own form; notes each call.
-
-    q, k [B, T, H, K], v [B, T, H, V], beta, g [B, T, H], state [B, H, K, V]; scale multiplies q.
-    """
-    calls = []
-
-    def kernel(name: str, gated: bool, form: str):
-        def run(q, k, v, *, beta, scale=None, initial_state=None, output_final_state=False, g=None, **unknown):
-            assert not unknown
-            assert (g is not None) == gated
-            assert q.dtype == k.dtype == v.dtype == torch.bfloat16
-            calls.append((name, beta.dtype))
-            wide = [x.float() for x in (q * (q.shape[-1] ** -0.5 if scale is None else scale), k, v, beta)]
-            out, state = delta_rule(*wide, g, initial_state, form)
-            return out.to(v.dtype), state if output_final_state else None
-
-        return run
-
-    ops = {
-        "fla.ops.delta_rule": ("chunk_delta_rule", "fused_recurrent_delta_rule"),
-        "fla.ops.gated_delta_rule": ("chunk_gated_delta_rule", "fused_recurrent_gated_delta_rule"),
-    }
-    for package in ("fla", "fla.ops"):
-        monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
-    for module, (chunk, recurrent) in ops.items():
-        made = types.ModuleType(module)
-        setattr(made, chunk, kernel(chunk, "gated" in module, "chunked"))
-        setattr(made, recurrent, kernel(recurrent, "gated" in module, "recurrent"))
-        monkeypatch.setitem(sys.modules, module, made)
-    monkeypatch.delitem(sys.modules, "seqmix.models.fla", raising=False)
-    adapter = importlib.import_module("seqmix.models.fla")
-    yield adapter, calls
-    sys.modules.pop("seqmix.models.fla", None)
-
-
-def problem(gated: bool, device: str = "cpu"):
-    random = torch.Generator().manual_seed(1)
-    q, k = (torch.nn.functional.normalize(torch.randn(2, 70, 2, 64, generator=random), dim=-1) for _ in range(2))
-    v, beta = torch.randn(2, 70, 2, 64, generator=random), torch.rand(2, 70, 2, generator=random)
-    decay = -torch.rand(2, 70, 2, generator=random) * 0.1 if gated else None
-    state = torch.randn(2, 2, 64, 64, generator=random) * 0.1
-    return [None if x is None else x.to(device) for x in (q * 64**-0.5, k, v, beta, decay, state)]
-
-
-def relative(got, wanted) -> float:
-    return ((got - wanted).float().norm() / wanted.float().norm()).item()
-
-
-@pytest.mark.parametrize("gated", [False, True])
-@pytest.mark.parametrize("form", ["chunked", "recurrent"])
-def test_every_argument_reaches_the_right_kernel_of_fla(fake_fla, monkeypatch, gated, form):
-    adapter, calls = fake_fla
-    monkeypatch.setattr(torch.Tensor, "is_cuda", property(lambda self: True))
-    parts = problem(gated)
-    out, state = adapter.delta_rule(*parts, form)
-    monkeypatch.undo()
-    wanted, last = delta_rule(*parts, form)
-    assert (out.dtype, state.dtype) == (torch.float32, torch.float32)
-    assert relative(out, wanted) < 1e-2  # q, k and v were rounded to bfloat16
-    assert relative(state, last) < 1e-2
-    ((name, beta),) = calls
-    assert ("gated" in name, "chunk" in name) == (gated, form == "chunked")
-    assert beta == (torch.float32 if gated else torch.bfloat16)
-
-
-def test_fla_is_refused_where_it_cannot_work(fake_fla):
-    adapter, _ = fake_fla
-    with pytest.raises(ValueError, match="CUDA devices only"):
-        adapter.delta_rule(*problem(False))
-
-
-def test_without_the_package_the_reason_is_said(monkeypatch):
-    monkeypatch.setitem(sys.modules, "fla", None)
-    monkeypatch.delitem(sys.modules, "seqmix.models.fla", raising=False)
-    with pytest.raises(ImportError, match="flash-linear-attention"):
-        models.build(MODEL, 0, kernel="fla")
-
-
 class TestOnGpu:
     """Run where there is a CUDA device."""
 
     pytestmark = gpu
-
-    @pytest.mark.parametrize("gated", [False, True])
-    @pytest.mark.parametrize("form", ["chunked", "recurrent"])
-    def test_fla_equals_our_own_form(self, gated, form):
-        pytest.importorskip("fla")
-        from seqmix.models.fla import delta_rule as fla_rule
-
-        parts = [None if x is None else x.requires_grad_() for x in problem(gated, "cuda")]
-        given = [x for x in parts if x is not None]
-        results = []
-        for rule in (fla_rule, delta_rule):
-            out, state = rule(*parts, form)
-            gradients = torch.autograd.grad(out.square().sum(), given) if form == "chunked" else []
-            results.append([out, state, *gradients])
-        for got, wanted in zip(*results, strict=True):
-            assert relative(got, wanted) < 2e-2  # bfloat16 has eight bits
 
     @pytest.mark.parametrize("pattern", ["AA", "DD", "GG", "LL"])
     def test_the_same_losses_as_on_the_cpu(self, pattern):

@@ -205,16 +205,6 @@ def test_parameter_groups_scale_with_width_and_decay_matrices_only():
     assert models.parameter_groups(model, 1e-2, 0, 0.1)[0]["initial_lr"] == 1e-2
 
 
-def test_a_kernel_that_is_not_there_is_an_error_and_not_a_fallback():
-    with pytest.raises(ValueError, match="unknown kernel"):
-        models.build(ModelConfig(pattern="D"), kernel="fast")
-    try:
-        import fla  # noqa: F401
-    except ImportError:
-        with pytest.raises(ImportError, match="flash-linear-attention"):
-            models.build(ModelConfig(pattern="D"), kernel="fla")
-
-
 @pytest.mark.parametrize("letter", MIXERS)
 def test_bfloat16_autocast_is_finite_and_near(letter):
     model = models.build(ModelConfig(pattern=letter * 2, d_model=64, n_heads=2, max_length=256))

@@ -29,7 +29,7 @@ def make_step(model: nn.Module, config: TrainConfig, device: torch.device) -> Tr
 
 def kernel_name(config: TrainConfig) -> str:
     """Return what a record says about how its steps were computed."""
-    return config.kernel if config.accelerate == "none" else f"{config.kernel}+{config.accelerate}"
+    return "torch" if config.accelerate == "none" else f"torch+{config.accelerate}"
 
 
 class CudaRecorder:

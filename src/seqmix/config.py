@@ -9,7 +9,7 @@ Dimension key of the whole package: B batch, T time, D model width, H heads, K k
 C chunk length, N chunks, F MLP width, W vocabulary.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -64,18 +64,16 @@ class ModelConfig(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "ModelConfig":
-        mixers = mixers_of(self)
-        for each in mixers:
+        for letter in self.rope:
+            if not mixer(letter).rotates:
+                raise ValueError(f"rope: {mixer(letter).label} has no queries or keys to rotate")
+        for each in mixers_of(self):
             if self.skeleton == "classic" and not each.classic:
                 raise ValueError(
                     f"the classic skeleton stacks LSTM layers only: pattern {self.pattern!r} holds {each.label}"
                 )
             if self.skeleton == "block" and each.heads and self.d_model % self.n_heads:
                 raise ValueError(f"n_heads {self.n_heads} must divide d_model {self.d_model}")
-        for letter in self.rope:
-            if not mixer(letter).rotates:
-                raise ValueError(f"rope: {mixer(letter).label} has no queries or keys to rotate")
-        for each in mixers:
             if each.check:
                 each.check(self)
         return self
@@ -113,6 +111,10 @@ class DataConfig(Frozen):
     )
 
 
+RETIRED = {"kernel": "torch"}
+"""Fields of ``TrainConfig`` that are gone, with the one value that ever ran: records that hold it stay readable."""
+
+
 class TrainConfig(Frozen):
     """How a model is trained. Tokens a run = steps x batch_size x seq_len."""
 
@@ -136,9 +138,6 @@ class TrainConfig(Frozen):
         description="autocast dtype; weights are float32. checked: bfloat16 if the published check of this kind of "
         "model allows it, decided before training",
     )
-    kernel: Literal["torch", "fla"] = Field(
-        "torch", description="delta rule: own PyTorch form, or flash-linear-attention"
-    )
     accelerate: Literal["none", "cuda_graph"] = label(
         "none", "fewer kernel launches a step, for small models on a GPU (the record's kernel says what ran)"
     )
@@ -151,6 +150,13 @@ class TrainConfig(Frozen):
     )
     check_every: int = Field(50, ge=1, description="steps between checks of target_accuracy")
     checkpoint_every: int = label(200, "steps between checkpoints")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, plain: Any) -> Any:
+        if not isinstance(plain, dict):
+            return plain
+        return {name: value for name, value in plain.items() if (name, value) not in RETIRED.items()}
 
 
 class Rate(Frozen):

@@ -207,7 +207,7 @@ def by_swapping(model: torch.nn.Module, source: Any, config: RunConfig, place: t
     The causal recall-by-distance curve (almanac only). ``loss`` holds that rise, nats, by octaves of the distance.
     """
     pairs = swaps(source, CONTEXT_WINDOWS * config.train.eval_sequences, "test")
-    at = np.arange(len(pairs)), pairs.position
+    at = np.arange(len(pairs.position)), pairs.position
     targets = np.full(pairs.inputs.shape, IGNORE)
     targets[at] = pairs.new
     gain = (losses(model, pairs.inputs, targets, place) - losses(model, pairs.swapped, targets, place))[at][:, None]

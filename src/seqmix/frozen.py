@@ -18,10 +18,8 @@ class Frozen(BaseModel):
         fields = type(self).model_fields
         labels = {name for name, field in fields.items() if (field.json_schema_extra or {}).get("label")}
         plain = self.model_dump(mode="json", exclude_defaults=True, exclude=labels)
-        for name in list(plain):
-            value = getattr(self, name)
-            if isinstance(value, Frozen):
-                plain[name] = value.scientific()
+        parts = {name: getattr(self, name) for name in plain}
+        plain |= {name: part.scientific() for name, part in parts.items() if isinstance(part, Frozen)}
         return {name: value for name, value in plain.items() if value != {}}
 
     def sha256(self) -> str:

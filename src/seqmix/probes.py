@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqmix import data
 from seqmix.config import RunConfig
-from seqmix.data import IGNORE
+from seqmix.data.base import IGNORE, Batch, Evaluation, Source
 from seqmix.data.boxes import MAP_KEYS, MAP_SWAPS, unbound_accuracy, unmoved_accuracy
 
 __all__ = ["accuracy", "boxes", "hits", "logits_of", "solved", "tracking"]
@@ -38,30 +38,25 @@ def hits(model: torch.nn.Module, inputs: np.ndarray, targets: np.ndarray, place:
     return np.concatenate(said) == targets
 
 
-def accuracy(model: torch.nn.Module, windows: data.Batch, place: torch.device) -> float:
+def accuracy(model: torch.nn.Module, windows: Batch, place: torch.device) -> float:
     """Return the share of the scored targets that are the model's likeliest token."""
     right = hits(model, windows.inputs, windows.targets, place).sum()
     return float(right / (windows.targets != IGNORE).sum())
 
 
-def solved(model: torch.nn.Module, source: data.Source, config: RunConfig, step: int, place: torch.device) -> bool:
-    """Return whether ``target_accuracy`` is reached after ``step``; looks every ``check_every`` steps, else False.
+def solved(model: torch.nn.Module, source: Source, config: RunConfig, step: int, place: torch.device) -> bool:
+    """Return whether ``target_accuracy`` is reached after ``step``; the trainer asks every ``check_every`` steps.
 
     The sequences are those of no training step, no other check and no evaluation; what they are depends on the data
     seed and the step alone. Raises data.CorpusError for a source without questions.
     """
-    wanted = config.train.target_accuracy
-    if not wanted or step % config.train.check_every:
-        return False
     model.eval()
     reached = accuracy(model, source.fresh(step, config.train.eval_sequences, config.data_seed), place)
     model.train()
-    return reached >= wanted
+    return reached >= config.train.target_accuracy
 
 
-def tracking(
-    model: torch.nn.Module, source: data.Source, config: RunConfig, place: torch.device
-) -> dict[str, list[dict]]:
+def tracking(model: torch.nn.Module, source: Source, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
     """Accuracy of a product of group elements by position, to six times the longest training sequence and more.
 
     The longest length at an accuracy of 0.9 is the last position of the bins that reach it without a gap.
@@ -72,7 +67,7 @@ def tracking(
     return {"probes": _rows(cell, POSITIONS, longer.evaluation(_windows(config), "test"), model, place)}
 
 
-def boxes(model: torch.nn.Module, source: data.Source, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
+def boxes(model: torch.nn.Module, source: Source, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
     """Accuracy of the task 'boxes' by keys and swaps so far, with the two lines of who does half of the task."""
     _require(config, "boxes", ("boxes",))
     rows = []
@@ -96,7 +91,7 @@ def _require(config: RunConfig, measure: str, sources: tuple[str, ...]) -> None:
 
 
 def _rows(
-    cell: dict, edges: tuple[int, ...], windows: data.Evaluation, model: torch.nn.Module, place: torch.device
+    cell: dict, edges: tuple[int, ...], windows: Evaluation, model: torch.nn.Module, place: torch.device
 ) -> list[dict]:
     """Return one row a bin of ``windows.steps``."""
     right = hits(model, windows.inputs, windows.targets, place)

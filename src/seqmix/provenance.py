@@ -16,7 +16,7 @@ from pathlib import Path
 
 __all__ = ["code_commit", "collect", "cpu_name", "machine"]
 
-PACKAGES = ("torch", "numpy", "scipy", "tokenizers", "flash-linear-attention", "triton")
+PACKAGES = ("torch", "numpy", "scipy", "tokenizers", "triton")
 
 
 @functools.cache

@@ -29,7 +29,7 @@ def restore(config: RunConfig, folder: RunFolder, source: Any, device: str | tor
     ``source``: the run's opened corpus. Raises StaleWeightsError, or checkpoint.CheckpointError for a damaged file.
     """
     place = torch.device(device)
-    model = models.build(config.model, seed=config.seed, kernel=config.train.kernel).to(place)
+    model = models.build(config.model, seed=config.seed).to(place)
     model.load_state_dict(checkpoint.load_weights(folder.weights, str(place)))
     metrics = folder.metrics()
     stated = metrics.get("loss_valid", metrics.get("loss", math.nan))

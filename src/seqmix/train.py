@@ -73,7 +73,7 @@ class Alone:
     def __init__(self, configs: Sequence[RunConfig], place: torch.device, team: distributed.Team | None = None) -> None:
         (config,) = configs
         self.place = place
-        self.own = models.build(config.model, seed=config.seed, kernel=config.train.kernel).to(place)
+        self.own = models.build(config.model, seed=config.seed).to(place)
         shared = distributed.SharedStep(self.own, config.train, team) if team else None
         self.step = shared or make_step(self.own, config.train, place)
 

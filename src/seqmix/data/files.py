@@ -129,22 +129,23 @@ def _text(path: Path, lenient: bool) -> bytes | None:
         text = path.read_bytes()
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}); check its permissions or remove it") from error
-    if (at := text.find(0)) >= 0:
+    if problem := _problem(text, path.name):
         if lenient:
             return None
-        raise CorpusError(
-            f"{path}: not a text file (a NUL byte at offset {at}); remove it from the folder or convert it to UTF-8"
-        )
+        raise CorpusError(f"{path}: {problem}")
+    return text
+
+
+def _problem(text: bytes, name: str) -> str:
+    """Return what keeps a file from being UTF-8 text, and what to do; "" if nothing does."""
+    if (at := text.find(0)) >= 0:
+        return f"not a text file (a NUL byte at offset {at}); remove it from the folder or convert it to UTF-8"
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        if lenient:
-            return None
-        raise CorpusError(
-            f"{path}: not UTF-8 (byte 0x{text[error.start]:02x} at offset {error.start}); "
-            f"convert it, for example: iconv -f latin1 -t utf-8 {path.name}"
-        ) from error
-    return text
+        at, example = error.start, f"iconv -f latin1 -t utf-8 {name}"
+        return f"not UTF-8 (byte 0x{text[at]:02x} at offset {at}); convert it, for example: {example}"
+    return ""
 
 
 def _position(name: str) -> float:

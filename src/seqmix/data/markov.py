@@ -72,11 +72,6 @@ class MarkovMixture:
 
     def read(self, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return exact -log p of each token and the entropy of that prediction: two arrays [n, length], nats."""
-        pieces = range(0, len(tokens), 128)  # small enough for the processor's cache
-        read = [self._read_piece(tokens[start : start + 128]) for start in pieces]
-        return np.concatenate([nll for nll, _ in read]), np.concatenate([spread for _, spread in read])
-
-    def _read_piece(self, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n, length = tokens.shape
         posterior = np.full((n, self.chains), 1 / self.chains)
         nll, spread = np.empty((n, length)), np.empty((n, length))

@@ -30,9 +30,6 @@ class Swaps:
     new: np.ndarray
     age: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.position)
-
 
 def swaps(source: AlmanacSource, n: int, split: str = "valid") -> Swaps:
     """Return ``n`` swaps, the same for everyone; queries are drawn so that octaves of age are about equally frequent.

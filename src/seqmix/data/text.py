@@ -62,17 +62,9 @@ def open_text(store: Store, seq_len: int, train_tokens: int = 0, fewest: int = 1
                 f"seq_len {seq_len} that do not overlap, and a run needs at least {needed}: add text for {split}, or "
                 f"lower seq_len{' or raise train_tokens' if train_tokens and split == 'train' else ''}"
             )
-    return TextSource(
-        name=meta["name"],
-        fingerprint=meta["fingerprint"],
-        vocab_size=meta["vocab_size"],
-        seq_len=seq_len,
-        bytes_per_token=meta["bytes"]["valid"] / len(streams["valid"]),
-        train_tokens=train_tokens,
-        streams=streams,
-        meta=meta,
-        folder=store.folder,
-    )
+    more = {"train_tokens": train_tokens, "streams": streams, "meta": meta, "folder": store.folder}
+    more["bytes_per_token"] = meta["bytes"]["valid"] / len(streams["valid"])
+    return TextSource(meta["name"], meta["fingerprint"], meta["vocab_size"], seq_len, **more)
 
 
 @dataclass

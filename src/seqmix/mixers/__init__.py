@@ -52,7 +52,7 @@ class Weight(NamedTuple):
 
 WRITE = {
     "label": 'label="GRU", its name in legends',
-    "module": 'module=Class or "package.module:Class", a torch module built by Class(config, kernel)',
+    "module": 'module=Class or "package.module:Class", a torch module built by Class(config)',
     "weights": 'weights=lambda c: {"out.weight": Weight((c.d_model, c.d_model), "residual")}, every parameter but the '
     "short convolution's",
     "conv_channels": "conv_channels=lambda c: c.d_model, the channels that its short convolution filters",
@@ -109,9 +109,9 @@ class Mixer:
             if given is None or (given == "" and name != "ensemble"):
                 raise MixerError(f"the descriptor of mixer {self.label or '(no label)'} lacks {name!r}: write {write}")
 
-    def build(self, config: "ModelConfig", kernel: str) -> Any:
+    def build(self, config: "ModelConfig") -> Any:
         """Return a new torch module of this mixer."""
-        return resolve(self.module)(config, kernel)
+        return resolve(self.module)(config)
 
     def parameters(self, config: "ModelConfig") -> int:
         """Return the number of parameters, without the short convolution's."""
@@ -120,10 +120,6 @@ class Mixer:
     def matrices(self, config: "ModelConfig") -> int:
         """Return the number of parameters that are used once a token in a matrix product."""
         return sum(prod(weight.shape) for weight in self.weights(config).values() if len(weight.shape) == 2)
-
-    def rotated(self, config: "ModelConfig") -> bool:
-        """Whether ``config`` asks for rotary positions in this mixer."""
-        return bool(set(self.rotates) & set(config.rope))
 
 
 def resolve(place: Any) -> Any:

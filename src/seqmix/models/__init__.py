@@ -23,15 +23,9 @@ from seqmix.models.lm import BlockLM
 __all__ = ["build", "for_decoding", "parameter_groups"]
 
 
-def build(config: ModelConfig, seed: int = 0, kernel: str = "torch") -> nn.Module:
-    """Build the language model of ``config`` with weights that depend on ``seed`` and each parameter's name alone.
-
-    ``kernel``: ``"torch"`` (own form of the delta rule, any device) or ``"fla"`` (flash-linear-attention, CUDA only;
-    ImportError when it is not installed). The kernel changes speed and rounding, never the parameters.
-    """
-    if kernel not in ("torch", "fla"):
-        raise ValueError(f"unknown kernel {kernel!r}; known: torch, fla")
+def build(config: ModelConfig, seed: int = 0) -> nn.Module:
+    """Build the language model of ``config`` with weights that depend on ``seed`` and each parameter's name alone."""
     with torch.random.fork_rng(devices=[]):  # PyTorch's modules draw weights of their own, to be replaced below
-        model = (BlockLM if config.skeleton == "block" else ClassicLSTM)(config, kernel)
+        model = (BlockLM if config.skeleton == "block" else ClassicLSTM)(config)
     initialise(model, config, seed)
     return model

@@ -74,7 +74,7 @@ class Attention(nn.Module):
 
     letter, turning, window = "A", "A", 0
 
-    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.rope = bool(set(self.turning) & set(config.rope))
@@ -163,8 +163,8 @@ class SlidingWindow(Attention):
     letter, turning = "S", "AS"
     decoder = None  # its state is too small to be worth a step of its own
 
-    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
-        super().__init__(config, kernel)
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
         self.window = config.window
 
     def initial_state(self, batch_size: int) -> WindowCache:

@@ -14,6 +14,6 @@ from seqmix.models.lstm import LSTMLayer
 class ClassicLSTM(LanguageModel):
     """Stacked LSTM; the interface of every language model here (``lm.LanguageModel``)."""
 
-    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         self.layers = nn.ModuleList(LSTMLayer(config.d_model, config.d_model) for _ in config.pattern)

@@ -16,8 +16,6 @@ cannot overflow (a decay a channel: ``vector_decay.py``); nothing is clamped. Ev
 float64), also under autocast.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -90,12 +88,3 @@ def slow(q, k, v, beta, log_decay, state, chunk_size, erase) -> tuple[Tensor, Te
 
 
 FORMS = {"chunked": chunked, "recurrent": recurrent, "reference": slow}
-
-
-def kernel_of(name: str) -> Callable:
-    """Return the function that computes the recurrence: own form, or flash-linear-attention's (ImportError)."""
-    if name == "torch":
-        return delta_rule
-    from seqmix.models.fla import delta_rule as fla_rule
-
-    return fla_rule

@@ -17,17 +17,12 @@ def parameter_groups(model: nn.Module, lr: float, lr_width: int, weight_decay: f
     for name, parameter in model.named_parameters():
         members[group_of(model.config, name, parameter.dim())].append(parameter)
     hidden_lr = lr * lr_width / model.config.d_model if lr_width else lr
-    return [
-        {
-            "name": name,
-            "params": params,
-            "lr": hidden_lr if name == "hidden" else lr,
-            "initial_lr": hidden_lr if name == "hidden" else lr,
-            "weight_decay": weight_decay if name == "hidden" else 0.0,
-        }
-        for name, params in members.items()
-        if params
-    ]
+    groups = []
+    for name, params in members.items():
+        rate, decay = (hidden_lr, weight_decay) if name == "hidden" else (lr, 0.0)
+        if params:
+            groups.append({"name": name, "params": params, "lr": rate, "initial_lr": rate, "weight_decay": decay})
+    return groups
 
 
 def group_of(config: ModelConfig, name: str, dimensions: int) -> str:

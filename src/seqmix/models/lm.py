@@ -105,11 +105,11 @@ class LanguageModel(nn.Module):
 class Block(nn.Module):
     """One layer: mixer and SwiGLU, each with a norm and a residual path."""
 
-    def __init__(self, config: ModelConfig, letter: str, kernel: str) -> None:
+    def __init__(self, config: ModelConfig, letter: str) -> None:
         super().__init__()
         self.pre = config.norm == "pre"
         self.mixer_norm = RMSNorm(config.d_model, config.norm_eps)
-        self.mixer = mixer(letter).build(config, kernel)
+        self.mixer = mixer(letter).build(config)
         self.mlp_norm = RMSNorm(config.d_model, config.norm_eps)
         self.mlp = SwiGLU(config)
 
@@ -129,6 +129,6 @@ class Block(nn.Module):
 class BlockLM(LanguageModel):
     """The skeleton with one mixer letter a layer."""
 
-    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.layers = nn.ModuleList(Block(config, letter, kernel) for letter in config.pattern)
+        self.layers = nn.ModuleList(Block(config, letter) for letter in config.pattern)

@@ -67,7 +67,7 @@ class LSTMLayer(nn.Module):
 class LSTMMixer(nn.Module):
     """An LSTM layer D -> width and an output product width -> D, near attention's 4 D² parameters."""
 
-    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width = lstm_width(config)
         self.conv = ShortConv(config.d_model, config.conv_width) if "L" in config.conv else None

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from seqmix.config import ModelConfig
 from seqmix.mixers.recurrence import CELLS
 from seqmix.models.delta_rule import delta_rule
-from seqmix.models.layers import beside, rotate
+from seqmix.models.layers import beside
 from seqmix.models.recurrence import Recurrence, full
 
 
@@ -43,13 +43,8 @@ class MLSTM(Recurrence):
 
     def project(self, x: Tensor, position: int = 0, conv: Tensor | None = None) -> tuple:
         """Return q, k ``[B, T, H, K]``, v ``[B, T, H, V]``, ĩ, ln f ``[B, T, H]``, the gate and the conv state."""
-        packed = self.qkv(x)
-        if self.conv is not None:
-            packed, conv = self.conv(packed, conv)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in packed.split(self.sizes, -1))
-        if self.rope:
-            base = self.config.rope_base
-            q, k = rotate(q, base, position), rotate(k, base, position)
+        q, k, v, conv = self.heads_of(x, conv, nn.Identity())
+        q, k = self.turned(q, k, position)
         gates, gate = self.gates(x).split([2 * self.heads, self.gate_rows[2]], -1)
         gates = full(gates)
         i, f = (gates + beside(self.gate_bias, gates)).chunk(2, -1)
@@ -60,7 +55,7 @@ class MLSTM(Recurrence):
         memory, start, position, conv = (None, None, 0, None) if state is None else state
         q, k, v, i, log_f, gate, conv = self.project(x, position, conv)
         form = "recurrent" if x.shape[1] == 1 else "chunked"
-        h, memory, m = matrix_memory(q, k, v, i, log_f, memory, start, form, self.config.chunk_size, self.delta_rule)
+        h, memory, m = matrix_memory(q, k, v, i, log_f, memory, start, form, self.config.chunk_size)
         y = self.out(self.norm(h.to(x.dtype)).flatten(2) * gate.sigmoid())
         return y, None if state is None else MLSTMState(memory, m, position + x.shape[1], conv)
 
@@ -72,7 +67,7 @@ class MLSTM(Recurrence):
 
 
 def matrix_memory(
-    q, k, v, i, log_f, memory=None, stabiliser=None, form="chunked", chunk_size=32, rule=delta_rule
+    q, k, v, i, log_f, memory=None, stabiliser=None, form="chunked", chunk_size=32
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return h ``[B, T, H, V]``, the last memory ``[B, H, K, V + 1]`` and its stabiliser ``[B, H]``.
 
@@ -82,7 +77,7 @@ def matrix_memory(
     start = i.new_zeros(i.shape[0], i.shape[2]) if stabiliser is None else stabiliser
     m, log_decay = stabilise(i, log_f, start)
     value = F.pad(full(v), (0, 1), value=1.0)
-    o, memory = rule(q, k, value, (i - m).exp(), log_decay, memory, form, chunk_size, erase=False)
+    o, memory = delta_rule(q, k, value, (i - m).exp(), log_decay, memory, form, chunk_size, erase=False)
     return o[..., :-1] / torch.maximum(o[..., -1:].abs(), (-m).exp()[..., None]), memory, m[:, -1]
 
 

@@ -17,6 +17,7 @@ The same q, k, v, norm and decay for all, so that two cells differ in what the s
 attention. The convolution is a switch; without it the SiLU stays.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 from seqmix.config import ModelConfig
 from seqmix.mixers.recurrence import CELLS, Cell
 from seqmix.models.conv import ShortConv
-from seqmix.models.delta_rule import kernel_of
+from seqmix.models.delta_rule import delta_rule
 from seqmix.models.layers import RMSNorm, beside, rotate
 
 
@@ -43,12 +44,11 @@ class Recurrence(nn.Module):
 
     cell: Cell
 
-    def __init__(self, config: ModelConfig, kernel: str = "torch") -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config, letter = config, self.cell.letter
         self.heads, (self.key_dim, self.value_dim) = config.n_heads, self.cell.dims(config)
         self.rope = letter in config.rope
-        self.delta_rule = kernel_of(kernel)
         self.sizes = [self.heads * self.key_dim] * 2 + [self.heads * self.value_dim]
         self.qkv = nn.Linear(config.d_model, sum(self.sizes), bias=False)
         self.gate_rows = self.cell.gate_rows(config)
@@ -72,18 +72,24 @@ class Recurrence(nn.Module):
 
     def project(self, x: Tensor, position: int = 0, conv: Tensor | None = None) -> tuple:
         """Return q, k ``[B, T, H, K]``, v ``[B, T, H, V]``, β ``[B, T, H]``, ln α, the gate and the conv state."""
-        packed = self.qkv(x)
-        if self.conv is not None:
-            packed, conv = self.conv(packed, conv)
-        q, k, v = F.silu(packed).split(self.sizes, -1)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in (q, k, v))
-        q, k = normalise(q, self.key_dim**-0.5), normalise(k)
-        if self.rope:
-            base = self.config.rope_base
-            q, k = rotate(q, base, position), rotate(k, base, position)
+        q, k, v, conv = self.heads_of(x, conv)
+        q, k = self.turned(normalise(q, self.key_dim**-0.5), normalise(k), position)
         gates = self.gates(x).split(self.gate_rows, -1) if sum(self.gate_rows) else (None, None, None)
         beta = full(gates[0]).sigmoid() * self.config.beta_scale if self.cell.erase else full(k).new_ones(k.shape[:3])
         return q, k, v, beta, self.log_decay(x, gates[1]), gates[2] if self.gate_rows[2] else None, conv
+
+    def heads_of(self, x: Tensor, conv: Tensor | None, activation=F.silu) -> tuple:
+        """Return q, k, v of every head, filtered and activated, not yet scaled or turned; and the conv state."""
+        packed = self.qkv(x)
+        if self.conv is not None:
+            packed, conv = self.conv(packed, conv)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in activation(packed).split(self.sizes, -1))
+        return q, k, v, conv
+
+    def turned(self, q: Tensor, k: Tensor, position: int) -> tuple[Tensor, Tensor]:
+        """Rotate queries and keys by their positions, where the configuration asks for it."""
+        turn = partial(rotate, base=self.config.rope_base, position=position)
+        return (turn(q), turn(k)) if self.rope else (q, k)
 
     def log_decay(self, x: Tensor, rate: Tensor | None) -> Tensor | None:
         """Return ln α ``[B, T, H]`` or ``[B, T, H, K]`` of ``x [B, T, D]`` and a head's ``rate [B, T, H]``."""
@@ -100,7 +106,7 @@ class Recurrence(nn.Module):
         q, k, v, beta, log_decay, gate, conv = self.project(x, position, conv)
         memory = None if state is None else state.memory
         form = "recurrent" if x.shape[1] == 1 else "chunked"
-        o, memory = self.delta_rule(q, k, v, beta, log_decay, memory, form, self.config.chunk_size, self.cell.erase)
+        o, memory = delta_rule(q, k, v, beta, log_decay, memory, form, self.config.chunk_size, self.cell.erase)
         o = self.norm(o.to(x.dtype)).flatten(2)
         if gate is not None:
             o = o * F.silu(gate)

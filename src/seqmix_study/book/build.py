@@ -11,8 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from seqmix.files import atomic_write, locked
+from seqmix.files import atomic_write
 from seqmix.paths import Paths
+from seqmix_study.results.transaction import locked
 
 __all__ = ["BuildFailed", "alone", "build", "configuration", "html_folder", "put_in_place"]
 

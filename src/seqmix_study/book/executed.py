@@ -8,8 +8,9 @@ and never built into the book.
 import hashlib
 from pathlib import Path
 
-from seqmix.files import finish_replacing, json_text, read_json, replace_together
+from seqmix.files import json_text, read_json
 from seqmix.paths import Paths
+from seqmix_study.results.transaction import finish_replacing, replace_together
 
 __all__ = ["AlteredError", "publish", "read_executed"]
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqmix.config import RunConfig, SpeedConfig
-from seqmix.files import atomic_write, locked
+from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix_study.results import columns, configurations, published
 from seqmix_study.results.published import CollectError
 from seqmix_study.results.rows import Rows, run_rows
+from seqmix_study.results.transaction import locked
 
 if TYPE_CHECKING:
     import pandas as pd

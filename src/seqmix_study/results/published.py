@@ -11,8 +11,9 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqmix.files import current, disk_error, json_text, read_json, replace_together
+from seqmix.files import disk_error, json_text, read_json
 from seqmix.paths import Paths
+from seqmix_study.results.transaction import current, replace_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ __all__ = ["MANIFEST", "CollectError", "beside", "content", "differs", "frame", 
 
 MANIFEST = "manifest.json"
 MARK = "results"
-"""Name of the transaction (see ``seqmix.files.replace_together``)."""
+"""Name of the transaction (see ``transaction.replace_together``)."""
 
 REMEDY = "restore the folder (git checkout), or delete it and publish the tier again (seqmix collect)"
 

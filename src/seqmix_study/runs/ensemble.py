@@ -148,7 +148,7 @@ class Together:
         if team:
             raise ValueError("an ensemble trains in one process: start it without torchrun")
         self.configs, self.place = list(configs), place
-        built = [models.build(c.model, seed=c.seed, kernel=c.train.kernel).to(place) for c in configs]
+        built = [models.build(c.model, seed=c.seed).to(place) for c in configs]
         self.one = built[0]  # one model of its own is enough to measure with
         self.step = EnsembleStep(Replicas(built).to(place), list(configs), place)
 
@@ -166,7 +166,7 @@ class Together:
     def _alone(self, which: int) -> TrainStep:
         """Return a step of one run's own, whose optimiser has the layout (and the rates) of its checkpoints."""
         config = self.configs[which]
-        model = models.build(config.model, config.seed, config.train.kernel).to(self.place)
+        model = models.build(config.model, config.seed).to(self.place)
         return TrainStep(model, config.train, self.place)
 
     def load(self, which: int, saved: dict[str, Any]) -> None:

@@ -145,7 +145,7 @@ def _step_seconds(config: RunConfig, place: Layout) -> float:
     before, device = torch.get_num_threads(), torch.device("cuda" if place.gpus else "cpu")
     torch.set_num_threads(place.threads)
     try:
-        step = TrainStep(models.build(config.model, kernel=config.train.kernel).to(device), config.train, device)
+        step = TrainStep(models.build(config.model).to(device), config.train, device)
         tokens = torch.randint(config.model.vocab_size, (config.train.batch_size, config.data.seq_len), device=device)
         return min(seconds for _, _, seconds in interleaved([lambda: step(tokens, tokens, 0.0)], 3, device))
     finally:

@@ -114,19 +114,12 @@ class Replicas(BlockLM):
         if any(model.config != config for model in models):
             raise ValueError("an ensemble's models have one configuration")
         super().__init__(config)
-        self.load_kernel(models[0])
         exchange(self, models)
         unstacked = [name for name, p in self.named_parameters() if p.shape[1:] != models[0].get_parameter(name).shape]
         if unstacked:
             raise ValueError(
                 f'no replica form for {unstacked[0]}: say so in the descriptor of its mixer, ensemble="why not"'
             )
-
-    def load_kernel(self, model: BlockLM) -> None:
-        """Use the delta-rule kernel of ``model``."""
-        for mine, its in zip(self.layers, model.layers, strict=True):
-            if hasattr(its.mixer, "delta_rule"):
-                mine.mixer.delta_rule = its.mixer.delta_rule
 
     @property
     def count(self) -> int:
