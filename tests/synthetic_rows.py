@@ -132,5 +132,5 @@ def budget(seeds: int = 3) -> list[dict]:
     for arm, text, seed in itertools.product(("transformer", "lstm_2"), (16_384, 131_072, 0), range(seeds)):
         ahead = {16_384: 0.1, 131_072: 0.0, 0: -0.1}[text] * (1 if arm == "transformer" else -1)
         loss = 2.0 + ahead - 0.2 * (text == 0) + rng.normal(0, 0.005)
-        runs.append(run_row("budget", arm, seed, loss, tokens=500_000.0, train_tokens=text, group=f"data{text}"))
+        runs.append(run_row("amounts", arm, seed, loss, tokens=500_000.0, train_tokens=text, group=f"data{text}"))
     return runs

@@ -111,5 +111,5 @@ def test_a_second_run_trains_nothing_and_executes_nothing(project):
 
 def test_one_changed_parameter_trains_only_what_it_changes(project):
     had = {folder.run_id for folder in run_folders(project / "runs")}
-    asked = {config.run_id for config in study.plan("budget", "quick", seeds=3, paths=Paths(project))}
+    asked = {config.run_id for config in study.plan("amounts", "quick", seeds=3, paths=Paths(project))}
     assert len(asked - had) == len(asked) / 3

@@ -96,7 +96,7 @@ READERS = {
     "configurations": lambda here: configurations.read("laptop", here),
     "samples": lambda here: published.beside("laptop", "samples.json", here),
     "traces": lambda here: published.beside("laptop", "traces.json", here),
-    "fingerprint": lambda here: results_digest(here, ("all", "inside", "scaling")),
+    "fingerprint": lambda here: results_digest(here, ("all", "attribution", "scaling")),
     "findings": lambda here: {
         name: frame.to_csv() for name, frame in Tables.read(here.results / "laptop", ASKED).frames.items()
     },

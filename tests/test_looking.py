@@ -186,15 +186,16 @@ def test_the_sums_written_out_equal_captum(arm, source):
 
 
 def test_published_traces_belong_to_published_runs():
-    frames = importlib.import_module("seqmix_study.results.collect").load("inside", "laptop")
+    frames = importlib.import_module("seqmix_study.results.collect").load("attribution", "laptop")
     traced = published.beside("laptop", "traces.json", Paths(ROOT))
     assert (ROOT / "results" / "laptop" / "traces.json").stat().st_size < 400_000
-    assert set(frames["runs"]["run_id"]) <= {run["run_id"] for run in traced["runs"]}
+    evidence = frames["runs"].query("role == 'evidence'")
+    assert set(evidence["run_id"]) == {run["run_id"] for run in traced["runs"]}
 
 
 def test_new_traces_make_the_chapter_stale_and_no_other(tmp_path):
     def digests() -> list[str]:
-        return [results_digest(Paths(tmp_path), (study,)) for study in ("inside", "scaling")]
+        return [results_digest(Paths(tmp_path), (study,)) for study in ("attribution", "scaling")]
 
     published.write(tmp_path / "results" / "laptop", {"traces.json": "{}"})
     before = digests()

@@ -155,7 +155,8 @@ def _from_library(arm: str) -> Look | None:
     else:
         mixes = [name for name, letters in _patterns().items() if len(set(letters)) > 1 and not HYBRID.match(name)]
         marker = MIX_MARKERS[mixes.index(arm) % len(MIX_MARKERS)]
-        found = Look(PALETTE[MIX], marker, "-", f"{pattern}: {' + '.join(kinds)}", MIX)
+        label = ", then ".join(kinds) if len(pattern) == 2 else f"{pattern}: {' + '.join(kinds)}"
+        found = Look(PALETTE[MIX], marker, "-", label, MIX)
     for ending, (words, line) in SWITCHES.items():
         if ending in arm:
             found = replace(found, label=f"{found.label}, {words}", line=line)

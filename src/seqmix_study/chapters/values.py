@@ -30,7 +30,7 @@ def onto(picture: str, figure: Figure, values: Values) -> str:
             points = [point for point in points if math.isfinite(point[0] + point[1])]
             groups.append(_group(str(name), str(panel), points, axis, values))
     label = "Values: arrow keys step from one to the next"
-    over = f'<g class="values" role="group" aria-label="{label}">{"".join(groups)}</g>'
+    over = f'<g class="values" fill="none" stroke="none" role="group" aria-label="{label}">{"".join(groups)}</g>'
     head, _, tail = picture.rpartition(CLOSED)
     return head + over + CLOSED + tail
 

@@ -8,7 +8,7 @@ import click
 @click.option("--tier", default="quick", show_default=True, help="quick, laptop or gpu")
 @click.option("--replace", is_flag=True, help="Records on this machine win over committed rows that differ.")
 @click.option("--mixed-corpora", is_flag=True, help="Allow several versions of one corpus in a study.")
-@click.option("--prune", is_flag=True, help="Drop rows of runs that the study no longer asks for.")
+@click.option("--prune", is_flag=True, help="Drop rows that no study asks for any more.")
 def command(chapter: str, tier: str, replace: bool, mixed_corpora: bool, prune: bool) -> None:
     """Write results/<tier>/*.csv from the records of a study (or "all") and the data dictionary beside them.
 

@@ -15,6 +15,7 @@ from seqmix.config import RunConfig, SpeedConfig
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix.study import names
 from seqmix_study.results import columns, configurations, published
 from seqmix_study.results.published import CollectError
 from seqmix_study.results.rows import Rows, run_rows
@@ -139,8 +140,8 @@ def collect(
     """Merge the ended runs of a plan into ``results/<tier>/*.csv``, all or none; return the rows of each table.
 
     Where nothing changes, nothing is written. Rows of other studies stay. ``prune``: rows of this study's runs that
-    the plan no longer names are dropped. Raises CollectError for contradictions (see ``replace`` and
-    ``mixed_corpora``) and RecordError for the disk.
+    the plan no longer names are dropped, and those of studies that are no more. Raises CollectError for contradictions
+    (see ``replace`` and ``mixed_corpora``) and RecordError for the disk.
     """
     paths = paths or Paths()
     folder = paths.results / tier
@@ -151,8 +152,9 @@ def collect(
     def files() -> tuple[dict[str, str], dict[str, int]]:
         merged = _merged(fresh, {name: read_table(name, tier, paths) for name in columns.TABLES}, paths, tier, replace)
         if prune:
+            others = set(names(paths)) - {study}
             merged = {
-                name: [row for row in rows if row["study"] != study or (row["study"], row["run_id"]) in planned]
+                name: [row for row in rows if row["study"] in others or (row["study"], row["run_id"]) in planned]
                 for name, rows in merged.items()
             }
         if not mixed_corpora:

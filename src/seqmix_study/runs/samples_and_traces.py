@@ -3,9 +3,9 @@
 ``python -m seqmix_study.runs.samples_and_traces laptop`` reads the weights in ``runs/`` and writes both files into
 ``results/<tier>``; chapters read them there.
 
-Samples: the largest byte-level models of the study ``scaling``, one an architecture and corpus (seed 0), go on with the
-same held-out beginnings. Traces, of the study ``inside``: ``question`` (one document and where its answer was stated),
-``documents`` (how many the gate statistics rest on) and ``runs``, one dict a model (see ``traces.trace``);
+Samples: the largest byte-level models of the study ``frontier``, one an architecture and corpus (seed 0), go on with
+the same held-out beginnings. Traces, of the study ``attribution``: ``question`` (one document and where its answer was
+stated), ``documents`` (how many the gate statistics rest on) and ``runs``, one dict a model (see ``traces.trace``);
 attention only of the first seed.
 """
 
@@ -27,15 +27,16 @@ __all__ = ["largest", "sample", "trace", "trained"]
 
 PROMPTS, PROMPT_TOKENS, NEW_TOKENS = 2, 64, 192
 TEMPERATURE = 0.7
-TEXT = ("stdlib", "prose", "folder")
+TEXT = ("python", "books", "stdlib", "folder")
 
 
 def trained(name: str, tier: str, paths: Paths) -> list[RunConfig]:
-    """Return the training runs of a study that have finished and whose weights are on this machine."""
+    """Return the training runs of a study that are evidence, have finished and left their weights on this machine."""
     found = []
     for config in tune.plan(name, tier, paths).runs:
         folder = RunFolder(paths.runs / config.run_id)
-        if config.kind == "train" and folder.status_unlocked() == "finished" and folder.weights.exists():
+        counts = config.kind == "train" and config.role in ("", "evidence")
+        if counts and folder.status_unlocked() == "finished" and folder.weights.exists():
             found.append(config)
     return found
 
@@ -99,8 +100,8 @@ def _text(found: dict) -> str:
 def main(tier: str, paths: Paths) -> None:
     """Write both files of a tier, where the weights for them are here."""
     torch.set_num_threads(1)  # the same sums wherever this is done
-    rows = [row for config in largest(trained("scaling", tier, paths)) for row in sample(config, paths)]
-    found = trace(trained("inside", tier, paths), paths)
+    rows = [row for config in largest(trained("frontier", tier, paths)) for row in sample(config, paths)]
+    found = trace(trained("attribution", tier, paths), paths)
     files = {"samples.json": json.dumps(rows, indent=1, ensure_ascii=False) + "\n"} if rows else {}
     files |= {"traces.json": _text(found)} if found else {}
     published.write(paths.results / tier, files)
