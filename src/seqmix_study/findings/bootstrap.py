@@ -1,8 +1,9 @@
 """Resampling: whole clusters (sizes, evaluation blocks, seeds), never the rows inside them."""
 
 import numpy as np
+from scipy.special import ndtri, stdtrit
 
-__all__ = ["cluster_counts", "expanded", "percentile"]
+__all__ = ["cluster_counts", "expansion", "percentile", "stretched"]
 
 
 def cluster_counts(k: int, draws: int, rng: np.random.Generator, distinct: int = 1) -> np.ndarray:
@@ -27,15 +28,19 @@ def percentile(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def expanded(draws: np.ndarray, estimate: float, level: float, points: int, parameters: int) -> tuple[float, float]:
-    """Percentile interval stretched about its estimate for the degrees of freedom that a fit uses up.
+def stretched(draws: np.ndarray, estimate: float, level: float, factor: float) -> tuple[float, float]:
+    """Percentile interval of ``draws`` [R], widened by a factor about its estimate; NaN where no draw is a number."""
+    if np.isnan(draws).all():
+        return float("nan"), float("nan")
+    low, high = percentile(draws, level)
+    return float(estimate - factor * (estimate - low)), float(estimate + factor * (high - estimate))
+
+
+def expansion(level: float, points: int, parameters: int) -> float:
+    """How much wider a percentile interval must be for the degrees of freedom that a fit uses up.
 
     The bootstrap's residuals are too small by sqrt((n - p) / n), and it takes the normal quantile where t is due
     (Hesterberg 2015, "expanded percentile"). 1 % at 240 points, 20 % at 20.
     """
-    from scipy.special import ndtri, stdtrit
-
-    low, high = percentile(draws, level)
     df = max(points - parameters, 1)
-    factor = np.sqrt(points / df) * stdtrit(df, 0.5 + level / 2) / ndtri(0.5 + level / 2)
-    return float(estimate - factor * (estimate - low)), float(estimate + factor * (high - estimate))
+    return float(np.sqrt(points / df) * stdtrit(df, 0.5 + level / 2) / ndtri(0.5 + level / 2))

@@ -12,7 +12,7 @@ import pandas as pd
 from seqmix.files import atomic_write
 from seqmix_study.findings import verdict as v
 from seqmix_study.findings.answer import Findings, findings
-from seqmix_study.findings.questions import Claim, Part, Questions, load
+from seqmix_study.findings.questions import OPPOSITE, Claim, Part, Questions, load
 from seqmix_study.findings.select import Tables, pick
 from seqmix_study.findings.verdict import Verdict
 from seqmix_study.results import published
@@ -82,7 +82,7 @@ def readings(claim: Claim, questions: Questions) -> list[tuple[Part, str]]:
     """Return the parts of a claim with how each is read; an opposite claim reads the other's from the other side."""
     source = questions.claim(claim.opposite_of) if claim.opposite_of else claim
     found = [(part, part.says or questions.questions[part.question].says) for part in source.parts]
-    return [(part, v.opposite(says)) for part, says in found] if claim.opposite_of else found
+    return [(part, OPPOSITE[says]) for part, says in found] if claim.opposite_of else found
 
 
 def rule_of(claim: Claim, questions: Questions) -> str:

@@ -186,12 +186,8 @@ def pick(rows: pd.DataFrame, where: Where) -> pd.DataFrame:
 
 def _fits(values: pd.Series, wanted: Any) -> pd.Series:
     if isinstance(wanted, dict):
-        keep = pd.Series(True, values.index)
-        for name, bound in wanted.items():
-            others = bound if isinstance(bound, list) else [bound]
-            keep &= {"min": lambda b=bound: values >= b, "max": lambda b=bound: values <= b,
-                     "not": lambda b=others: ~values.isin(b)}[name]()  # fmt: skip
-        return keep
+        tests = {"min": values.ge, "max": values.le, "not": lambda bound: ~_fits(values, bound)}
+        return pd.concat([tests[name](bound) for name, bound in wanted.items()], axis=1).all(axis=1)
     if isinstance(wanted, list):
         return values.isin(wanted)
     if isinstance(wanted, str) and wanted.startswith("@"):

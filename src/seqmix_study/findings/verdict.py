@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from seqmix_study.findings.effects import Effect
-from seqmix_study.findings.questions import OPPOSITE, Question
+from seqmix_study.findings.questions import Question
 
 __all__ = [
     "MARKS",
@@ -19,7 +19,6 @@ __all__ = [
     "both",
     "combine",
     "either",
-    "opposite",
     "reads",
     "side_of",
     "word_of",
@@ -70,11 +69,6 @@ def side_of(effect: Effect, question: Question) -> str:
 def reads(side: str, says: str) -> str:
     """Return yes, no or too close."""
     return "yes" if side in YES[says] else "no" if side in YES[COMPLEMENT[says]] else "too close"
-
-
-def opposite(says: str) -> str:
-    """Return the reading of the opposite claim."""
-    return OPPOSITE[says]
 
 
 @dataclass(frozen=True)

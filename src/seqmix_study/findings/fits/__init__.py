@@ -4,37 +4,12 @@
 take arrays. ``--plot`` and ``--report`` are ``plot`` and ``write_page`` of ``seqmix_study.chapters.fit_page``.
 """
 
-import importlib
-from typing import Any
+from seqmix_study.findings.fits.doctor import TableError, fit_frame, read_table, render, report
+from seqmix_study.findings.fits.exponents import compare_exponents
+from seqmix_study.findings.fits.isoflop import fit_isoflop
+from seqmix_study.findings.fits.optima import fit_optima
+from seqmix_study.findings.fits.power import fit_power
+from seqmix_study.findings.fits.surface import fit_surface
 
-#: Public name: module. Loaded when asked for: pandas is not needed to fit arrays.
-PUBLIC = {
-    "read_table": "table",
-    "TableError": "table",
-    "fit_frame": "doctor",
-    "report": "doctor",
-    "render": "doctor",
-    "fit_power": "power",
-    "fit_surface": "surface",
-    "fit_isoflop": "isoflop",
-    "fit_optima": "optima",
-    "compare_exponents": "exponents",
-}
-__all__ = [
-    "TableError",
-    "compare_exponents",
-    "fit_frame",
-    "fit_isoflop",
-    "fit_optima",
-    "fit_power",
-    "fit_surface",
-    "read_table",
-    "render",
-    "report",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{PUBLIC[name]}"), name)
+__all__ = ["TableError", "compare_exponents", "fit_frame", "fit_isoflop", "fit_optima", "fit_power", "fit_surface"]
+__all__ += ["read_table", "render", "report"]

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import fdtrc
 
-from seqmix_study.findings.bootstrap import expanded, percentile
+from seqmix_study.findings.bootstrap import expansion, percentile, stretched
 from seqmix_study.findings.fits.fit import Fit
 from seqmix_study.findings.fits.profile import ALPHAS, Profile, f_quantile
 
@@ -29,13 +29,12 @@ def compare_exponents(a: Fit, b: Fit, margin: float = MARGIN, level: float = 0.9
     Surfaces: difference of draws, of alpha and of beta. ``conclusion``: "different", "equivalent" (interval
     inside the margin), "inconclusive", or "not comparable" where either fit was not ok.
     """
-    if a.verdict != "ok" or b.verdict != "ok":
-        words = [f"{name} fit is {fit.verdict}" for name, fit in (("first", a), ("second", b)) if fit.verdict != "ok"]
-        out = _surfaces(a, b, level) if "beta" in a.estimates and "beta" in b.estimates else _ladders(a, b, level)
-        return out | {"conclusion": "not comparable", "reason": "; ".join(words)}
-    if ("beta" in a.estimates) != ("beta" in b.estimates):
+    words = [f"{name} fit is {fit.verdict}" for name, fit in (("first", a), ("second", b)) if fit.verdict != "ok"]
+    if not words and ("beta" in a.estimates) != ("beta" in b.estimates):
         return {"conclusion": "not comparable", "reason": "one fit is a ladder, the other a surface"}
-    out = _surfaces(a, b, level) if "beta" in a.estimates else _ladders(a, b, level)
+    out = _surfaces(a, b, level) if "beta" in a.estimates and "beta" in b.estimates else _ladders(a, b, level)
+    if words:
+        return out | {"conclusion": "not comparable", "reason": "; ".join(words)}
     low, high = out["interval"]
     if low > 0 or high < 0:
         out["conclusion"] = "different"
@@ -155,11 +154,9 @@ def iso_loss_ratio(a: Fit, b: Fit, points: int = 5, level: float = 0.95) -> dict
     out: dict[str, Any] = {"losses": losses.tolist(), "ratio": np.exp(log_n).tolist()}
     text = f"{np.exp(log_n[middle]):.3g} times the parameters at loss {losses[middle]:.4g}"
     if draws_a is not None and draws_b is not None:
-        sizes, columns = min(len(f.points["N"]) for f in (a, b)), (draws_a - draws_b).T
-        ends = [
-            expanded(column, float(value), level, sizes, 3) if np.isfinite(column).any() else (-np.inf, np.inf)
-            for column, value in zip(columns, log_n, strict=True)
-        ]
+        factor = expansion(level, min(len(f.points["N"]) for f in (a, b)), 3)
+        columns = zip((draws_a - draws_b).T, log_n, strict=True)
+        ends = [stretched(column, float(value), level, factor) for column, value in columns]
         with np.errstate(over="ignore"):
             out["low"], out["high"] = (np.exp(side).tolist() for side in zip(*ends, strict=True))
         text += f" ({out['low'][middle]:.3g} to {out['high'][middle]:.3g})"

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import scipy
 
+from seqmix_study.findings.fits.forms import predict
+
 __all__ = ["Fit", "Gate", "data_hash", "explain", "jsonable", "mark", "verdict_of", "versions"]
 
 WORDS = {
@@ -100,8 +102,6 @@ class Fit:
 
     def predict(self, n: Any, d: Any = None) -> np.ndarray:
         """Return the loss that the fitted form gives at sizes ``n`` (and tokens ``d``), nats per token."""
-        from seqmix_study.findings.fits.forms import predict
-
         return predict(self.form, self.estimates, n, d)
 
     def to_dict(self) -> dict[str, Any]:

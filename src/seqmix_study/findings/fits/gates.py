@@ -30,8 +30,8 @@ class Evidence:
     """What the gates look at besides the fit itself."""
 
     ladder: Ladder
-    lr_at_edge: list[float] = field(default_factory=list)
-    tokens: list[tuple[float, float]] = field(default_factory=list)
+    lr_at_edge: list[float] | None = None
+    data_limited: list[float] | None = None  # sizes with fewer tokens than parameters
     profile: Profile | None = None
     alpha: float = float("nan")
     negative_floor: bool = False
@@ -56,9 +56,8 @@ def ladder_gates(fit: Fit, evidence: Evidence) -> list[Gate]:
     reason += "irreducible loss not identifiable"
     gates.append(Gate("G5 curvature", p < 0.05, p, 0.05, reason, "slope_only"))
     gates += [*_stability(fit, evidence), *_extrapolation(evidence.hold_out), _structure(ladder, profile)]
-    if evidence.tokens:
-        short = [f"{n:g}" for n, tokens in evidence.tokens if tokens < n]
-        reason = f"data-limited: fewer tokens than parameters at N = {', '.join(short)}"
+    if (short := evidence.data_limited) is not None:
+        reason = f"data-limited: fewer tokens than parameters at N = {', '.join(f'{n:g}' for n in short)}"
         gates.append(Gate("data", not short, len(short), 0, reason, "flag"))
     return gates
 

@@ -42,7 +42,8 @@ def fit_power(
     fit = Fit("P3", "varpro", level=level, slope=_slope(ladder, level), hash=data_hash(n, loss))
     fit.points = {"N": ladder.n.tolist(), "loss": ladder.mean.tolist()}
     fit.points |= {"se": ladder.se.tolist(), "count": ladder.count.tolist()}
-    evidence = Evidence(ladder, lr_at_edge=_any(lr_at_edge, n), tokens=_per_size(tokens, n))
+    few = None if tokens is None else np.asarray(tokens, float).ravel() < np.asarray(n, float).ravel()
+    evidence = Evidence(ladder, lr_at_edge=_where(lr_at_edge, n), data_limited=_where(few, n))
     if ladder.k >= 4:
         _fit_curve(fit, evidence, ladder, n_boot, rng)
     fit.gates = ladder_gates(fit, evidence)
@@ -150,17 +151,6 @@ def _slope(ladder: Ladder, level: float) -> dict[str, Any]:
     return {"per_efold": slope, "interval": (slope - half, slope + half), "c0": c0, "sse": sse}
 
 
-def _any(flags: Any, n: Any) -> list[float]:
-    """Sizes at which any run's flag is set."""
-    if flags is None:
-        return []
-    flags, n = np.asarray(flags, bool).ravel(), np.asarray(n, float).ravel()
-    return np.unique(n[flags]).tolist()
-
-
-def _per_size(values: Any, n: Any) -> list[tuple[float, float]]:
-    """(N, smallest value) a size."""
-    if values is None:
-        return []
-    values, n = np.asarray(values, float).ravel(), np.asarray(n, float).ravel()
-    return [(float(size), float(values[n == size].min())) for size in np.unique(n)]
+def _where(flags: Any, n: Any) -> list[float] | None:
+    """Sizes at which any run's flag is set; None where flags are not known."""
+    return None if flags is None else np.unique(np.asarray(n, float).ravel()[np.asarray(flags, bool).ravel()]).tolist()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from seqmix_study.findings.bootstrap import stretched
 from seqmix_study.findings.fits.agreement import agree
 from seqmix_study.findings.fits.fit import Fit, data_hash
 from seqmix_study.findings.fits.forms import PARAMETERS
@@ -28,7 +29,8 @@ MOST_ROWS = 1_000_000
 STRETCH = 1.08
 #: Single rows that are left out in turn: those that pull most.
 LEFT_OUT = 30
-SHORT = "without the fewest-token quarter"
+ALL, SHORT = "with all rows", "without the fewest-token quarter"
+TERM = "with a term for few tokens"
 EXPONENTS = ("alpha", "beta", "optimal_exponent")
 
 
@@ -205,20 +207,22 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
     if draws:
         shared = Shared(problem, best, n, d)
         seen = structure(problem, best, n, d, rng)
-        drawn = quantities(problem, shared.refits(draws, rng), n, d)
-        spans = {"with all rows": {name: stretched(drawn[name], own[name][0], fit.level) for name in drawn}}
-        points = {"with all rows": own}
-        least = 1e-3 * min(fit.points["loss"])
-        inside = (np.minimum(drawn["alpha"], drawn["beta"]) > 0.01) & (np.maximum(drawn["alpha"], drawn["beta"]) < 3)
-        inside &= (drawn["E"] > least) | (fit.form == "C4")
+        first = quantities(problem, shared.refits(draws, rng), n, d)
+        exponents = np.stack([first["alpha"], first["beta"]])
+        inside = (exponents > 0.01).all(0) & (exponents < 3).all(0)
+        inside &= (first["E"] > 1e-3 * min(fit.points["loss"])) | (fit.form == "C4")
+        drawn, points = {ALL: first}, {ALL: own}
         if max(seen[name]["ratio"] for name in FEW) > 1:
             for name, (other, point, rows) in _for_few_tokens(problem, best, d, rng).items():
-                more = quantities(other, Shared(other, point, n[rows], d[rows]).refits(draws, rng), n, d)
-                at = quantities(other, point[None], n, d)
-                span = {key: stretched(more[key], at[key][0], fit.level) for key in more}
-                if name == SHORT or SHORT not in spans or _overlap(span, spans[SHORT]):
-                    spans[name], points[name] = span, at
-                    drawn = {key: np.concatenate([drawn[key], more[key]]) for key in drawn}
+                drawn[name] = quantities(other, Shared(other, point, n[rows], d[rows]).refits(draws, rng), n, d)
+                points[name] = quantities(other, point[None], n, d)
+        spans = {
+            name: {key: stretched(more[key], points[name][key][0], fit.level, STRETCH) for key in more}
+            for name, more in drawn.items()
+        }
+        if {SHORT, TERM} <= set(spans) and not _overlap(spans[TERM], spans[SHORT]):
+            del spans[TERM], drawn[TERM]
+        drawn = {key: np.concatenate([more[key] for more in drawn.values()]) for key in own}
         ends = {key: (min(s[key][0] for s in spans.values()), max(s[key][1] for s in spans.values())) for key in own}
         with np.errstate(over="ignore"):
             ends |= {name: tuple(np.exp(ends[f"log_{name}"])) for name in "AB"}
@@ -254,7 +258,7 @@ def _for_few_tokens(
     The second sees more of the table, but is an answer only where it does not contradict the first.
     """
     found = {}
-    for name, rows, term in ((SHORT, _long(d), False), ("with a term for few tokens", np.ones(len(d), bool), True)):
+    for name, rows, term in ((SHORT, _long(d), False), (TERM, np.ones(len(d), bool), True)):
         if rows.sum() > 2 * len(best) and len(np.unique(d[rows])) > 2:
             other = Problem(problem.form, problem.x[rows], problem.y[rows], problem.log_loss[rows], problem.delta, term)
             starts = other.starts(20, rng)
@@ -266,14 +270,6 @@ def _for_few_tokens(
 def _overlap(one: dict[str, tuple[float, float]], other: dict[str, tuple[float, float]]) -> bool:
     """Whether two answers have a value in common for each exponent."""
     return all(one[key][0] <= other[key][1] and other[key][0] <= one[key][1] for key in EXPONENTS)
-
-
-def stretched(draws: np.ndarray, estimate: float, level: float) -> tuple[float, float]:
-    """Percentile interval of ``draws`` [R], widened about its estimate."""
-    if np.isnan(draws).all():
-        return float("nan"), float("nan")
-    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)])
-    return float(estimate - STRETCH * (estimate - low)), float(estimate + STRETCH * (high - estimate))
 
 
 def _plane(n: np.ndarray, d: np.ndarray, loss: np.ndarray, level: float) -> dict[str, Any]:
