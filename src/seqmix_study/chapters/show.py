@@ -17,8 +17,8 @@ def show(drawn) -> None:
     """Display a figure.
 
     ``drawn`` has ``name`` (letters, digits and dashes), ``figure`` (matplotlib), ``data`` (the plotted numbers, a
-    DataFrame) and ``alt`` (at least 40 characters that say what is to be seen); where its marks are rows of findings, also
-    ``values`` (``common.Values``). Raises ValueError if they do not.
+    DataFrame) and ``alt`` (at least 40 characters that say what is to be seen); where its marks are rows of findings,
+    also ``values`` (``common.Values``). Raises ValueError if they do not.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
