@@ -13,10 +13,11 @@ from seqmix.models.lstm import LSTMLayer
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
+from seqmix.train import train_together
 from seqmix_study.__main__ import main
 from seqmix_study.runs import launch as engine
 from seqmix_study.runs import machine
-from seqmix_study.runs.ensemble import EnsembleStep, mates, train_together
+from seqmix_study.runs.ensemble import Ensemble, EnsembleStep, mates
 from seqmix_study.runs.replicas import Replicas
 from test_plan_cli import project  # noqa: F401 (a fixture)
 
@@ -145,7 +146,9 @@ def test_records_are_those_of_runs_trained_alone(tmp_path):
     for c, folder in zip(configs, apart, strict=True):
         train.train(c, folder, device="cpu")
     seen = []
-    train_together(configs, together, lambda run_id, row: seen.append((run_id, row["step"])), device="cpu")
+    train_together(
+        configs, together, lambda run_id, row: seen.append((run_id, row["step"])), device="cpu", way=Ensemble
+    )
     assert seen.count((configs[0].run_id, 20)) == 1
     for one, two in zip(apart, together, strict=True):
         assert_same(one, two)
@@ -155,12 +158,12 @@ def test_records_are_those_of_runs_trained_alone(tmp_path):
 def test_a_stopped_ensemble_goes_on_together_or_alone(tmp_path):
     configs = grid()
     whole, parts = folders(tmp_path / "whole", configs), folders(tmp_path / "parts", configs)
-    train_together(configs, whole, device="cpu")
+    train_together(configs, whole, device="cpu", way=Ensemble)
     with pytest.raises(train.Interrupted):
-        train_together(configs, parts, lambda run_id, row: row["step"] == 7, device="cpu")
+        train_together(configs, parts, lambda run_id, row: row["step"] == 7, device="cpu", way=Ensemble)
     assert {folder.status() for folder in parts} == {"interrupted"}
     train.train(configs[2], parts[2], device="cpu")
-    train_together(configs[:2], parts[:2], device="cpu")
+    train_together(configs[:2], parts[:2], device="cpu", way=Ensemble)
     for one, two in zip(whole, parts, strict=True):
         assert_same(one, two)
 
@@ -171,14 +174,14 @@ def test_a_run_started_alone_joins_only_those_at_its_step(tmp_path):
     for c, folder, until in zip(configs, places, (5, 5), strict=True):
         with pytest.raises(train.Interrupted):
             train.train(c, folder, lambda row, until=until: row["step"] == until, device="cpu")
-    train_together(configs, places, device="cpu")
+    train_together(configs, places, device="cpu", way=Ensemble)
     assert [folder.status() for folder in places] == ["finished", "finished"]
     third = grid()[2]
     with pytest.raises(train.Interrupted):
         train.train(third, RunFolder(tmp_path / third.run_id), lambda row: row["step"] == 3, device="cpu")
     fourth = config(seed=9)
     with pytest.raises(ValueError, match="different steps"):
-        train_together([third, fourth], folders(tmp_path, [third, fourth]), device="cpu")
+        train_together([third, fourth], folders(tmp_path, [third, fourth]), device="cpu", way=Ensemble)
 
 
 def test_each_run_ends_in_its_own_way(tmp_path, monkeypatch):
@@ -198,7 +201,7 @@ def test_each_run_ends_in_its_own_way(tmp_path, monkeypatch):
 
     monkeypatch.setattr(EnsembleStep, "__call__", step)
     monkeypatch.setattr(train, "SMOOTHING", 0.0)
-    train_together(configs, together, device="cpu")
+    train_together(configs, together, device="cpu", way=Ensemble)
     monkeypatch.undo()
     assert [folder.status() for folder in together] == ["finished", "diverged", "finished"]
     assert "step 4" in together[1].outcome()["reason"]
@@ -211,7 +214,7 @@ def test_runs_that_solve_their_task_end_at_the_step_of_a_run_trained_alone(tmp_p
     apart, together = folders(tmp_path / "apart", configs), folders(tmp_path / "together", configs)
     for c, folder in zip(configs, apart, strict=True):
         train.train(c, folder, device="cpu")
-    train_together(configs, together, device="cpu")
+    train_together(configs, together, device="cpu", way=Ensemble)
     steps = [[folder.metrics()["reached_target_at_step"] for folder in part] for part in (apart, together)]
     assert steps[0] == steps[1]
     assert any(steps[0])

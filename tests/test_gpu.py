@@ -8,7 +8,8 @@ from seqmix.accelerate import GraphStep, kernel_name, make_step
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
-from seqmix_study.runs.ensemble import EnsembleStep, train_together
+from seqmix.train import train_together
+from seqmix_study.runs.ensemble import Ensemble, EnsembleStep
 from seqmix_study.runs.replicas import Replicas
 
 CUDA = torch.cuda.is_available()
@@ -99,7 +100,7 @@ def test_a_refused_run_is_a_failed_run_with_the_reason(tmp_path):
     assert summary.failed == 1
     assert "needs a CUDA device" in summary.problems[run.run_id]
     with pytest.raises(ValueError, match="not recorded"):
-        train_together([run, run], [RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b")], device="cpu")
+        train_together([run, run], [RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b")], device="cpu", way=Ensemble)
 
 
 class TestOnGpu:

@@ -1,6 +1,7 @@
 """A tuned study on real tiny models: killed with SIGKILL in the middle of its sweeps, its tables are the same."""
 
 import csv
+import functools
 import json
 import os
 import random
@@ -150,6 +151,7 @@ FIRST_EDITION = {"scaling", "context", "recall", "hybrids"}
 CORES = 2
 
 
+@functools.cache
 def hours(name: str, tier: str) -> float:
     """Return what a study costs from nothing, by its FLOPs at the rates of the machine that published."""
     queue = Queue(launch.request({name: {}}, tier, committed=False, paths=Paths(runs="/nowhere")))

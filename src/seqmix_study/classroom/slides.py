@@ -15,7 +15,6 @@ reveal.js from the network, so they are not used.)
 """
 
 import base64
-import csv
 import html
 import re
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from importlib import resources
 from pathlib import Path
 
 from seqmix_study.classroom.pictures import Pictures
+from seqmix_study.results import published
 
 __all__ = ["Slide", "deck", "read"]
 
@@ -185,10 +185,9 @@ def _verdicts(ids: list[str], pictures: Pictures) -> str:
     table = pictures.results / "verdicts.csv"
     if not table.is_file():
         return f"<p>Not judged yet: <code>seqmix findings --tier {table.parent.name}</code></p>"
-    with table.open(encoding="utf-8", newline="") as handle:
-        rows = {row["id"]: row for row in csv.DictReader(handle)}
-    if unknown := [name for name in ids if name not in rows]:
+    rows = published.frame(table, dtype=str).set_index("id")
+    if unknown := [name for name in ids if name not in rows.index]:
         raise ValueError(f"{table} has no claim {', '.join(unknown)}")
-    cells = [[rows[name]["claim"], rows[name]["verdict"]] for name in ids]
+    cells = [rows.loc[name, ["claim", "verdict"]] for name in ids]
     lines = "".join(f"<tr><td>{html.escape(claim)}</td><td>{html.escape(said)}</td></tr>" for claim, said in cells)
     return f"<table><tr><th>claim</th><th>this study</th></tr>{lines}</table>"

@@ -1,6 +1,6 @@
 """What is looked at before anything starts: memory, disk, folders and the engine. Each fault is one sentence."""
 
-import importlib.util
+import importlib
 import os
 import shutil
 from pathlib import Path
@@ -11,8 +11,7 @@ import psutil
 from seqmix import data
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.data import CorpusError
-from seqmix_study.runs import slurm
-from seqmix_study.runs.job import Job, Queue
+from seqmix_study.runs.job import EngineError, Job, Queue
 from seqmix_study.runs.machine import parameter_count, run_memory, visible_gpus
 
 __all__ = ["CheckError", "before_training", "environment", "refusals"]
@@ -49,12 +48,10 @@ def before_training(job: Job, engine: str = "local") -> None:
     if not todo:
         return
     _read_folders(todo)
-    if engine == "ray" and importlib.util.find_spec("ray") is None:
-        raise CheckError("--engine ray needs Ray: pip install ray==2.60.0")
-    if engine == "slurm":
+    if engine != "local":
         try:
-            slurm.check()
-        except RuntimeError as error:
+            importlib.import_module(f"seqmix_study.runs.{engine}").check()
+        except EngineError as error:
             raise CheckError(str(error)) from error
     there = next(folder for folder in (Path(job.folder), *Path(job.folder).parents) if folder.exists())
     if not os.access(there, os.W_OK):

@@ -8,7 +8,7 @@ ordinary record: weights, curve, checkpoint and metrics are those of a run train
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from seqmix_study.runs.machine import run_memory
 from seqmix_study.runs.replicas import Replicas
 from seqmix_study.runs.sign import Result, Teller, shorten
 
-__all__ = ["EnsembleStep", "Together", "carry_out", "mates", "saved_step", "shape_of", "train_together"]
+__all__ = ["Ensemble", "EnsembleStep", "carry_out", "mates", "saved_step", "shape_of"]
 
 EPSILON = 1e-8
 """PyTorch's default for AdamW."""
@@ -139,7 +139,7 @@ def along(vector: Tensor, like: Tensor) -> Tensor:
     return vector.view(-1, *[1] * (like.dim() - 1))
 
 
-class Together:
+class Ensemble:
     """The way to step several runs of one shape; see ``train.Alone``, whose methods these are."""
 
     def __init__(self, configs: Sequence[RunConfig], place: torch.device, team: None = None) -> None:
@@ -184,16 +184,6 @@ class Together:
         self.configs = [self.configs[r] for r in which]
         if which:
             self.step.keep(list(which))
-
-
-def train_together(
-    configs: list[RunConfig],
-    folders: list[RunFolder],
-    progress: Callable = lambda run_id, row: None,
-    device: str = "auto",
-) -> None:
-    """Train runs of one shape as an ensemble; see ``seqmix.train.train_together``. ValueError for what cannot share."""
-    train.train_together(configs, folders, progress, device, Together)
 
 
 def saved_step(folder: RunFolder) -> int:
@@ -251,7 +241,7 @@ def carry_out(first: RunConfig, todo: list[RunConfig], runs: Path, teller: Telle
         reason, fatal = "", False
         try:
             configs, folders = zip(*members, strict=True)
-            train_together(list(configs), list(folders), lambda run_id, row: teller(row, run_id))
+            train.train_together(configs, folders, lambda run_id, row: teller(row, run_id), way=Ensemble)
         except train.Interrupted:
             reason = ""
         except RecordError as error:

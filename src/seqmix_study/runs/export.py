@@ -18,7 +18,7 @@ from seqmix.config import ModelConfig
 from seqmix.models import build
 from seqmix.record import RunFolder
 
-__all__ = ["config_of_llama", "export_run", "from_llama", "load", "save", "to_llama"]
+__all__ = ["config_of_llama", "export_run", "from_llama", "load", "save", "to_llama", "trained_model"]
 
 OWN = "seqmix"
 """``model_type`` of architectures that ``transformers`` does not know, and the key of our configuration."""
@@ -231,9 +231,14 @@ def export_run(run: Path, folder: Path) -> bool:
     FileNotFoundError if the run has not ended or has no weights here, RecordError or CheckpointError if its record or
     weights are damaged.
     """
+    return save(trained_model(run)[1], folder)
+
+
+def trained_model(run: Path) -> tuple[RunFolder, nn.Module]:
+    """Return the record and the trained model of the run folder ``run``; raises as :func:`export_run` does."""
     record = RunFolder(run)
     if not record.outcome() or not record.weights.is_file():
         raise FileNotFoundError(f"{run}: not a finished training run with its weights")
     model = build(record.config().model)
     model.load_state_dict(load_weights(record.weights))
-    return save(model, folder)
+    return record, model

@@ -15,12 +15,16 @@ from seqmix.record import RunFolder
 from seqmix_study.runs import sign, tune
 from seqmix_study.runs.known import Known
 
-__all__ = ["Job", "Queue", "by_value", "unique", "unmeasured"]
+__all__ = ["EngineError", "Job", "Queue", "by_value", "unique", "unmeasured"]
 
 Config = RunConfig | SpeedConfig
 
 PLAN_SHARE = 0.03
 """Part of a worker's time that planning may take: results decide what comes next, but not every second."""
+
+
+class EngineError(RuntimeError):
+    """Some runs did not end well, or the engine that was asked for cannot work; the text says which and why."""
 
 
 class Job(Frozen):

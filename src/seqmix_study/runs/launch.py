@@ -8,6 +8,7 @@ commands, on one machine or on a shared disk, may do the same job at the same ti
 records. Whatever is interrupted goes on from its last checkpoint when the same call is made again.
 """
 
+import importlib
 import secrets
 import signal
 import sys
@@ -23,7 +24,7 @@ from seqmix.files import printable
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix_study.runs import tune
-from seqmix_study.runs.job import Job, Queue, unmeasured
+from seqmix_study.runs.job import EngineError, Job, Queue, unmeasured
 from seqmix_study.runs.machine import Layout, layout
 from seqmix_study.runs.progress import Display
 from seqmix_study.runs.selection import with_checks
@@ -36,10 +37,6 @@ ENGINES = ("local", "ray", "slurm")
 
 MOST = 64
 """Workers on a cluster where ``jobs`` does not say how many."""
-
-
-class EngineError(RuntimeError):
-    """Some runs did not end well, or the engine that was asked for cannot work; the text says which and why."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -201,13 +198,8 @@ def _serve(job: Job, queue: Queue, jobs: int | None, engine: str, display: Displ
         place = layout(todo, jobs or None, more=len(queue.waiting()))
         if kind == "train" and engine != "local":
             place = replace(place, jobs=jobs or min(MOST, len(todo) + len(queue.waiting())))
-        if kind == "speed" or engine == "local":
-            from seqmix_study.runs.local import serve
-        elif engine == "slurm":
-            from seqmix_study.runs.slurm import serve
-        else:
-            from seqmix_study.runs.ray import serve
-        obstacle = serve(part, Layout(1, 1, place.gpus) if kind == "speed" else place, display)
+        how = importlib.import_module(f"seqmix_study.runs.{'local' if kind == 'speed' else engine}")
+        obstacle = how.serve(part, Layout(1, 1, place.gpus) if kind == "speed" else place, display)
     queue.job = job
     return obstacle
 

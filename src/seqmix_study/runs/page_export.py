@@ -9,16 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqmix.checkpoint import load_weights
-from seqmix.config import DataConfig, ModelConfig, RunConfig
+from seqmix.config import DataConfig, ModelConfig
 from seqmix.data import TASKS, boxes
 from seqmix.data.almanac import PRESETS
 from seqmix.data.markov import MARKOV
 from seqmix.mixers import mixer
 from seqmix.mixers.recurrence import CELLS
 from seqmix.models import build
-from seqmix.record import RunFolder
 from seqmix_study.runs import page_file
+from seqmix_study.runs.export import trained_model
 
 __all__ = ["FORMATS", "TOLERANCE", "export_page", "packed", "page_model"]
 
@@ -152,18 +151,12 @@ def export_page(run: Path, file: Path, form: str = "auto") -> dict:
 
     FileNotFoundError if the run has no weights, ValueError if its record is damaged or the model too large for a page.
     """
-    folder = RunFolder(run)
-    if not folder.weights.is_file() or not folder.outcome():
-        raise FileNotFoundError(f"{run}: not a finished training run with its weights")
+    folder, model = trained_model(run)
     config = folder.config()
-    if not isinstance(config, RunConfig):
-        raise ValueError(f"{run}: a measurement of speed has no model to export")
     if config.data.tokenizer != "bytes":
         raise ValueError(
             f"{run}: reads {config.data.tokenizer}; a page reads bytes or the tokens of a synthetic source"
         )
-    model = build(config.model)
-    model.load_state_dict(load_weights(folder.weights))
     exported = page_model(
         model,
         form,

@@ -4,16 +4,16 @@ All nodes must see the folder of records (a shared disk). A worker whose node or
 its run goes on from its last checkpoint. Small models ask for a fraction of a GPU.
 """
 
+import importlib.util
 import os
-import sys
 import threading
 
-from seqmix_study.runs.job import Job
+from seqmix_study.runs.job import EngineError, Job
 from seqmix_study.runs.machine import Layout
 from seqmix_study.runs.progress import Display
-from seqmix_study.runs.worker import until_unwanted, work
+from seqmix_study.runs.worker import elsewhere
 
-__all__ = ["copy", "serve"]
+__all__ = ["check", "copy", "serve"]
 
 RETRIES = 3
 """How often workers that were lost are started again, each."""
@@ -21,11 +21,13 @@ RETRIES = 3
 
 def copy(plain: str, path: tuple[str, ...]) -> str:
     """Be a worker on a node; return an obstacle or ""."""
-    sys.path[:] = path
-    job = Job.model_validate_json(plain)
-    if not job.file.exists():
-        return f"{os.uname().nodename} does not see {job.folder}: workers on a cluster need a shared disk"
-    return work(job, until_unwanted(job, threading.Event()))
+    return elsewhere(plain, path, threading.Event())
+
+
+def check() -> None:
+    """Raise EngineError where Ray is missing."""
+    if importlib.util.find_spec("ray") is None:
+        raise EngineError("--engine ray needs Ray: pip install ray==2.60.0")
 
 
 def _connect(ray) -> bool:
@@ -40,12 +42,9 @@ def _connect(ray) -> bool:
 
 def serve(job: Job, place: Layout, display: Display) -> str:
     """Keep the workers going on Ray; raises EngineError where Ray is missing or cannot be reached."""
-    from seqmix_study.runs.launch import EngineError
+    check()
+    import ray
 
-    try:
-        import ray
-    except ImportError:
-        raise EngineError("--engine ray needs Ray: pip install ray==2.60.0") from None
     try:
         mine = _connect(ray)
     except (ConnectionError, RuntimeError, ValueError) as error:

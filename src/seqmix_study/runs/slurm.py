@@ -10,14 +10,13 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 
-from seqmix_study.runs.job import Job
+from seqmix_study.runs.job import EngineError, Job
 from seqmix_study.runs.machine import Layout
 from seqmix_study.runs.progress import Display
-from seqmix_study.runs.worker import stoppable, until_unwanted, work
+from seqmix_study.runs.worker import elsewhere, stoppable
 
 __all__ = ["Copy", "check", "serve"]
 
@@ -34,12 +33,8 @@ class Copy:
         self.job, self.path = job, path
 
     def __call__(self) -> str:
-        sys.path[:] = self.path
-        job = Job.model_validate_json(self.job)
-        if not job.file.exists():
-            return f"{os.uname().nodename} does not see {job.folder}: workers on a cluster need a shared disk"
         with stoppable() as asked:  # scancel sends SIGTERM: finish the step, save
-            return work(job, until_unwanted(job, asked))
+            return elsewhere(self.job, self.path, asked)
 
     def checkpoint(self) -> object:
         """Queue the worker again (submitit calls this before a time limit): what is finished is skipped."""
@@ -50,8 +45,6 @@ class Copy:
 
 def options() -> dict[str, int | str]:
     """Return the options that ``SEQMIX_SLURM`` names; raises EngineError for a word that is not name=value."""
-    from seqmix_study.runs.launch import EngineError
-
     found: dict[str, int | str] = {}
     for word in os.environ.get("SEQMIX_SLURM", "").split():
         name, sign, value = word.partition("=")
@@ -63,8 +56,6 @@ def options() -> dict[str, int | str]:
 
 def check() -> str:
     """Return the cluster to submit to; raises EngineError where there is no submitit, no Slurm, or a bad option."""
-    from seqmix_study.runs.launch import EngineError
-
     if importlib.util.find_spec("submitit") is None:
         raise EngineError("--engine slurm needs submitit: pip install submitit==1.5.4")
     cluster = os.environ.get("SEQMIX_SUBMITIT", "slurm")
@@ -79,8 +70,6 @@ def check() -> str:
 
 def serve(job: Job, place: Layout, display: Display) -> str:
     """Run the workers as one job array and wait; raises EngineError as :func:`check` does."""
-    from seqmix_study.runs.launch import EngineError
-
     cluster, settings = check(), options()
     import submitit
 

@@ -23,7 +23,7 @@ from seqmix.record import RunFolder
 from seqmix_study.runs.job import Job, Queue, unmeasured
 from seqmix_study.runs.sign import TELL, Result, Teller, shorten
 
-__all__ = ["Result", "carry_out", "in_team", "leads", "stoppable", "until_unwanted", "work"]
+__all__ = ["Result", "carry_out", "elsewhere", "in_team", "leads", "stoppable", "until_unwanted", "work"]
 
 OBSTACLE = 3
 """Exit code of a worker that met what the next run would meet too (a full disk); its last line says what."""
@@ -207,6 +207,15 @@ def until_unwanted(job: Job, asked: threading.Event, parent: int = 0) -> Callabl
         return asked.is_set() or not wanted
 
     return stop
+
+
+def elsewhere(plain: str, path: tuple[str, ...], asked: threading.Event) -> str:
+    """Be a worker on another machine, of the job whose JSON is ``plain``; return an obstacle or ""."""
+    sys.path[:] = path
+    job = Job.model_validate_json(plain)
+    if not job.file.exists():
+        return f"{os.uname().nodename} does not see {job.folder}: workers on a cluster need a shared disk"
+    return work(job, until_unwanted(job, asked))
 
 
 def main(file: str, parent: int) -> None:
