@@ -13,14 +13,11 @@ __all__ = ["Known", "Outcome"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. ``loss_valid``: nats, infinity if it diverged; ``loss``: the same on the test split."""
+    """How a run ended. ``loss_valid``: nats, infinity if it diverged; ``solved_at``: step, 0 if its task was not."""
 
     loss_valid: float
-    loss: float
-    bigram: float
     seconds: float
     solved_at: int
-    accuracy: float
 
     def score(self, steps: int) -> float:
         """Return what rates and members of families are chosen by, less is better, of a run of ``steps`` at most.
@@ -52,9 +49,7 @@ class Known:
             status = folder.status_unlocked()
             if status not in ("finished", "diverged"):  # a corrupt record says nothing: its worker names it
                 return None
-            metrics = folder.metrics()
-            row = {name.removeprefix("reference_"): value for name, value in metrics.items()}
-            self._found[run_id] = _outcome(row, status)
+            self._found[run_id] = _outcome(folder.metrics(), status)
         return self._found[run_id]
 
 
@@ -66,10 +61,7 @@ def _outcome(row: dict, status: str) -> Outcome:
     valid = number("loss_valid") if status == "finished" else math.inf
     solved = number("reached_target_at_step")
     return Outcome(
-        math.inf if math.isnan(valid) else valid,
-        number("loss"),
-        number("bigram"),
-        number("seconds"),
-        0 if math.isnan(solved) else int(solved),
-        number("accuracy_valid"),
+        loss_valid=math.inf if math.isnan(valid) else valid,
+        seconds=number("seconds"),
+        solved_at=0 if math.isnan(solved) else int(solved),
     )
