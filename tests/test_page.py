@@ -265,12 +265,12 @@ def test_the_pages_fit_doctor_agrees_with_the_real_one(script):
     for (sizes, losses, spread), page in zip(tables, said, strict=True):
         rows = (losses[:, None] + np.array([-spread, 0, spread])).ravel()
         fit = fit_power(np.repeat(sizes, 3), rows, n_boot=300)
-        assert page["status"] == fit.status, (page, fit.reasons)
+        assert page["status"] == fit.verdict, (page, fit.reasons)
         assert bool(page["reasons"]) == bool(fit.reasons)
-        if fit.status == "ok":
+        if fit.verdict == "ok":
             assert page["values"]["alpha"] == pytest.approx(fit.estimates["alpha"], rel=1e-5)
             assert page["alpha"] == pytest.approx(fit.intervals["alpha"], rel=1e-3)
-        seen.add(fit.status)
+        seen.add(fit.verdict)
     assert seen == {"ok", "slope_only", "refused"}
 
 

@@ -1,9 +1,9 @@
-"""Resampling: whole clusters (sizes, evaluation blocks, seeds), never the rows inside them."""
+"""Resampling of whole clusters (sizes, evaluation blocks, seeds), and errors that are sums of independent ones."""
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-__all__ = ["cluster_counts", "expansion", "percentile", "stretched"]
+__all__ = ["cluster_counts", "expansion", "percentile", "satterthwaite", "stretched"]
 
 
 def cluster_counts(k: int, draws: int, rng: np.random.Generator, distinct: int = 1) -> np.ndarray:
@@ -44,3 +44,9 @@ def expansion(level: float, points: int, parameters: int) -> float:
     """
     df = max(points - parameters, 1)
     return float(np.sqrt(points / df) * stdtrit(df, 0.5 + level / 2) / ndtri(0.5 + level / 2))
+
+
+def satterthwaite(*parts: tuple[float, float]) -> float:
+    """Degrees of freedom of a sum of independent estimates of variance: (variance, its degrees of freedom) of each."""
+    own = sum(variance**2 / df for variance, df in parts)
+    return sum(variance for variance, _ in parts) ** 2 / own if own > 0 else max(df for _, df in parts)

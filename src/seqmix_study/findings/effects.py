@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from seqmix_study.findings.bootstrap import satterthwaite
 from seqmix_study.findings.linear import Contrast, contrast
 from seqmix_study.findings.questions import Measure, Rules
 from seqmix_study.findings.select import NotDecided, Sample, Tables
@@ -76,10 +77,9 @@ def _with_text(found: Contrast, sample: Sample, tables: Tables) -> Contrast:
         return found
     per_block = np.array([found.weights[run] for run in losses.index]) @ losses.to_numpy(float)
     text = float(per_block.var(ddof=1)) / len(per_block)
-    total = found.se**2 + text
-    df = total**2 / (found.se**4 / found.df + text**2 / (len(per_block) - 1)) if total > 0 else found.df
+    df = satterthwaite((found.se**2, found.df), (text, len(per_block) - 1))
     method = f"{found.method}; {len(per_block)} blocks of text"
-    return replace(found, se=math.sqrt(total), df=df, method=method)
+    return replace(found, se=math.sqrt(found.se**2 + text), df=df, method=method)
 
 
 @estimator
@@ -144,21 +144,19 @@ def _over_blocks(sample: Sample, block: str, level: float) -> Effect:
     if any(len(table) < 2 or table.shape[1] < 2 for table in tables):
         raise NotDecided("two seeds and two evaluation blocks with every bin are needed")
     common = tables[0].columns.intersection(tables[-1].columns)
-    signs = (1.0, -1.0)
     runs = [table[common] for table in tables]
-    residuals = [run.mean(axis=1) - run.mean(axis=1).groupby(level=sample.match).transform("mean") if sample.match
-                 else run.mean(axis=1) - run.mean(axis=1).mean() for run in runs]  # fmt: skip
-    cells = [len(run.groupby(level=sample.match)) if sample.match else 1 for run in runs]
-    free = [len(run) - cell for run, cell in zip(runs, cells, strict=True)]
-    if sum(free) < 1:
+    means = [run.mean(axis=1) for run in runs]
+    cells = [mean.groupby(level=sample.match) if sample.match else mean.groupby(lambda _: 0) for mean in means]
+    free = sum(map(len, means)) - sum(cell.ngroups for cell in cells)
+    if free < 1:
         raise NotDecided("two seeds a cell are needed")
-    noise = sum(float((r**2).sum()) for r in residuals) / sum(free)
-    by_block = sum(sign * run.mean() for sign, run in zip(signs, runs, strict=False))
+    residuals = [mean - cell.transform("mean") for mean, cell in zip(means, cells, strict=True)]
+    noise = sum(float((residual**2).sum()) for residual in residuals) / free
+    by_block = sum(sign * run.mean() for sign, run in zip((1.0, -1.0), runs, strict=False))
     from_seeds = noise * sum(1 / len(run) for run in runs)
     from_blocks = float(by_block.var(ddof=1)) / len(common)
+    df = satterthwaite((from_seeds, free), (from_blocks, len(common) - 1))
     se = math.sqrt(from_seeds + from_blocks)
-    parts = from_seeds**2 / sum(free) + from_blocks**2 / (len(common) - 1)
-    df = se**4 / parts if parts > 0 else len(common) - 1.0
     found = Contrast(float(by_block.mean()), se, df, sum(map(len, runs)), "seeds and evaluation blocks")
     return _student(found, level)
 

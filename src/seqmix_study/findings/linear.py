@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from seqmix_study.findings.bootstrap import satterthwaite
 from seqmix_study.findings.select import NotDecided
 
 __all__ = ["Contrast", "contrast", "seed_tests"]
@@ -246,7 +247,7 @@ def _welch(rows: pd.DataFrame, said: str, lower: bool) -> Contrast:
     errors = [part.var(ddof=1) / len(part) for part in parts]
     if sum(errors) <= 0:
         raise NotDecided("the values do not vary at all between seeds: are they copies of one run?")
-    df = sum(errors) ** 2 / sum(e**2 / (len(p) - 1) for e, p in zip(errors, parts, strict=True))
+    df = satterthwaite(*((error, len(part) - 1) for error, part in zip(errors, parts, strict=True)))
     weights = np.where(rows["side"] > 0, 1 / len(parts[0]), -1 / len(parts[1]))
     by_run = dict(zip(rows["run"], weights, strict=True)) if "run" in rows else {}
     return Contrast(float(parts[0].mean() - parts[1].mean()), float(np.sqrt(sum(errors))), float(df), len(rows),

@@ -21,7 +21,6 @@ __all__ = ["TableError", "fit_frame", "read_table", "render", "report"]
 
 #: Beyond this many groups only differences to the first are computed: 100 groups have 4 950 pairs.
 ALL_PAIRS, MOST_GROUPS = 12, 100
-OPTIONS = {"n": "--n", "d": "--d", "loss": "--loss", "flops": "--flops", "seed": "--seed", "group": "--group"}
 
 
 def fit_frame(
@@ -50,7 +49,7 @@ def fit_frame(
     for key, column in columns.items():
         if column is not None and column not in frame.columns:
             other = "; is the separator another one?" if len(frame.columns) == 1 else ""
-            raise TableError(f"{OPTIONS[key]}: no column {column!r} in the table; known columns: {known}{other}")
+            raise TableError(f"--{key}: no column {column!r} in the table; known columns: {known}{other}")
     if loss is None and (flops is None or d is not None):
         raise TableError("--loss is needed; only a table of compute-optimal sizes (--flops and --n) has none")
     surface = loss is not None and (d is not None or flops is not None)

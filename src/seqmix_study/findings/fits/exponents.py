@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import fdtrc
 
-from seqmix_study.findings.bootstrap import expansion, percentile, stretched
+from seqmix_study.findings.bootstrap import expansion, percentile, satterthwaite, stretched
 from seqmix_study.findings.fits.fit import Fit
 from seqmix_study.findings.fits.profile import ALPHAS, Profile, f_quantile
 
@@ -75,12 +75,12 @@ def _ladders(a: Fit, b: Fit, level: float) -> dict[str, Any]:
 
 def _welch(profiles: list[Profile], level: float) -> float:
     """Welch-Satterthwaite degrees of freedom of a difference of two exponents."""
-    variances = []
+    parts = []
     for profile in profiles:
         low, high = profile.interval(level)
         width = (high - low) / 2 if np.isfinite(high - low) else 10.0
-        variances.append(max(width, 1e-12) ** 2 / f_quantile(level, 1, profile.df))
-    return sum(variances) ** 2 / sum(v**2 / p.df for v, p in zip(variances, profiles, strict=True))
+        parts.append((max(width, 1e-12) ** 2 / f_quantile(level, 1, profile.df), profile.df))
+    return satterthwaite(*parts)
 
 
 class _Joint:

@@ -67,7 +67,7 @@ class Fit:
     estimates: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     objective: float = math.nan
-    status: str = "refused"
+    verdict: str = "refused"
     gates: list[Gate] = field(default_factory=list)
     points: dict[str, list[float]] = field(default_factory=dict)
     level: float = 0.95
@@ -87,10 +87,6 @@ class Fit:
     hash: str = ""
 
     @property
-    def verdict(self) -> str:
-        return self.status
-
-    @property
     def reasons(self) -> list[str]:
         """The failed gates that decided the verdict, in words; empty for ``ok``.
 
@@ -107,20 +103,17 @@ class Fit:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; infinities and NaN become ``None`` (an open interval end)."""
         out = {item.name: getattr(self, item.name) for item in fields(self)}
-        out |= {"verdict": out.pop("status"), "reasons": self.reasons, "data_sha256": out.pop("hash")}
+        out |= {"reasons": self.reasons, "data_sha256": out.pop("hash")}
         out["gates"] = [asdict(gate) for gate in self.gates]
         out["bootstrap"] = {key: value for key, value in self.bootstrap.items() if key != "draws"}
         return jsonable(out)
 
 
-def verdict_of(gates: list[Gate], falls: bool) -> str:
+def verdict_of(gates: list[Gate], falls: bool = True) -> str:
     """The word for a list of gates; ``falls``: whether the slope of the loss is below zero, interval and all."""
     failed = {gate.severity for gate in gates if not gate.passed}
-    if "refused" in failed:
-        return "refused"
-    if "slope_only" not in failed:
-        return "ok"
-    return "slope_only" if falls else "refused"
+    word = next((word for word in ("refused", "slope_only", "interval") if word in failed), "ok")
+    return word if falls or word != "slope_only" else "refused"
 
 
 def mark(verdict: str) -> str:
@@ -130,7 +123,7 @@ def mark(verdict: str) -> str:
 
 def explain(fit: Fit) -> str:
     """Return the doctor's report: the verdict, what decided it, what was noticed, and what would help."""
-    lines = [f"verdict  {WORDS[fit.status]}"]
+    lines = [f"verdict  {WORDS[fit.verdict]}"]
     lines += [f"  failed   {reason}" for reason in fit.reasons]
     lines += [f"  noticed  {flag}" for flag in fit.flags]
     lines += [f"  note     {note}" for note in fit.notes]

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from seqmix_study.findings.fits.fit import Gate
+from seqmix_study.findings.fits.fit import Gate, verdict_of
 from seqmix_study.findings.fits.intervals import budgets, levels, misfits, variances
 from seqmix_study.findings.fits.ladder import checked, without_copies
-from seqmix_study.findings.fits.optima import BENT, FEWEST_BUDGETS, gates_of, held, optima_line, verdict_of
+from seqmix_study.findings.fits.optima import BENT, FEWEST_BUDGETS, gates_of, held, optima_line
 
 __all__ = ["fit_isoflop"]
 

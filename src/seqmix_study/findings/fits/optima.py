@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.special import fdtrc, stdtrit
 
-from seqmix_study.findings.fits.fit import Fit, Gate, data_hash
+from seqmix_study.findings.fits.fit import Fit, Gate, data_hash, verdict_of
 from seqmix_study.findings.fits.ladder import checked, without_copies
 
 __all__ = [
@@ -50,7 +50,7 @@ def fit_optima(c: Any, n: Any, level: float = 0.95) -> Fit:
         fit.intervals = {"a": fit.derived["optimal_exponent"]["interval"]}
         fit.points["fitted"] = np.exp(line["at"] + line["slope"] * (np.log(c) - line["centre"])).tolist()
     fit.gates = gates_of(count, float(np.log10(c.max() / c.min())), fit.derived.get("optimal_exponent"), lines)
-    fit.status = verdict_of(fit.gates)
+    fit.verdict = verdict_of(fit.gates)
     fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     return fit
 
@@ -82,12 +82,6 @@ def held(lines: list[dict[str, Any]]) -> dict[str, Any]:
     value, half = lines[0]["slope"], lines[0]["half"]
     others = [line["slope"] for line in lines]
     return {"estimate": value, "interval": (min(value - half, *others), max(value + half, *others))}
-
-
-def verdict_of(gates: list[Gate]) -> str:
-    """The word for the gates of optima: "ok", "interval" (it may be quoted, but no number in it) or "refused"."""
-    failed = {gate.severity for gate in gates if not gate.passed}
-    return next((word for word in ("refused", "interval") if word in failed), "ok")
 
 
 def gates_of(count: int, decades: float, found: dict[str, Any] | None, lines: list[dict[str, Any]]) -> list[Gate]:

@@ -47,11 +47,11 @@ def fit_power(
     if ladder.k >= 4:
         _fit_curve(fit, evidence, ladder, n_boot, rng)
     fit.gates = ladder_gates(fit, evidence)
-    fit.status = verdict_of(fit.gates, bool(fit.slope) and fit.slope["interval"][1] < 0)
+    fit.verdict = verdict_of(fit.gates, bool(fit.slope) and fit.slope["interval"][1] < 0)
     if ladder.copies:
         what = "are exact copies of others" if seeds is None else "repeat a size and seed of others"
         fit.notes.append(f"{ladder.copies} rows {what} and count as one run")
-    if fit.status == "slope_only":  # the straight line in ln N, and of the exponent an interval without estimate
+    if fit.verdict == "slope_only":  # the straight line in ln N, and of the exponent an interval without estimate
         fit.form, fit.objective = "S2", fit.slope["sse"]
         fit.estimates = {"c0": fit.slope["c0"], "slope": fit.slope["per_efold"]}
         fit.intervals = {"slope": fit.slope["interval"], "alpha": fit.intervals["alpha"]}

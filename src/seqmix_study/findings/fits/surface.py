@@ -93,7 +93,7 @@ def fit_surface(
     if iso["budgets"] or flops is not None:
         fit.isoflop = iso
         agree(fit, *table)
-    fit.status = surface_status(fit)
+    fit.verdict = surface_status(fit)
     fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     return fit
 
