@@ -194,6 +194,17 @@ def test_where_methods_disagree_one_is_demoted_and_the_reason_named(law, curves,
     assert any(gate.name == "S6 budgets" and not gate.passed for gate in fit.gates) == (believe != "surface")
 
 
+def test_budgets_that_are_none_in_6nd_are_asked_for():
+    """FLOPs of a table may count more than 6 N D: then only their own column shows the budgets."""
+    c, n, _ = budgets()
+    rng = np.random.default_rng(4)
+    d, loss = c / 6 / n * np.exp(0.8 * rng.standard_normal(len(n))), 2 + rng.random(len(n))
+    fit = fit_surface(n, d, loss, n_boot=50)
+    assert fit.verdict != "ok"
+    assert any("--flops" in note for note in fit.notes)
+    assert not any("--flops" in note for note in fit_surface(n, d, loss, flops=c, n_boot=50).notes)
+
+
 def test_a_table_of_optima():
     c = np.geomspace(1e18, 1e21, 7)
     fit = fit_optima(c, 0.1 * c**0.5 * np.exp(0.02 * np.random.default_rng(2).standard_normal(7)))
