@@ -113,8 +113,8 @@ def test_plan_and_status_show_the_stages_before_and_while_they_run(tmp_path, mon
     plan = json.loads(shown.output)
     stages = {stage["name"]: stage for stage in plan["studies"][0]["stages"]}
     assert (stages["sweeps"]["ready"], stages["sweeps"]["done"]) == (9, 0)  # three rates of each of three arms
-    assert stages["sweeps"]["waiting"] == 3 * 10 - 9
-    assert stages["evidence"]["waiting"] > 0
+    assert stages["sweeps"]["waiting"] > 9
+    assert stages["evidence"]["waiting"] == 2 * 3  # two families, three seeds each: what the study will publish
     assert plan["waiting"] == 3
     assert plan["flops"] > 0
     summary = launch.train(

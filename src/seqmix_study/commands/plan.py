@@ -25,8 +25,8 @@ def command(
 ) -> None:
     """Print the stages of studies (or of "all"): runs done, ready and waiting for others; FLOPs, time, memory.
 
-    Where rates are tuned, results decide what runs: what waits is a forecast, of about 10 trials a sweep and 3 a
-    check. The time comes from a few measured steps. Exit code 2: the request is wrong, or a run cannot fit
+    Where rates are tuned, results decide what runs: what waits is a forecast, of searches that find their best
+    rate soon. The time comes from a few measured steps. Exit code 2: the request is wrong, or a run cannot fit
     here (the message says what to lower).
     """
     from seqmix.paths import Paths

@@ -1,9 +1,8 @@
 """What a study will still ask for: its stages, with the runs that are known and a guess at those that are not yet.
 
-A rate that is not decided costs about ``SWEEP`` trials, one that a rate law predicts and that is checked ``CHECK``.
-Which members of a family win is not known before: their mean counts. Seconds are those of the machine that published:
-the FLOP/s of its own runs, of the same kind of model and width, by the one that other work disturbed least; a few steps
-of real shapes say how many times as long this machine takes (:func:`slowdown`).
+The guess is the planner's own: it plans on from results as they might be (:class:`Guess`). Seconds are those of the
+machine that published: the FLOP/s of its own runs, of the same kind of model and width, by the one that other work
+disturbed least; a few steps of real shapes say how many times as long this machine takes (:func:`slowdown`).
 """
 
 import functools
@@ -14,19 +13,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqmix import accounting, study
+from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
 from seqmix_study.results.collect import read_table
-from seqmix_study.runs import precision, stages, tune
+from seqmix_study.runs import precision, tune
+from seqmix_study.runs.bracket import START, rate
 from seqmix_study.runs.job import Queue
-from seqmix_study.runs.known import Known
+from seqmix_study.runs.known import Known, Outcome
 from seqmix_study.runs.machine import Layout
 from seqmix_study.runs.progress import flops
 
-__all__ = ["CHECK", "SWEEP", "Stage", "assumed_seconds", "forecast", "slowdown"]
+__all__ = ["Guess", "Stage", "assumed_seconds", "forecast", "slowdown"]
 
-SWEEP, CHECK = 10, 3
+WORSE, BESIDE, DRAWN = 100.0, 1.5, 1e-6
+"""Of a run that is not known: its loss, nats; octaves from the first rate tried to the best one; what lets a member of
+a family win by chance, nats."""
 
 RATES = {"float32": (0.65e9, 50e9), "bfloat16": (1.2e9, 90e9)}
 """FLOP/s of one core where no run of that kind is published: so many for each unit of width, and at most so many."""
@@ -56,12 +58,6 @@ class Stage:
     waiting: int = 0
     flops: float = 0.0
     seconds: float = 0.0
-
-    def add(self, runs: float, work: float, seconds: float) -> None:
-        """Add runs that wait for others."""
-        self.waiting += math.ceil(runs)
-        self.flops += work
-        self.seconds += seconds
 
 
 @functools.lru_cache
@@ -152,73 +148,38 @@ def _step_seconds(config: RunConfig, place: Layout) -> float:
         torch.set_num_threads(before)
 
 
+class Guess:
+    """What is known, and what might be: the loss of every other run, worse than any known one, follows its rate.
+
+    So the planner itself says what it will ask for: a search from nothing widens once, one that knows its best ends.
+    """
+
+    def __init__(self, known: Known) -> None:
+        self.known, self.paths = known, known.paths
+
+    def of(self, config: RunConfig) -> Outcome:
+        """Return how a run ended, or how it might."""
+        if (ended := self.known.of(config)) is not None:
+            return ended
+        off = math.log2(config.train.lr / rate(START)) - BESIDE
+        loss = WORSE + off**2 + DRAWN * int(config.model.sha256()[:4], 16) / 16**4
+        return Outcome(loss, 1.0, 0)
+
+
 def forecast(name: str, queue: Queue) -> list[Stage]:
     """Return the stages of one study of the queue's job; those without any run are left out."""
-    plan, asked = queue.plans[name], queue.job.studies[name]
+    plan, tier, paths = queue.plans[name], queue.job.tier, queue.known.paths
     found = {stage: Stage(said) for stage, said in NAMES.items()}
-    for config in plan.runs:
-        stage = found[_stage_of(config)]
-        if queue.done(config):
+    planned = {config.run_id for config in plan.runs}
+    whole = tune.plan(name, tier, paths, Guess(queue.known), **queue.job.studies[name]).runs if plan.waiting else []
+    for config in [*plan.runs, *(config for config in whole if config.run_id not in planned)]:
+        role = "speed" if isinstance(config, SpeedConfig) else config.role
+        stage = found[role if role in NAMES else "evidence"]
+        if config.run_id in planned and queue.done(config):
             stage.done += 1
-        else:
-            stage.ready += 1
-            stage.flops += flops(config)
-            stage.seconds += assumed_seconds(config)
-    if plan.waiting:
-        tier, paths = queue.job.tier, queue.known.paths
-        templates = study.plan(name, tier, paths=paths, **asked)
-        for group in study.load(name, paths).tiers[tier].groups:
-            tuned = [c for c in templates if c.group == group.name and tune.unresolved(c)]
-            if tuned:
-                _add_unknown(group, tuned, queue, [c for c in plan.runs if c.group == group.name], found)
+            continue
+        stage.ready += config.run_id in planned
+        stage.waiting += config.run_id not in planned
+        stage.flops += flops(config)
+        stage.seconds += assumed_seconds(config, paths)
     return [stage for stage in found.values() if stage.done + stage.ready + stage.waiting]
-
-
-def _stage_of(config: RunConfig | SpeedConfig) -> str:
-    if isinstance(config, SpeedConfig):
-        return "speed"
-    return config.role if config.role in NAMES else "evidence"
-
-
-def _add_unknown(group: study.Group, tuned: list[RunConfig], queue: Queue, planned: list, found: dict) -> None:
-    """Add what the cells of one group will ask for beyond what is planned."""
-    cells = stages.Stages(group, tuned, queue.known, _checks(Paths()), tune.Resolved())
-    by_arm: dict[str, list[str]] = {}
-    for cell, seeds in cells.cells.items():
-        by_arm.setdefault(seeds[0].arm, []).append(cell)
-    for arm, names in by_arm.items():
-        trials = [(n, CHECK) for n in names] if group.tune.like.get(arm) in by_arm else _trials(group, names, cells)
-        known = [c for c in planned if isinstance(c, RunConfig) and c.arm == arm]
-        tried = sum(c.role == "sweep" or (bool(c.rate) and c.rate.where != "law" and c.seed < 2) for c in known)
-        _rest(found["sweep"], [(cells._swept(cells.cells[n][0]), count) for n, count in trials], tried)
-        members = len(group.families.get(cells.cells[names[0]][0].family, "?"))
-        evidence = []
-        for cell in names:
-            seeds = cells.cells[cell]
-            shared = {SWEEP: 2, CHECK: 1}.get(dict(trials).get(cell), 0) if not group.tune.fix else 0
-            overlap = min(shared, len(seeds))  # trials at the rate that is found are runs of the evidence
-            evidence.append((seeds[0], max(0.0, len(seeds) / members - overlap)))
-            if members > 1 and not overlap:
-                _rest(found["choice"], [(seeds[0], 1)], sum(c.role == "choice" for c in known) / len(names))
-        stage = found["check" if group.role == "check" else "evidence"]
-        _rest(stage, evidence, len(known) - tried - sum(c.role == "choice" for c in known))
-
-
-def _trials(group: study.Group, names: list[str], cells: stages.Stages) -> list[tuple[str, int]]:
-    """Return (cell, trials) of the cells of one arm that are swept or checked."""
-    names = sorted(names, key=lambda n: (cells.cells[n][0].tokens, stages.non_embedding(cells.cells[n][0])))
-    if not group.tune.law:
-        once = {stages.cell_of(cells._swept(cells.cells[name][0])): name for name in reversed(names)}
-        return [(n, CHECK if group.tune.follow and k else SWEEP) for k, n in enumerate(reversed(once.values()))]
-    place = {name: (cells.cells[name][0].size, cells.cells[name][0].train.steps) for name in names}
-    base = [name for name in names if place[name] in group.tune.law]
-    return [(name, SWEEP) for name in base] + [(name, CHECK) for name in cells.checked(names)]
-
-
-def _rest(stage: Stage, expected: list[tuple[RunConfig, float]], planned: float) -> None:
-    """Add what of the expected runs is not planned yet: their mean cost for each."""
-    total = sum(count for _, count in expected)
-    share = max(0.0, 1 - planned / total) if total else 0.0
-    work = sum(count * flops(config) for config, count in expected)
-    seconds = sum(count * assumed_seconds(config) for config, count in expected)
-    stage.add(total * share, work * share, seconds * share)
