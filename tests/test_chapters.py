@@ -183,7 +183,7 @@ def test_every_run_is_listed_with_its_configuration_and_every_value_is_escaped()
     assert all(f'<tr id="context-{run}">' in text for run in runs["run_id"])
     assert text.count("<details>") == 1
     assert "<script>" not in text
-    assert 'code/seqmix.data.almanac.html">data</a>' in text
+    assert 'code/seqmix.data.almanac.html">data.almanac</a>' in text
     assert "No run in these tables" in archive.listed(tables("context", "empty"), {}, "context")
     timed = tables("speed", "whole")
     assert archive.listed(timed, {}, "speed").count("<tr id=") == len(timed.speed.groupby(["run_id", "mode"]))

@@ -50,14 +50,19 @@ def listed(tables: Tables, known: dict[str, dict], study: str) -> str:
     parts = []
     for group, rows in runs.sort_values(ORDER).groupby("group") if len(runs) else ():
         cells = [(r["run_id"], known.get(r["run_id"]), _cells(r)) for r in rows.to_dict("records")]
-        parts.append((f"{study}, {group}: {several(len(rows), 'run')}", COLUMNS, cells))
+        parts.append((f"{study}, {group}: {several(len(rows), 'run')}", COLUMNS, cells, _modules(cells)))
     if len(timings):
         calls = [
             (run, known.get(run), (mode, len(each), labels(each["arm"].unique()), ", ".join(each["hardware"].unique())))
             for (run, mode), each in timings.groupby(["run_id", "mode"])
         ]
-        parts.append((f"{study}: {several(len(calls), 'measurement')}", TIMED, calls))
-    return template("runs.html").render(study=study, tables=parts, code=code, page=page, common=COMMON)
+        parts.append((f"{study}: {several(len(calls), 'measurement')}", TIMED, calls, _modules(calls)))
+    return template("runs.html").render(study=study, tables=parts, page=page, common=COMMON)
+
+
+def _modules(rows: list[tuple]) -> list[str]:
+    """Return the modules that hold the code of some runs, beyond what all share."""
+    return list(dict.fromkeys(module for _, fields, _ in rows if fields for module in code(fields).values()))
 
 
 def _cells(row: dict) -> tuple:
