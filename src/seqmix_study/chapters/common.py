@@ -1,18 +1,20 @@
 """What chapters share: the tables of an execution, a drawn figure, and how numbers are said."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import jinja2
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 __all__ = [
     "Drawn",
     "Tables",
     "Values",
+    "drawn_panels",
     "human",
     "listing",
     "seconds",
@@ -67,6 +69,13 @@ class Drawn:
     alt: str
     values: Values | None = None
     """What its marks stand for, where they are rows of findings."""
+
+
+def drawn_panels(figure: Figure, rows: pd.DataFrame, panel: str) -> Iterator[tuple[Axes, str, pd.DataFrame]]:
+    """Yield axes, name and rows of every panel of a seaborn plot that facets by the column ``panel`` ("": by none)."""
+    names = list(dict.fromkeys(rows[panel])) if panel else [""]
+    for axis, name in zip(figure.axes, names, strict=False):
+        yield axis, str(name), rows[rows[panel] == name] if panel else rows
 
 
 @functools.cache

@@ -13,6 +13,7 @@ import seaborn.objects as so
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from seqmix_study.chapters.common import drawn_panels
 from seqmix_study.chapters.marks import end_texts, log_axis, trend
 from seqmix_study.chapters.style import GREY, INK, RC, look_of, order_labels
 
@@ -62,16 +63,14 @@ def finish(
     the names of ``by`` are written beside the lines, instead of a legend; ``zero``: what the line at ``at`` means;
     ``logy``: equal factors are equal distances (seaborn misplaces bands where its own y scale is logarithmic).
     """
-    names = list(dict.fromkeys(rows[panel])) if panel else [""]
-    figure = Figure(figsize=(WIDTH, height * len(names) + (0.3 if title else 0)), layout="constrained")
+    panels = rows[panel].nunique() if panel else 1
+    figure = Figure(figsize=(WIDTH, height * panels + (0.3 if title else 0)), layout="constrained")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*tight_layout.*|.*layout engine.*")
         plot.theme(RC).on(figure).layout(engine="constrained").plot()
     if ends or (by in rows and rows[by].nunique() < 2):
         figure.legends.clear()
-    axes: list[Axes] = figure.axes
-    for axis, name in zip(axes, names, strict=False):
-        here = rows[rows[panel] == name] if panel else rows
+    for axis, _, here in drawn_panels(figure, rows, panel):
         if logy:
             axis.set_yscale("log")
         for which in ("x", "y"):

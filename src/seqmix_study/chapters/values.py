@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqmix_study.chapters.common import Values, human
+from seqmix_study.chapters.common import Values, drawn_panels, human
 from seqmix_study.chapters.style import look_of
 
 __all__ = ["onto"]
@@ -21,14 +21,12 @@ CLOSED = "</svg>"
 
 def onto(picture: str, figure: Figure, values: Values) -> str:
     """Return the SVG with its values over it. ``picture``: the figure as matplotlib has just written it."""
-    names = list(dict.fromkeys(values.rows[values.panel])) if values.panel else [""]
     groups = []
-    for axis, panel in zip(figure.axes, names, strict=False):
-        here = values.rows[values.rows[values.panel] == panel] if values.panel else values.rows
+    for axis, panel, here in drawn_panels(figure, values.rows, values.panel):
         for name, rows in here.groupby(values.by, sort=False) if values.by in here else [("", here)]:
             points = [(*_place(axis, row[values.x], row[values.y]), row) for row in rows.to_dict("records")]
             points = [point for point in points if math.isfinite(point[0] + point[1])]
-            groups.append(_group(str(name), str(panel), points, axis, values))
+            groups.append(_group(str(name), panel, points, axis, values))
     label = "Values: arrow keys step from one to the next"
     over = f'<g class="values" fill="none" stroke="none" role="group" aria-label="{label}">{"".join(groups)}</g>'
     head, _, tail = picture.rpartition(CLOSED)

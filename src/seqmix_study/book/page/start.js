@@ -10,10 +10,8 @@ const PLAYS = { boxes: playBoxes, context: playContext, hybrids: playHybrids, sc
 
 function openAll() {
   let desk;
-  const exported = new Map();
   function modelOf({ name, label }) {
-    if (!exported.has(name)) exported.set(name, seqmixModels[name]);
-    const { config, words, about } = exported.get(name);
+    const { config, words, about } = seqmixModels[name];
     return { name, label, words, pattern: config.pattern, loss: about.loss, window: about.seq_len };
   }
   for (const box of document.querySelectorAll("section.live")) {
@@ -24,7 +22,7 @@ function openAll() {
       return desk.ask({
         ...job,
         name: model.name,
-        exported: exported.get(model.name),
+        exported: seqmixModels[model.name],
         owner: `${box.id} ${model.name}`,
       });
     };

@@ -51,7 +51,7 @@ DOING = {"train": "training", "prefill": "reading", "decode": "writing, one toke
 
 
 class Live(SphinxDirective):
-    """Embed one demonstration, and the models it asks where the page has none of them yet."""
+    """Embed one demonstration; the page loads the models that it asks (see ``ask_for_models``)."""
 
     required_arguments = 1
     has_content = True
