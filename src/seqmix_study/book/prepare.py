@@ -12,6 +12,7 @@ import yaml
 
 from seqmix.paths import Paths
 from seqmix_study.book.sources import Chapter, chapters_in_toc
+from seqmix_study.chapters.parameters import legal, meaning
 from seqmix_study.chapters.show import FIGURE_MIME
 from seqmix_study.results.rows import plain
 
@@ -76,7 +77,6 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
                 found.descriptions.append([record["name"], cell.metadata["mystnb"]["image"]["alt"]])
                 text = _figure_tools(record["name"], command(chapter, values, train), runs)
                 cells.append(_markdown(f"{record['name']}-tools", text))
-                cells += _apart(cell, output)
     if url := project_url():
         fetch = nbformat.v4.new_code_cell(ELSEWHERE.replace("{url}", url), metadata={"tags": ["remove-cell"]})
         fetch["id"] = f"{chapter.name}-elsewhere"
@@ -97,7 +97,7 @@ def command(chapter: Chapter, values: dict, train: bool = True) -> str:
     """Return the command that gives this execution."""
     words = ["seqmix", "run", chapter.name]
     for name, value in values.items():
-        if value != chapter.parameters[name].default and name != "jobs":
+        if value != chapter.parameters[name] and name != "jobs":
             words += ["--tier", str(value)] if name == "tier" else ["-p", name, str(value)]
     return plain(shlex.join(words if train else [*words, "--no-train"]))
 
@@ -122,20 +122,6 @@ def _describe_figure(cell, record: dict) -> None:
         figure["caption"] = image["alt"] if image["alt"].endswith((".", ")")) else f"{image['alt']}."
 
 
-def _apart(cell, picture) -> list:
-    """Move the other outputs of a figure's cell into a cell of their own: they would become part of the figure."""
-    import nbformat
-
-    others = [output for output in cell["outputs"] if output is not picture]
-    if not others:
-        return []
-    cell["outputs"] = [picture]
-    line = {"seqmix": cell.metadata.get("seqmix", {}), "tags": ["remove-input"]}
-    more = nbformat.v4.new_code_cell("# more of the cell above", outputs=others, metadata=line)
-    more["id"] = f"{cell['id']}-more"
-    return [more]
-
-
 def _figure_tools(name: str, made_by: str, runs: str) -> str:
     """The line below a figure: its numbers, itself, the runs behind it (with configuration and code), its command."""
     files = f"{{download}}`numbers as CSV <figures/{name}.csv>` · {{download}}`figure as SVG <figures/{name}.svg>`"
@@ -154,9 +140,8 @@ def _runs_link(studies: tuple[str, ...]) -> str:
 def _parameter_table(chapter: Chapter, values: dict, train: bool) -> str:
     """A folded table: the parameters of this execution and how to run the chapter with others."""
     rows = "\n".join(
-        f"| `{p.name}` | `{here}` | {p.meaning.replace('|', '/')} ({p.legal}; default `{p.default!r}`) |"
-        for p in chapter.parameters.values()
-        for here in [plain(repr(values[p.name]))]
+        f"| `{name}` | `{plain(repr(values[name]))}` | {meaning(name)} ({legal(name)}; default `{default!r}`) |"
+        for name, default in chapter.parameters.items()
     )
     return (
         f":::{{dropdown}} Parameters of this execution, and how to run the chapter with your own\n"

@@ -1,15 +1,17 @@
 """Chapter sources: ``notebooks/NAME.md`` (jupytext MyST) and the order of the chapters in ``_toc.yml``."""
 
+import ast
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from seqmix.paths import Paths
-from seqmix_study.book.parameters import Parameter, ParameterCellError, parse_cell
+from seqmix_study.chapters.parameters import check
 
-__all__ = ["Chapter", "ChapterError", "chapters_in_toc", "load", "toc_entries"]
+__all__ = ["Chapter", "ChapterError", "chapters_in_toc", "declared", "load", "toc_entries"]
 
 
 class ChapterError(ValueError):
@@ -18,13 +20,13 @@ class ChapterError(ValueError):
 
 @dataclass
 class Chapter:
-    """A chapter source: the notebook, where each cell stands in the file, and the declared parameters."""
+    """A chapter source: the notebook, where each cell stands in the file, and its parameters with their defaults."""
 
     name: str
     path: Path
     notebook: object = field(repr=False)
     lines: list[int] = field(repr=False)
-    parameters: dict[str, Parameter]
+    parameters: dict[str, Any]
     sha256: str
     title: str
     studies: tuple[str, ...]
@@ -33,10 +35,6 @@ class Chapter:
     def study(self) -> str:
         """The study that the chapter plans and trains: the first of its studies."""
         return self.studies[0] if self.studies else self.name
-
-    def where(self, cell: int) -> str:
-        """Return ``notebooks/NAME.md:LINE`` of a cell."""
-        return f"{self.path.parent.name}/{self.path.name}:{self.lines[cell]}"
 
 
 def toc_entries(toc: dict) -> list[str]:
@@ -75,13 +73,21 @@ def load(name: str, paths: Paths) -> Chapter:
     if len(tagged) != 1:
         raise ChapterError(f"notebooks/{name}.md:1: exactly one cell must be tagged 'parameters', found {len(tagged)}")
     try:
-        parameters = parse_cell(notebook.cells[tagged[0]].source)
-    except (ParameterCellError, SyntaxError) as error:
+        parameters = declared(notebook.cells[tagged[0]].source)
+    except (ValueError, SyntaxError) as error:
         raise ChapterError(f"notebooks/{name}.md:{lines[tagged[0]]}: {error}") from error
     title = next((line[2:].strip() for line in text.splitlines() if line.startswith("# ")), name)
     studies = notebook.metadata.get("seqmix", {}).get("studies", [name])
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Chapter(name, path, notebook, lines, parameters, digest, title, tuple(studies))
+
+
+def declared(source: str) -> dict[str, Any]:
+    """Return the parameters that a cell declares, with their defaults; ValueError for an unknown or a wrong one."""
+    from papermill.translators import PythonTranslator
+
+    found = {each.name: ast.literal_eval(each.default) for each in PythonTranslator.inspect({"source": source})}
+    return check(found, found)
 
 
 def _cell_lines(text: str, cells: list) -> list[int]:

@@ -12,14 +12,15 @@ def command(pdf, epub) -> None:
     """Build _build/html from book/ and the executed chapters, and check it; every warning is an error."""
     from seqmix.paths import Paths
     from seqmix_study.book.build import alone, build, put_in_place
-    from seqmix_study.book.checks import before_build, check_pages
+    from seqmix_study.book.check_chapters import check_chapters
+    from seqmix_study.book.check_pages import check_pages
     from seqmix_study.book.formats import build_epub, build_pdf
 
     paths = Paths()
     with alone(paths):
-        _refuse(before_build(paths))
+        _refuse(check_chapters(paths))
         html = build(paths)
-        _refuse(sorted(check_pages(paths, html)))
+        _refuse(check_pages(paths, html))
         html = put_in_place(paths, html)
     click.echo(f"the book: {html / 'index.html'}")
     if pdf:
