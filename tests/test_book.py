@@ -51,7 +51,6 @@ mystnb:
 ---
 import matplotlib.pyplot as plt
 import pandas as pd
-from types import SimpleNamespace
 from seqmix_study.chapters import show, style
 
 style.use()
@@ -59,7 +58,7 @@ figure, axis = plt.subplots()
 data = pd.DataFrame({"x": [1, 2], "loss": [3.25, 4.5]})
 axis.plot(data["x"], data["loss"], color=style.look("lstm_1").colour)
 alt = "The loss of a one-layer LSTM rises from 3.25 to 4.5 between x = 1 and x = 2."
-show.show(SimpleNamespace(name="fig-rise", figure=figure, data=data, alt=alt))
+show.show("fig-rise", figure, data, alt)
 ```
 """
 

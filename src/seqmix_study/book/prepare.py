@@ -13,7 +13,7 @@ import yaml
 from seqmix.paths import Paths
 from seqmix_study.book.sources import Chapter, chapters_in_toc
 from seqmix_study.chapters.parameters import legal, meaning
-from seqmix_study.chapters.show import FIGURE_MIME
+from seqmix_study.chapters.show import FIGURE_MIME, NOTHING
 from seqmix_study.results.rows import plain
 
 __all__ = ["Published", "prepare_for_reading"]
@@ -30,9 +30,6 @@ if importlib.util.find_spec("seqmix") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-project[book]"], check=True)
     os.chdir("seqmix-project")
     sys.path.insert(0, "src")"""
-NOTHING = "No picture in this execution"
-"""How the description of a figure begins that has nothing to show (``chapters.marks.nothing``)."""
-
 RUNS = "appendix_runs"
 """The chapter that lists every run with its configuration."""
 

@@ -15,9 +15,10 @@ import pandas as pd
 
 from seqmix import study
 from seqmix_study.chapters import draw, fold, rows, style
-from seqmix_study.chapters.common import Drawn, Tables, Values, human, listing, seconds, several, span
-from seqmix_study.chapters.marks import labels, nothing
+from seqmix_study.chapters.common import human, listing, seconds, several, span
+from seqmix_study.chapters.marks import labels
 from seqmix_study.chapters.request import reads_only, request
+from seqmix_study.chapters.show import nothing, show
 from seqmix_study.findings.answer import Findings
 from seqmix_study.results import collect, configurations
 from seqmix_study.runs import launch, tune
@@ -35,16 +36,24 @@ STAMPS = {"quick": "quick tier: a code check, no claims"}
 
 @dataclass
 class Chapter:
-    """One execution of a chapter: its study, its tables, and the ways to show them."""
+    """One execution of a chapter: its tables by name, and the ways to show them."""
 
-    study: str
     tier: str
-    tables: Tables
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     configurations: dict[str, dict] = field(default_factory=dict)
-    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     changed: bool = False
     """Whether this execution was asked for something else than the book's own: then it is drawn over the published."""
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The training runs, a row each; empty where there are none."""
+        return self.frames.get("runs", pd.DataFrame())
+
+    @property
+    def speed(self) -> pd.DataFrame:
+        """The timed calls, a row each; empty where there are none."""
+        return self.frames.get("speed", pd.DataFrame())
 
     @functools.cached_property
     def described(self) -> Findings:
@@ -69,16 +78,14 @@ class Chapter:
 
         ``alt`` says what is to be seen; the ends of all lines are added to it.
         """
-        from seqmix_study.chapters.show import show
-
         if not len(rows):
-            show(nothing(name, "No run that may count has been published yet."))
+            show(name, *nothing("No run that may count has been published yet."))
             return
-        by, panel, along = how.get("by", "Architecture"), how.get("panel", ""), how.get("ends")
-        ends = draw.describe(rows, along, by=by, panel=panel) if along else ""
-        axes = plot._data.source_vars
-        shown = Values(rows, axes["x"], axes["y"], by, panel, bool(along)) if "estimate" in axes.values() else None
-        show(Drawn(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip(), shown))
+        names, along = {"by": how.get("by", "Architecture"), "panel": how.get("panel", "")}, how.get("ends", "")
+        ends = draw.describe(rows, along, **names) if along else ""
+        axes = {axis: plot._data.source_vars[axis] for axis in ("x", "y")}
+        values = {**axes, **names, "line": along} if "estimate" in axes.values() else {}
+        show(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip(), **values)
 
     def yours(self, *questions: str) -> None:
         """Display, folded, where this execution agrees with the published rows of these questions and where not."""
@@ -101,7 +108,7 @@ class Chapter:
 
     def record(self) -> None:
         """Display, folded, what this execution rests on."""
-        fold.show("What this page rests on", "\n".join(facts(self.tables) + self.notes))
+        fold.show("What this page rests on", "\n".join(facts(self) + self.notes))
 
     def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
         """Display a table of computed numbers."""
@@ -145,13 +152,13 @@ def open(
         frames = collect.load(name, tier, plan=summary.plans[name].runs, paths=job.paths)
         notes = [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
     changed = job is not None and (asked or tier not in STAMPS)
-    return Chapter(name, tier, Tables.of(name, tier, frames), notes, frames=frames, changed=changed)
+    return Chapter(tier, frames, notes, changed=changed)
 
 
-def arithmetic(name: str) -> Chapter:
+def arithmetic() -> Chapter:
     """Return a chapter that rests on no run: its figures draw printed numbers."""
     style.use()
-    return Chapter(name, rows.PUBLISHED, Tables(name, rows.PUBLISHED, pd.DataFrame()))
+    return Chapter(rows.PUBLISHED)
 
 
 def gather(tier: str = "quick", train: bool = True) -> Chapter:
@@ -174,7 +181,7 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
             parts.setdefault(table, []).append(frame)
     filled = {table: [frame for frame in frames if len(frame)] or frames[:1] for table, frames in parts.items()}
     tables = {table: pd.concat(frames, ignore_index=True) for table, frames in filled.items()}
-    return Chapter("runs", tier, Tables.of("runs", tier, tables), notes=notes, configurations=known)
+    return Chapter(tier, tables, notes, known)
 
 
 def _published(name: str, tier: str, asked: bool) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -196,10 +203,10 @@ def _clear_progress() -> None:
         clear_output()
 
 
-def facts(tables: Tables) -> list[str]:
+def facts(here: Chapter) -> list[str]:
     """Return what an execution rests on, a sentence a fact."""
-    runs, timings = tables.runs, tables.speed
-    lines = [f"Tier **{tables.tier}**" + (f" ({STAMPS[tables.tier]})." if tables.tier in STAMPS else ".")]
+    runs, timings = here.runs, here.speed
+    lines = [f"Tier **{here.tier}**" + (f" ({STAMPS[here.tier]})." if here.tier in STAMPS else ".")]
     if len(runs):
         single = runs.drop_duplicates("run_id")
         counts = single["status"].value_counts()

@@ -13,8 +13,8 @@ import seaborn.objects as so
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqmix_study.chapters.common import drawn_panels
-from seqmix_study.chapters.marks import end_texts, log_axis, trend
+from seqmix_study.chapters.common import drawn_panels, human
+from seqmix_study.chapters.marks import end_texts, log_axis
 from seqmix_study.chapters.style import GREY, INK, RC, look_of, order_labels
 
 __all__ = ["WIDTH", "describe", "finish", "scales"]
@@ -107,10 +107,17 @@ def _is_log(axis: Axes, which: str) -> bool:
     return math.isclose(hundred - ten, ten - one)
 
 
-def describe(rows: pd.DataFrame, x: str, y: str = "estimate", by: str = "Architecture", panel: str = "") -> str:
+def describe(rows: pd.DataFrame, x: str, by: str = "Architecture", panel: str = "") -> str:
     """Return what a reader who does not see the figure needs: the ends of every line, a panel a sentence."""
     said = []
-    for name, here in rows.groupby(panel, sort=False) if panel else [("", rows)]:
-        lines = [trend(part.assign(mean=part[y]), x, str(line)) for line, part in here.groupby(by, sort=False)]
+    for name, here in rows.dropna(subset="estimate").sort_values(x).groupby(panel or (lambda _: ""), sort=False):
+        lines = []
+        for line, part in here.groupby(by, sort=False):
+            ends = [f"{_short(row['estimate'])} at {human(row[x])}" for _, row in part.iloc[[0, -1]].iterrows()]
+            lines.append(f"{line} {ends[0]}" if len(part) == 1 else f"{line} from {ends[0]} to {ends[1]}")
         said.append((f"{name}: " if name else "") + "; ".join(lines) + ".")
     return " ".join(said)
+
+
+def _short(value: float) -> str:
+    return human(value) if abs(value) > 99 else f"{value:.2f}"

@@ -74,11 +74,12 @@ def check(known: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise ParameterError(f"unknown parameter {name!r}{hint}")
     try:
-        return Parameters(**passed).model_dump(include=set(passed))
+        checked = Parameters(**passed)
     except ValidationError as error:
         first = error.errors()[0]
         name, said = str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
         raise ParameterError(f"{name} = {first['input']!r}: {said}; legal: {legal(name)} ({meaning(name)})") from None
+    return {name: getattr(checked, name) for name in passed}
 
 
 def describe(known: dict[str, Any]) -> str:
