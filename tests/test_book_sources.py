@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from seqmix.paths import Paths
-from seqmix_study.book import build, prepare
+from seqmix_study.book import build
 from seqmix_study.book.sources import chapters_in_toc, toc_entries
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,7 +70,6 @@ class TestOwnFiles:
             config = build.configuration(Paths(tmp_path))
             buttons = [name for name, value in config["html"].items() if name.endswith("_button") and value]
             assert bool(url) == ("launch_buttons" in config) == bool(buttons), buttons
-            assert prepare.project_url(Paths(tmp_path)) == url
         own = yaml.safe_load(text)["repository"]["url"]
         pages = [*ROOT.glob("*.md"), ROOT / "CITATION.cff", *ROOT.glob("book/*.md"), *ROOT.glob("notebooks/**/*.md")]
         for page in pages:

@@ -240,7 +240,7 @@ def classroom_folder(tmp_path_factory):
         (root / part).symlink_to(PATHS.root / part)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQMIX_ROOT", str(root))
-        patch.setattr(Pictures, "chapter", lambda self, name: "<svg/>" if name in self.home else 1 / 0)
+        patch.setattr(Pictures, "chapter", lambda self, name: "<svg/>" if name in self.captions else 1 / 0)
         result = CliRunner().invoke(main, ["classroom", "--no-execute"])
     assert result.exit_code == 0, result.output
     return root / "classroom"
@@ -322,8 +322,8 @@ def test_first_cell_fetches_the_package_and_the_folder_and_nothing_else(classroo
     place.mkdir()
     done = "\n".join([*lines, "print(os.getcwd())"])
     found = subprocess.run([sys.executable, "-c", done], cwd=place, capture_output=True, text=True, check=True)
-    assert found.stdout.strip().endswith("seqmix-class/classroom/student")
-    there = {path.relative_to(place / "seqmix-class").parts[0] for path in (place / "seqmix-class").iterdir()}
+    assert found.stdout.strip().endswith("seqmix-project/classroom/student")
+    there = {path.relative_to(place / "seqmix-project").parts[0] for path in (place / "seqmix-project").iterdir()}
     assert there == {".git", "src", "classroom", "pyproject.toml"}
 
 

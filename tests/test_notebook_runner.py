@@ -50,6 +50,7 @@ def project(folder: Path, **chapters: str) -> Path:
         (folder / "notebooks" / f"{name}.md").write_text(HEAD + body)
         toc.append(f"  - file: book/executed/{name}")
     (folder / "_toc.yml").write_text("\n".join(toc) + "\n")
+    (folder / "_config.yml").write_text("title: A project\n")
     return folder
 
 

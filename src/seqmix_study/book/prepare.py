@@ -8,9 +8,8 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-import yaml
-
 from seqmix.paths import Paths
+from seqmix_study.book.build import configuration
 from seqmix_study.book.sources import Chapter, chapters_in_toc
 from seqmix_study.chapters.parameters import legal, meaning
 from seqmix_study.chapters.show import FIGURE_MIME, NOTHING
@@ -18,18 +17,23 @@ from seqmix_study.results.rows import plain
 
 __all__ = ["Published", "prepare_for_reading"]
 
-ELSEWHERE = """\
+FETCH = """\
 # Only where the project is not installed (Colab): fetch and install it. Elsewhere this cell does nothing.
 import importlib.util
-import os
-import subprocess
-import sys
 
 if importlib.util.find_spec("seqmix") is None:
-    subprocess.run(["git", "clone", "--depth", "1", "{url}", "seqmix-project"], check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-project[book]"], check=True)
-    os.chdir("seqmix-project")
-    sys.path.insert(0, "src")"""
+    import os, pathlib, subprocess, sys
+
+    if not pathlib.Path("seqmix-project/pyproject.toml").is_file():
+        part = ["--depth", "1", "--branch", "{branch}", "--filter", "blob:none", "--sparse"]
+        subprocess.run(["git", "clone", "--quiet", *part, "{url}", "seqmix-project"], check=True)
+        subprocess.run(["git", "-C", "seqmix-project", "sparse-checkout", "set", {folders}], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-project[{extra}]"], check=True)
+    sys.path.insert(0, str(pathlib.Path("seqmix-project/src").resolve()))
+    os.chdir("seqmix-project/{place}")"""
+NEEDED = ("src", "book", "notebooks", "results", "studies")
+"""Folders that a chapter needs where it is fetched."""
+
 RUNS = "appendix_runs"
 """The chapter that lists every run with its configuration."""
 
@@ -74,20 +78,20 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
                 found.descriptions.append([record["name"], cell.metadata["mystnb"]["image"]["alt"]])
                 text = _figure_tools(record["name"], command(chapter, values, train), runs)
                 cells.append(_markdown(f"{record['name']}-tools", text))
-    if url := project_url():
-        fetch = nbformat.v4.new_code_cell(ELSEWHERE.replace("{url}", url), metadata={"tags": ["remove-cell"]})
+    repository = configuration(Paths()).get("repository", {})
+    if repository.get("url"):
+        source = fetching(repository["url"], repository["branch"], "book", NEEDED)
+        fetch = nbformat.v4.new_code_cell(source, metadata={"tags": ["remove-cell"]})
         fetch["id"] = f"{chapter.name}-elsewhere"
         cells.insert(1, fetch)
     notebook.cells = cells
     return found
 
 
-def project_url(paths: Paths | None = None) -> str:
-    """Return the address of the repository that ``_config.yml`` names, "" while it names none."""
-    config = (paths or Paths()).root / "_config.yml"
-    if not config.is_file():
-        return ""
-    return yaml.safe_load(config.read_text(encoding="utf-8")).get("repository", {}).get("url") or ""
+def fetching(url: str, branch: str, extra: str, folders: tuple[str, ...], place: str = "") -> str:
+    """Return the code that fetches some folders of the project, installs it with an extra and goes to ``place``."""
+    names = ", ".join(f'"{folder}"' for folder in folders)
+    return FETCH.format(url=url, branch=branch, extra=extra, folders=names, place=place)
 
 
 def command(chapter: Chapter, values: dict, train: bool = True) -> str:

@@ -4,7 +4,6 @@
 write. The page carries its picture and styles: it can be mailed.
 """
 
-import html
 import io
 import json
 from itertools import pairwise
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqmix_study.findings.fits.fit import Fit, jsonable, mark
+from seqmix_study.chapters.common import template
+from seqmix_study.findings.fits.fit import Fit, jsonable
 from seqmix_study.findings.fits.forms import EQUATIONS, predict
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ __all__ = ["figure", "plot", "write_page"]
 MOST = 6  # groups in one figure
 DRAWN = 1000  # points of one group in it
 BLUE, RED, GREY = "#1f6fb4", "#c2410c", "#6b7280"
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
-color:#1a1a1a;background:#fff}
-table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left}svg{max-width:100%;height:auto}
-pre{white-space:pre-wrap;background:#f5f5f4;padding:1rem}.ok{color:#166534}.refused,.slope_only{color:#9a3412}"""
 
 
 def plot(fits: dict[str, Fit], path: Path | str) -> None:
@@ -163,51 +159,12 @@ def _optima(axis: "Axes", fit: Fit) -> None:
 
 
 def write_page(fits: dict[str, Fit], document: dict[str, Any], path: Path | str, title: str = "table") -> None:
-    """Write one self-contained HTML page: verdicts, estimates, picture, the text report and the JSON document."""
+    """Write one self-contained HTML page: verdicts, picture, the text report and the JSON document."""
     from seqmix_study.findings.fits.doctor import render
 
     buffer = io.StringIO()
     figure(fits).savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
-    picture = buffer.getvalue()
-    picture = picture[picture.index("<svg") :].replace(
-        "<svg", '<svg role="img" aria-label="data, fit and residuals"', 1
-    )
-    parts = [_table(name, fit) for name, fit in fits.items()]
-    whole = html.escape(json.dumps(jsonable(document), indent=1, allow_nan=False), quote=False)
-    text = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Fit of {html.escape(title)}</title><style>{STYLE}</style></head><body>
-<h1>Fit of {html.escape(title)}</h1>
-{"".join(parts)}
-<h2>Picture</h2>{picture}
-<h2>Report</h2><pre>{html.escape(render(fits, document))}</pre>
-<details><summary>Everything, as JSON</summary><pre>{whole}</pre></details>
-</body></html>
-"""
+    whole = json.dumps(jsonable(document), indent=1, allow_nan=False)
+    shown = {"fits": fits, "title": title, "report": render(fits, document), "whole": whole}
+    text = template("fit.html").render(picture=buffer.getvalue().partition("<svg")[2], equations=EQUATIONS, **shown)
     Path(path).write_text(text, encoding="utf-8")
-
-
-def _table(name: str, fit: Fit) -> str:
-    """Verdict and estimates of one group; what may not be quoted says so."""
-    values = {f"{key}": (value, fit.intervals.get(key)) for key, value in fit.estimates.items()}
-    if own := fit.derived.get("optimal_exponent"):
-        values["exponent of N_opt"] = (own["estimate"], own["interval"])
-    rows = "".join(
-        f"<tr><td>{html.escape(key)}</td><td>{value:.5g}{mark(fit.verdict)}</td>"
-        f"<td>{f'{ends[0]:.4g} to {ends[1]:.4g}' if ends else ''}</td></tr>"
-        for key, (value, ends) in values.items()
-    )
-    iso = ""
-    if (found := fit.isoflop.get("optimal_exponent")) is not None:
-        low, high = found["interval"]
-        said = mark(fit.isoflop["verdict"])
-        iso = (
-            f"<tr><td>N_opt by budgets</td><td>{found['estimate']:.4g}{said}</td><td>{low:.4g} to {high:.4g}</td></tr>"
-        )
-    why = "".join(f"<li>{html.escape(reason)}</li>" for reason in [*fit.reasons, *fit.flags])
-    believe = f"<p><b>Believe:</b> {html.escape(fit.agreement['text'])}</p>" if fit.agreement else ""
-    return (
-        f'<h2>{html.escape(name)}: <span class="{fit.verdict}">{fit.verdict.replace("_", " ")}</span></h2>'
-        f"<p>{html.escape(EQUATIONS[fit.form])}</p><table><tr><th></th><th>estimate</th><th>95 % interval</th></tr>"
-        f"{rows}{iso}</table>{believe}<ul>{why}</ul>"
-    )

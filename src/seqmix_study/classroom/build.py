@@ -1,6 +1,7 @@
 """Make the notebooks and slides of the lessons: execute, judge by the checks, put into place by rename."""
 
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from seqmix.paths import Paths
 from seqmix_study.classroom import slides
 from seqmix_study.classroom.grader import SEALED, seal
 from seqmix_study.classroom.lesson import Lesson, load
-from seqmix_study.classroom.pictures import PictureError, Pictures
+from seqmix_study.classroom.pictures import Pictures
 
 __all__ = ["ClassroomError", "Outcome", "build", "judge", "print_slides", "run", "write_pages", "write_student_folder"]
 
@@ -67,7 +68,7 @@ def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
     _write(folder / "instructor" / f"{name}.ipynb", instructor)
     try:
         page = slides.deck(paths.book / "lessons" / f"{name}.md", Pictures(lesson, paths))
-    except (PictureError, ValueError, OSError) as error:
+    except (LookupError, ValueError, OSError) as error:
         raise ClassroomError(f"{name}: slides: {error}") from error
     atomic_write(folder / "slides" / f"{name}.html", page)
     return lesson
@@ -141,12 +142,11 @@ def run(notebook, paths: Paths, allow_errors: bool = False, timeout: int = 300):
 def judge(notebook, lesson: Lesson) -> Outcome:
     """Read the outputs of the check cells of an executed notebook."""
     outcome = Outcome([], [], {})
-    cells = {f'check("{name}")': name for name in lesson.exercises}
     for cell in notebook.cells:
         if "check" not in cell.metadata.get("tags", []):
             continue
         text = "\n".join(_text(output) for output in cell.outputs)
-        name = cell.metadata.get("exercise") or cells[cell.source.strip()]
+        name = re.search(r'check\("(\w+)"\)', cell.source)[1]
         if PASSED in text:
             outcome.passed.append(name)
         elif FAILED in text:
@@ -165,9 +165,9 @@ def _text(output) -> str:
 
 def refuse_leaks(lesson: Lesson, notebook) -> None:
     """Raise ClassroomError if anything of a solution is anywhere in the notebook, metadata and outputs included."""
+    secret = lesson.solution_lines()
     for text in strings(notebook):
-        lines = {line.strip() for line in text.splitlines()}
-        if found := lines & lesson.solution_lines():
+        if found := secret & {line.strip() for line in text.splitlines()}:
             raise ClassroomError(f"{lesson.name}: the student version holds a line of a solution: {sorted(found)[0]!r}")
         if any(mark in text for mark in MARKS):
             raise ClassroomError(f"{lesson.name}: the student version holds a solution marker")
