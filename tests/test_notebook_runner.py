@@ -125,7 +125,7 @@ class TestParameters:
         project(tmp_path, a=cell("x = 1\n") + "\nprose\n" + cell("y = 2\n"))
         chapter = load("a", Paths(tmp_path))
         text = chapter.path.read_text().splitlines()
-        assert text[chapter.lines[-1] - 1] == "y = 2"
+        assert text[chapter.lines[-1] - 1 :][:2] == ["```{code-cell} ipython3", "y = 2"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("sead", "3"), ("seeds", "banana"), ("seeds", "99"), ("tier", "huge")])
@@ -192,7 +192,7 @@ def test_a_failed_chapter_keeps_its_published_version_and_others_go_on(tmp_path)
     done = seqmix(tmp_path, "run", "all", "-p", "seeds", "3")
     assert done.returncode == 1
     assert "ValueError: on purpose" in done.stderr
-    assert "notebooks/a.md:16" in done.stderr
+    assert "notebooks/a.md:15" in done.stderr
     assert (tmp_path / "book/executed/a.ipynb").read_bytes() == before
     assert "3\\n" in (tmp_path / "book/executed/b.ipynb").read_text()
 
@@ -252,7 +252,7 @@ def test_outputs_are_deterministic_and_hold_no_path(tmp_path):
 def test_real_error_output_is_kept_and_reported_with_its_line(tmp_path):
     done = seqmix(project(tmp_path, a=cell("import warnings\nwarnings.warn('odd')\n")), "run", "a")
     assert done.returncode == 0
-    assert "notebooks/a.md:16: wrote to its error stream" in done.stderr
+    assert "notebooks/a.md:15: wrote to its error stream" in done.stderr
     assert "odd" in (tmp_path / "book/executed/a.ipynb").read_text()
 
 

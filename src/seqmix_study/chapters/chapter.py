@@ -30,8 +30,8 @@ BOOKS = "Long English books in a folder of the reader's, split by book"
 ORIGINS = {"stdlib": CODE, "python": CODE, "books": BOOKS, "prose": BOOKS}
 """Where text comes from that this project did not write."""
 
-STAMPS = {"quick": "quick tier: a code check, no claims"}
-"""What is said of a tier that is no evidence."""
+CHECK = "quick"
+"""The tier that is a code check and no evidence."""
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Chapter:
             return
         names, along = {"by": how.get("by", "Architecture"), "panel": how.get("panel", "")}, how.get("ends", "")
         ends = draw.describe(rows, along, **names) if along else ""
-        axes = {axis: plot._data.source_vars[axis] for axis in ("x", "y")}
+        axes = {axis: plot._data.source_vars.get(axis, "") for axis in ("x", "y")}
         values = {**axes, **names, "line": along} if "estimate" in axes.values() else {}
         show(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip(), **values)
 
@@ -92,7 +92,7 @@ class Chapter:
         if not self.frames or (self.tier == rows.PUBLISHED and not self.changed):
             return
         both = pd.concat([rows.agreement(rows.published(q), rows.own(q, self.described)) for q in questions])
-        short = self.tier in STAMPS
+        short = self.tier == CHECK
         lead = "Its training is far too short to agree or to disagree; the table shows that the same code runs."
         said = both["said"].value_counts()
         text = lead if short else listing(f"{n} {what}" for what, n in said.items()) or "No row in common."
@@ -118,40 +118,25 @@ class Chapter:
         display(HTML(text))
 
 
-def open(
-    name: str,
-    tier: str = "quick",
-    seeds: int = 0,
-    source: str = "",
-    path: str = "",
-    jobs: int = 0,
-    train: bool = True,
-    arms: str = "",
-    sizes: str = "",
-    steps: int = 0,
-    overrides: dict[str, Any] | None = None,
-) -> Chapter:
+def open(name: str, **asked: Any) -> Chapter:
     """Plan a study, train its missing runs (unless ``train`` is false) and load its tables.
 
-    ``arms`` and ``sizes`` are comma-separated names to keep, ``steps`` > 0 replaces the optimiser steps of every run,
-    ``overrides`` any further dotted field. ``$SEQMIX_NO_TRAIN`` and ``$SEQMIX_JOBS`` are the runner's way to say
-    ``train=False`` and ``jobs``. Raises RequestError for a wrong request, launch.EngineError when runs failed,
-    collect.CollectError when there are no results to load.
+    ``asked``: parameters, as ``chapters/parameters.py`` has them. ``$SEQMIX_NO_TRAIN`` and ``$SEQMIX_JOBS`` are the
+    runner's way to say ``train=False`` and ``jobs``. Raises RequestError for a wrong request, launch.EngineError when
+    runs failed, collect.CollectError when there are no results to load.
     """
     style.use()
-    values = {"tier": tier, "seeds": seeds, "source": source, "path": path, "jobs": jobs, "train": train}
-    values |= {"arms": arms, "sizes": sizes, "steps": steps}
-    asked = bool(seeds or source or path or arms or sizes or steps or overrides)
-    job = request(name, overrides, **values)
+    job, tier = request(name, **asked), asked.get("tier", "quick")
+    own = any(value for parameter, value in asked.items() if parameter not in ("tier", "jobs", "train"))
     if job is None:
-        frames, notes = _published(name, tier, asked)
+        frames, notes = _published(name, tier, own)
     else:
-        summary = launch.train(job, jobs or int(os.environ.get("SEQMIX_JOBS") or 0) or None)
+        summary = launch.train(job, asked.get("jobs") or int(os.environ.get("SEQMIX_JOBS") or 0) or None)
         summary.check()
         _clear_progress()
         frames = collect.load(name, tier, plan=summary.plans[name].runs, paths=job.paths)
         notes = [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
-    changed = job is not None and (asked or tier not in STAMPS)
+    changed = job is not None and (own or tier != CHECK)
     return Chapter(tier, frames, notes, changed=changed)
 
 
@@ -206,7 +191,7 @@ def _clear_progress() -> None:
 def facts(here: Chapter) -> list[str]:
     """Return what an execution rests on, a sentence a fact."""
     runs, timings = here.runs, here.speed
-    lines = [f"Tier **{here.tier}**" + (f" ({STAMPS[here.tier]})." if here.tier in STAMPS else ".")]
+    lines = [f"Tier **{here.tier}**{' (a code check, no claims)' if here.tier == CHECK else ''}."]
     if len(runs):
         single = runs.drop_duplicates("run_id")
         counts = single["status"].value_counts()

@@ -12,7 +12,7 @@ import pandas as pd
 
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
-from seqmix_study.classroom.build import judge, run
+from seqmix_study.classroom.build import PASSED, judge, run
 from seqmix_study.classroom.lesson import Lesson, LessonError, load, names
 
 __all__ = ["collect", "grade", "submissions", "to_grade"]
@@ -63,8 +63,7 @@ def grade(path: Path, lesson: Lesson, paths: Paths) -> dict[str, int]:
     import nbformat
 
     done = run(to_grade(nbformat.read(path, as_version=4), lesson), paths, allow_errors=True)
-    passed = judge(done, lesson).passed
-    return {name: int(name in passed) for name in lesson.exercises}
+    return {name: int(PASSED in said) for name, said in judge(done, lesson).items()}
 
 
 def collect(folder: Path, target: Path, paths: Paths, say=print) -> Path:

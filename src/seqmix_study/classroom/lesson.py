@@ -189,28 +189,17 @@ def load(name: str, paths: Paths) -> Lesson:
 
 
 def _exercises(lesson: str, cells: list) -> dict[str, str]:
-    """Return the exercises in order, after checking that each has a solution, a reason and a check, in that order."""
-    order: dict[str, list[str]] = {}
-    titles: dict[str, str] = {}
-    current = ""
-    for cell in cells:
-        tags = cell.metadata.get("tags", [])
-        if cell.cell_type == "markdown":
-            for match in EXERCISE.finditer(cell.source):
-                prefix, _, current = match["label"].partition("-")
-                if prefix != lesson or current in titles:
-                    raise LessonError(f"{lesson}: label {match['label']!r} should be {lesson}-<a new name>")
-                titles[current], order[current] = match["title"], []
-            for match in SOLUTION.finditer(cell.source):
-                order.setdefault(match["label"].partition("-")[2], []).append("reason")
-        elif "solution" in tags:
-            order[current].append("solution")
-        elif "check" in tags:
-            for name in CHECK.findall(cell.source):
-                order.setdefault(name, []).append("check")
-    for name, parts in order.items():
-        if name not in titles or parts[:1] != ["solution"] or parts[-2:] != ["reason", "check"]:
-            raise LessonError(f"{lesson}: exercise {name!r} needs text, solution, reason and check; it has {parts}")
-    if set(titles) != set(exercises(lesson)):
-        raise LessonError(f"{lesson}: exercises and check files differ: {sorted(set(titles) ^ set(exercises(lesson)))}")
+    """Return the exercises in order, after checking that each has a reason, a check and the check's file."""
+    text = "\n".join(cell.source for cell in cells)
+    titles = {match["label"].removeprefix(f"{lesson}-"): match["title"] for match in EXERCISE.finditer(text)}
+    parts = {
+        "reason": [match["label"].removeprefix(f"{lesson}-") for match in SOLUTION.finditer(text)],
+        "check": CHECK.findall(text),
+        "check file": exercises(lesson),
+    }
+    for part, found in parts.items():
+        if wrong := sorted(set(titles) ^ set(found)):
+            raise LessonError(
+                f"{lesson}: every exercise needs a {part} of its name, and no other; see {', '.join(wrong)}"
+            )
     return titles
