@@ -305,15 +305,15 @@ def test_a_browser_finds_nothing_and_sees_what_is_broken(copy):
 def test_numbers_come_from_tables_and_sphinx_warnings_stop_the_build(copy):
     """One build: what it can say is right, what it cannot say stops it, and the checked book stays where it is."""
     table = "study,arm,loss\nother,lstm,2.125\nother,lstm,2.375\n"
-    published.write(copy / "results/laptop", {"curves.csv": table})
+    published.write(copy / "results/laptop", {"extra.csv": table})
     with (copy / "book/method.md").open("a") as handle:
-        handle.write('\nMean {val}`curves:arm == "lstm":loss.mean:.3f`, n {val}`curves:loss > 0:arm.count`.\n')
-        handle.write("\nA dead {doc}`nowhere`, a missing number {val}`curves:loss > 9:loss.max:.2f`.\n")
+        handle.write('\nMean {val}`extra:arm == "lstm":loss.mean:.3f`, n {val}`extra:loss > 0:arm.count`.\n')
+        handle.write("\nA dead {doc}`nowhere`, a missing number {val}`extra:loss > 9:loss.max:.2f`.\n")
     before = page(copy, "book/method").text
     done = run(copy, "book")
     assert done.returncode == 1
     assert "nowhere" in done.stderr
-    assert "no row of curves.csv fulfils" in done.stderr
+    assert "no row of extra.csv fulfils" in done.stderr
     assert page(copy, "book/method").text == before
     refused = BeautifulSoup((copy / "_build/.next/_build/html/book/method.html").read_text(), "html.parser")
     assert [tag.text for tag in refused.select(".measured")][:2] == ["2.250", "2"]
