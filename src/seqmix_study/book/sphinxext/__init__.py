@@ -2,6 +2,7 @@
 
 ``roles``    numbers from published tables, words that a row of findings must carry, numbers that a source states
 ``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
+``mathml``   formulas of the EPUB
 ``api``      the package's public functions and classes, from their docstrings
 ``code``     the source of every module as a page
 ``figures``  figures as part of the page, with their values
@@ -9,12 +10,12 @@
 ``headlines``  a card a chapter on the front page
 """
 
-from seqmix_study.book.sphinxext import api, code, figures, headlines, live, mathjax, roles
+from seqmix_study.book.sphinxext import api, code, figures, headlines, live, mathjax, mathml, roles
 
 
 def setup(app):
     """Register everything with Sphinx."""
-    for part in (api, code, figures, headlines, live, mathjax, roles):
+    for part in (api, code, figures, headlines, live, mathjax, mathml, roles):
         part.setup(app)
     app.add_js_file("figures.js", loading_method="defer")
     app.connect("builder-inited", _share_handlers)

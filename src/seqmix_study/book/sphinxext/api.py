@@ -31,7 +31,6 @@ class ApiReference(SphinxDirective):
     """An entry a module: what it is, then the names of its public functions and classes."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
         entries = nodes.definition_list(classes=["api"])
         for module, file in modules().items():
             tree = ast.parse(file.read_text(encoding="utf-8"))

@@ -33,7 +33,6 @@ class Headlines(SphinxDirective):
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
         paths = Paths(self.env.app.srcdir)
         wanted = (line.replace(",", " ").split() for line in self.content)
         chosen = ((name.rstrip(":"), claims) for name, *claims in wanted)

@@ -56,7 +56,6 @@ class Live(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         kind, options, paths = self.arguments[0], self.options, Paths(self.env.app.srcdir)
-        self.env.note_reread()
         if missing := [name for name in ("id", "question", "guesses") if name not in options]:
             raise self.error(f"live: {', '.join(missing)} must be given")
         names = options.get("models", "").split()

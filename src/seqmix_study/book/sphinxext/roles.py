@@ -105,7 +105,6 @@ class Reading(SphinxRole):
 
     def run(self):
         paths = Paths(self.env.app.srcdir)
-        self.env.note_dependency(str(paths.results / PUBLISHED / published.MANIFEST))
         try:
             text = self.read(self.text, paths)
         except (LookupError, ValueError) as error:
