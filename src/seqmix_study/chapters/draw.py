@@ -10,7 +10,6 @@ import warnings
 
 import pandas as pd
 import seaborn.objects as so
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqmix_study.chapters.common import drawn_panels, human
@@ -71,12 +70,11 @@ def finish(
     if ends or (by in rows and rows[by].nunique() < 2):
         figure.legends.clear()
     for axis, _, here in drawn_panels(figure, rows, panel):
-        if logy:
-            axis.set_yscale("log")
-        for which in ("x", "y"):
-            if _is_log(axis, which):
-                seen = here[ends].dropna().unique() if which == "x" and ends else ()
-                log_axis(axis, which, values=seen if len(seen) < 5 else ())
+        if plot._scales.get("x") == "log":
+            seen = here[ends].dropna().unique() if ends else ()
+            log_axis(axis, "x", values=seen if len(seen) < 5 else ())
+        if logy or plot._scales.get("y") == "log":
+            log_axis(axis, "y")
         if zero:
             axis.axhline(at, color=GREY, lw=1, zorder=0)
             left = 0.01 if _room_above(here, ends, y, at, False) >= _room_above(here, ends, y, at, True) else 0.99
@@ -99,12 +97,6 @@ def _room_above(here: pd.DataFrame, x: str, y: str, at: float, last: bool) -> fl
         return math.inf
     end = here.loc[here[x] == (here[x].max() if last else here[x].min()), y]
     return float((end[end >= at] - at).min()) if (end >= at).any() else math.inf
-
-
-def _is_log(axis: Axes, which: str) -> bool:
-    """True where equal factors are equal distances (seaborn's own scales do not call themselves logarithmic)."""
-    one, ten, hundred = getattr(axis, f"{which}axis").get_transform().transform([1.0, 10.0, 100.0])
-    return math.isclose(hundred - ten, ten - one)
 
 
 def describe(rows: pd.DataFrame, x: str, by: str = "Architecture", panel: str = "") -> str:

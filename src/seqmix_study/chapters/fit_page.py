@@ -36,20 +36,16 @@ def plot(fits: dict[str, Fit], path: Path | str) -> None:
 
 
 def figure(fits: dict[str, Fit]) -> "Figure":
-    """One row a group (at most six): data with fit and band, residuals, compute-optimal sizes where there are any."""
+    """One row a group (at most six): data with fit and band and the rows that decide, and the residuals."""
     from matplotlib.figure import Figure
 
     shown = dict(list(fits.items())[:MOST])
-    three = any(fit.isoflop.get("budgets") for fit in shown.values())
-    page = Figure(figsize=(14 if three else 9.5, 3.9 * len(shown)), layout="constrained")
-    axes = page.subplots(len(shown), 3 if three else 2, squeeze=False)
-    for row, (name, fit) in zip(axes, shown.items(), strict=True):
+    page = Figure(figsize=(9.5, 3.9 * len(shown)), layout="constrained")
+    for row, (name, fit) in zip(page.subplots(len(shown), 2, squeeze=False), shown.items(), strict=True):
         points, said = _thinned(fit.points)
         _data(row[0], fit, points)
         row[0].set_title(f"{name}: {fit.verdict.replace('_', ' ')}{said}", loc="left")
         _residuals(row[1], points)
-        if three:
-            _optima(row[2], fit)
     return page
 
 
@@ -62,6 +58,8 @@ def _thinned(points: dict[str, list[float]]) -> tuple[dict[str, np.ndarray], str
 
 
 def _data(axis: "Axes", fit: Fit, points: dict[str, np.ndarray]) -> None:
+    from matplotlib import colormaps
+
     n, y = points["N"], points.get("loss", points["N"])
     axis.set_xscale("log")
     quoted = fit.verdict == "ok"
@@ -84,7 +82,7 @@ def _data(axis: "Axes", fit: Fit, points: dict[str, np.ndarray]) -> None:
         return
     d = points["D"]
     curves = _tokens(d)
-    colours = _colours(len(curves))
+    colours = colormaps["viridis"](np.linspace(0, 0.85, len(curves)))
     for colour, (low, high) in zip(colours, curves, strict=True):
         rows = (d >= low) & (d <= high)
         axis.plot(n[rows], y[rows], "o", color=colour, ms=4, label=f"D = {np.sqrt(low * high):.2g}")
@@ -111,12 +109,6 @@ def _tokens(d: np.ndarray) -> list[tuple[float, float]]:
     return [(float(np.exp(a) * (1 - 1e-9)), float(np.exp(b) * (1 + 1e-9))) for a, b in pairwise(edges)]
 
 
-def _colours(count: int) -> list[Any]:
-    import matplotlib
-
-    return list(matplotlib.colormaps["viridis"](np.linspace(0, 0.85, count)))
-
-
 def _band(fit: Fit, draws: dict[str, np.ndarray], grid: np.ndarray, d: float | None = None) -> tuple:
     """95 % band of the fitted law over ``grid``, from at most 200 draws."""
     rows = []
@@ -135,27 +127,6 @@ def _residuals(axis: "Axes", points: dict[str, np.ndarray]) -> None:
         logs = np.log(seen / fitted)
         scale = max(float(np.std(logs)), 1e-300)
         axis.plot(fitted, logs / scale, "o", color=BLUE, ms=4)
-
-
-def _optima(axis: "Axes", fit: Fit) -> None:
-    """N_opt of each budget with the line through them, and the surface's own answer where it may be quoted."""
-    used = [table for table in fit.isoflop.get("budgets", []) if not table["why"]]
-    axis.set(xlabel="training FLOPs", ylabel="compute-optimal N", title="a curve a budget")
-    if not used:
-        axis.text(0.5, 0.5, "no budget has an optimum", ha="center", transform=axis.transAxes, color=GREY)
-        return
-    c, size = (np.array([table[key] for table in used]) for key in ("compute", "N_opt"))
-    axis.loglog(c, size, "o", color=BLUE)
-    found = fit.isoflop["optimal_exponent"]
-    if found:
-        line = np.exp(np.log(size).mean() + found["estimate"] * (np.log(c) - np.log(c).mean()))
-        style = "-" if fit.isoflop["verdict"] == "ok" else ":"
-        axis.plot(c, line, style, color=RED, label=f"C^{found['estimate']:.3f}")
-    if fit.verdict == "ok" and fit.derived:
-        own = fit.derived["optimal_size"][0]
-        share = fit.derived["optimal_exponent"]["estimate"]
-        axis.plot(c, own["N"] * (c / own["compute"]) ** share, "--", color=GREY, label=f"surface: C^{share:.3f}")
-    axis.legend(fontsize=8)
 
 
 def write_page(fits: dict[str, Fit], document: dict[str, Any], path: Path | str, title: str = "table") -> None:

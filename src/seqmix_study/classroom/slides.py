@@ -57,11 +57,6 @@ class Slide:
     notes: str
     minutes: int
 
-    @property
-    def optional(self) -> bool:
-        """Whether the shorter version of the lesson leaves it out."""
-        return self.heading.endswith("†")
-
 
 def read(text: str) -> list[Slide]:
     """Return the slides of a lesson's page; raises ValueError naming a slide without notes or minutes."""
