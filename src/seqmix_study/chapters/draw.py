@@ -102,10 +102,13 @@ def _room_above(here: pd.DataFrame, x: str, y: str, at: float, last: bool) -> fl
 def describe(rows: pd.DataFrame, x: str, by: str = "Architecture", panel: str = "") -> str:
     """Return what a reader who does not see the figure needs: the ends of every line, a panel a sentence."""
     said = []
-    for name, here in rows.dropna(subset="estimate").sort_values(x).groupby(panel or (lambda _: ""), sort=False):
+    for name, here in rows.dropna(subset="estimate").groupby(panel or (lambda _: ""), sort=False):
         lines = []
         for line, part in here.groupby(by, sort=False):
-            ends = [f"{_short(row['estimate'])} at {human(row[x])}" for _, row in part.iloc[[0, -1]].iterrows()]
+            ends = [
+                f"{_short(row['estimate'])} at {human(row[x])}"
+                for _, row in part.sort_values(x).iloc[[0, -1]].iterrows()
+            ]
             lines.append(f"{line} {ends[0]}" if len(part) == 1 else f"{line} from {ends[0]} to {ends[1]}")
         said.append((f"{name}: " if name else "") + "; ".join(lines) + ".")
     return " ".join(said)
