@@ -30,8 +30,6 @@ class Evidence:
     """What the gates look at besides the fit itself."""
 
     ladder: Ladder
-    lr_at_edge: list[float] | None = None
-    data_limited: list[float] | None = None  # sizes with fewer tokens than parameters
     profile: Profile | None = None
     alpha: float = float("nan")
     negative_floor: bool = False
@@ -43,7 +41,7 @@ class Evidence:
 def ladder_gates(fit: Fit, evidence: Evidence) -> list[Gate]:
     """Return the gates of a ladder fit, in order; the first failures explain the rest."""
     ladder, profile = evidence.ladder, evidence.profile
-    gates = [*_design(evidence), _direction(ladder), *_signal(fit, evidence)]
+    gates = [*_design(ladder), _direction(ladder), *_signal(fit, evidence)]
     if profile is None:
         return gates
     limit = NOISE_LARGE if ladder.k >= MANY_SIZES else NOISE_SMALL
@@ -55,32 +53,22 @@ def ladder_gates(fit: Fit, evidence: Evidence) -> list[Gate]:
     reason = f"no curvature: a straight line in ln N fits as well (F-test p = {p:.2g}); "
     reason += "irreducible loss not identifiable"
     gates.append(Gate("G5 curvature", p < 0.05, p, 0.05, reason, "slope_only"))
-    gates += [*_stability(fit, evidence), *_extrapolation(evidence.hold_out), _structure(ladder, profile)]
-    if (short := evidence.data_limited) is not None:
-        reason = f"data-limited: fewer tokens than parameters at N = {', '.join(f'{n:g}' for n in short)}"
-        gates.append(Gate("data", not short, len(short), 0, reason, "flag"))
-    return gates
+    return [*gates, *_stability(fit, evidence), *_extrapolation(evidence.hold_out), _structure(ladder, profile)]
 
 
-def _design(evidence: Evidence) -> list[Gate]:
-    ladder = evidence.ladder
+def _design(ladder: Ladder) -> list[Gate]:
     k, seeds, decades = ladder.k, int(ladder.count.min()), ladder.decades
     wanted = 2 if k >= MANY_SIZES else 3
     few = f"too few sizes: {k}, a law needs {MIN_SIZES}"
     short = f"range of sizes too short: {decades:.2f} decades, a law needs {MIN_DECADES}"
     alone = f"too few seeds: {seeds} a size at the least, {k} sizes need {wanted}; "
     alone += "without repeats noise and misfit cannot be told apart"
-    gates = [
+    return [
         Gate("G0 sizes", k >= MIN_SIZES, k, MIN_SIZES, few),
         Gate("G0 range", decades >= MIN_DECADES - 1e-9, decades, MIN_DECADES, short),
         Gate("G0 seeds", seeds >= wanted, seeds, wanted, alone),
+        *([ladder.repeats] if ladder.repeats else []),
     ]
-    if ladder.repeats:
-        gates.append(ladder.repeats)
-    if edge := evidence.lr_at_edge:
-        reason = f"learning rate on the edge of its grid at N = {', '.join(f'{n:g}' for n in edge)}"
-        gates.append(Gate("G0 lr", False, len(edge), 0, reason))
-    return gates
 
 
 def _direction(ladder: Ladder) -> Gate:

@@ -51,7 +51,6 @@ def fit_optima(c: Any, n: Any, level: float = 0.95) -> Fit:
         fit.points["fitted"] = np.exp(line["at"] + line["slope"] * (np.log(c) - line["centre"])).tolist()
     fit.gates = gates_of(count, float(np.log10(c.max() / c.min())), fit.derived.get("optimal_exponent"), lines)
     fit.verdict = verdict_of(fit.gates)
-    fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     return fit
 
 

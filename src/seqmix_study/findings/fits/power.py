@@ -28,22 +28,17 @@ def fit_power(
     level: float = 0.95,
     n_boot: int = 1000,
     rng: int = 0,
-    lr_at_edge: Any = None,
-    tokens: Any = None,
 ) -> Fit:
     """Fit one family's losses ``loss`` (nats per token, one a run) at sizes ``n`` (parameters).
 
     Rows at equal N are repeats. The form is P3; K where no constant can be told from zero, S2 where no curvature can.
-    ``lr_at_edge`` [runs] says whether the learning rate of a run stood on the edge of its grid, ``tokens`` [runs] what
-    each was trained on: both feed gates. Raises ValueError for non-positive or non-numeric values; a bad design is no
-    error but a verdict.
+    Raises ValueError for non-positive or non-numeric values; a bad design is no error but a verdict.
     """
     ladder = Ladder.from_rows(n, loss, seeds)
     fit = Fit("P3", "varpro", level=level, slope=_slope(ladder, level), hash=data_hash(n, loss))
     fit.points = {"N": ladder.n.tolist(), "loss": ladder.mean.tolist()}
     fit.points |= {"se": ladder.se.tolist(), "count": ladder.count.tolist()}
-    few = None if tokens is None else np.asarray(tokens, float).ravel() < np.asarray(n, float).ravel()
-    evidence = Evidence(ladder, lr_at_edge=_where(lr_at_edge, n), data_limited=_where(few, n))
+    evidence = Evidence(ladder)
     if ladder.k >= 4:
         _fit_curve(fit, evidence, ladder, n_boot, rng)
     fit.gates = ladder_gates(fit, evidence)
@@ -55,7 +50,6 @@ def fit_power(
         fit.form, fit.objective = "S2", fit.slope["sse"]
         fit.estimates = {"c0": fit.slope["c0"], "slope": fit.slope["per_efold"]}
         fit.intervals = {"slope": fit.slope["interval"], "alpha": fit.intervals["alpha"]}
-    fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     if fit.estimates:
         rises = fit.estimates.get("A", 1.0) <= 0  # no law to draw
         fit.points["fitted"] = [float("nan")] * ladder.k if rises else fit.predict(ladder.n).tolist()
@@ -149,8 +143,3 @@ def _slope(ladder: Ladder, level: float) -> dict[str, Any]:
     slope, c0 = float(found.slope), float(found.intercept)
     sse = float(np.square(ladder.mean - c0 - slope * ladder.log_n).sum())
     return {"per_efold": slope, "interval": (slope - half, slope + half), "c0": c0, "sse": sse}
-
-
-def _where(flags: Any, n: Any) -> list[float] | None:
-    """Sizes at which any run's flag is set; None where flags are not known."""
-    return None if flags is None else np.unique(np.asarray(n, float).ravel()[np.asarray(flags, bool).ravel()]).tolist()

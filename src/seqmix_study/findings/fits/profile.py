@@ -10,7 +10,7 @@ local minima: the whole profile is computed (Golub & Pereyra 1973; for scaling l
 """
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import fdtri
 
 __all__ = ["ALPHAS", "BOUNDS", "Profile", "basis", "f_quantile", "resample_alphas"]
@@ -47,16 +47,11 @@ class Profile:
         self.df = len(self.y) - (3 if constant else 2)
         self.grid = self.sse(ALPHAS)
         best = int(np.argmin(self.grid))
-        self.on_bound = best in (0, len(ALPHAS) - 1)
-        self.alpha = ALPHAS[best] if self.on_bound else self._refine(ALPHAS[best - 1], ALPHAS[best + 1])
-        self.minimum = float(self.sse(np.array([self.alpha]))[0])
-
-    def _refine(self, low: float, high: float) -> float:
-        for _ in range(12):  # each round narrows the bracket eightfold: 0.004 / 8^12 is below rounding
-            fine = np.linspace(low, high, 17)
-            i = int(np.clip(np.argmin(self.sse(fine)), 1, 15))
-            low, high = fine[i - 1], fine[i + 1]
-        return float(0.5 * (low + high))
+        self.alpha = float(ALPHAS[best])
+        if 0 < best < len(ALPHAS) - 1:
+            around = ALPHAS[[best - 1, best + 1]]
+            self.alpha = float(minimize_scalar(self._at, bounds=around, options={"xatol": 1e-12}).x)
+        self.minimum = self._at(self.alpha)
 
     def solve(self, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Linear coefficients c0, c1 [G] and residuals [G, k] for every exponent.
@@ -76,6 +71,9 @@ class Profile:
     def sse(self, alphas: np.ndarray) -> np.ndarray:
         residual = self.solve(alphas)[2]
         return (residual * residual).sum(1)
+
+    def _at(self, alpha: float) -> float:
+        return float(self.sse(np.array([alpha]))[0])
 
     def estimates(self, alpha: float | None = None) -> dict[str, float]:
         """E, A and alpha in the table's own unit of N (A may be negative where the loss rises)."""
@@ -105,7 +103,7 @@ class Profile:
         if not len(beyond):
             return direction * np.inf
         outside = float(beyond[np.argmin(np.abs(beyond - start))])
-        return brentq(lambda alpha: float(self.sse(np.array([alpha]))[0]) - limit, start, outside, xtol=1e-13)
+        return brentq(lambda alpha: self._at(alpha) - limit, start, outside, xtol=1e-13)
 
     def joint_intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
         """Profile intervals of alpha, E and A together.
