@@ -215,16 +215,13 @@ def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said
             raise NotDecided("a seed effect was found, and there are fewer than two seeds")
         se = float(values.std() / np.sqrt(len(values)))
         return Contrast(float(values.mean()), se, len(values) - 1, len(values), f"seeds as units ({said})", regret)
-    columns = [_dummies(pairs, match if x else [])]
-    if x:
-        columns.append((pairs["along"] - pairs["along"].mean()).to_numpy()[:, None])
-    found = _solve(pairs.assign(run=range(len(pairs))), np.hstack(columns), f"pairs of equal seed ({said})", [], lower)
+    found = _one_side(pairs.assign(run=range(len(pairs))), [], match if x else [], x, lower)
     weights = {}
     if "run" in rows:
         runs = rows.pivot_table(index=pair, columns="side", values="run", aggfunc="first").loc[wide.index]
         for i, weight in found.weights.items():
             weights |= {runs[0.5].iloc[i]: weight, runs[-0.5].iloc[i]: -weight}
-    return replace(found, regret=regret, weights=weights)
+    return replace(found, method=f"pairs of equal seed ({said})", regret=regret, weights=weights)
 
 
 def _of_seed(part: pd.DataFrame, x: str) -> float:

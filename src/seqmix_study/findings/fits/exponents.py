@@ -53,7 +53,7 @@ def _ladders(a: Fit, b: Fit, level: float) -> dict[str, Any]:
     """
     if min(len(f.points.get("N", [])) for f in (a, b)) < 4 or "D" in a.points or "D" in b.points:
         return {"delta": None, "interval": (-np.inf, np.inf)}
-    profiles = [Profile(np.log(f.points["N"]), np.asarray(f.points["loss"]), f.form != "K") for f in (a, b)]
+    profiles = [Profile(np.log(f.points["N"]), np.asarray(f.points["loss"])) for f in (a, b)]
     test = _Joint(*profiles, _welch(profiles, level))
     statistic = test.statistic(0.0)
     return {

@@ -17,7 +17,7 @@ import scipy
 
 from seqmix_study.findings.fits.forms import predict
 
-__all__ = ["Fit", "Gate", "data_hash", "explain", "jsonable", "mark", "verdict_of", "versions"]
+__all__ = ["Fit", "Gate", "at_least", "at_most", "data_hash", "explain", "jsonable", "mark", "verdict_of", "versions"]
 
 WORDS = {
     "ok": "ok: consistent with the law; the exponents may be quoted with their intervals",
@@ -52,6 +52,16 @@ class Gate:
     limit: float | None
     reason: str
     severity: str = "refused"
+
+
+def at_most(name: str, value: float, limit: float, reason: str, severity: str = "refused") -> Gate:
+    """Return the gate that values up to the limit pass."""
+    return Gate(name, bool(value <= limit), value, limit, reason, severity)
+
+
+def at_least(name: str, value: float, limit: float, reason: str, severity: str = "refused") -> Gate:
+    """Return the gate that values from the limit on pass, to rounding."""
+    return Gate(name, bool(value >= limit - 1e-9), value, limit, reason, severity)
 
 
 @dataclass

@@ -41,7 +41,7 @@ def fit_power(
     evidence = Evidence(ladder)
     if ladder.k >= 4:
         _fit_curve(fit, evidence, ladder, n_boot, rng)
-    fit.gates = ladder_gates(fit, evidence)
+    fit.gates = list(ladder_gates(fit, evidence))
     fit.verdict = verdict_of(fit.gates, bool(fit.slope) and fit.slope["interval"][1] < 0)
     if ladder.copies:
         what = "are exact copies of others" if seeds is None else "repeat a size and seed of others"
@@ -95,16 +95,18 @@ def _without_constant(fit: Fit, ladder: Ladder, evidence: Evidence) -> None:
     evidence.loose_floor = bool(high > 0.25 * smallest)
     if evidence.negative_floor or evidence.loose_floor:
         return
-    pure = Profile(ladder.log_n, ladder.mean, constant=False)
-    own, wide = pure.joint_intervals(fit.level), fit.intervals
-    fit.form, fit.estimates = "K", pure.estimates()
+    line, fit.df = linregress(ladder.log_n, np.log(ladder.mean)), ladder.k - 2
+    sides = float(stdtrit(fit.df, 0.5 + fit.level / 2)) * np.array([-1.0, 1.0])
+    own = {"alpha": sides * line.stderr - line.slope, "A": np.exp(line.intercept + sides * line.intercept_stderr)}
     fit.intervals = {
-        name: (min(wide[name][0], own[name][0]), max(wide[name][1], own[name][1])) for name in ("alpha", "A")
+        name: tuple(float(end(fit.intervals[name][i], ends[i])) for i, end in enumerate((min, max)))
+        for name, ends in own.items()
     }
     fit.intervals["E"] = (0.0, max(high, 0.0))
-    fit.objective, fit.df = pure.minimum, pure.df
-    fit.sigma = float(np.sqrt(pure.minimum / pure.df))
-    evidence.alpha = pure.alpha
+    evidence.alpha = -float(line.slope)
+    fit.form, fit.estimates = "K", {"E": 0.0, "A": float(np.exp(line.intercept)), "alpha": evidence.alpha}
+    fit.objective = float(np.square(ladder.mean - fit.predict(ladder.n)).sum())
+    fit.sigma = float(np.sqrt(fit.objective / fit.df))
     fit.notes.append(
         f"no constant is needed: the irreducible loss is between 0 and {max(high, 0):.4g} nats; "
         "the interval of alpha allows for it"
