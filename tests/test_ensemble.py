@@ -6,18 +6,17 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from seqmix import models, study, train
+from seqmix import data, models, study, train
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.mixers import MIXERS, mixer, unshared
 from seqmix.models.lstm import LSTMLayer
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
-from seqmix.step import TrainStep
 from seqmix.train import train_together
 from seqmix_study.__main__ import main
+from seqmix_study.runs import ensemble, machine
 from seqmix_study.runs import launch as engine
-from seqmix_study.runs import machine
-from seqmix_study.runs.ensemble import Ensemble, EnsembleStep, mates
+from seqmix_study.runs.ensemble import Ensemble, mates
 from seqmix_study.runs.replicas import Replicas
 from test_plan_cli import project  # noqa: F401 (a fixture)
 
@@ -34,38 +33,39 @@ CLOSE = 1e-5
 def config(shape: str = "A", seed: int = 0, lr: float = 4e-3, **train_fields) -> RunConfig:
     model = ModelConfig(d_model=16, n_heads=2, vocab_size=29, max_length=24, **SHAPES[shape])
     fields = {"steps": 20, "batch_size": 3, "eval_sequences": 8, "eval_points": 3, "lr_width": 16} | train_fields
-    data = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
-    return RunConfig(model=model, data=data, train=TrainConfig(lr=lr, **fields), seed=seed, data_seed=seed)
+    corpus = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
+    return RunConfig(model=model, data=corpus, train=TrainConfig(lr=lr, **fields), seed=seed, data_seed=seed)
 
 
 def grid(shape: str = "A", scale: float = 1.0, **fields) -> list[RunConfig]:
     return [config(shape, seed, scale * lr, **fields) for seed, lr in ((0, 1e-3), (1, 1e-3), (1, 3e-3))]
 
 
-def tokens(count: int, steps: int = 20):
+def batches(count: int, steps: int = 20):
+    """Yield a batch for each of ``count`` runs; a fifth of the targets is not scored."""
     random = torch.Generator().manual_seed(5)
-    return torch.randint(29, (steps, count, 3, 24), generator=random)
+    for tokens in torch.randint(29, (steps, count, 3, 24), generator=random):
+        targets = tokens.roll(1, -1).masked_fill(tokens % 5 == 0, -100)
+        yield [data.Batch(*(part[r].numpy() for part in (tokens, targets))) for r in range(count)]
 
 
-def side_by_side(configs: list[RunConfig], dtype: torch.dtype):
+def side_by_side(configs: list[RunConfig]):
     """Yield (loss sums, norms) of the ensemble and of the runs trained alone, after each of 20 steps; then weights."""
-    alone = [TrainStep(models.build(c.model, c.seed).to(dtype), c.train, "cpu") for c in configs]
-    replicas = Replicas([models.build(c.model, c.seed).to(dtype) for c in configs])
-    step = EnsembleStep(replicas, configs, torch.device("cpu"))
-    for now, batch in enumerate(tokens(len(configs))):
-        targets = batch.masked_fill(batch % 5 == 0, -100)
+    place = torch.device("cpu")
+    alone, together = [train.Alone([c], place) for c in configs], Ensemble(configs, place)
+    for now, each in enumerate(batches(len(configs))):
         scale = train.lr_scale(now, configs[0].train)
-        got = step(batch, targets, scale)
-        wanted = [one(batch[r], targets[r], scale) for r, one in enumerate(alone)]
-        yield torch.stack(got), torch.stack([torch.stack(pair) for pair in wanted], 1)
+        got = together(each, scale)
+        wanted = [one([batch], scale)[0] for one, batch in zip(alone, each, strict=True)]
+        yield torch.tensor(got, dtype=torch.float64).T, torch.tensor(wanted, dtype=torch.float64).T
     for r, one in enumerate(alone):
-        for name, weights in replicas.weights_of(r).items():
-            yield weights, one.model.state_dict()[name]
+        for name, weights in together.saved(r)["model"].items():
+            yield weights, one.own.state_dict()[name]
 
 
 @pytest.mark.parametrize("shape", SHARED)
 def test_after_twenty_steps_every_replica_is_the_run_it_would_be_alone(shape):
-    for n, (got, wanted) in enumerate(side_by_side(grid(shape), torch.float32)):
+    for n, (got, wanted) in enumerate(side_by_side(grid(shape))):
         if n < 20:
             torch.testing.assert_close(got[0], wanted[0], rtol=CLOSE, atol=0)
             torch.testing.assert_close(got[1], wanted[1], rtol=500 * CLOSE, atol=0)
@@ -78,24 +78,28 @@ def test_after_twenty_steps_every_replica_is_the_run_it_would_be_alone(shape):
 def test_in_double_precision_nothing_differs(shape, monkeypatch):
     """With high learning rates, which amplify rounding: whatever is left would be another computation."""
     monkeypatch.setattr(torch.Tensor, "float", lambda self: self)
-    for got, wanted in side_by_side(grid(shape, scale=4.0), torch.float64):
+    build = models.build
+    monkeypatch.setattr(models, "build", lambda config, seed=0: build(config, seed).double())
+    for got, wanted in side_by_side(grid(shape, scale=2.0)):
         assert (got - wanted).norm() <= 1e-9 * wanted.norm()
 
 
-def test_clipping_is_a_matter_of_each_replica():
+def test_clipping_is_a_matter_of_each_replica(monkeypatch):
     """A replica with a gradient a thousand times larger leaves the others alone."""
-    configs = grid(clip=0.5)[:2]
-    built = [models.build(c.model, c.seed) for c in configs]
-    with torch.no_grad():
-        built[1].embedding.weight.mul_(50)
-    step = EnsembleStep(Replicas(built), configs, torch.device("cpu"))
-    alone = TrainStep(models.build(configs[0].model, 0), configs[0].train, "cpu")
-    for batch in tokens(2, 3):
-        targets = batch.roll(1, -1)
-        sums, norms = step(batch, targets, 1.0)
-        loss, norm = alone(batch[0], targets[0], 1.0)
-        assert norms[1] > 20 * norms[0]
-        assert (sums[0].item(), norms[0].item()) == pytest.approx((loss.item(), norm.item()), rel=CLOSE)
+    configs, place, build = grid(clip=0.5)[:2], torch.device("cpu"), models.build
+
+    def steep(config, seed):
+        model = build(config, seed)
+        with torch.no_grad():
+            model.embedding.weight.mul_(50 if seed else 1)
+        return model
+
+    monkeypatch.setattr(models, "build", steep)
+    together, alone = Ensemble(configs, place), train.Alone(configs[:1], place)
+    for each in batches(2, 3):
+        (loss, norm), (_, large) = together(each, 1.0)
+        assert large > 20 * norm
+        assert (loss, norm) == pytest.approx(alone(each[:1], 1.0)[0], rel=CLOSE)
 
 
 @pytest.mark.parametrize(
@@ -189,17 +193,17 @@ def test_each_run_ends_in_its_own_way(tmp_path, monkeypatch):
     configs = grid(target_loss=1e-6)
     apart, together = folders(tmp_path / "apart", configs), folders(tmp_path / "together", configs)
     train.train(configs[0], apart[0], device="cpu")
-    ordinary = EnsembleStep.__call__
+    ordinary, taken = Ensemble.__call__, []
 
-    def step(self, inputs, targets, scale):
-        sums, norms = ordinary(self, inputs, targets, scale)
-        if self.steps == 4:
-            sums[1] = float("nan")
-        if self.steps == 6:
-            sums[1] = 1e-30  # the third run is the second one now
-        return sums, norms
+    def step(self, batches, scale):
+        taken.append(list(ordinary(self, batches, scale)))
+        if len(taken) == 4:
+            taken[-1][1] = (float("nan"), 1.0)
+        if len(taken) == 6:
+            taken[-1][1] = (1e-30, 1.0)  # the third run is the second one now
+        return taken[-1]
 
-    monkeypatch.setattr(EnsembleStep, "__call__", step)
+    monkeypatch.setattr(Ensemble, "__call__", step)
     monkeypatch.setattr(train, "SMOOTHING", 0.0)
     train_together(configs, together, device="cpu", way=Ensemble)
     monkeypatch.undo()
@@ -220,16 +224,17 @@ def test_runs_that_solve_their_task_end_at_the_step_of_a_run_trained_alone(tmp_p
     assert any(steps[0])
 
 
-def test_runs_are_grouped_by_shape_and_by_memory():
+def test_runs_are_grouped_by_shape_and_by_memory(monkeypatch):
     lstm = RunConfig(model=ModelConfig(pattern="LL", d_model=16), train=TrainConfig(lr=1e-3))
     plan = [*grid("A"), config("A", steps=21), *grid("D")[:2], lstm, lstm.model_copy(update={"seed": 1})]
     assert mates(plan[0], plan) == plan[:3]
     assert mates(plan[4], plan) == plan[4:6]
     assert mates(lstm, plan) == [lstm]
     many = [config("A", seed) for seed in range(10)]
-    room = machine.run_memory(many[0]) * 4 / 0.6 * 1.01
-    assert mates(many[0], many, int(room)) == many[:4]
-    assert mates(many[0], many, 10) == many[:1]
+    for most in (4, 1):
+        room = machine.run_memory(many[0]) * most / ensemble.SHARE * 1.01
+        monkeypatch.setattr(ensemble, "_memory", lambda room=room: int(room))
+        assert mates(many[0], many) == many[:most]
 
 
 def test_the_engine_trains_together_only_when_asked_and_does_the_rest_alone(tmp_path, monkeypatch):
@@ -251,7 +256,7 @@ def test_an_ensemble_that_fails_fails_its_runs_with_the_reason_and_nothing_else(
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     plan, paths = [*grid("A", steps=2), config("D", steps=2)], Paths(tmp_path, tmp_path / "runs")
-    monkeypatch.setattr(EnsembleStep, "__call__", refuse)
+    monkeypatch.setattr(Ensemble, "__call__", refuse)
     summary = engine.run(plan, 0, progress=False, paths=paths, ensemble=True)
     assert (summary.failed, summary.finished) == (3, 1)
     assert "out of memory" in next(iter(summary.problems.values()))
@@ -279,8 +284,9 @@ tiers:
 
 def test_the_command_leaves_tables_that_do_not_know_the_difference(project):  # noqa: F811
     (project.studies / "seeds.yaml").write_text(STUDY)
-    done = CliRunner().invoke(main, ["train", "seeds", "--ensemble", "--jobs", "0", "--collect"])
+    done = CliRunner().invoke(main, ["train", "seeds", "--ensemble", "--jobs", "0"])
     assert done.exit_code == 0, done.output
+    assert CliRunner().invoke(main, ["collect", "seeds"]).exit_code == 0
     rows = (project.results / "quick" / "runs.csv").read_text().splitlines()
     assert len(rows) == 1 + len(study.plan("seeds", "quick", paths=project)) == 9
     assert sum(",finished," in row for row in rows) == 8

@@ -3,14 +3,13 @@
 import pytest
 import torch
 
-from seqmix import models, train
+from seqmix import data, models, train
 from seqmix.accelerate import GraphStep, kernel_name, make_step
 from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from seqmix.record import RunFolder
 from seqmix.step import TrainStep
 from seqmix.train import train_together
-from seqmix_study.runs.ensemble import Ensemble, EnsembleStep
-from seqmix_study.runs.replicas import Replicas
+from seqmix_study.runs.ensemble import Ensemble
 
 CUDA = torch.cuda.is_available()
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not CUDA, reason="needs a CUDA device")]
@@ -92,8 +91,8 @@ def test_a_refused_run_is_a_failed_run_with_the_reason(tmp_path):
     from seqmix.paths import Paths
     from seqmix_study.runs import launch as engine
 
-    data = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
-    run = RunConfig(model=MODEL, data=data, train=settings(accelerate="cuda_graph"))
+    corpus = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
+    run = RunConfig(model=MODEL, data=corpus, train=settings(accelerate="cuda_graph"))
     if CUDA:
         pytest.skip("there is a CUDA device")
     summary = engine.run([run], 0, progress=False, paths=Paths(tmp_path))
@@ -125,20 +124,20 @@ class TestOnGpu:
         assert losses(step, device="cuda") == pytest.approx(plain, rel=2e-3)
 
     def test_an_ensemble_is_the_runs_it_holds(self):
-        config = RunConfig(model=MODEL, train=settings())
-        replicas = Replicas([models.build(MODEL, seed).cuda() for seed in range(4)])
-        step = EnsembleStep(replicas, [config] * 4, torch.device("cuda"))
-        alone = [TrainStep(models.build(MODEL, seed).cuda(), config.train, "cuda") for seed in range(4)]
-        for now, batch in enumerate(batches(6, "cuda")):
-            inputs, targets = batch[:, :-1].contiguous(), batch[:, 1:].contiguous()
-            sums, _ = step(inputs.expand(4, -1, -1), targets.expand(4, -1, -1), train.lr_scale(now, config.train))
-            for r, one in enumerate(alone):
-                loss, _ = one(inputs, targets, train.lr_scale(now, config.train))
-                assert sums[r].item() == pytest.approx(loss.item(), rel=1e-4)
+        configs, place = (
+            [RunConfig(model=MODEL, train=settings(), seed=seed) for seed in range(4)],
+            torch.device("cuda"),
+        )
+        together, alone = Ensemble(configs, place), [train.Alone([config], place) for config in configs]
+        for now, batch in enumerate(batches(6)):
+            drawn = data.Batch(batch[:, :-1].numpy(), batch[:, 1:].numpy())
+            scale = train.lr_scale(now, configs[0].train)
+            for (loss, _), one in zip(together([drawn] * 4, scale), alone, strict=True):
+                assert loss == pytest.approx(one([drawn], scale)[0][0], rel=1e-4)
 
     def test_a_run_in_bfloat16_leaves_a_complete_record(self, tmp_path):
-        data = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
-        config = RunConfig(model=MODEL, data=data, train=settings(precision="bfloat16", eval_sequences=8))
+        corpus = DataConfig(source="mqar", symbols=16, pairs=3, seq_len=24)
+        config = RunConfig(model=MODEL, data=corpus, train=settings(precision="bfloat16", eval_sequences=8))
         folder = RunFolder(tmp_path / config.run_id)
         train.train(config, folder)
         assert folder.status() == "finished"

@@ -68,8 +68,9 @@ def test_from_plan_to_tables(project):
     assert (stage["name"], stage["ready"]) == ("evidence", 5)
     assert 0 < before["flops"] < 1e9
 
-    trained = call("train", "tiny", "--jobs", "0", "--only", "main", "--collect", "--quiet")
+    trained = call("train", "tiny", "--jobs", "0", "--only", "main", "--quiet")
     assert trained.exit_code == 0, trained.output
+    assert call("collect", "tiny").exit_code == 0
     assert "4 finished" in trained.output
     after = plan()
     assert plan("--fresh", "--no-time")["to_do"] == 5
@@ -85,7 +86,8 @@ def test_from_plan_to_tables(project):
 
 
 def test_a_published_run_trained_again_is_the_same(project):
-    assert call("train", "tiny", "--jobs", "0", "--only", "more", "--collect", "--quiet").exit_code == 0
+    assert call("train", "tiny", "--jobs", "0", "--only", "more", "--quiet").exit_code == 0
+    assert call("collect", "tiny").exit_code == 0
     again = call("verify", "--tier", "quick", "--sample", "1", "--json")
     assert again.exit_code == 0, again.output
     assert [point["verdict"] for point in json.loads(again.stdout)] == ["same"]

@@ -73,7 +73,7 @@ def test_train_pack_unpack_without_any_notebook_package(project):  # noqa: F811
     assert trained.returncode == 0, trained.stderr
     assert "4 runs: 4 finished" in trained.stdout
     archive = str(project.root / "records.tar.xz")
-    packed = seqmix(project.root, "pack", archive, "--study", "travel")
+    packed = seqmix(project.root, "pack", archive)
     assert packed.returncode == 0, packed.stderr
     for expected in ("4 runs added, 0 were there", "0 runs added, 4 were there"):
         unpacked = seqmix(project.root, "unpack", archive, runs="elsewhere")

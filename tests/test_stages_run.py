@@ -18,8 +18,9 @@ from click.testing import CliRunner
 from seqmix import study
 from seqmix.paths import Paths
 from seqmix_study.__main__ import main
+from seqmix_study.results import collect
 from seqmix_study.runs import forecast as forecasts
-from seqmix_study.runs import launch
+from seqmix_study.runs import launch, tune
 from seqmix_study.runs.forecast import assumed_seconds, forecast
 from seqmix_study.runs.job import Queue
 
@@ -49,9 +50,9 @@ def project(folder: Path) -> Paths:
     return Paths(folder, folder / "runs")
 
 
-def start(paths: Paths, *words: str) -> subprocess.Popen:
+def start(paths: Paths) -> subprocess.Popen:
     own = {"SEQMIX_ROOT": str(paths.root), "SEQMIX_RUNS": str(paths.runs), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqmix_study", "train", "tuned", "--tier", "laptop", "--jobs", "1", *words]
+    command = [sys.executable, "-m", "seqmix_study", "train", "tuned", "--tier", "laptop", "--jobs", "1", "--quiet"]
     return subprocess.Popen(command, env=os.environ | own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -71,6 +72,8 @@ def workers(paths: Paths) -> list[int]:
 
 
 def rows(paths: Paths) -> list[dict[str, str]]:
+    """Return the rows of the tables that the records give."""
+    collect.collect(tune.plan("tuned", "laptop", paths).runs, "laptop", "tuned", paths=paths)
     with open(paths.results / "laptop" / "runs.csv", newline="") as file:
         return [{name: value for name, value in row.items() if name not in TIMES} for row in csv.DictReader(file)]
 
@@ -78,12 +81,12 @@ def rows(paths: Paths) -> list[dict[str, str]]:
 @pytest.mark.slow
 def test_a_tuned_study_killed_three_times_gives_the_same_tables(tmp_path):
     whole, killed = project(tmp_path / "whole"), project(tmp_path / "killed")
-    process = start(whole, "--collect", "--quiet")
+    process = start(whole)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     rng = random.Random(3)
     for kill in range(KILLS):
-        process = start(killed, "--quiet")
+        process = start(killed)
         until = time.monotonic() + 120
         while ended(killed) < 4 * (kill + 1):
             assert process.poll() is None, process.communicate()[0]
@@ -97,7 +100,7 @@ def test_a_tuned_study_killed_three_times_gives_the_same_tables(tmp_path):
                 continue
         process.communicate()
     assert ended(killed) < ended(whole), "every kill came too late"
-    process = start(killed, "--collect", "--quiet")
+    process = start(killed)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert rows(killed) == rows(whole)

@@ -1,7 +1,7 @@
 """The same optimiser step with fewer launches, for small models on a GPU: one recorded CUDA graph.
 
-Chosen by name only (``TrainConfig.accelerate``, ``seqmix train --accelerate``): what is asked for runs or the run
-fails with the reason, and the record says what ran (column ``kernel``: ``torch+cuda_graph``).
+Chosen by name only (``TrainConfig.accelerate``, in a study ``train: {accelerate: cuda_graph}``): what is asked for
+runs or the run fails with the reason, and the record says what ran (column ``kernel``: ``torch+cuda_graph``).
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from seqmix.config import TrainConfig
 from seqmix.data import IGNORE
 from seqmix.models import parameter_groups
 
-__all__ = ["IGNORE", "TrainStep", "keep_freed_memory"]
+__all__ = ["IGNORE", "TrainStep"]
 
 
 def keep_freed_memory() -> None:
@@ -70,10 +70,14 @@ class TrainStep:
         )
         scored = (targets != IGNORE).sum().clamp(min=1)
         (loss_sum / scored).backward()
+        return loss_sum.detach(), self.update()
+
+    def update(self) -> Tensor:
+        """Clip the gradients, step at the learning rates that the optimiser holds; return the norm before clipping."""
         grad_norm = nn.utils.get_total_norm([p.grad for p in self.parameters], foreach=True)
         # On CPU the norm is there already: gradients that need no clipping are not touched.
         if self.device.type != "cpu" or not grad_norm <= self.config.clip:
             nn.utils.clip_grads_with_norm_(self.parameters, self.config.clip, grad_norm, foreach=True)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return loss_sum.detach(), grad_norm
+        return grad_norm

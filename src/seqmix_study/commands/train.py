@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from seqmix_study.commands._common import Positive, refuse, tell_fresh
+from seqmix_study.commands._common import Positive, tell_fresh
 
 
 @click.command("train")
@@ -17,9 +17,7 @@ from seqmix_study.commands._common import Positive, refuse, tell_fresh
 @click.option(
     "--ensemble", is_flag=True, help="Train runs that differ in seed or learning rate only as one batched model."
 )
-@click.option("--accelerate", type=click.Choice(["none", "cuda_graph"]), default="none", help="Fewer kernel launches.")
 @click.option("--fresh", is_flag=True, help="From nothing: beside the committed rows and the records that are here.")
-@click.option("--collect/--no-collect", "gather", default=False, help="Write results/<tier>/ at the end.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def command(
     chapters: tuple[str, ...],
@@ -29,9 +27,7 @@ def command(
     budget_minutes: float | None,
     only: tuple[str, ...],
     ensemble: bool,
-    accelerate: str,
     fresh: bool,
-    gather: bool,
     quiet: bool,
 ) -> None:
     """Train the runs of studies (or of "all") that are not done yet, the most valuable first.
@@ -47,14 +43,8 @@ def command(
     from seqmix_study.runs.worker import leads
 
     paths = from_nothing.paths() if fresh else Paths()
-    if ensemble and accelerate != "none":
-        refuse("train", "--ensemble and --accelerate do not go together")
-    if gather and fresh:
-        refuse("train", "--collect and --fresh do not go together: fresh records are compared, not published")
     studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
-    job = launch.request(
-        studies, tier, (), paths, budget_minutes, committed=not fresh, ensemble=ensemble, accelerate=accelerate
-    )
+    job = launch.request(studies, tier, (), paths, budget_minutes, committed=not fresh, ensemble=ensemble)
     checks.before_training(job, engine)
     if fresh:
         from_nothing.start_anew(job)
@@ -68,12 +58,6 @@ def command(
     for run_id, reason in summary.problems.items():
         click.echo(f"  {run_id}: {reason}", err=True)
     click.echo(f"records: {paths.runs}")
-    if gather:
-        from seqmix_study.results import collect
-
-        for name, plan in summary.plans.items():
-            collect.collect(plan.runs, tier, name, paths=paths)
-        click.echo(f"tables: {paths.results / tier}")
     if fresh:
         tell_fresh(tier, paths, list(studies))
     sys.exit(0 if summary.ok else 1)

@@ -38,7 +38,6 @@ class Job(Frozen):
     runs: tuple[dict[str, Any], ...] = Field((), description="plain configurations, where no study is named")
     committed: bool = Field(True, description="rows of the committed tables count as done")
     ensemble: bool = Field(False, description="train runs of one shape as one batched model")
-    accelerate: Literal["none", "cuda_graph"] = "none"
     kind: Literal["train", "speed"] = Field("train", description="speed: the measurements, which run alone")
     trainer: str = Field("seqmix.train", description="module that trains and measures again; tests have another")
     deadline: float = Field(0.0, description="time.time() at which all save and leave; 0: none")
@@ -91,13 +90,7 @@ class Queue:
         """Return what the newest plan has decided, each run once, the most valuable first; plans if that is due."""
         if not self.plans or time.monotonic() - self.planned_at > self.took / PLAN_SHARE:
             self.plan()
-        runs = unique(by_value(self.plans))
-        if self.job.accelerate != "none":
-            how = {"accelerate": self.job.accelerate}
-            runs = [
-                c if c.kind == "speed" else c.model_copy(update={"train": c.train.model_copy(update=how)}) for c in runs
-            ]
-        return runs
+        return unique(by_value(self.plans))
 
     def waiting(self) -> dict[str, str]:
         """Return cell -> what it waits for."""

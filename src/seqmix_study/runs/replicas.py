@@ -1,8 +1,10 @@
 """Several models of one shape as one: every parameter has a replica axis R in front, ``[R, ...]``.
 
+Row r is the memory of model r's own parameter: what an optimiser does to a model, it does to its replica.
+
 The skeleton and the mixers are the ordinary ones (``models/``): they see a batch of R x B sequences, replica by
 replica. Only the parts that hold parameters are exchanged for twins that use replica r's parameters for its rows.
-Names stay, so ``state_dict()[name][r]`` is what a model of its own would hold.
+Names stay.
 
 A mixer's descriptor says whether it can be stacked (``mixers.unshared``): PyTorch's LSTM kernels cannot.
 """
@@ -111,15 +113,17 @@ class Replicas(BlockLM):
         config = models[0].config
         if reason := unshared(config):
             raise ValueError(f"runs of pattern {config.pattern} cannot train as one ensemble: {reason}")
-        if any(model.config != config for model in models):
-            raise ValueError("an ensemble's models have one configuration")
         super().__init__(config)
         exchange(self, models)
+        self.members = list(models)  # a plain list: their parameters are not the replicas' own
         unstacked = [name for name, p in self.named_parameters() if p.shape[1:] != models[0].get_parameter(name).shape]
         if unstacked:
             raise ValueError(
                 f'no replica form for {unstacked[0]}: say so in the descriptor of its mixer, ensemble="why not"'
             )
+        for name, parameter in self.named_parameters():
+            for model, replica in zip(models, parameter.data, strict=True):
+                model.get_parameter(name).data = replica
 
     @property
     def count(self) -> int:
@@ -131,21 +135,12 @@ class Replicas(BlockLM):
         x = self.hidden(x)
         return torch.bmm(x.reshape(self.count, -1, x.shape[-1]), self.head_weight.mT).view(*x.shape[:-1], -1)
 
-    def weights_of(self, replica: int) -> dict[str, Tensor]:
-        """Return the state dict of one replica as a model of its own has it (views)."""
-        return {name: tensor[replica] for name, tensor in self.state_dict().items()}
-
-    @torch.no_grad()
-    def load(self, replica: int, weights: dict[str, Tensor]) -> None:
-        """Overwrite one replica's parameters."""
+    def hand_over_gradients(self) -> None:
+        """Make each model's gradients views of the replicas' own, which start anew."""
         for name, parameter in self.named_parameters():
-            parameter[replica].copy_(weights[name])
-
-    @torch.no_grad()
-    def keep(self, replicas: list[int]) -> None:
-        """Drop all other replicas."""
-        for parameter in self.parameters():
-            parameter.data, parameter.grad = parameter.data[replicas].clone(), None
+            for model, gradient in zip(self.members, parameter.grad, strict=True):
+                model.get_parameter(name).grad = gradient
+            parameter.grad = None
 
 
 def exchange(whole: nn.Module, models: Sequence[nn.Module]) -> None:
