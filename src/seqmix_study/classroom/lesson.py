@@ -190,11 +190,13 @@ def load(name: str, paths: Paths) -> Lesson:
 
 def _exercises(lesson: str, cells: list) -> dict[str, str]:
     """Return the exercises in order, after checking that each has a reason, a check and the check's file."""
-    text = "\n".join(cell.source for cell in cells)
-    titles = {match["label"].removeprefix(f"{lesson}-"): match["title"] for match in EXERCISE.finditer(text)}
+    texts = [cell.source for cell in cells]
+    titles = {
+        match["label"].removeprefix(f"{lesson}-"): match["title"] for match in map(EXERCISE.search, texts) if match
+    }
     parts = {
-        "reason": [match["label"].removeprefix(f"{lesson}-") for match in SOLUTION.finditer(text)],
-        "check": CHECK.findall(text),
+        "reason": [match["label"].removeprefix(f"{lesson}-") for match in map(SOLUTION.search, texts) if match],
+        "check": [match["name"] for match in map(CHECK.search, texts) if match],
         "check file": exercises(lesson),
     }
     for part, found in parts.items():
