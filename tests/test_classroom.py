@@ -151,7 +151,7 @@ def test_every_lesson_has_live_evidence_and_starts_on_colab():
     ("old", "new", "complaint"),
     [
         ("(recall-chrono)", "", ""),
-        ('check("chrono")', 'check("half_life")', "half_life"),
+        ('check("chrono")', 'check("half_life")', "needs a check of its name.* chrono"),
         (":label: recall-chrono", ":label: recal-chrono", "needs a reason of its name.* recal-chrono"),
         (":label: recall-chrono", ":label: recall-new", "needs a reason of its name.* chrono, new"),
     ],
