@@ -188,7 +188,7 @@ def test_every_run_is_listed_with_its_configuration_and_every_value_is_escaped()
 def test_a_sample_is_escaped():
     row = {"arm": "transformer", "source": "stdlib", "temperature": 0.7, "prompt": "<b>", "written": "x", "truth": "&"}
     text = archive.sample(row, unfolded=True)
-    assert "<details open><summary>Transformer on stdlib (temperature 0.7)" in text
+    assert '<details open=""><summary>Transformer on stdlib (temperature 0.7)' in text
     assert "<pre>&lt;b&gt;</pre>" in text
     assert "<pre>&amp;</pre>" in text
 
