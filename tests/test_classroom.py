@@ -195,12 +195,12 @@ def fake_study(monkeypatch, finished: bool, writable: set[str]):
     monkeypatch.setattr(RunFolder, "status_unlocked", lambda self: "finished" if finished else "new")
     monkeypatch.setattr(EVIDENCE, "_writable", lambda folder: str(folder) in writable)
 
-    def run(plan, progress):
-        seen.append(str(Paths().runs))
+    def run(plan, progress, paths):
+        seen.append(str(paths.runs))
         return SimpleNamespace(check=lambda: None)
 
     monkeypatch.setattr(engine, "run", run)
-    monkeypatch.setattr(collect, "load", lambda name, tier, plan: {"runs": len(plan)})
+    monkeypatch.setattr(collect, "load", lambda name, tier, plan, paths: {"runs": len(plan)})
     return seen
 
 

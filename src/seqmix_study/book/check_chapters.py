@@ -1,30 +1,27 @@
 """Checks of the executed chapters: all there, complete, up to date, without errors, every figure described."""
 
-from pathlib import Path
-
 from seqmix.paths import Paths
 from seqmix_study.book.executed import AlteredError, read_executed
-from seqmix_study.book.finding import Finding
 from seqmix_study.book.fingerprint import changed, fingerprint
 from seqmix_study.book.sources import ChapterError, chapters_in_toc, load
 
 __all__ = ["check_chapters"]
 
 
-def check_chapters(paths: Paths) -> list[Finding]:
-    """Check the executed chapters of the table of contents against their sources; return what is wrong, in order."""
+def check_chapters(paths: Paths) -> list[str]:
+    """Check the executed chapters of the table of contents against their sources; return "file:line: what is wrong"."""
     return sorted(finding for name in chapters_in_toc(paths) for finding in _chapter(name, paths))
 
 
-def _chapter(name: str, paths: Paths) -> list[Finding]:
+def _chapter(name: str, paths: Paths) -> list[str]:
     """Check one chapter of the table of contents."""
-    source = Path("notebooks", f"{name}.md")
+    source = f"notebooks/{name}.md"
     try:
         chapter, notebook = load(name, paths), read_executed(name, paths)
     except (ChapterError, AlteredError) as error:
-        return [Finding(source, 1, str(error))]
+        return [f"{source}:1: {error}"]
     if notebook is None:
-        return [Finding(source, 1, f"missing chapter: it was not executed; run: seqmix run {name}")]
+        return [f"{source}:1: missing chapter: it was not executed; run: seqmix run {name}"]
     findings, record = [], notebook.metadata["seqmix"]
     if set(record["parameters"]) != set(chapter.parameters):
         parts = ["parameters"]
@@ -33,11 +30,12 @@ def _chapter(name: str, paths: Paths) -> list[Finding]:
         # Versions are left out: a chapter that was executed on another machine is not stale here.
         parts = changed(record["fingerprint"], now, ignore=("environment",))
     if parts:
-        message = f"stale chapter: {' and '.join(parts)} changed since it was executed; run: seqmix run {name}"
-        findings.append(Finding(source, 1, message))
+        findings.append(
+            f"{source}:1: stale chapter: {' and '.join(parts)} changed since it was executed; run: seqmix run {name}"
+        )
     for cell in notebook.cells:
         line = cell.metadata.get("seqmix", {}).get("line", 1)
-        findings += [Finding(source, line, message) for message in _outputs(cell)]
+        findings += [f"{source}:{line}: {message}" for message in _outputs(cell)]
     return findings
 
 

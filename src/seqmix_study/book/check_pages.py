@@ -12,7 +12,6 @@ from bs4 import BeautifulSoup
 
 from seqmix.paths import Paths
 from seqmix_study.book.build import html_folder
-from seqmix_study.book.finding import Finding
 
 __all__ = ["BUDGET", "check_pages"]
 
@@ -34,14 +33,17 @@ PACKED = (".woff2", ".woff", ".png", ".jpg")
 TEMPLATES = ("_static", "_sources", "_downloads", "_images")
 
 
-def check_pages(paths: Paths, html: Path | None = None) -> list[Finding]:
-    """Check every page under ``html`` (default: the built book); findings name it as it will be in ``_build/html``."""
+def check_pages(paths: Paths, html: Path | None = None) -> list[str]:
+    """Check every page under ``html`` (default: the built book); return "file:line: what is wrong".
+
+    Files are named as they will be in ``_build/html``.
+    """
     html = html or html_folder(paths)
     place, site = html_folder(paths).relative_to(paths.root), Site(paths.root)
     alike = sorted((html / "code").glob("*.html"))[3:]  # made from one template: three speak for all
     pages = {page for page in html.rglob("*.html") if page.relative_to(html).parts[0] not in TEMPLATES}
     return sorted(
-        Finding(place / page.relative_to(html), line, message)
+        f"{(place / page.relative_to(html)).as_posix()}:{line}: {message}"
         for page in pages.difference(alike)
         for line, message in site.check(page)
     )

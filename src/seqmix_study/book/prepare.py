@@ -132,7 +132,7 @@ def _figure_tools(name: str, made_by: str, runs: str) -> str:
 def _runs_link(studies: tuple[str, ...]) -> str:
     """Return the link to the runs of a chapter, at its study or in the whole list; "" without runs or such a page."""
     paths = Paths()
-    if not studies or not (paths.root / "_toc.yml").is_file() or RUNS not in chapters_in_toc(paths):
+    if not studies or RUNS not in chapters_in_toc(paths):
         return ""
     single = len(studies) == 1 and (paths.studies / f"{studies[0]}.yaml").is_file()
     return f'<a href="{RUNS}.html#{f"runs-{studies[0]}" if single else "every-run"}">the runs behind it</a> · '

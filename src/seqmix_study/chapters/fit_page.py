@@ -6,7 +6,6 @@ write. The page carries its picture and styles: it can be mailed.
 
 import io
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ def plot(fits: dict[str, Fit], path: Path | str) -> None:
 
 
 def figure(fits: dict[str, Fit]) -> "Figure":
-    """One row a group (at most six): data with fit and band and the rows that decide, and the residuals."""
+    """One row a group (at most six): data with fit, band and (ringed) the rows that decide, and the residuals."""
     from matplotlib.figure import Figure
 
     shown = dict(list(fits.items())[:MOST])
@@ -58,8 +57,6 @@ def _thinned(points: dict[str, list[float]]) -> tuple[dict[str, np.ndarray], str
 
 
 def _data(axis: "Axes", fit: Fit, points: dict[str, np.ndarray]) -> None:
-    from matplotlib import colormaps
-
     n, y = points["N"], points.get("loss", points["N"])
     axis.set_xscale("log")
     quoted = fit.verdict == "ok"
@@ -80,33 +77,19 @@ def _data(axis: "Axes", fit: Fit, points: dict[str, np.ndarray]) -> None:
             axis.fill_between(grid, *_band(fit, {"A": np.exp(draws["log_A"]), **draws}, grid), color=RED, alpha=0.15)
         axis.set(xlabel="parameters N", ylabel="loss (nats a token)")
         return
-    d = points["D"]
-    curves = _tokens(d)
-    colours = colormaps["viridis"](np.linspace(0, 0.85, len(curves)))
-    for colour, (low, high) in zip(colours, curves, strict=True):
-        rows = (d >= low) & (d <= high)
-        axis.plot(n[rows], y[rows], "o", color=colour, ms=4, label=f"D = {np.sqrt(low * high):.2g}")
-        if quoted and rows.sum() > 1:
-            grid = np.geomspace(n[rows].min(), n[rows].max(), 60)
-            middle = np.exp(np.log(d[rows]).mean())
-            axis.plot(grid, fit.predict(grid, np.full(60, middle)), "-", color=colour, lw=1)
-            if fit.bootstrap:
-                axis.fill_between(grid, *_band(fit, fit.bootstrap["draws"], grid, middle), color=colour, alpha=0.12)
+    marks = axis.scatter(n, y, c=points["D"], s=16, norm="log", cmap="viridis")
+    axis.figure.colorbar(marks, label="tokens D (rings: rows that decide)")
+    for level in np.unique(np.quantile(points["D"], np.linspace(0, 1, 6), method="nearest")) if quoted else ():
+        near, colour = n[np.abs(np.log(points["D"] / level)) < 0.3], marks.to_rgba(level)
+        grid = np.geomspace(near.min(), near.max(), 60)
+        axis.plot(grid, fit.predict(grid, np.full(60, level)), "-", color=colour, lw=1)
+        if fit.bootstrap:
+            axis.fill_between(grid, *_band(fit, fit.bootstrap["draws"], grid, level), color=colour, alpha=0.12)
     if fit.outlier.get("deviations", 0) > 8:
         axis.plot(fit.outlier["N"], fit.outlier["loss"], "s", mfc="none", mec=RED, ms=11)
     for row in fit.leverage:
         axis.plot(row["N"], row["loss"], "o", mfc="none", mec=RED, ms=11)
-    axis.legend(fontsize=7, title="tokens (rings: rows that decide)", title_fontsize=7)
     axis.set(xlabel="parameters N", ylabel="loss (nats a token)")
-
-
-def _tokens(d: np.ndarray) -> list[tuple[float, float]]:
-    """At most six ranges of tokens, each a curve: the levels themselves where there are few."""
-    known = np.unique(d)
-    if len(known) <= 8:
-        return [(v, v) for v in known]
-    edges = np.quantile(np.log(d), np.linspace(0, 1, 7))
-    return [(float(np.exp(a) * (1 - 1e-9)), float(np.exp(b) * (1 + 1e-9))) for a, b in pairwise(edges)]
 
 
 def _band(fit: Fit, draws: dict[str, np.ndarray], grid: np.ndarray, d: float | None = None) -> tuple:

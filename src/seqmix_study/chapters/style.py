@@ -158,13 +158,8 @@ def _from_library(arm: str) -> Look | None:
 
 def order(arms) -> list[str]:
     """Return the arms in the order in which legends and tables list them."""
-    names = list(LOOKS)
-
-    def key(arm: str) -> tuple:
-        match = HYBRID.match(arm)
-        return (1, int(match[1]), arm) if match else (0, names.index(arm) if arm in names else len(names), arm)
-
-    return sorted(dict.fromkeys(arms), key=key)
+    known = [*LOOKS, *_patterns()]
+    return sorted(dict.fromkeys(arms), key=lambda arm: known.index(arm) if arm in known else len(known))
 
 
 @functools.lru_cache

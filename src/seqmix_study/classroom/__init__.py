@@ -18,6 +18,6 @@ course that grades with Gradescope can hand the same files to Otter.
 """
 
 from seqmix_study.classroom.evidence import evidence
-from seqmix_study.classroom.grader import Grader, grader
+from seqmix_study.classroom.grader import Grader as grader
 
-__all__ = ["Grader", "evidence", "grader"]
+__all__ = ["evidence", "grader"]

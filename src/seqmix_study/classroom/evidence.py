@@ -4,9 +4,7 @@ A teacher runs a lesson once with ``$SEQMIX_RUNS`` on a shared disk; the student
 is missing and the shared folder cannot be written, it is trained into a folder of the student's own.
 """
 
-import os
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,30 +26,21 @@ def evidence(name: str, seeds: int = 1, tier: str = "quick", **overrides) -> "di
     from seqmix_study.runs import launch as engine
 
     plan = study.plan(name, tier, seeds=seeds, overrides={k.replace("__", "."): v for k, v in overrides.items()})
-    with _runs(plan):
-        engine.run(plan, progress=False).check()
-        return collect.load(name, tier, plan=plan)
+    paths = _records(plan)
+    engine.run(plan, progress=False, paths=paths).check()
+    return collect.load(name, tier, plan=plan, paths=paths)
 
 
-@contextmanager
-def _runs(plan):
-    """Use the shared folder if it holds every run or can be written, else an own one for the time of the call."""
+def _records(plan):
+    """Return the project's folders; with an own one for records where the shared one lacks a run and is read-only."""
     from seqmix.paths import Paths
     from seqmix.record import RunFolder
 
-    shared = Paths().runs
-    done = all(RunFolder(shared / config.run_id).status_unlocked() in ("finished", "diverged") for config in plan)
-    if done or _writable(shared):
-        yield
-        return
-    before, own = os.environ.get("SEQMIX_RUNS"), Path.home() / ".cache" / "seqmix" / "runs"
-    os.environ["SEQMIX_RUNS"] = str(own if _writable(own) else tempfile.mkdtemp(prefix="seqmix-runs-"))
-    try:
-        yield
-    finally:
-        os.environ.pop("SEQMIX_RUNS")
-        if before is not None:
-            os.environ["SEQMIX_RUNS"] = before
+    shared, own = Paths(), Path.home() / ".cache" / "seqmix" / "runs"
+    ended = (RunFolder(shared.runs / config.run_id).status_unlocked() in ("finished", "diverged") for config in plan)
+    if all(ended) or _writable(shared.runs):
+        return shared
+    return Paths(runs=own if _writable(own) else Path(tempfile.mkdtemp(prefix="seqmix-runs-")))
 
 
 def _writable(folder: Path) -> bool:

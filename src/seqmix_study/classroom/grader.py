@@ -17,7 +17,7 @@ from typing import Any
 
 from seqmix.paths import Paths
 
-__all__ = ["SEALED", "Grader", "exercises", "grader", "seal"]
+__all__ = ["SEALED", "Grader", "exercises", "seal"]
 
 SEALED = "checks.sealed"
 WIDTH = 92
@@ -56,7 +56,7 @@ def exercises(lesson: str) -> list[str]:
 
 
 class Grader:
-    """The checks of one lesson."""
+    """The checks of one lesson: ``check = classroom.grader("scaling").check``."""
 
     def __init__(self, lesson: str) -> None:
         self.lesson = lesson
@@ -89,8 +89,3 @@ def readable(message: str) -> str:
         hint = f"The answer is of another kind or shape than the exercise asks for ({reason})."
     text = "\n".join(textwrap.fill(line, WIDTH) for line in hint.splitlines())
     return ("❌ Not yet.\n" + text).replace("<", "‹").replace(">", "›")
-
-
-def grader(lesson: str) -> Grader:
-    """Return the checks of a lesson: ``check = classroom.grader("scaling").check``."""
-    return Grader(lesson)
