@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix.record import run_folders
-from seqmix_study.results import collect
+from seqmix_study.results import published
+from seqmix_study.results.rows import run_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ class Point:
 def published_cells(tier: str, paths: Paths) -> dict[tuple, list[dict[str, str]]]:
     """Return cell -> the finished published rows of a tier, one a run."""
     cells: dict[tuple, dict[str, dict[str, str]]] = {}
-    for row in collect.read_table("runs", tier, paths):
+    for row in published.read_table("runs", tier, paths):
         if row["status"] == "finished" and row["loss"]:
             cells.setdefault(tuple(row[name] for name in CELL), {})[row["run_id"]] = row
     return {cell: list(rows.values()) for cell, rows in cells.items()}
@@ -126,7 +127,7 @@ def _rows_here(runs: Path, tier: str) -> list[dict[str, str]]:
             continue
         config = folder.config()
         if isinstance(config, RunConfig) and (not tier or config.tier == tier):
-            rows += collect.run_rows(config, folder)["runs"]
+            rows += run_rows(config, folder)["runs"]
     return rows
 
 
