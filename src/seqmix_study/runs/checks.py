@@ -97,15 +97,15 @@ def refusals(configs: list[RunConfig | SpeedConfig], runs: Path) -> list[str]:
         limit, where = psutil.virtual_memory().total, "this machine has"
     reasons, disk, gib = [], 0, 2**30
     for config in configs:
-        need = run_memory(config)
-        disk += 4 * parameter_count(config.model) * 4 if isinstance(config, RunConfig) else 0
-        if need > limit:
-            knobs = "speed.tokens_per_call or speed.lengths"
-            if isinstance(config, RunConfig):
-                knobs = f"train.batch_size (now {config.train.batch_size}), data.seq_len (now {config.data.seq_len})"
-                knobs += f" or the size (d_model is {config.model.d_model})"
-            text = f"{config.run_id} needs about {need / gib:.1f} GiB and {where} {limit / gib:.1f}: lower {knobs}"
-            reasons.append(text)
+        if not isinstance(config, RunConfig):
+            continue
+        disk += 4 * parameter_count(config.model) * 4
+        if (need := run_memory(config)) > limit:
+            reasons.append(
+                f"{config.run_id} needs about {need / gib:.1f} GiB and {where} {limit / gib:.1f}: lower "
+                f"train.batch_size (now {config.train.batch_size}), data.seq_len (now {config.data.seq_len}) or the "
+                f"size (d_model is {config.model.d_model})"
+            )
     place = next((folder for folder in (runs, *runs.parents) if folder.exists()), Path("/"))
     free = shutil.disk_usage(place).free
     if disk > free:
