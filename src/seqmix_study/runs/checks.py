@@ -32,9 +32,13 @@ def environment() -> None:
         raise CheckError(f"SEQMIX_JOBS is {jobs!r}: a whole number of workers is needed, or unset it")
     for name in ("SEQMIX_RUNS", "SEQMIX_CACHE"):
         place = Path(os.environ.get(name) or ".").absolute()
-        there = next(folder for folder in (place, *place.parents) if folder.exists())
-        if not there.is_dir():
+        if not (there := _existing(place)).is_dir():
             raise CheckError(f"{name} is {place}, but {there} is a file: name a folder")
+
+
+def _existing(place: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(folder for folder in (place, *place.parents) if folder.exists())
 
 
 def before_training(job: Job, engine: str = "local") -> None:
@@ -53,8 +57,7 @@ def before_training(job: Job, engine: str = "local") -> None:
             importlib.import_module(f"seqmix_study.runs.{engine}").check()
         except EngineError as error:
             raise CheckError(str(error)) from error
-    there = next(folder for folder in (Path(job.folder), *Path(job.folder).parents) if folder.exists())
-    if not os.access(there, os.W_OK):
+    if not os.access(there := _existing(Path(job.folder)), os.W_OK):
         raise CheckError(f"{there} cannot be written: set SEQMIX_RUNS to a folder you may write to")
     if reasons := refusals(todo, Path(job.folder)):
         raise CheckError("; ".join(reasons))
@@ -106,8 +109,7 @@ def refusals(configs: list[RunConfig | SpeedConfig], runs: Path) -> list[str]:
                 f"train.batch_size (now {config.train.batch_size}), data.seq_len (now {config.data.seq_len}) or the "
                 f"size (d_model is {config.model.d_model})"
             )
-    place = next((folder for folder in (runs, *runs.parents) if folder.exists()), Path("/"))
-    free = shutil.disk_usage(place).free
+    free = shutil.disk_usage(place := _existing(runs)).free
     if disk > free:
         needed = f"the weights and checkpoints need about {disk / gib:.1f} GiB and {place} has {free / gib:.1f} free"
         reasons.append(f"{needed}: free some space, or set SEQMIX_RUNS to another disk")

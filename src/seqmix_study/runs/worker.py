@@ -90,25 +90,21 @@ def work(job: Job, asked: Callable[[], bool] = lambda: False, tick: Callable[[],
 
 def _first(todo: list[Config], job: Job, queue: Queue, trainer, stop: Callable, tick: Callable) -> Result | None:
     """Do the first run that is free (with others of its shape in an ensemble); return how it went, None if none is."""
-    teller = Teller(job, stop, tick)
+    teller, runs = Teller(job, stop, tick), queue.known.paths.runs
     for config in todo:
         if stop():
             return None
-        if job.ensemble and (results := _together(config, todo, queue.known.paths.runs, teller)):
-            result = max(results, key=lambda r: r.fatal)
-        else:
-            result = carry_out(config, queue.known.paths.runs, teller, trainer)
+        results = []
+        if job.ensemble and config.kind == "train":
+            from seqmix_study.runs import ensemble  # loads torch, which the other ways of this module need not
+
+            results = ensemble.carry_out(config, [c for c in todo if c.kind == "train"], runs, teller)
+        result = max(results, key=lambda r: r.fatal) if results else carry_out(config, runs, teller, trainer)
         if result.status == "corrupt" or (result.status == "failed" and result.fatal):
             queue.refused.add(config.run_id)
         if result.status not in ("busy", "skipped"):
             return result
     return None
-
-
-def _together(config: Config, todo: list[Config], runs: Path, teller: Teller) -> list[Result]:
-    from seqmix_study.runs import ensemble  # loads torch, which the other ways of this module need not
-
-    return ensemble.carry_out(config, [c for c in todo if isinstance(c, RunConfig)], runs, teller)
 
 
 def carry_out(config: Config, runs: Path, progress: Callable[[dict], object], trainer=None) -> Result:
