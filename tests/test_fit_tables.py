@@ -71,8 +71,8 @@ REFUSED = {
     "quoted thousands": (GOOD.replace("10000,", '"10,000",', 1), ["ambiguous"]),
     "open quote": (GOOD.replace("10000,", '"10000,', 1), ["quotation"]),
     "words": (GOOD.replace("10000,", "ten,", 1), ["'ten'", "line 2", "not numeric"]),
-    "empty cell": (GOOD.replace("10000,", ",", 1), ["an empty cell", "line 2", "--drop-missing"]),
-    "nan": (GOOD + "\n5000000,nan", ["'nan'", "not numeric", "--drop-missing"]),
+    "empty cell": (GOOD.replace("10000,", ",", 1), ["an empty cell", "line 2", "leave their rows out"]),
+    "nan": (GOOD + "\n5000000,nan", ["'nan'", "not numeric", "leave their rows out"]),
     "infinite": (GOOD + "\n5000000,inf", ["'inf'"]),
     "zero": (GOOD + "\n0,2", ["not positive"]),
     "negative": (GOOD + "\n-5,2", ["not positive"]),
@@ -166,7 +166,7 @@ def test_a_large_table_of_optima_is_drawn_thinned(tmp_path):
     assert "1000 of 20000 points drawn" in figure(fits).axes[0].get_title("left")
 
 
-def test_suffixes_and_missing_rows():
+def test_suffixes_and_empty_cells():
     n, loss = rows()
     suffixed = [f"{v / 1e3}K" if v < 1e5 else f"{v / 1e6}M" for v in n]
     fit = fit_frame(frame(N=suffixed, loss=loss), n="N", loss="loss")["all"]
@@ -174,7 +174,6 @@ def test_suffixes_and_missing_rows():
     gaps = frame(N=[*n, ""], loss=[*loss, "3"])
     with pytest.raises(TableError, match="empty cell"):
         fit_frame(gaps, n="N", loss="loss")
-    assert "1 rows with missing" in fit_frame(gaps, n="N", loss="loss", drop_missing=True)["all"].notes[0]
 
 
 def test_flops_against_tokens():

@@ -11,12 +11,12 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from seqmix.config import ModelConfig
+from typing import Any, NamedTuple
 
 __all__ = ["MIXERS", "Mixer", "MixerError", "Weight", "mixer", "mixers_of", "unshared", "weight_of"]
+
+Config = Any
+"""A ``config.ModelConfig``, which is not imported: it asks the descriptors here whether it can be built."""
 
 MIXERS: dict[str, "str | Mixer"] = {
     "A": "seqmix.mixers.attention:ATTENTION",
@@ -109,15 +109,15 @@ class Mixer:
             if given is None or (given == "" and name != "ensemble"):
                 raise MixerError(f"the descriptor of mixer {self.label or '(no label)'} lacks {name!r}: write {write}")
 
-    def build(self, config: "ModelConfig") -> Any:
+    def build(self, config: Config) -> Any:
         """Return a new torch module of this mixer."""
         return resolve(self.module)(config)
 
-    def parameters(self, config: "ModelConfig") -> int:
+    def parameters(self, config: Config) -> int:
         """Return the number of parameters, without the short convolution's."""
         return sum(prod(weight.shape) for weight in self.weights(config).values())
 
-    def matrices(self, config: "ModelConfig") -> int:
+    def matrices(self, config: Config) -> int:
         """Return the number of parameters that are used once a token in a matrix product."""
         return sum(prod(weight.shape) for weight in self.weights(config).values() if len(weight.shape) == 2)
 
@@ -140,12 +140,12 @@ def mixer(letter: str) -> Mixer:
     return found
 
 
-def mixers_of(config: "ModelConfig") -> list[Mixer]:
+def mixers_of(config: Config) -> list[Mixer]:
     """Return the descriptor of every layer."""
     return [mixer(letter) for letter in config.pattern]
 
 
-def weight_of(config: "ModelConfig", name: str) -> Weight | None:
+def weight_of(config: Config, name: str) -> Weight | None:
     """Return what the descriptor says of a mixer's parameter, by its name in the model; None for other parameters.
 
     Raises MixerError for a parameter that its mixer's descriptor does not list.
@@ -167,7 +167,7 @@ def weight_of(config: "ModelConfig", name: str) -> Weight | None:
     )
 
 
-def unshared(config: "ModelConfig") -> str:
+def unshared(config: Config) -> str:
     """Return why runs of this shape cannot train as one ensemble, "" if they can."""
     for each in dict.fromkeys(mixers_of(config)):
         if each.ensemble:

@@ -54,11 +54,12 @@ def configuration(paths: Paths) -> dict:
     return config
 
 
-def run_jupyter_book(paths: Paths, *arguments: str, output: Path, leave_out: tuple[str, ...] = ()) -> None:
-    """Call ``jupyter-book build`` strictly, without the parts ``leave_out`` of its settings; raises BuildFailed."""
+def run_jupyter_book(paths: Paths, *arguments: str, output: Path, settings: dict | None = None) -> None:
+    """Call ``jupyter-book build`` strictly, with ``settings`` of Sphinx over its own; raises BuildFailed."""
     own = output / "_config.yml"
     output.mkdir(parents=True, exist_ok=True)
-    config = {name: part for name, part in configuration(paths).items() if name not in leave_out}
+    config = configuration(paths)
+    config["sphinx"]["config"] |= settings or {}
     own.write_text(yaml.safe_dump(config), encoding="utf-8")
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     command += ["build", str(paths.root), "-W", "-n", "--keep-going", "--all", "-q", *arguments]

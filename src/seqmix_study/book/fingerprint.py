@@ -4,11 +4,13 @@ The parts are the source, the parameters, the package (what can change a number 
 the result rows of the chapter's studies in every tier, and the environment (versions).
 """
 
+import contextlib
 import csv
 import hashlib
 import io
 import json
 import platform
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -58,18 +60,32 @@ def results_digest(paths: Paths, studies: tuple[str, ...]) -> str:
         for name in sorted(published.manifest(tier)):
             text = published.content(tier / name)
             if name.endswith(".csv"):
-                header, *rows = csv.reader(io.StringIO(text.decode(), newline=""))
-                column = header.index("study") if "study" in header and "all" not in studies else None
-                rows = [row for row in rows if column is None or row[column] in studies]
-                parts += [f"{tier.name}/{name}".encode(), json.dumps([header, rows]).encode()] if rows else []
+                held = _rows_by_study(text)
+                held = held if "all" in studies or None in held else {s: held[s] for s in studies if s in held}
+                parts += [f"{tier.name}/{name}".encode(), json.dumps(held).encode()] if held else []
             elif BESIDE.get(name) in studies:
                 parts += [f"{tier.name}/{name}".encode(), text]
     return _digest(*parts)
 
 
+@lru_cache
+def _rows_by_study(text: bytes) -> dict[str | None, str]:
+    """Return study -> hash of its rows in a table; None stands for all of a table that does not name studies."""
+    header, *lines = csv.reader(io.StringIO(text.decode(), newline=""))
+    column = header.index("study") if "study" in header else None
+    rows: dict[str | None, list] = {}
+    for line in lines:
+        rows.setdefault(None if column is None else line[column], []).append(line)
+    return {study: _digest(json.dumps([header, mine]).encode()) for study, mine in rows.items()}
+
+
+@lru_cache
 def environment_digest() -> str:
     """Hash the versions that can change a number or a picture; reading them imports nothing."""
-    installed = {name: metadata.version(name) for name in VERSIONS if metadata.packages_distributions().get(name)}
+    installed = {}
+    for name in VERSIONS:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            installed[name] = metadata.version(name)
     return _digest(json.dumps([platform.python_version(), platform.machine(), installed]).encode())
 
 

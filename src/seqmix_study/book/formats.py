@@ -18,6 +18,14 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 LEFT_OUT = re.compile(r"^document-book/(api|changelog|executed/appendix_runs|lessons/(?!index|project).*)$")
 """Pages that nobody reads in a printed book: lists to search, and lessons, which are printed from their slides."""
 
+EBOOK = {
+    "epub_tocscope": "includehidden",
+    "epub_css_files": ["ebook.css"],
+    "html_math_renderer": "mathml",
+    "html_theme_options": {"launch_buttons": {}},  # the theme cannot make buttons without its web page around them
+}
+"""Settings of Sphinx for a book that is read without scripts and without folding."""
+
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
@@ -76,8 +84,7 @@ def build_epub(paths: Paths) -> Path:
     target = paths.build / "seqmix.epub"
     with tempfile.TemporaryDirectory(prefix="seqmix-epub-") as folder:
         arguments = ["--builder", "custom", "--custom-builder", "epub"]
-        # the theme cannot make buttons without its web page around them
-        run_jupyter_book(paths, *arguments, output=Path(folder), leave_out=("launch_buttons",))
+        run_jupyter_book(paths, *arguments, output=Path(folder), settings=EBOOK)
         books = list(Path(folder).rglob("*.epub"))
         if len(books) != 1:
             raise BuildFailed(f"expected one EPUB, found {len(books)}")

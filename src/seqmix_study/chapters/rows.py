@@ -47,7 +47,7 @@ def described(frames: dict[str, pd.DataFrame]) -> Findings:
 
 def own(question: str, found: Findings) -> pd.DataFrame:
     """Return the rows of a question of one execution (see ``described``), tidy."""
-    return tidy(found.table_of(question), study.asked())
+    return tidy(found.table(question), study.asked())
 
 
 def tidy(rows: pd.DataFrame, questions: Questions) -> pd.DataFrame:

@@ -8,20 +8,29 @@ import click
 @click.command("book")
 @click.option("--pdf", is_flag=True, help="Also print the whole book to _build/seqmix.pdf (needs Chromium).")
 @click.option("--epub", is_flag=True, help="Also build _build/seqmix.epub.")
-def command(pdf, epub) -> None:
-    """Build _build/html from book/ and the executed chapters, and check it; every warning is an error."""
+@click.option("--force", is_flag=True, help="Build even if nothing changed.")
+def command(pdf, epub, force) -> None:
+    """Build _build/html from book/ and the executed chapters, and check it; every warning is an error.
+
+    Where nothing that the pages are made from has changed, the book that is there stays.
+    """
     from seqmix.paths import Paths
-    from seqmix_study.book.build import alone, build, put_in_place
+    from seqmix_study.book import stamp
+    from seqmix_study.book.build import alone, build, html_folder, put_in_place
     from seqmix_study.book.checks import before_build, check_pages
     from seqmix_study.book.formats import build_epub, build_pdf
 
     paths = Paths()
     with alone(paths):
-        _refuse(before_build(paths))
-        html = build(paths)
-        _refuse(sorted(check_pages(paths, html)))
-        html = put_in_place(paths, html)
-    click.echo(f"the book: {html / 'index.html'}")
+        sources = stamp.made_from(paths)
+        built = not force and stamp.is_built(paths, sources)
+        if not built:
+            _refuse(before_build(paths))
+            html = build(paths)
+            _refuse(sorted(check_pages(paths, html)))
+            put_in_place(paths, html)
+            stamp.put(paths, sources)
+    click.echo(f"the book{' (nothing changed)' if built else ''}: {html_folder(paths) / 'index.html'}")
     if pdf:
         click.echo(f"the PDF: {build_pdf(paths)}")
     if epub:

@@ -22,7 +22,6 @@ __all__ = ["command"]
     type=click.Choice(["varpro", "huber", "squares"]),
     help="Surfaces: huber (default) or squares of ln L. Ladders: varpro.",
 )
-@click.option("--drop-missing", is_flag=True, help="Leave out rows with empty cells instead of refusing.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a figure (svg, png or pdf).")
 @click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write one page of HTML.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")

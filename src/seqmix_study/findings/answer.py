@@ -182,15 +182,11 @@ class Findings:
         for row, value in zip(valid, adjusted, strict=True):
             row.p_adjusted = float(value)
 
-    def table(self) -> pd.DataFrame:
-        """Return all rows of all questions as findings.csv holds them."""
-        return self.table_of(*self.questions.questions)
-
-    def table_of(self, *ids: str) -> pd.DataFrame:
-        """Return the rows of these questions with the columns of findings.csv."""
+    def table(self, *ids: str) -> pd.DataFrame:
+        """Return the rows of these questions (default: all) with the columns of findings.csv."""
         rules = self.questions.rules
         out = []
-        for id in ids:
+        for id in ids or self.questions.questions:
             question = self.questions.questions[id]
             for row in self.rows(id):
                 word, why = row.read(None, rules)

@@ -4,88 +4,65 @@
 in the range, with the side that was measured; or an end that is too close to call, with a one-sided bound.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from scipy.special import stdtrit
 
 from seqmix_study.findings.bootstrap import percentile
+from seqmix_study.findings.select import NotDecided
 
-__all__ = ["Crossover", "crossover"]
+__all__ = ["crossover"]
 
-End = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Crossover:
-    """``status``: "crosses", "none in range" or "not resolved"; ``value`` with interval in the unit of x (else NaN).
-
-    ``direction``: "first overtakes" when first minus second goes from above to below zero as x grows.
-    ``ends``: (difference, low, high) at the smallest and the largest x.
-    """
-
-    status: str
-    text: str
-    ends: tuple[End, End]
-    value: float = float("nan")
-    low: float = float("nan")
-    high: float = float("nan")
-    direction: str = ""
+DRAWS = 4000
 
 
 def crossover(
-    x: Any,
-    first: Any,
-    second: Any,
-    *,
-    paired: bool = True,
-    log_ratio: bool = False,
-    level: float = 0.95,
-    draws: int = 4000,
-    rng: int = 0,
-) -> Crossover:
-    """Find the zero of first - second (``log_ratio``: of ln first/second) over ln x, lower being better.
+    x: np.ndarray, first: np.ndarray, second: np.ndarray, ratio: bool = False, level: float = 0.95
+) -> tuple[float, float, float, str]:
+    """Return where ``first`` falls below ``second`` as x grows, over ln x, with its interval and in words.
 
-    ``first``, ``second``: [points, repeats] (seeds, or interleaved timing repeats; the same repeats where
-    ``paired``), or [points] with no repeats, which resolves nothing. Between points the difference is linear in ln x.
-    Points are redrawn with Student noise of their repeats. Raises ValueError for fewer than two points or x not
-    increasing and positive.
+    ``x``: positive and increasing [points]; ``first``, ``second``: [points, seeds], lower being better. ``ratio``: of
+    ln first/second, paired in the rounds [points, rounds] that timings were interleaved in. Between points the
+    difference is linear in ln x; points are redrawn with Student noise of their repeats. The value is NaN where there
+    is no crossing in the range, and the interval says on which side of the range it lies. Raises NotDecided where an
+    end of the range is too close to call and bounds nothing, or the second overtakes.
     """
-    x = np.asarray(x, float)
-    a, b = (np.asarray(v, float).reshape(len(x), -1) for v in (first, second))
-    if len(x) < 2 or (x <= 0).any() or (np.diff(x) <= 0).any():
-        raise ValueError("a crossover needs two or more positive, increasing x")
-    if log_ratio:
-        a, b = np.log(a), np.log(b)
-    mean = a.mean(1) - b.mean(1)
-    df = min(a.shape[1], b.shape[1]) - 1
-    se = np.hypot(_error(a), _error(b))
-    if paired and a.shape == b.shape:
-        mean, se = (a - b).mean(1), _error(a - b)
-    half = stdtrit(max(df, 1), 0.5 + level / 2) * se
-    ends = tuple((float(mean[i]), float(mean[i] - half[i]), float(mean[i] + half[i])) for i in (0, -1))
-    signs = [1 if low > 0 else -1 if high < 0 else 0 for _, low, high in ends]
-    if 0 in signs:
-        return _unresolved(x, mean, half, ends, signs)
-    leader = "the first" if signs[0] < 0 else "the second"
-    if signs[0] == signs[1]:
-        back = [f"{v:g}" for v in x[-signs[0] * mean > half]]
-        inner = f", though not at {', '.join(back)}" if back else ""
-        text = f"none in range: {leader} is lower at both ends, {x[0]:g} to {x[-1]:g}{inner}"
-        return Crossover("none in range", text, ends)
-    noise = stdtrit(max(df, 1), np.random.default_rng(rng).uniform(1e-6, 1 - 1e-6, (draws, len(x))))
-    places = _zero(np.log(x), np.vstack([mean, mean + noise * se]), signs[0])
-    at = [float(np.exp(v)) for v in (places[0], *percentile(places[1:], level))]
-    winner = "first" if signs[0] > 0 else "second"
-    text = f"the {winner} overtakes at {at[0]:.3g} ({at[1]:.3g} to {at[2]:.3g})"
-    return Crossover("crosses", text, ends, *at, f"{winner} overtakes")
+    a, b = (np.log(first), np.log(second)) if ratio else (first, second)
+    df = max(min(a.shape[1], b.shape[1]) - 1, 1)
+    mean, se = a.mean(1) - b.mean(1), np.hypot(_error(a), _error(b))
+    if ratio and a.shape == b.shape:
+        se = _error(a - b)
+    half = stdtrit(df, 0.5 + level / 2) * se
+    signs = (mean > half).astype(int) - (mean < -half)
+    start, end = int(signs[0]), int(signs[-1])
+    leader = {-1: "the first", 1: "the second"}
+    if not start and not end:
+        raise NotDecided(f"not resolved: the difference is too close to call at both ends, {x[0]:g} and {x[-1]:g}")
+    if not start:
+        reach = x[::-1][np.argmin(signs[::-1] == end) - 1]
+        raise NotDecided(f"not resolved: {leader[end]} is lower from {reach:g} on, too close to call at {x[0]:g}")
+    if not end:
+        reach = float(x[np.argmin(signs == start) - 1])
+        text = f"not resolved: {leader[start]} is lower up to {reach:g}, too close to call at {x[-1]:g}"
+        if start < 0:
+            raise NotDecided(text)
+        return np.nan, reach, np.inf, text
+    if start == end:
+        back = ", ".join(f"{v:g}" for v in x[signs == -start])
+        text = f"none in range: {leader[start]} is lower at both ends, {x[0]:g} to {x[-1]:g}"
+        text += f", though not at {back}" if back else ""
+        return (np.nan, 0.0, float(x[0]), text) if start < 0 else (np.nan, float(x[-1]), np.inf, text)
+    noise = stdtrit(df, np.random.default_rng(0).uniform(1e-6, 1 - 1e-6, (DRAWS, len(x))))
+    places = _zero(np.log(x), np.vstack([mean, mean + noise * se]), start)
+    value, low, high = (float(np.exp(v)) for v in (places[0], *percentile(places[1:], level)))
+    text = f"{leader[end]} overtakes at {value:.3g} ({low:.3g} to {high:.3g})"
+    if start < 0:
+        raise NotDecided(text)
+    return value, low, high, text
 
 
 def _error(values: np.ndarray) -> np.ndarray:
-    """Standard error of the mean over repeats [points]; infinite without any."""
-    repeats = values.shape[1]
-    return values.std(1, ddof=1) / np.sqrt(repeats) if repeats > 1 else np.full(len(values), np.inf)
+    """Standard error of the mean over repeats [points]."""
+    return values.std(1, ddof=1) / np.sqrt(values.shape[1])
 
 
 def _zero(log_x: np.ndarray, difference: np.ndarray, sign: int) -> np.ndarray:
@@ -98,20 +75,3 @@ def _zero(log_x: np.ndarray, difference: np.ndarray, sign: int) -> np.ndarray:
     left, right = difference[rows, i], difference[rows, i + 1]
     out[rows] = log_x[i] + (log_x[i + 1] - log_x[i]) * left / (left - right)
     return out
-
-
-def _unresolved(x: np.ndarray, mean: np.ndarray, half: np.ndarray, ends: Any, signs: list[int]) -> Crossover:
-    """One end or both are too close to call: say how far the known sign reaches."""
-    if signs == [0, 0]:
-        text = f"not resolved: the difference is too close to call at both ends, {x[0]:g} and {x[-1]:g}"
-        return Crossover("not resolved", text, ends)
-    sign = signs[0] or signs[1]
-    sure = mean * sign > half
-    leader = "the first" if sign < 0 else "the second"
-    if signs[0]:
-        reach = float(x[np.argmin(sure) - 1])
-        text = f"not resolved: {leader} is lower up to {reach:g}, too close to call at {x[-1]:g}"
-        return Crossover("not resolved", text, ends, low=reach, high=float("inf"))
-    reach = float(x[::-1][np.argmin(sure[::-1]) - 1])
-    text = f"not resolved: {leader} is lower from {reach:g} on, too close to call at {x[0]:g}"
-    return Crossover("not resolved", text, ends, low=0.0, high=reach)

@@ -127,11 +127,15 @@ def _rounds(sides: list[pd.DataFrame], sample: Sample, level: float) -> Effect:
     pairs = (sides[0].groupby(keys)["value"].median() - sides[1].groupby(keys)["value"].median()).dropna().to_numpy()
     if len(pairs) < 6:
         raise NotDecided(f"{len(pairs)} rounds in one process: six are needed for an interval of a median")
-    found = stats.quantile_test(pairs, p=0.5).confidence_interval(confidence_level=level)
-    lo, hi = float(found.low), float(found.high)
-    se = (hi - lo) / 2 / float(stats.t.ppf(0.5 + level / 2, len(pairs) - 1))
-    values = (math.exp(v) for v in (float(np.median(pairs)), lo, hi))
-    return Effect(*values, len(pairs), "median over interleaved rounds", se, len(pairs) - 1, log=True)
+    ends = _median(pairs, level)
+    se = (ends[2] - ends[1]) / 2 / float(stats.t.ppf(0.5 + level / 2, len(pairs) - 1))
+    return Effect(*map(math.exp, ends), len(pairs), "median over interleaved rounds", se, len(pairs) - 1, log=True)
+
+
+def _median(values: np.ndarray, level: float) -> tuple[float, float, float]:
+    """Return the median with the distribution-free interval of the sign test."""
+    found = stats.quantile_test(values, p=0.5).confidence_interval(confidence_level=level)
+    return float(np.median(values)), float(found.low), float(found.high)
 
 
 def _over_blocks(sample: Sample, block: str, level: float) -> Effect:
@@ -186,10 +190,13 @@ def _logit_interval(values: np.ndarray, queries: float, level: float) -> tuple[f
     logits, mean = special.logit(inside), float(inside.mean())
     floor = 1 / math.sqrt(len(values) * queries * mean * (1 - mean))
     se = max(float(logits.std(ddof=1)) / math.sqrt(len(values)), floor)
-    half = float(stats.t.ppf(0.5 + level / 2, len(values) - 1)) * se
-    lo, hi = (float(special.expit(logits.mean() + side * half)) for side in (-1, 1))
-    value = float(values.mean())
-    return value, min(lo, value), max(hi, value)
+    return _from_logit(float(values.mean()), float(logits.mean()), se, len(values) - 1, level)
+
+
+def _from_logit(value: float, centre: float, se: float, df: int, level: float) -> tuple[float, float, float]:
+    """Return ``value`` and the Student interval about the logit ``centre``, widened to hold the value."""
+    half = float(stats.t.ppf(0.5 + level / 2, df)) * se
+    return value, min(float(special.expit(centre - half)), value), max(float(special.expit(centre + half)), value)
 
 
 def _newcombe(a: tuple, b: tuple, n: int, method: str, scale: float = 1.0) -> Effect:
@@ -242,10 +249,9 @@ def time_to_solve(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     n = len(times[0])
     if n < 6:
         raise NotDecided(f"an interval of a median needs 6 runs, there are {n}")
-    found = stats.quantile_test(times[0], p=0.5).confidence_interval(confidence_level=rules.level)
     reached = int(np.isfinite(times[0]).sum())
     method = "median, sign test" + (f"; {reached} of {n} get there" if reached < n else "")
-    return Effect(float(np.median(times[0])), float(found.low), float(found.high), n, method, power=1.0)
+    return Effect(*_median(times[0], rules.level), n, method, power=1.0)
 
 
 def _earlier(a: np.ndarray, b: np.ndarray, level: float) -> Effect:
@@ -257,7 +263,6 @@ def _earlier(a: np.ndarray, b: np.ndarray, level: float) -> Effect:
     edge = 0.5 / (len(a) * len(b))
     inside = min(max(p, edge), 1 - edge)
     se = max(math.sqrt(variance), 1 / math.sqrt(12 * min(len(a), len(b)) ** 2)) / (inside * (1 - inside))
-    half = float(stats.t.ppf(0.5 + level / 2, len(a) + len(b) - 2)) * se
-    lo, hi = (float(special.expit(special.logit(inside) + side * half)) for side in (-1, 1))
-    return Effect(p, min(lo, p), max(hi, p), len(a) + len(b), "chance of being earlier", (hi - lo) / 4,
-                  len(a) + len(b) - 2)  # fmt: skip
+    n = len(a) + len(b)
+    ends = _from_logit(p, float(special.logit(inside)), se, n - 2, level)
+    return Effect(*ends, n, "chance of being earlier", (ends[2] - ends[1]) / 4, n - 2)

@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
+from seqmix_study.findings.bootstrap import percentile
 from seqmix_study.findings.crossover import crossover
 from seqmix_study.findings.effects import Effect, estimator
 from seqmix_study.findings.fits.exponents import compare_exponents
 from seqmix_study.findings.fits.power import fit_power
-from seqmix_study.findings.growth import exponent as growth_exponent
 from seqmix_study.findings.questions import Rules
 from seqmix_study.findings.select import NotDecided, Sample, Tables
 from seqmix_study.findings.shapes import by_seed
@@ -21,23 +22,12 @@ __all__: list[str] = []
 def crossing(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """The ``x`` from which ``first`` is lower than ``second``; an end outside the range says on which side it lies."""
     q = sample.question
-    tables_ = [by_seed(side, q.x) for side in sample.sides]
-    x = tables_[0].index.intersection(tables_[1].index)
-    a, b = (table.loc[x].to_numpy(float) for table in tables_)
-    log_ratio = bool(q.options.get("ratio", False))
-    found = crossover(x.to_numpy(float), a, b, paired=bool(q.options.get("paired", False)), log_ratio=log_ratio,
-                      level=rules.level)  # fmt: skip
-    if found.status == "crosses" and found.direction == "first overtakes":
-        value, lo, hi = found.value, found.low, found.high
-    elif found.status == "none in range":
-        below = found.ends[0][2] < 0
-        value, lo, hi = math.nan, *((0.0, float(x[0])) if below else (float(x[-1]), math.inf))
-    elif found.status == "not resolved" and found.ends[0][1] > 0:
-        value, lo, hi = math.nan, found.low, math.inf
-    else:
-        raise NotDecided(found.text)
+    sides = [by_seed(side, q.x) for side in sample.sides]
+    shared = sides[0].index.intersection(sides[1].index)
+    x, first, second = (part.to_numpy(float) for part in (shared, *(side.loc[shared] for side in sides)))
+    *ends, text = crossover(x, first, second, bool(q.options.get("ratio")), rules.level)
     asked = 1.0 if not q.around or x[0] <= q.around <= x[-1] else 0.0
-    return Effect(value, lo, hi, a.size + b.size, found.text, log=True, power=asked)
+    return Effect(*ends, first.size + second.size, text, log=True, power=asked)
 
 
 @estimator
@@ -48,16 +38,10 @@ def exponent(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """
     q = sample.question
     if q.options.get("law", "power") == "growth":
-        side = sample.first.assign(seed=sample.first["round"] if "round" in sample.first else sample.first["seed"])
-        table = by_seed(side, q.x, 6)
-        found = growth_exponent(table.index.to_numpy(float), table.to_numpy(float), q.options.get("doublings", 4))
-        lo, hi = found["low"], found["high"]
-        return Effect(found["exponent"], lo, hi, table.size, "log-log slope, bootstrap of rounds", (hi - lo) / 4)
+        return _growth(sample.first, q.x, q.options.get("doublings", 4), rules.level)
     fits = []
     for side in sample.sides:
-        tokens = side.get("tokens")
-        edge = side["optimum"].eq("edge") if "optimum" in side else None
-        fit = fit_power(side[q.x], side["value"], seeds=side["seed"], tokens=tokens, lr_at_edge=edge)
+        fit = fit_power(side[q.x], side["value"], seeds=side["seed"])
         if fit.verdict != "ok":
             raise NotDecided(f"the fit is {fit.verdict.replace('_', ' ')}: {'; '.join(fit.reasons)}")
         fits.append(fit)
@@ -68,6 +52,24 @@ def exponent(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     found = compare_exponents(*fits)
     lo, hi = found["interval"]
     return Effect(found["delta"], lo, hi, n, "joint profile of two power laws", (hi - lo) / 4)
+
+
+def _growth(side: pd.DataFrame, name: str, doublings: float, level: float) -> Effect:
+    """Slope of ln value over ln x within the last ``doublings`` of x, resampled in rounds.
+
+    Rounds are interleaved: a slow moment of the machine hits one of every x. Over few doublings attention's slope of
+    time over length is below two, because projections (linear in length) dominate there.
+    """
+    table = by_seed(side.assign(seed=side["round"]) if "round" in side else side, name, 6)
+    used = table[table.index >= table.index.max() / 2**doublings * (1 - 1e-9)]
+    if len(used) < 3:
+        raise NotDecided(f"{len(used)} of {name} within the last {doublings:g} doublings: three are needed")
+    values, logs = used.to_numpy(float), np.log(used.index.to_numpy(float))
+    x = logs - logs.mean()
+    picks = np.random.default_rng(0).integers(0, values.shape[1], (2000, values.shape[1]))
+    lo, hi = percentile(np.log(np.median(values[:, picks], 2).T) @ x / (x @ x), level)
+    estimate = float(np.log(np.median(values, 1)) @ x / (x @ x))
+    return Effect(estimate, lo, hi, table.size, "log-log slope, bootstrap of rounds", (hi - lo) / 4)
 
 
 @estimator

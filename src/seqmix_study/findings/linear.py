@@ -49,26 +49,20 @@ def seed_tests(rows: pd.DataFrame, cells: list[str]) -> tuple[float, float, floa
 
     ``rows``: columns value, seed, side (0, 1) and ``cells``. NaN where there is too little to test.
     """
-    value, seed = rows["value"].to_numpy(float), pd.factorize(rows["seed"])[0]
-    cell = rows.groupby(cells, dropna=False).ngroup().to_numpy() if cells else np.zeros(len(rows), int)
-    side = pd.factorize(rows["side"])[0]
-    group = cell * 2 + side
-    centred = value - (np.bincount(group, value) / np.maximum(np.bincount(group), 1))[group]
+    group = rows.groupby([*cells, "side"], dropna=False)["value"]
+    centred = rows["value"] - group.transform("mean")
+    seeds = centred.groupby(rows["seed"])
     p_seed = correlation = p_pairs = np.nan
-    count, used = int(seed.max()) + 1, len(np.unique(group))
-    df = len(rows) - used - count + 1
-    if count > 1 and df > 1 and used > 2:  # cell means cost `used` degrees of freedom, seeds count - 1
-        between = float((np.bincount(seed, centred) ** 2 / np.bincount(seed)).sum())
+    df = len(rows) - group.ngroups - seeds.ngroups + 1  # cell means and seeds cost degrees of freedom
+    if seeds.ngroups > 1 and df > 1 and group.ngroups > 2:
+        between = float((seeds.sum() ** 2 / seeds.count()).sum())
         within = float(centred @ centred) - between
         if within > 0:
-            p_seed = float(stats.f.sf(between / (count - 1) / (within / df), count - 1, df))
-    wide = np.full((2, (int(cell.max()) + 1) * count), np.nan)
-    wide[side, cell * count + seed] = centred
-    both = np.isfinite(wide).all(0)
-    pairs = wide[:, both]
-    if side.max() == 1 and both.sum() > 4 and (pairs.std(1) > 0).all():
-        correlation = float(np.corrcoef(pairs)[0, 1])
-        free = int(both.sum()) - len(np.unique(np.flatnonzero(both) // count)) - 1
+            p_seed = float(stats.f.sf(between / (seeds.ngroups - 1) / (within / df), seeds.ngroups - 1, df))
+    pairs = rows.assign(value=centred).pivot_table(index=[*cells, "seed"], columns="side", values="value").dropna()
+    if pairs.shape[1] == 2 and len(pairs) > 4 and (pairs.std() > 0).all():
+        correlation = float(pairs.corr().iloc[0, 1])
+        free = len(pairs) - (pairs.groupby(level=cells).ngroups if cells else 1) - 1
         if free > 1 and abs(correlation) < 1:
             p_pairs = float(stats.t.sf(correlation * np.sqrt(free / (1 - correlation**2)), free))
     return p_seed, correlation, p_pairs
@@ -221,16 +215,13 @@ def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said
             raise NotDecided("a seed effect was found, and there are fewer than two seeds")
         se = float(values.std() / np.sqrt(len(values)))
         return Contrast(float(values.mean()), se, len(values) - 1, len(values), f"seeds as units ({said})", regret)
-    columns = [_dummies(pairs, match if x else [])]
-    if x:
-        columns.append((pairs["along"] - pairs["along"].mean()).to_numpy()[:, None])
-    found = _solve(pairs.assign(run=range(len(pairs))), np.hstack(columns), f"pairs of equal seed ({said})", [], lower)
+    found = _one_side(pairs.assign(run=range(len(pairs))), [], match if x else [], x, lower)
     weights = {}
     if "run" in rows:
         runs = rows.pivot_table(index=pair, columns="side", values="run", aggfunc="first").loc[wide.index]
         for i, weight in found.weights.items():
             weights |= {runs[0.5].iloc[i]: weight, runs[-0.5].iloc[i]: -weight}
-    return replace(found, regret=regret, weights=weights)
+    return replace(found, method=f"pairs of equal seed ({said})", regret=regret, weights=weights)
 
 
 def _of_seed(part: pd.DataFrame, x: str) -> float:

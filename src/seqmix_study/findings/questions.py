@@ -58,7 +58,7 @@ class Measure(Strict):
     table: str
     column: str
     where: Where = Field(default_factory=dict)
-    take: Literal["last", "first", "min", "max", "mean", "change", "reach"] = "mean"
+    take: Literal["last", "first", "min", "max", "mean", "reach"] = "mean"
     by: str = Field("", description="column that orders the rows: last, first, reach")
     at: str = Field("", description="column that the ranges of `between` speak about")
     between: tuple[tuple[float, float], ...] = Field(

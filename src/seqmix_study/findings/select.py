@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqmix_study.findings.fits.intervals import levels
 from seqmix_study.findings.questions import Derived, Measure, Question, Questions, Side, Where
 from seqmix_study.results import published
 
@@ -60,23 +61,17 @@ class Tables:
     questions: Questions
 
     @classmethod
-    def read(cls, folder: Path, questions: Questions, **files: Path) -> "Tables":
+    def read(cls, folder: Path, questions: Questions, runs: Path | None = None) -> "Tables":
         """Read the tables of ``questions`` that a tier has published in ``folder``; one that is missing is left out.
 
-        ``files``: a stranger's tables by name, the others beside them. Raises ValueError naming a file that is torn.
+        ``runs``: a stranger's table, the others beside it. Raises ValueError naming a file that is torn.
         """
-        frames = {}
-        for name, file in questions.tables.items():
-            path = Path(files.get(name, folder / file))
-            found = published.frame(path) if not files else None
-            if found is not None:
-                frames[name] = found
-            elif files and path.is_file():
-                try:
-                    frames[name] = pd.read_csv(path, low_memory=False)
-                except ValueError as error:
-                    raise ValueError(f"{path}: {error}") from error
-        return cls(frames, questions)
+        paths = {name: folder / file for name, file in questions.tables.items()}
+        if runs:
+            found = {name: _read(path) for name, path in (paths | {"runs": runs}).items() if path.is_file()}
+        else:
+            found = {name: published.frame(path) for name, path in paths.items()}
+        return cls({name: frame for name, frame in found.items() if frame is not None}, questions)
 
     def __post_init__(self) -> None:
         self.frames = _succeeded(self.frames, self.questions.rules.stands_for)
@@ -136,6 +131,14 @@ class Tables:
         if not len(rows):
             raise NotDecided("the table has no finished rows for it")
         return rows
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Read a stranger's table; ValueError names the file."""
+    try:
+        return pd.read_csv(path, low_memory=False)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _succeeded(frames: dict[str, pd.DataFrame], stands_for: dict[str, str]) -> dict[str, pd.DataFrame]:
@@ -205,13 +208,8 @@ def size_groups(sizes: pd.Series, same: float) -> pd.Series:
     """
     if not pd.api.types.is_numeric_dtype(sizes):
         return sizes
-    label, start, groups = {}, None, {}
-    for value in np.sort(sizes.dropna().unique()):
-        start = value if start is None or value > start * same else start
-        groups.setdefault(start, []).append(value)
-    for members in groups.values():
-        label |= dict.fromkeys(members, sizes[sizes.isin(members)].median())
-    return sizes.map(label)
+    known = sizes.dropna()
+    return known.groupby(levels(known.to_numpy(float), np.log(same))).transform("median").reindex(sizes.index)
 
 
 def samples(tables: Tables, question: Question) -> Iterator[Sample]:
@@ -254,12 +252,13 @@ def _match(question: Question, rows: pd.DataFrame, per: list[str]) -> list[str]:
 
 def one_per_cell(side: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Average rows of the same cell and seed: what was measured twice is not two units."""
-    by = [c for c in by if c in side]
+    by = [c for c in dict.fromkeys(by) if c in side]
     if "seed" not in by or not side.duplicated(by).any():
         return side
+    cells = side.groupby(by, dropna=False)
     numbers = side.select_dtypes("number").columns.difference(by)
-    how = dict.fromkeys(numbers, "mean") | dict.fromkeys(side.columns.difference([*numbers, *by]), "first")
-    return side.groupby(by, as_index=False, dropna=False).agg(how)
+    others = side.columns.difference([*numbers, *by])
+    return pd.concat([cells[[*numbers]].mean(), cells[[*others]].first()], axis=1).reset_index()
 
 
 def choose_best(side: pd.DataFrame, chosen: Side, cells: list[str], notes: list[str]) -> pd.DataFrame:

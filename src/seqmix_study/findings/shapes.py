@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from seqmix_study.findings import detect
-from seqmix_study.findings.context import Curve
+from seqmix_study.findings.context import draws_of, loss_curve
 from seqmix_study.findings.effects import Effect, estimator
 from seqmix_study.findings.questions import Rules
 from seqmix_study.findings.select import NotDecided, Sample, Tables, pick
@@ -155,35 +155,30 @@ def plateau(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     (simultaneous bounds over seeds and evaluation blocks); infinity where none is.
     """
     q = sample.question
-    curve, first = _curve(sample, tables), float(q.options.get("start", 8))
-    tail = curve.octave()
-    early = np.flatnonzero((curve.lo >= first) & (tail[0] == 0))
-    if not len(early) or not tail.any():
-        raise NotDecided(f"no bins between {first:g} and the last octave")
-    estimate, draws = curve.draws(np.concatenate([np.eye(len(curve.lo))[early], tail]))
+    rows = tables.frames[q.value.table]
+    try:
+        bins, *sums = loss_curve(pick(rows[rows["run"].isin(sample.first["run"])], q.value.where))
+    except (KeyError, ValueError) as error:
+        raise NotDecided(str(error)) from error
+    lo, hi = bins.T
+    start, tolerance = float(q.options.get("start", 8)), float(q.options.get("tolerance", 0.02))
+    tail = lo >= int(hi[-1] - 1) / 2 - 1e-9  # the last octave of the index, (T/2, T]
+    early = np.flatnonzero((lo >= start) & ~tail)
+    if not len(early):
+        raise NotDecided(f"no bins between {start:g} and the last octave")
+    estimate, draws = draws_of(*sums, np.vstack([np.eye(len(lo))[early], tail]))
     gap, drawn = estimate[:-1] - estimate[-1], draws[:, :-1] - draws[:, -1:]
     sd = drawn.std(0) + 1e-12
     critical = float(np.quantile(np.abs((drawn - gap) / sd).max(1), rules.level))
-    tolerance = float(q.options.get("tolerance", 0.02))
 
     def flat_from(values: np.ndarray, otherwise: float) -> float:
         bad = np.flatnonzero(~(values < tolerance))
         at = bad[-1] + 1 if len(bad) else 0
-        return float(curve.lo[early][at]) if at < len(early) else otherwise
+        return float(lo[early][at]) if at < len(early) else otherwise
 
-    end = float(curve.hi[early][-1])
+    end = float(hi[early][-1])
     return Effect(flat_from(gap, end), flat_from(gap - critical * sd, end), flat_from(gap + critical * sd, math.inf),
-                  len(curve.seeds), "simultaneous bounds over bins", power=1.0)  # fmt: skip
-
-
-def _curve(sample: Sample, tables: Tables) -> Curve:
-    value = sample.question.value
-    rows = tables.frames[value.table]
-    rows = pick(rows[rows["run"].isin(sample.first["run"])], value.where)
-    try:
-        return Curve.from_rows(rows)
-    except ValueError as error:
-        raise NotDecided(str(error)) from error
+                  len(sums[0]), "simultaneous bounds over bins", power=1.0)  # fmt: skip
 
 
 @estimator

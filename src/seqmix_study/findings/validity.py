@@ -48,11 +48,9 @@ def _units(sample: Sample, rules: Rules) -> Iterator[str]:
     for side, asked in zip(sample.sides, (sample.question.first, sample.question.second), strict=False):
         if "round" in side and "process" in side:
             continue  # the units of timings are interleaved rounds
-        by = [sample.question.x] if sample.question.estimator in ("argmin", "rank", "two_lines") else []
-        seeds = side["seed"].nunique() if "seed" in side else len(side)
-        if sample.question.options.get("units") == "cells":
-            seeds = len(side)
-        if seeds < rules.seeds and not by:
+        cells = sample.question.options.get("units") == "cells" or "seed" not in side
+        seeds = len(side) if cells else side["seed"].nunique()
+        if seeds < rules.seeds and sample.question.estimator not in ("argmin", "rank", "two_lines"):
             yield f"{named(asked)}: {seeds} distinct seed{'s' * (seeds != 1)}, {rules.seeds} are needed"
 
 
@@ -125,15 +123,14 @@ def _threads(sample: Sample) -> Iterator[str]:
 def _tuned(sample: Sample, effect: Effect) -> Iterator[str]:
     """The loser (of an equality or a trend: both sides) needs an interior optimum of its own and a small regret."""
     question = sample.question
+    half = question.margin / 2 if question.unit.startswith("nats") else 0.05  # in the unit of the loss
+    allowed = float(question.options.get("regret", half))
     for side, asked in _to_be_tuned(sample, effect):
         arms = sorted(set(side["arm"].astype(str))) if "arm" in side else []
         who = f"not tuned: {', '.join(arms) if 0 < len(arms) < 4 else named(asked)}"
-        if "sweep" not in side and "optimum" not in side:
+        if not {"sweep", "optimum"} & set(side):
             yield f"{who} (the table has no columns of a sweep)"
-            continue
-        if ("sweep" in side and side["sweep"].isin(["", "none"]).any()) or (
-            "sweep" in side and side["sweep"].isna().any()
-        ):
+        elif "sweep" in side and side["sweep"].fillna("").isin(["", "none"]).any():
             yield f"{who} has no sweep of its own"
         elif "optimum" in side and (~side["optimum"].isin(TUNED)).any():
             word = "lies at the edge of its grid" if (side["optimum"] == "edge").any() else "is not known"
@@ -142,13 +139,8 @@ def _tuned(sample: Sample, effect: Effect) -> Iterator[str]:
             column = next((c for c in ("regret", "regret_hi") if c in side), None)
             if column is None:
                 yield f"{who}: its regret is not known"
-            elif (worst := float(side[column].mean())) > _allowed(question):
+            elif (worst := float(side[column].mean())) > allowed:
                 yield f"{who}: regret {worst:.3g} is above half the margin"
-
-
-def _allowed(question: Question) -> float:
-    """Half the margin, in the unit of the loss (an option where the effect has another unit)."""
-    return float(question.options.get("regret", question.margin / 2 if question.unit.startswith("nats") else 0.05))
 
 
 def _to_be_tuned(sample: Sample, effect: Effect):
@@ -170,10 +162,13 @@ def power_of(effect: Effect, question: Question, rules: Rules) -> float:
     """Return the power of the row: the estimator's own, or that of its Student interval at the margin."""
     if math.isfinite(effect.power):
         return effect.power
+    return detect.of_student(effect.se, effect.df, _beyond(effect, question), question.says, rules.level)
+
+
+def _beyond(effect: Effect, question: Question) -> float:
+    """How far beyond the threshold the effect lies for which the power is given, less what the regret takes."""
     margin = question.detect or question.margin
-    if effect.log:
-        margin = math.log1p(margin)
-    return detect.of_student(effect.se, effect.df, max(margin - max(effect.regret), 0.0), question.says, rules.level)
+    return max((math.log1p(margin) if effect.log else margin) - max(effect.regret), 0.0)
 
 
 def too_weak(effect: Effect, question: Question, rules: Rules) -> str:
@@ -181,8 +176,7 @@ def too_weak(effect: Effect, question: Question, rules: Rules) -> str:
     power = power_of(effect, question, rules)
     if not power < rules.power or reads(side_of(effect, question), question.says) != "too close":
         return ""
-    margin = question.detect or question.margin
-    margin = max((math.log1p(margin) if effect.log else margin) - max(effect.regret), 0.0)
-    units = detect.needed(effect.se, effect.df, effect.n, margin, question.says) if effect.se > 0 else None
+    beyond = _beyond(effect, question)
+    units = detect.needed(effect.se, effect.df, effect.n, beyond, question.says) if effect.se > 0 else None
     would = f"; about {units} units like these {effect.n} would" if units else ""
     return f"cannot be decided here: power {power:.0%}{would}"

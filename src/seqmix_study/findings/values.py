@@ -80,8 +80,6 @@ def _values(tables: Tables, side: pd.DataFrame, value: str | Measure, common: di
     if value.take == "mean":
         return side["run"].map(_mean(rows, value, ["run"]))
     grouped = rows.groupby("run")[value.column]
-    if value.take == "change":
-        return side["run"].map(grouped.last() - grouped.first())
     return side["run"].map(grouped.agg(value.take))
 
 

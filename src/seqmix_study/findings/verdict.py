@@ -164,7 +164,7 @@ def _axis(decided: Sequence[Answer]) -> str:
             in_order = [by_value[v] for v in sorted(by_value)]
             if sum(a != b for a, b in itertools.pairwise(in_order)) > 1:
                 continue
-        return {"length": "length", "threads": "the number of threads", "size": "size"}.get(axis, axis)
+        return "the number of threads" if axis == "threads" else axis
     return ""
 
 
@@ -208,9 +208,8 @@ def _all_in(parts: Sequence[Answer]) -> Answer:
 
 def _names(answers: Sequence[Answer], word: str, why: str = "") -> str:
     """Return the conditions that say this word (for this reason), as people list them."""
-    found = list(dict.fromkeys(a.condition for a in answers if a.word == word and why in ("", a.why)))
-    found = found or ["the whole table"]
-    found = [name or "the whole table" for name in found]
+    chosen = (a.condition for a in answers if a.word == word and why in ("", a.why))
+    found = list(dict.fromkeys(name or "the whole table" for name in chosen)) or ["the whole table"]
     if len(found) > 6:
         return f"{len(found)} conditions ({found[0]} ... {found[-1]})"
     return found[0] if len(found) == 1 else ", ".join(found[:-1]) + " and " + found[-1]

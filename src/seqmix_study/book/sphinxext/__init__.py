@@ -4,6 +4,7 @@
 ``row``, ``says``  a number from a row of findings, and words that a row must carry
 ``said``     a number that a cited source states, marked as such
 ``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
+``mathml``   formulas of the EPUB
 ``api``      the package's public functions and classes, from their docstrings
 ``code``     the source of every module as a page
 ``figures``  figures as part of the page, with their values
@@ -11,7 +12,7 @@
 ``pages``    directives that show the executed chapters on the front page and the status page
 """
 
-from seqmix_study.book.sphinxext import api, code, figures, findings, live, mathjax, val
+from seqmix_study.book.sphinxext import api, code, figures, findings, live, mathjax, mathml, val
 from seqmix_study.book.sphinxext import chapters as pages
 
 
@@ -24,6 +25,7 @@ def setup(app):
     live.setup(app)
     val.setup(app)
     mathjax.setup(app)
+    mathml.setup(app)
     pages.setup(app)
     app.add_js_file("figures.js", loading_method="defer")
     app.connect("builder-inited", _share_handlers)

@@ -15,7 +15,7 @@ from seqmix_study.findings.fits.forms import EQUATIONS
 from seqmix_study.findings.fits.optima import fit_optima
 from seqmix_study.findings.fits.power import fit_power
 from seqmix_study.findings.fits.surface import fit_surface
-from seqmix_study.findings.fits.table import TableError, missing, numbers, plausible, read_table
+from seqmix_study.findings.fits.table import TableError, numbers, plausible, read_table
 
 __all__ = ["TableError", "fit_frame", "read_table", "render", "report"]
 
@@ -35,7 +35,6 @@ def fit_frame(
     form: str | None = None,
     method: str | None = None,
     n_boot: int = 500,
-    drop_missing: bool = False,
 ) -> dict[str, Fit]:
     """Fit every group of ``frame``; the arguments are column names. Without ``group`` one fit named "all".
 
@@ -55,10 +54,6 @@ def fit_frame(
     surface = loss is not None and (d is not None or flops is not None)
     _suits(form, method, surface)
     notes = []
-    if drop_missing:
-        gone = missing(frame, [c for c in (n, d, loss, flops) if c is not None])
-        frame = frame[~gone]
-        notes += [f"{int(gone.sum())} rows with missing cells were left out"] if gone.any() else []
     if frame.empty:
         raise TableError("the table is empty: no rows")
     kinds = {"n": "size", "d": "tokens", "loss": "loss", "flops": "flops"}

@@ -7,7 +7,7 @@ have reached; "parameters to halve the loss" does not.
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import fdtrc
 
 from seqmix_study.findings.bootstrap import expansion, percentile, satterthwaite, stretched
@@ -46,30 +46,23 @@ def compare_exponents(a: Fit, b: Fit, margin: float = MARGIN, level: float = 0.9
 
 
 def _ladders(a: Fit, b: Fit, level: float) -> dict[str, Any]:
-    """Joint profile over the difference, once with a pooled variance and once with a variance for each family.
+    """Joint profile over the difference, each family with a variance of its own and Welch's degrees of freedom.
 
-    The pooled F-test calls equal exponents different in 20 % of tables where the family with more sizes is the
-    quieter one; separate variances with Welch's degrees of freedom do not. The wider of the two intervals is
-    reported.
+    A pooled variance calls equal exponents different in 20 % of tables where the family with more sizes is the
+    quieter one.
     """
     if min(len(f.points.get("N", [])) for f in (a, b)) < 4 or "D" in a.points or "D" in b.points:
         return {"delta": None, "interval": (-np.inf, np.inf)}
-    profiles = [Profile(np.log(f.points["N"]), np.asarray(f.points["loss"]), f.form != "K") for f in (a, b)]
-    pa, pb = profiles
-    delta = pa.alpha - pb.alpha
-    floors = [max(p.minimum, 1e-24 * float(p.y @ p.y)) for p in profiles]
-    pooled = sum(floors) / (pa.df + pb.df)
-    own = [floor / p.df for floor, p in zip(floors, profiles, strict=True)]
-    joint = _Joint(pa, pb, 1 / pooled, 1 / pooled, pa.df + pb.df)
-    separate = _Joint(pa, pb, 1 / own[0], 1 / own[1], _welch(profiles, level))
-    ends = [[test.edge(delta, side, level + GUARD) for side in (-1, 1)] for test in (joint, separate)]
+    profiles = [Profile(np.log(f.points["N"]), np.asarray(f.points["loss"])) for f in (a, b)]
+    test = _Joint(*profiles, _welch(profiles, level))
+    statistic = test.statistic(0.0)
     return {
-        "delta": float(delta),
-        "interval": (min(e[0] for e in ends), max(e[1] for e in ends)),
-        "F": joint.statistic(0.0),
-        "df": (1, joint.df),
-        "p": max(joint.p(0.0), separate.p(0.0)),
-        "method": "joint profile on size means; the wider of pooled and separate variances",
+        "delta": test.delta,
+        "interval": tuple(test.edge(side, level + GUARD) for side in (-1, 1)),
+        "F": statistic,
+        "df": (1, test.df),
+        "p": float(fdtrc(1, test.df, statistic)),
+        "method": "joint profile on size means, a variance for each family",
     }
 
 
@@ -86,33 +79,29 @@ def _welch(profiles: list[Profile], level: float) -> float:
 class _Joint:
     """The statistic of alpha_a - alpha_b = delta: how much the two weighted sums of squares must rise for it."""
 
-    def __init__(self, pa: Profile, pb: Profile, wa: float, wb: float, df: float) -> None:
-        self.pa, self.pb, self.wa, self.wb, self.df = pa, pb, wa, wb, df
-        self.least = wa * pa.minimum + wb * pb.minimum
+    def __init__(self, pa: Profile, pb: Profile, df: float) -> None:
+        self.pa, self.pb, self.df, self.delta = pa, pb, df, pa.alpha - pb.alpha
+        self.wa, self.wb = (p.df / max(p.minimum, 1e-24 * float(p.y @ p.y)) for p in (pa, pb))
+        self.least = self.wa * pa.minimum + self.wb * pb.minimum
+
+    def total(self, alphas: np.ndarray, delta: float) -> np.ndarray:
+        """The weighted sum of squares where the second exponent is each of ``alphas`` [G]; [G]."""
+        return self.wb * self.pb.sse(alphas) + self.wa * self.pa.sse(alphas + delta)
 
     def statistic(self, delta: float) -> float:
-        # where the minimum over alpha_b lies is read off the grids, its value computed exactly around there
-        shifted = np.interp(ALPHAS + delta, ALPHAS, self.pa.grid, left=np.inf, right=np.inf)
-        i = int(np.argmin(self.wb * self.pb.grid + self.wa * shifted))
-        alphas = np.linspace(ALPHAS[max(i - 1, 0)], ALPHAS[min(i + 1, len(ALPHAS) - 1)], 33)
-        for _ in range(2):
-            total = self.wb * self.pb.sse(alphas) + self.wa * self.pa.sse(alphas + delta)
-            i = int(np.argmin(total))
-            alphas = np.linspace(alphas[max(i - 1, 0)], alphas[min(i + 1, 32)], 33)
-        return float(max(total.min() - self.least, 0.0))
+        best = int(np.argmin(self.total(ALPHAS, delta)))
+        around = ALPHAS[max(best - 1, 0)], ALPHAS[min(best + 1, len(ALPHAS) - 1)]
+        found = minimize_scalar(lambda alpha: self.total(np.array([alpha]), delta)[0], bounds=around)
+        return float(max(found.fun - self.least, 0.0))
 
-    def p(self, delta: float) -> float:
-        return float(fdtrc(1, self.df, self.statistic(delta)))
-
-    def edge(self, delta: float, side: int, level: float) -> float:
+    def edge(self, side: int, level: float) -> float:
         """Where the statistic crosses its F quantile; infinite where it does not."""
-        limit = f_quantile(level, 1, self.df)
-        step = 0.01
-        while self.statistic(delta + side * step) <= limit:
+        limit, step = f_quantile(level, 1, self.df), 0.01
+        while self.statistic(self.delta + side * step) <= limit:
             step *= 2
             if step > 6:
                 return side * np.inf
-        return brentq(lambda at: self.statistic(at) - limit, delta, delta + side * step, xtol=1e-7)
+        return brentq(lambda at: self.statistic(at) - limit, self.delta, self.delta + side * step, xtol=1e-7)
 
 
 def _surfaces(a: Fit, b: Fit, level: float) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import scipy
 
 from seqmix_study.findings.fits.forms import predict
 
-__all__ = ["Fit", "Gate", "data_hash", "explain", "jsonable", "mark", "verdict_of", "versions"]
+__all__ = ["Fit", "Gate", "at_least", "at_most", "data_hash", "explain", "jsonable", "mark", "verdict_of", "versions"]
 
 WORDS = {
     "ok": "ok: consistent with the law; the exponents may be quoted with their intervals",
@@ -54,6 +54,16 @@ class Gate:
     severity: str = "refused"
 
 
+def at_most(name: str, value: float, limit: float, reason: str, severity: str = "refused") -> Gate:
+    """Return the gate that values up to the limit pass."""
+    return Gate(name, bool(value <= limit), value, limit, reason, severity)
+
+
+def at_least(name: str, value: float, limit: float, reason: str, severity: str = "refused") -> Gate:
+    """Return the gate that values from the limit on pass, to rounding."""
+    return Gate(name, bool(value >= limit - 1e-9), value, limit, reason, severity)
+
+
 @dataclass
 class Fit:
     """A fitted law. Losses in nats per token; N in parameters and D in tokens as given in the table.
@@ -82,7 +92,6 @@ class Fit:
     derived: dict[str, Any] = field(default_factory=dict)  # compute-optimal exponent and sizes
     isoflop: dict[str, Any] = field(default_factory=dict)  # the same from budgets, without a law
     agreement: dict[str, Any] = field(default_factory=dict)  # which of the answers to believe
-    flags: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     hash: str = ""
 
@@ -96,6 +105,11 @@ class Fit:
         hard = [gate for gate in failed if gate.severity == "refused"]
         return [gate.reason for gate in hard or failed]
 
+    @property
+    def flags(self) -> list[str]:
+        """The failed gates that are only noticed, in words."""
+        return [gate.reason for gate in self.gates if not gate.passed and gate.severity == "flag"]
+
     def predict(self, n: Any, d: Any = None) -> np.ndarray:
         """Return the loss that the fitted form gives at sizes ``n`` (and tokens ``d``), nats per token."""
         return predict(self.form, self.estimates, n, d)
@@ -103,7 +117,7 @@ class Fit:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; infinities and NaN become ``None`` (an open interval end)."""
         out = {item.name: getattr(self, item.name) for item in fields(self)}
-        out |= {"reasons": self.reasons, "data_sha256": out.pop("hash")}
+        out |= {"reasons": self.reasons, "flags": self.flags, "data_sha256": out.pop("hash")}
         out["gates"] = [asdict(gate) for gate in self.gates]
         out["bootstrap"] = {key: value for key, value in self.bootstrap.items() if key != "draws"}
         return jsonable(out)

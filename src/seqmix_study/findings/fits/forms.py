@@ -15,11 +15,8 @@ import numpy as np
 
 __all__ = ["EQUATIONS", "PARAMETERS", "predict"]
 
+#: The parameters of a surface.
 PARAMETERS: dict[str, tuple[str, ...]] = {
-    "K": ("E", "A", "alpha"),  # E is zero
-    "P3": ("E", "A", "alpha"),
-    "S2": ("c0", "slope"),
-    "O2": ("k", "a"),
     "C4": ("E", "A", "B", "alpha", "beta"),  # E is zero
     "C5": ("E", "A", "B", "alpha", "beta"),
     "C6": ("E", "A", "B", "alpha", "beta", "gamma"),
@@ -45,9 +42,5 @@ def predict(form: str, estimates: dict[str, float], n: Any, d: Any = None) -> np
     size = np.exp(np.log(estimates["A"]) - estimates["alpha"] * np.log(n))
     if form in ("K", "P3"):
         return estimates.get("E", 0.0) + size
-    if form not in ("C4", "C5", "C6"):
-        raise ValueError(f"unknown form {form!r}; known: {', '.join(PARAMETERS)}")
-    if d is None:
-        raise ValueError(f"form {form} needs the tokens d")
     data = np.exp(np.log(estimates["B"]) - estimates["beta"] * np.log(np.asarray(d, float)))
     return estimates.get("E", 0.0) + (size + data) ** estimates.get("gamma", 1.0)

@@ -6,14 +6,15 @@ sizes with one seed cover 51 % once they have passed the other gates). G3 to G8 
 slope.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import fdtrc, stdtrit
+from scipy.special import stdtrit
 
-from seqmix_study.findings.fits.fit import Fit, Gate
+from seqmix_study.findings.fits.fit import Fit, Gate, at_least, at_most
 from seqmix_study.findings.fits.ladder import Ladder
-from seqmix_study.findings.fits.profile import BOUNDS, Profile
+from seqmix_study.findings.fits.profile import BOUNDS, Profile, f_test
 
 __all__ = ["Evidence", "ladder_gates"]
 
@@ -30,8 +31,6 @@ class Evidence:
     """What the gates look at besides the fit itself."""
 
     ladder: Ladder
-    lr_at_edge: list[float] | None = None
-    data_limited: list[float] | None = None  # sizes with fewer tokens than parameters
     profile: Profile | None = None
     alpha: float = float("nan")
     negative_floor: bool = False
@@ -40,47 +39,39 @@ class Evidence:
     hold_out: dict[str, float] = field(default_factory=dict)
 
 
-def ladder_gates(fit: Fit, evidence: Evidence) -> list[Gate]:
-    """Return the gates of a ladder fit, in order; the first failures explain the rest."""
+def ladder_gates(fit: Fit, evidence: Evidence) -> Iterator[Gate]:
+    """Yield the gates of a ladder fit, in order; the first failures explain the rest."""
     ladder, profile = evidence.ladder, evidence.profile
-    gates = [*_design(evidence), _direction(ladder), *_signal(fit, evidence)]
+    yield from _design(ladder)
+    yield _direction(ladder)
+    yield from _signal(fit, evidence)
     if profile is None:
-        return gates
+        return
     limit = NOISE_LARGE if ladder.k >= MANY_SIZES else NOISE_SMALL
     ratio = fit.sigma / ladder.spread if ladder.spread > 0 else float("inf")
     reason = f"residuals too large: {100 * ratio:.1f} % of the range of losses (allowed {100 * limit:.0f} %)"
-    gates.append(Gate("G3 noise", bool(ratio <= limit), ratio, limit, reason, "slope_only"))
-    gates += _closed(fit, evidence)
-    p = _f_test(fit.slope["sse"], profile.minimum, profile.df)
+    yield at_most("G3 noise", ratio, limit, reason, "slope_only")
+    yield from _closed(fit, evidence)
+    p = f_test(fit.slope["sse"], profile.minimum, 1, profile.df)
     reason = f"no curvature: a straight line in ln N fits as well (F-test p = {p:.2g}); "
     reason += "irreducible loss not identifiable"
-    gates.append(Gate("G5 curvature", p < 0.05, p, 0.05, reason, "slope_only"))
-    gates += [*_stability(fit, evidence), *_extrapolation(evidence.hold_out), _structure(ladder, profile)]
-    if (short := evidence.data_limited) is not None:
-        reason = f"data-limited: fewer tokens than parameters at N = {', '.join(f'{n:g}' for n in short)}"
-        gates.append(Gate("data", not short, len(short), 0, reason, "flag"))
-    return gates
+    yield at_most("G5 curvature", p, 0.05, reason, "slope_only")
+    yield from _stability(fit, evidence)
+    if evidence.hold_out:
+        yield _extrapolation(evidence.hold_out)
+    yield _structure(ladder, profile)
 
 
-def _design(evidence: Evidence) -> list[Gate]:
-    ladder = evidence.ladder
+def _design(ladder: Ladder) -> Iterator[Gate]:
     k, seeds, decades = ladder.k, int(ladder.count.min()), ladder.decades
     wanted = 2 if k >= MANY_SIZES else 3
-    few = f"too few sizes: {k}, a law needs {MIN_SIZES}"
-    short = f"range of sizes too short: {decades:.2f} decades, a law needs {MIN_DECADES}"
-    alone = f"too few seeds: {seeds} a size at the least, {k} sizes need {wanted}; "
-    alone += "without repeats noise and misfit cannot be told apart"
-    gates = [
-        Gate("G0 sizes", k >= MIN_SIZES, k, MIN_SIZES, few),
-        Gate("G0 range", decades >= MIN_DECADES - 1e-9, decades, MIN_DECADES, short),
-        Gate("G0 seeds", seeds >= wanted, seeds, wanted, alone),
-    ]
+    yield at_least("G0 sizes", k, MIN_SIZES, f"too few sizes: {k}, a law needs {MIN_SIZES}")
+    reason = f"range of sizes too short: {decades:.2f} decades, a law needs {MIN_DECADES}"
+    yield at_least("G0 range", decades, MIN_DECADES, reason)
+    reason = f"too few seeds: {seeds} a size at the least, {k} sizes need {wanted}; "
+    yield at_least("G0 seeds", seeds, wanted, f"{reason}without repeats noise and misfit cannot be told apart")
     if ladder.repeats:
-        gates.append(ladder.repeats)
-    if edge := evidence.lr_at_edge:
-        reason = f"learning rate on the edge of its grid at N = {', '.join(f'{n:g}' for n in edge)}"
-        gates.append(Gate("G0 lr", False, len(edge), 0, reason))
-    return gates
+        yield ladder.repeats
 
 
 def _direction(ladder: Ladder) -> Gate:
@@ -103,26 +94,24 @@ def _direction(ladder: Ladder) -> Gate:
     return Gate("G1 direction", passed, float(rise[worst]), float(limit[worst]), reason)
 
 
-def _signal(fit: Fit, evidence: Evidence) -> list[Gate]:
+def _signal(fit: Fit, evidence: Evidence) -> Iterator[Gate]:
     ladder, profile = evidence.ladder, evidence.profile
     se = float(np.nanmax(ladder.se)) if np.isfinite(ladder.se).any() else fit.sigma
     ratio = ladder.spread / se if se > 0 else float("inf")
     if not np.isfinite(se):
         ratio = float("nan")
     reason = f"signal too small: the size means span {ladder.spread:.3g} nats, {ratio:.1f} standard errors of a mean "
-    gates = [Gate("G2 signal", not ratio < 10, ratio, 10.0, f"{reason}(needed: 10)")]
+    yield Gate("G2 signal", not ratio < 10, ratio, 10.0, f"{reason}(needed: 10)")
     if fit.slope:
         slope, (low, high) = fit.slope["per_efold"], fit.slope["interval"]
         p = 1.0
-        if profile is not None and profile.minimum > 0:  # a steep law is no straight line
-            total = float(((ladder.mean - ladder.mean.mean()) ** 2).sum())
-            p = float(fdtrc(2, profile.df, max(total / profile.minimum - 1, 0) * profile.df / 2))
+        if profile is not None:  # a steep law is no straight line
+            p = f_test(float(np.square(ladder.mean - ladder.mean.mean()).sum()), profile.minimum, 2, profile.df)
         reason = f"no trend: the slope of the loss in ln N is {slope:.3g} ({low:.3g} to {high:.3g}), it may be zero"
-        gates.append(Gate("G2 trend", bool(high < 0 or low > 0 or p < 0.01), high, 0.0, reason))
-    return gates
+        yield Gate("G2 trend", bool(high < 0 or low > 0 or p < 0.01), high, 0.0, reason)
 
 
-def _closed(fit: Fit, evidence: Evidence) -> list[Gate]:
+def _closed(fit: Fit, evidence: Evidence) -> Iterator[Gate]:
     """The interval of alpha closed, off its bounds and narrow, and the floor not below zero."""
     alpha, (low, high), decades = evidence.alpha, fit.intervals["alpha"], evidence.ladder.decades
     on_bound = not BOUNDS[0] < alpha < BOUNDS[1]
@@ -132,48 +121,42 @@ def _closed(fit: Fit, evidence: Evidence) -> list[Gate]:
     passed = bool(not on_bound and low > BOUNDS[0] and high < BOUNDS[1])
     reason = f"{where}alpha = {alpha:.3g}, interval ({low:.3g} to {high:.3g}){covers}; "
     reason += f"it must be closed inside ({BOUNDS[0]}, {BOUNDS[1]:g})"
-    gates = [Gate("G4 closed", passed, float(low), BOUNDS[0], reason, "slope_only")]
+    yield Gate("G4 closed", passed, float(low), BOUNDS[0], reason, "slope_only")
     if passed and fit.form == "P3" and low * decades < MIN_REACH:
         reason = f"too shallow for its range: alpha may be {low:.3g}, over {decades:.2g} decades such a law "
         reason += "cannot be told from a straight line in ln N"
-        gates.append(Gate("G4 shallow", False, float(low * decades), MIN_REACH, reason, "slope_only"))
+        yield Gate("G4 shallow", False, float(low * decades), MIN_REACH, reason, "slope_only")
     if evidence.negative_floor:
         reason = "the irreducible loss comes out negative: the loss falls faster than a power law with a floor"
-        gates.append(Gate("G4 floor", False, None, 0.0, reason, "slope_only"))
+        yield Gate("G4 floor", False, None, 0.0, reason, "slope_only")
     limit = 0.25 if evidence.loose_floor else 0.5
     ratio = (high - low) / 2 / abs(alpha) if np.isfinite(high - low) and alpha else float("inf")
     extra = " where the irreducible loss may be zero" if evidence.loose_floor else ""
     reason = f"interval of alpha too wide: half of it is {100 * ratio:.0f} % of the estimate "
-    reason += f"(allowed {100 * limit:.0f} %{extra})"
-    return [*gates, Gate("G6 width", bool(ratio <= limit), ratio, limit, reason, "slope_only")]
+    yield at_most("G6 width", ratio, limit, f"{reason}(allowed {100 * limit:.0f} %{extra})", "slope_only")
 
 
-def _stability(fit: Fit, evidence: Evidence) -> list[Gate]:
-    gates = []
-    share = fit.bootstrap.get("share_inside")
-    if share is not None:
-        limit = 0.95 if evidence.ladder.k >= MANY_SIZES else 0.9
+def _stability(fit: Fit, evidence: Evidence) -> Iterator[Gate]:
+    if fit.bootstrap:
+        share, limit = fit.bootstrap["share_inside"], 0.95 if evidence.ladder.k >= MANY_SIZES else 0.9
         reason = f"unstable: only {100 * share:.0f} % of bootstrap resamples keep alpha off its bounds"
-        gates.append(Gate("G7 bootstrap", share >= limit, share, limit, reason, "slope_only"))
-    low, high = fit.intervals["alpha"]
-    if evidence.leave_out is not None and evidence.ladder.k >= 6:
+        yield at_least("G7 bootstrap", share, limit, reason, "slope_only")
+    if evidence.ladder.k >= 6:
+        low, high = fit.intervals["alpha"]
         slack = 0.01 * abs(evidence.alpha)  # resamples are solved on a grid: a noise-free interval is narrower than it
         alphas = zip(evidence.ladder.n, evidence.leave_out, strict=True)
         outside = [f"{n:g}" for n, a in alphas if not low - slack <= a <= high + slack]
         reason = f"one size decides: without N = {', '.join(outside)} alpha leaves its interval"
-        gates.append(Gate("G7 leave-one-out", not outside, len(outside), 0, reason, "flag"))
-    return gates
+        yield at_most("G7 leave-one-out", len(outside), 0, reason, "flag")
 
 
-def _extrapolation(held: dict[str, float]) -> list[Gate]:
+def _extrapolation(held: dict[str, float]) -> Gate:
     """Outside the 95 % prediction interval is a flag (a true law fails it once in twenty), outside 99 % decides."""
-    if not held:
-        return []
     t, df = held["t"], held["df"]
     reason = f"the largest size is not predicted from the others: {held['observed']:.4g} observed, "
     reason += f"{held['predicted']:.4g} predicted ({t:.1f} standard errors, {df} degrees of freedom)"
-    limit, severity = float(stdtrit(df, 0.975)), "slope_only" if t > stdtrit(df, 0.995) else "flag"
-    return [Gate("G8 hold-out", bool(t <= limit), float(t), limit, reason, severity)]
+    severity = "slope_only" if t > stdtrit(df, 0.995) else "flag"
+    return at_most("G8 hold-out", float(t), float(stdtrit(df, 0.975)), reason, severity)
 
 
 def _structure(ladder: Ladder, profile: Profile) -> Gate:
@@ -186,10 +169,4 @@ def _structure(ladder: Ladder, profile: Profile) -> Gate:
     if ladder.spread and np.abs(residual).max() < 1e-6 * ladder.spread:
         p = 1.0  # rounding noise
     reason = f"residuals have structure: neighbouring sizes deviate alike (permutation p = {p:.2g})"
-    return Gate("structure", p >= 0.025, p, 0.025, reason, "slope_only" if p < 0.001 else "flag")
-
-
-def _f_test(restricted: float, full: float, df: int) -> float:
-    if restricted <= full:
-        return 1.0
-    return 0.0 if full <= 0 else float(fdtrc(1, df, (restricted - full) / full * df))
+    return at_least("structure", p, 0.025, reason, "slope_only" if p < 0.001 else "flag")

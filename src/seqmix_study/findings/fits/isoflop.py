@@ -8,12 +8,13 @@ narrower and wider windows and the plain parabola; tables drawn with the misfit 
 budgets. Beside it: the lowest row of each budget.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from seqmix_study.findings.fits.fit import Gate, verdict_of
+from seqmix_study.findings.fits.fit import Gate, at_most, verdict_of
 from seqmix_study.findings.fits.intervals import budgets, levels, misfits, variances
 from seqmix_study.findings.fits.ladder import checked, without_copies
 from seqmix_study.findings.fits.optima import BENT, FEWEST_BUDGETS, gates_of, held, optima_line
@@ -121,7 +122,7 @@ def fit_isoflop(
         lowest = optima_line(log_c, [budget.x[budget.low] for budget in used], level)
         out["envelope"] = {"optimal_exponent": held([lowest])}
         out["prediction"] = _prediction(lines, ahead, float(np.ptp(log_c)))
-    gates = _gates(out["optimal_exponent"], lines, found, used)
+    gates = list(_gates(out["optimal_exponent"], lines, found, used))
     out["verdict"] = verdict_of(gates)
     for gate in gates:
         if not gate.passed:
@@ -215,14 +216,14 @@ def _prediction(lines: list[dict[str, Any]], ahead: float, span: float) -> dict[
 
 def _gates(
     found: dict[str, Any] | None, lines: list[dict[str, Any]], tables: list[Budget], used: list[Budget]
-) -> list[Gate]:
+) -> Iterator[Gate]:
     decades = (used[-1].log_c - used[0].log_c) / np.log(10) if used else 0.0
     left = [f"{np.exp(budget.log_c):.2g} FLOPs: {budget.why}" for budget in tables if budget.why]
     why = "; ".join(left[:3]) + (f"; and {len(left) - 3} more" if len(left) > 3 else "")
     reason = f"most budgets have no minimum inside their sizes: {why}"
-    gates = gates_of(len(used), decades, found, lines)
-    gates.append(Gate("I1 optimum", 2 * len(used) >= len(tables), len(left), len(tables) / 2, reason))
-    gates.append(Gate("I3 lost", not left, len(left), 0, f"budgets left out: {why}", "flag"))
+    yield from gates_of(len(used), decades, found, lines)
+    yield at_most("I1 optimum", len(left), len(tables) / 2, reason)
+    yield at_most("I3 lost", len(left), 0, f"budgets left out: {why}", "flag")
     if len(used) > FEWEST_BUDGETS:
         half = float(np.ptp(found["interval"])) / 2
         log_c, optima = (np.array(v) for v in zip(*((b.log_c, b.optima[0]) for b in used), strict=True))
@@ -230,5 +231,4 @@ def _gates(
         moves = np.array([optima_line(log_c[own], optima[own], 0.95)["slope"] for own in rest]) - found["estimate"]
         worst = int(np.argmax(np.abs(moves)))
         reason = f"the budget of {np.exp(log_c[worst]):.3g} FLOPs moves the exponent by {-moves[worst]:+.3f}"
-        gates.append(Gate("I4 budget", abs(moves[worst]) <= half, moves[worst], half, reason, "flag"))
-    return gates
+        yield Gate("I4 budget", bool(abs(moves[worst]) <= half), moves[worst], half, reason, "flag")

@@ -1,12 +1,14 @@
 """A line through compute-optimal sizes: ln N_opt on ln C, how well its slope is known, and whether it is one line."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.special import fdtrc, stdtrit
+from scipy.special import stdtrit
 
-from seqmix_study.findings.fits.fit import Fit, Gate, data_hash, verdict_of
+from seqmix_study.findings.fits.fit import Fit, Gate, at_least, at_most, data_hash, verdict_of
 from seqmix_study.findings.fits.ladder import checked, without_copies
+from seqmix_study.findings.fits.profile import f_test
 
 __all__ = [
     "BENT",
@@ -49,9 +51,9 @@ def fit_optima(c: Any, n: Any, level: float = 0.95) -> Fit:
         fit.derived = {"optimal_exponent": held(lines)}
         fit.intervals = {"a": fit.derived["optimal_exponent"]["interval"]}
         fit.points["fitted"] = np.exp(line["at"] + line["slope"] * (np.log(c) - line["centre"])).tolist()
-    fit.gates = gates_of(count, float(np.log10(c.max() / c.min())), fit.derived.get("optimal_exponent"), lines)
+    decades = float(np.log10(c.max() / c.min()))
+    fit.gates = list(gates_of(count, decades, fit.derived.get("optimal_exponent"), lines))
     fit.verdict = verdict_of(fit.gates)
-    fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     return fit
 
 
@@ -71,7 +73,7 @@ def optima_line(x: Any, y: Any, level: float) -> dict[str, Any]:
     if df > 1 and len(np.unique(x)) > 3:
         curve = np.polynomial.Polynomial.fit(x, y, 2)
         left = float(np.square(y - curve(x)).sum())
-        bend = float(fdtrc(1, df - 1, max(float(residual @ residual) - left, 0) / max(left / (df - 1), 1e-300)))
+        bend = f_test(float(residual @ residual), left, 1, df - 1)
         ends = tuple(float(v) for v in curve.deriv()(np.array([x.min(), x.max()])))
     return {"slope": slope, "half": t * sd / np.sqrt(spread), "at": float(y.mean()), "centre": centre, "sd": sd, "t": t,
             "spread": spread, "count": len(x), "bend": bend, "ends": ends}  # fmt: skip
@@ -84,19 +86,16 @@ def held(lines: list[dict[str, Any]]) -> dict[str, Any]:
     return {"estimate": value, "interval": (min(value - half, *others), max(value + half, *others))}
 
 
-def gates_of(count: int, decades: float, found: dict[str, Any] | None, lines: list[dict[str, Any]]) -> list[Gate]:
+def gates_of(count: int, decades: float, found: dict[str, Any] | None, lines: list[dict[str, Any]]) -> Iterator[Gate]:
     """The gates of a line through optima: enough budgets over enough compute, a narrow interval, no strong bend."""
     half = float(np.ptp(found["interval"])) / 2 if found else float("inf")
-    gates = [
-        Gate("I0 budgets", count >= FEWEST_BUDGETS, count, FEWEST_BUDGETS,
-             f"too few budgets with a minimum: {count}, an exponent needs {FEWEST_BUDGETS}"),
-        Gate("I0 range", decades >= MIN_DECADES - 1e-9, decades, MIN_DECADES,
-             f"budgets with a minimum span {decades:.2f} decades, an exponent needs {MIN_DECADES:g}"),
-        Gate("I2 width", half <= MAX_HALF_WIDTH, half, MAX_HALF_WIDTH,
-             f"the exponent is only known within {half:.3f} (allowed {MAX_HALF_WIDTH:g}, for an interval alone "
-             f"{MAX_OF_INTERVALS:g})",
-             "interval" if half <= MAX_OF_INTERVALS else "refused"),
-    ]  # fmt: skip
+    reason = f"too few budgets with a minimum: {count}, an exponent needs {FEWEST_BUDGETS}"
+    yield at_least("I0 budgets", count, FEWEST_BUDGETS, reason)
+    reason = f"budgets with a minimum span {decades:.2f} decades, an exponent needs {MIN_DECADES:g}"
+    yield at_least("I0 range", decades, MIN_DECADES, reason)
+    reason = f"the exponent is only known within {half:.3f} (allowed {MAX_HALF_WIDTH:g}, for an interval alone "
+    severity = "interval" if half <= MAX_OF_INTERVALS else "refused"
+    yield at_most("I2 width", half, MAX_HALF_WIDTH, f"{reason}{MAX_OF_INTERVALS:g})", severity)
     if lines and lines[0]["bend"] < BENT:
         first, last = lines[0]["ends"]
         change = max(abs(first - lines[0]["slope"]), abs(last - lines[0]["slope"]))
@@ -104,5 +103,4 @@ def gates_of(count: int, decades: float, found: dict[str, Any] | None, lines: li
             f"ln N_opt bends in ln C (p = {lines[0]['bend']:.2g}): the exponent runs from {first:.3f} to {last:.3f}"
         )
         hard = change > CLOSE and lines[0]["bend"] < NOT_ONE
-        gates.append(Gate("I5 bend", False, change, CLOSE, reason, "refused" if hard else "flag"))
-    return gates
+        yield Gate("I5 bend", False, change, CLOSE, reason, "refused" if hard else "flag")

@@ -28,25 +28,20 @@ def fit_power(
     level: float = 0.95,
     n_boot: int = 1000,
     rng: int = 0,
-    lr_at_edge: Any = None,
-    tokens: Any = None,
 ) -> Fit:
     """Fit one family's losses ``loss`` (nats per token, one a run) at sizes ``n`` (parameters).
 
     Rows at equal N are repeats. The form is P3; K where no constant can be told from zero, S2 where no curvature can.
-    ``lr_at_edge`` [runs] says whether the learning rate of a run stood on the edge of its grid, ``tokens`` [runs] what
-    each was trained on: both feed gates. Raises ValueError for non-positive or non-numeric values; a bad design is no
-    error but a verdict.
+    Raises ValueError for non-positive or non-numeric values; a bad design is no error but a verdict.
     """
     ladder = Ladder.from_rows(n, loss, seeds)
     fit = Fit("P3", "varpro", level=level, slope=_slope(ladder, level), hash=data_hash(n, loss))
     fit.points = {"N": ladder.n.tolist(), "loss": ladder.mean.tolist()}
     fit.points |= {"se": ladder.se.tolist(), "count": ladder.count.tolist()}
-    few = None if tokens is None else np.asarray(tokens, float).ravel() < np.asarray(n, float).ravel()
-    evidence = Evidence(ladder, lr_at_edge=_where(lr_at_edge, n), data_limited=_where(few, n))
+    evidence = Evidence(ladder)
     if ladder.k >= 4:
         _fit_curve(fit, evidence, ladder, n_boot, rng)
-    fit.gates = ladder_gates(fit, evidence)
+    fit.gates = list(ladder_gates(fit, evidence))
     fit.verdict = verdict_of(fit.gates, bool(fit.slope) and fit.slope["interval"][1] < 0)
     if ladder.copies:
         what = "are exact copies of others" if seeds is None else "repeat a size and seed of others"
@@ -55,7 +50,6 @@ def fit_power(
         fit.form, fit.objective = "S2", fit.slope["sse"]
         fit.estimates = {"c0": fit.slope["c0"], "slope": fit.slope["per_efold"]}
         fit.intervals = {"slope": fit.slope["interval"], "alpha": fit.intervals["alpha"]}
-    fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     if fit.estimates:
         rises = fit.estimates.get("A", 1.0) <= 0  # no law to draw
         fit.points["fitted"] = [float("nan")] * ladder.k if rises else fit.predict(ladder.n).tolist()
@@ -101,16 +95,18 @@ def _without_constant(fit: Fit, ladder: Ladder, evidence: Evidence) -> None:
     evidence.loose_floor = bool(high > 0.25 * smallest)
     if evidence.negative_floor or evidence.loose_floor:
         return
-    pure = Profile(ladder.log_n, ladder.mean, constant=False)
-    own, wide = pure.joint_intervals(fit.level), fit.intervals
-    fit.form, fit.estimates = "K", pure.estimates()
+    line, fit.df = linregress(ladder.log_n, np.log(ladder.mean)), ladder.k - 2
+    sides = float(stdtrit(fit.df, 0.5 + fit.level / 2)) * np.array([-1.0, 1.0])
+    own = {"alpha": sides * line.stderr - line.slope, "A": np.exp(line.intercept + sides * line.intercept_stderr)}
     fit.intervals = {
-        name: (min(wide[name][0], own[name][0]), max(wide[name][1], own[name][1])) for name in ("alpha", "A")
+        name: tuple(float(end(fit.intervals[name][i], ends[i])) for i, end in enumerate((min, max)))
+        for name, ends in own.items()
     }
     fit.intervals["E"] = (0.0, max(high, 0.0))
-    fit.objective, fit.df = pure.minimum, pure.df
-    fit.sigma = float(np.sqrt(pure.minimum / pure.df))
-    evidence.alpha = pure.alpha
+    evidence.alpha = -float(line.slope)
+    fit.form, fit.estimates = "K", {"E": 0.0, "A": float(np.exp(line.intercept)), "alpha": evidence.alpha}
+    fit.objective = float(np.square(ladder.mean - fit.predict(ladder.n)).sum())
+    fit.sigma = float(np.sqrt(fit.objective / fit.df))
     fit.notes.append(
         f"no constant is needed: the irreducible loss is between 0 and {max(high, 0):.4g} nats; "
         "the interval of alpha allows for it"
@@ -149,8 +145,3 @@ def _slope(ladder: Ladder, level: float) -> dict[str, Any]:
     slope, c0 = float(found.slope), float(found.intercept)
     sse = float(np.square(ladder.mean - c0 - slope * ladder.log_n).sum())
     return {"per_efold": slope, "interval": (slope - half, slope + half), "c0": c0, "sse": sse}
-
-
-def _where(flags: Any, n: Any) -> list[float] | None:
-    """Sizes at which any run's flag is set; None where flags are not known."""
-    return None if flags is None else np.unique(np.asarray(n, float).ravel()[np.asarray(flags, bool).ravel()]).tolist()

@@ -10,10 +10,10 @@ local minima: the whole profile is computed (Golub & Pereyra 1973; for scaling l
 """
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import fdtri
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import fdtrc, fdtri
 
-__all__ = ["ALPHAS", "BOUNDS", "Profile", "basis", "f_quantile", "resample_alphas"]
+__all__ = ["ALPHAS", "BOUNDS", "Profile", "basis", "f_quantile", "f_test", "resample_alphas"]
 
 #: Exponents outside these bounds are no estimate: the fit ran to the edge of what the sizes can tell apart.
 BOUNDS = (0.01, 3.0)
@@ -26,6 +26,11 @@ def f_quantile(level: float, df1: float, df2: float) -> float:
     return float(fdtri(df1, df2, level))
 
 
+def f_test(restricted: float, full: float, more: int, df: int) -> float:
+    """p-value of ``more`` parameters that lower a sum of squares from ``restricted`` to ``full``, on ``df``."""
+    return float(fdtrc(more, df, max(restricted - full, 0.0) / more / max(full / df, 1e-300)))
+
+
 def basis(x: np.ndarray, alphas: np.ndarray) -> np.ndarray:
     """z_alpha(x) for x [k] and alphas [G] -> [G, k]."""
     a = np.asarray(alphas, float)[:, None]
@@ -36,54 +41,41 @@ def basis(x: np.ndarray, alphas: np.ndarray) -> np.ndarray:
 class Profile:
     """The profile of the residual sum of squares over alpha, for size means ``y`` [k] at ``log_n`` [k].
 
-    Fits E too (form P3, three parameters), or without ``constant`` takes it as zero (form K, two parameters).
+    Form P3, three parameters.
     """
 
-    def __init__(self, log_n: np.ndarray, y: np.ndarray, constant: bool = True) -> None:
+    def __init__(self, log_n: np.ndarray, y: np.ndarray) -> None:
         self.centre = float(np.mean(log_n))
         self.x = np.asarray(log_n, float) - self.centre
         self.y = np.asarray(y, float)
-        self.constant = constant
-        self.df = len(self.y) - (3 if constant else 2)
+        self.df = len(self.y) - 3
         self.grid = self.sse(ALPHAS)
         best = int(np.argmin(self.grid))
-        self.on_bound = best in (0, len(ALPHAS) - 1)
-        self.alpha = ALPHAS[best] if self.on_bound else self._refine(ALPHAS[best - 1], ALPHAS[best + 1])
-        self.minimum = float(self.sse(np.array([self.alpha]))[0])
-
-    def _refine(self, low: float, high: float) -> float:
-        for _ in range(12):  # each round narrows the bracket eightfold: 0.004 / 8^12 is below rounding
-            fine = np.linspace(low, high, 17)
-            i = int(np.clip(np.argmin(self.sse(fine)), 1, 15))
-            low, high = fine[i - 1], fine[i + 1]
-        return float(0.5 * (low + high))
+        self.alpha = float(ALPHAS[best])
+        if 0 < best < len(ALPHAS) - 1:
+            around = ALPHAS[[best - 1, best + 1]]
+            self.alpha = float(minimize_scalar(self._at, bounds=around, options={"xatol": 1e-12}).x)
+        self.minimum = self._at(self.alpha)
 
     def solve(self, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Linear coefficients c0, c1 [G] and residuals [G, k] for every exponent.
-
-        Without constant c1 multiplies exp(-alpha x) instead, and c0 is zero.
-        """
-        if self.constant:
-            z = basis(self.x, alphas)
-            mean = z.mean(1, keepdims=True)
-            zc, yc = z - mean, self.y - self.y.mean()
-            c1 = zc @ yc / (zc * zc).sum(1)
-            return self.y.mean() - c1 * mean[:, 0], c1, yc[None, :] - c1[:, None] * zc
-        z = np.exp(-np.asarray(alphas, float)[:, None] * self.x[None, :])
-        c1 = z @ self.y / (z * z).sum(1)
-        return np.zeros(len(z)), c1, self.y[None, :] - c1[:, None] * z
+        """Linear coefficients c0, c1 [G] and residuals [G, k] for every exponent."""
+        z = basis(self.x, alphas)
+        mean = z.mean(1, keepdims=True)
+        zc, yc = z - mean, self.y - self.y.mean()
+        c1 = zc @ yc / (zc * zc).sum(1)
+        return self.y.mean() - c1 * mean[:, 0], c1, yc[None, :] - c1[:, None] * zc
 
     def sse(self, alphas: np.ndarray) -> np.ndarray:
         residual = self.solve(alphas)[2]
         return (residual * residual).sum(1)
 
-    def estimates(self, alpha: float | None = None) -> dict[str, float]:
+    def _at(self, alpha: float) -> float:
+        return float(self.sse(np.array([alpha]))[0])
+
+    def estimates(self) -> dict[str, float]:
         """E, A and alpha in the table's own unit of N (A may be negative where the loss rises)."""
-        alpha = self.alpha if alpha is None else alpha
+        alpha = self.alpha or 1e-12
         c0, c1, _ = (v[0] for v in self.solve(np.array([alpha])))
-        if not self.constant:
-            return {"E": 0.0, "A": float(c1 * np.exp(alpha * self.centre)), "alpha": float(alpha)}
-        alpha = alpha or 1e-12
         amplitude = -c1 / alpha
         return {"E": float(c0 + c1 / alpha), "A": float(amplitude * np.exp(alpha * self.centre)), "alpha": float(alpha)}
 
@@ -105,7 +97,7 @@ class Profile:
         if not len(beyond):
             return direction * np.inf
         outside = float(beyond[np.argmin(np.abs(beyond - start))])
-        return brentq(lambda alpha: float(self.sse(np.array([alpha]))[0]) - limit, start, outside, xtol=1e-13)
+        return brentq(lambda alpha: self._at(alpha) - limit, start, outside, xtol=1e-13)
 
     def joint_intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
         """Profile intervals of alpha, E and A together.
@@ -115,17 +107,11 @@ class Profile:
         """
         low, high = self.interval(level)
         if not (np.isfinite(low) and np.isfinite(high)) or low <= 0:
-            open_e = (-np.inf, np.inf) if self.constant else (0.0, 0.0)
-            return {"E": open_e, "A": (0.0, np.inf), "alpha": (low, high)}
+            return {"E": (-np.inf, np.inf), "A": (0.0, np.inf), "alpha": (low, high)}
         alphas = np.unique(np.append(np.linspace(low, high, 401), self.alpha))
         c0, c1, residual = self.solve(alphas)
         room = np.sqrt(np.maximum(self.threshold(level) - (residual * residual).sum(1), 0))
         scale = np.exp(alphas * self.centre)
-        if not self.constant:
-            z = np.exp(-alphas[:, None] * self.x[None, :])
-            width = room / np.sqrt((z * z).sum(1))
-            ends = ((c1 - width) * scale).min(), ((c1 + width) * scale).max()
-            return {"E": (0.0, 0.0), "A": (float(ends[0]), float(ends[1])), "alpha": (low, high)}
         z = basis(self.x, alphas)
         mean = z.mean(1)
         spread = ((z - mean[:, None]) ** 2).sum(1)

@@ -94,7 +94,6 @@ def fit_surface(
         fit.isoflop = iso
         agree(fit, *table)
     fit.verdict = surface_status(fit)
-    fit.flags = [gate.reason for gate in fit.gates if not gate.passed and gate.severity == "flag"]
     if fit.verdict != "ok" and not fit.isoflop:
         fit.notes.append("6 N D comes in no budgets: if runs were planned by FLOPs, name their column (--flops)")
     return fit

@@ -6,12 +6,13 @@ not moving together, each term needed (F-test), intervals closed and off the bou
 for few and for many tokens. What is only noticed: what moves without some of the rows, and a slight bend.
 """
 
-import numpy as np
-from scipy.special import fdtrc
+from collections.abc import Iterator
 
-from seqmix_study.findings.fits.fit import Fit, Gate, verdict_of
+import numpy as np
+
+from seqmix_study.findings.fits.fit import Fit, Gate, at_least, at_most, verdict_of
 from seqmix_study.findings.fits.forms import PARAMETERS
-from seqmix_study.findings.fits.profile import BOUNDS
+from seqmix_study.findings.fits.profile import BOUNDS, f_test
 
 __all__ = ["ran_away", "surface_gates", "surface_status"]
 
@@ -42,33 +43,35 @@ def ran_away(estimates: dict[str, float]) -> Gate | None:
     return Gate("S4 optimum", False, largest, RUNAWAY, reason)
 
 
-def surface_gates(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> list[Gate]:
-    """Return the gates in order; those of the fit only where there is one."""
-    gates = _design(fit, n, d, loss)
+def surface_gates(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> Iterator[Gate]:
+    """Yield the gates in order; those of the fit only where there is one."""
+    yield from _design(fit, n, d, loss)
     if not fit.estimates:
-        return gates
-    terms = _terms(fit, n, d, loss)
-    gates += [_direction(fit, name, terms) for name in "nd"]
+        return
+    terms = list(_terms(fit, n, d, loss))
+    yield from (_direction(fit, name, terms) for name in "nd")
     # models that hardly trained widen the range of losses and hide what is wrong near the optimum
     near = loss <= np.quantile(loss, 0.9)
     spread = float(np.ptp(loss[near]))
     ratio = float(np.sqrt(np.mean(np.square(loss - fit.points["fitted"])[near]))) / max(spread, 1e-300)
     reason = f"residuals too large: {100 * ratio:.0f} % of the range of the lower nine tenths of losses (allowed 10 %)"
-    gates.append(Gate("S2 noise", ratio <= 0.1, ratio, 0.1, reason, "slope_only"))
-    gates += [*terms, *_closed(fit, loss)]
+    yield at_most("S2 noise", ratio, 0.1, reason, "slope_only")
+    yield from terms
+    yield from _closed(fit, loss)
     if fit.bootstrap:
         share = fit.bootstrap["share_inside"]
         reason = f"unstable: only {100 * share:.0f} % of draws stay off the bounds"
-        gates.append(Gate("S6 bootstrap", share >= 0.95, share, 0.95, reason, "slope_only"))
-        gates += _structure(fit)
-    return [*gates, *_second_opinions(fit)]
+        yield at_least("S6 bootstrap", share, 0.95, reason, "slope_only")
+        yield from _structure(fit)
+    if fit.cross_check:
+        yield from _second_opinions(fit)
 
 
-def _design(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> list[Gate]:
+def _design(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> Iterator[Gate]:
     parameters = len(PARAMETERS[fit.form])
     points, wanted = len(np.unique(np.stack([n, d], 1), axis=0)), 3 * parameters
     reason = f"too few points: {points} different (N, D), {parameters} parameters need {wanted}"
-    gates = [Gate("S0 points", points >= wanted, points, wanted, reason)]
+    yield at_least("S0 points", points, wanted, reason)
     for letter, name, values, word in (("N", "sizes", n, "sizes"), ("D", "tokens", d, "token counts")):
         levels, decades = len(np.unique(values)), float(np.log10(values.max() / values.min()))
         reason = f"{letter} hardly varies: {levels} {word} over {decades:.2f} decades "
@@ -77,15 +80,14 @@ def _design(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> list[Ga
             reason = f"{letter} is constant ({values[0]:g}): a surface needs {MIN_LEVELS} different {word}"
             reason += "; fit L(N) without --d" if letter == "D" else ""
         enough = levels >= MIN_LEVELS and decades >= MIN_DECADES - 1e-9
-        gates.append(Gate(f"S0 {name}", enough, decades, MIN_DECADES, reason))
+        yield Gate(f"S0 {name}", enough, decades, MIN_DECADES, reason)
     if np.ptp(n) > 0 and np.ptp(d) > 0:
         correlation = float(abs(np.corrcoef(np.log(n), np.log(d))[0, 1]))
         reason = f"N and D move together (correlation of their logarithms {correlation:.3f}): "
         reason += "their two terms cannot be told apart"
-        gates.append(Gate("S0 separate", correlation <= MAX_CORRELATION, correlation, MAX_CORRELATION, reason))
+        yield at_most("S0 separate", correlation, MAX_CORRELATION, reason)
     if np.ptp(loss) == 0:
-        gates.append(Gate("S1 direction", False, 0.0, None, "all losses are equal"))
-    return gates
+        yield Gate("S1 direction", False, 0.0, None, "all losses are equal")
 
 
 def _direction(fit: Fit, name: str, terms: list[Gate]) -> Gate:
@@ -103,27 +105,24 @@ def _direction(fit: Fit, name: str, terms: list[Gate]) -> Gate:
     return Gate("S1 direction", ends[0] <= 0, slope, 0.0, reason, "flag" if needed else "refused")
 
 
-def _terms(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> list[Gate]:
+def _terms(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> Iterator[Gate]:
     """Each power term against the same law with a straight line in its place: has the exponent been seen at all?"""
     e, one, df = fit.estimates, np.ones_like(n), max(fit.df, 1)
     size = np.exp(np.log(max(e["A"], 1e-300)) - e["alpha"] * np.log(n))
     data = np.exp(np.log(max(e["B"], 1e-300)) - e["beta"] * np.log(d))
     full = _sse((one, size, data), loss)
-    gates = []
     for letter, exponent, kept, line in (("N", "alpha", data, np.log(n)), ("D", "beta", size, np.log(d))):
         flat, gone = _sse((one, line, kept), loss), _sse((one, kept), loss)
-        p = float(fdtrc(2, df, max(gone - full, 0) / 2 / max(full / df, 1e-300)))
+        p = f_test(gone, full, 2, df)
         reason = f"the term in {letter} is not needed (F-test p = {p:.2g})"
-        gates.append(Gate(f"S3 term in {letter}", p < 0.05, p, 0.05, reason, "slope_only"))
-        p = float(fdtrc(1, df, max(flat - full, 0) / max(full / df, 1e-300)))
+        yield at_most(f"S3 term in {letter}", p, 0.05, reason, "slope_only")
+        p = f_test(flat, full, 1, df)
         reason = f"no curvature in {letter}: a straight line in ln {letter} fits as well (F-test p = {p:.2g}), "
         reason += f"so {exponent} and the irreducible loss are not identifiable"
-        gates.append(Gate(f"S3 curvature in {letter}", p < 0.05, p, 0.05, reason, "slope_only"))
-    return gates
+        yield at_most(f"S3 curvature in {letter}", p, 0.05, reason, "slope_only")
 
 
-def _closed(fit: Fit, loss: np.ndarray) -> list[Gate]:
-    gates = []
+def _closed(fit: Fit, loss: np.ndarray) -> Iterator[Gate]:
     for name in ("alpha", "beta"):
         value = fit.estimates[name]
         low, high = fit.intervals.get(name, (value, value))
@@ -131,25 +130,23 @@ def _closed(fit: Fit, loss: np.ndarray) -> list[Gate]:
         extra = " covers zero or has the wrong sign" if low <= 0 else ""
         reason = f"{name} = {value:.3g}, interval ({low:.3g} to {high:.3g}){extra}; "
         reason += f"it must be closed inside (0, {BOUNDS[1]:g})"
-        gates.append(Gate(f"S4 {name} closed", inside, low, 0.0, reason, "slope_only"))
+        yield Gate(f"S4 {name} closed", inside, low, 0.0, reason, "slope_only")
         ratio = (high - low) / 2 / abs(value)
         reason = f"interval of {name} too wide: half of it is {100 * ratio:.0f} % of the estimate (allowed 60 %)"
-        gates.append(Gate(f"S5 {name} width", ratio <= 0.6, ratio, 0.6, reason, "slope_only"))
+        yield at_most(f"S5 {name} width", ratio, 0.6, reason, "slope_only")
     if fit.form == "C4":
-        return gates
+        return
     floor, ends = fit.estimates["E"], fit.intervals.get("E", (fit.estimates["E"],) * 2)
     least = 1e-3 * float(loss.min())
     reason = f"E = {floor:.3g} is on its bound zero: the irreducible loss is not identifiable"
-    gates.append(Gate("S4 E off zero", bool(floor > least), floor, least, reason, "slope_only"))
+    yield at_least("S4 E off zero", floor, least, reason, "slope_only")
     reason = f"the interval of E reaches zero ({ends[0]:.3g} to {ends[1]:.3g}): the floor is not identifiable"
-    gates.append(Gate("S4 E closed", bool(ends[0] > least), ends[0], least, reason, "flag"))
-    return gates
+    yield at_least("S4 E closed", ends[0], least, reason, "flag")
 
 
-def _structure(fit: Fit) -> list[Gate]:
+def _structure(fit: Fit) -> Iterator[Gate]:
     """Is it one law for few and for many tokens, and without a bend? See ``intervals.structure``."""
-    gates, answers = [], fit.bootstrap["answers"]
-    (whole, own), *others = answers.items()
+    (whole, own), *others = fit.bootstrap["answers"].items()
     for name, found in fit.bootstrap["structure"].items():
         ratio, share = found["ratio"], found["explained"]
         hard = name == "bend" and ratio > BENDS and share > MOSTLY
@@ -158,7 +155,7 @@ def _structure(fit: Fit) -> list[Gate]:
         reason += f"{100 * share:.0f} % of their variance"
         if name != "bend" and others:
             reason += f": intervals hold the answers {' and '.join(name for name, _ in others)}"
-        gates.append(Gate("S8 structure", ratio <= 1, ratio, 1.0, reason, "refused" if hard else "flag"))
+        yield at_most("S8 structure", ratio, 1.0, reason, "refused" if hard else "flag")
     for name, answer in others:
         for key, other in answer.items():
             low, high = sorted((own[key], other), key=lambda one: one["estimate"])
@@ -167,14 +164,11 @@ def _structure(fit: Fit) -> list[Gate]:
             if gap > APART * reach:
                 spans = ["{:.3g} to {:.3g}".format(*one[key]["interval"]) for one in (answer, own)]
                 reason = f"the law does not hold over this table: {name} {key.replace('_', ' ')} is {spans[0]}, "
-                gates.append(Gate("S8 few tokens", False, gap, APART * reach, f"{reason}{whole} {spans[1]}"))
-    return gates
+                yield Gate("S8 few tokens", False, gap, APART * reach, f"{reason}{whole} {spans[1]}")
 
 
-def _second_opinions(fit: Fit) -> list[Gate]:
+def _second_opinions(fit: Fit) -> Iterator[Gate]:
     """Does the compute-optimal exponent hang on the engine, on the highest losses, on few tokens, or on one row?"""
-    if not fit.cross_check:
-        return []
     estimate, ends = (fit.derived["optimal_exponent"][key] for key in ("estimate", "interval"))
     half = (ends[1] - ends[0]) / 2 if ends else 0.0
     other, far, worst = fit.cross_check["estimates"], fit.outlier, fit.leverage[0]
@@ -183,15 +177,15 @@ def _second_opinions(fit: Fit) -> list[Gate]:
     where = f"N = {far['N']:.4g}, D = {far['D']:.4g}, loss {far['loss']:.4g} lies {far['deviations']:.0f} sd off"
     said = f"moves the compute-optimal exponent by {gap:+.3f} (allowed {limit:.2g})"
     reason = f"{fit.cross_check['method']} {said}; {where}"
-    gates = [Gate("S6 engines", abs(gap) <= limit, gap, limit, reason, "slope_only")]
+    yield Gate("S6 engines", abs(gap) <= limit, gap, limit, reason, "slope_only")
     for name, found in fit.refits.items():
         move = found["optimal_exponent"] - estimate
         reason = f"{name} the compute-optimal exponent moves by {move:+.3f} (allowed {limit:.2g})"
-        gates.append(Gate(f"S7 {name}", abs(move) <= limit, move, limit, reason, "flag"))
-    gates.append(Gate("S7 outlier", far["deviations"] <= FAR, far["deviations"], FAR, f"an outlier: {where}", "flag"))
+        yield Gate(f"S7 {name}", abs(move) <= limit, move, limit, reason, "flag")
+    yield at_most("S7 outlier", far["deviations"], FAR, f"an outlier: {where}", "flag")
     move = worst["moves_optimal_exponent"]
     reason = f"one row decides: without N = {worst['N']:.4g}, D = {worst['D']:.4g} the exponent moves by {move:+.3f}"
-    return [*gates, Gate("S7 single row", abs(move) <= limit, move, limit, reason, "flag")]
+    yield Gate("S7 single row", abs(move) <= limit, move, limit, reason, "flag")
 
 
 def _sse(columns: tuple[np.ndarray, ...], target: np.ndarray) -> float:

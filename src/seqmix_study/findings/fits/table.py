@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-__all__ = ["TableError", "missing", "numbers", "plausible", "read_table"]
+__all__ = ["TableError", "numbers", "plausible", "read_table"]
 
 MOST_BYTES, MOST_ROWS = 200_000_000, 1_000_000
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
@@ -42,7 +42,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     last column (a comma at the end of lines) too. Raises TableError where a row does not have the header's cells.
     """
     lines = _lines(path)
-    separator = _separator(lines[:50])
+    separator = _separator(lines)
     rows = [(number, cells) for number, cells in _rows(lines, separator) if any(cells) and not cells[0].startswith("#")]
     if not rows:
         raise TableError(f"{path}: the file is empty")
@@ -99,17 +99,11 @@ def _lines(path: Path | str) -> list[str]:
 
 
 def _separator(lines: list[str]) -> str | None:
-    """The separator that cuts most of the first lines into the most equal cells; None: blanks."""
-    best, score = ",", (0.0, 0)
-    lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    for separator in (*SEPARATORS, None):
-        counts = [len(cells) for _, cells in _rows(lines, separator)]
-        if not counts or counts[0] < 2:
-            continue
-        share = float(np.mean([count in (counts[0], counts[0] + 1) for count in counts]))
-        if (share, counts[0] if separator else 0) > score:
-            best, score = separator, (share, counts[0] if separator else 0)
-    return best
+    """The separator that cuts the header into the most cells; None: blanks."""
+    header = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
+    cells = {separator: max(len(row) for _, row in _rows([header], separator)) for separator in SEPARATORS}
+    best = max(cells, key=cells.__getitem__)
+    return best if cells[best] > 1 else None
 
 
 def _rows(lines: list[str], separator: str | None) -> Iterator[tuple[int, list[str]]]:
@@ -144,7 +138,7 @@ def numbers(frame: pd.DataFrame, column: str, kind: str) -> tuple[np.ndarray, li
             cell = frame[column].iloc[row]
             shown = repr(cell) if str(cell).strip() else "an empty cell"
             known = ", ".join(map(str, frame.columns))
-            hint = "; drop such rows with --drop-missing" if str(cell).strip().lower() in MISSING else ""
+            hint = "; fill such cells or leave their rows out" if str(cell).strip().lower() in MISSING else ""
             raise TableError(
                 f"column {column!r}: {shown} in line {frame.index[row]} is {word}; known columns: {known}{hint}"
             )
@@ -161,11 +155,6 @@ def numbers(frame: pd.DataFrame, column: str, kind: str) -> tuple[np.ndarray, li
             "write all rows in one unit"
         )
     return values, notes
-
-
-def missing(frame: pd.DataFrame, columns: list[str]) -> pd.Series:
-    """Whether a row lacks one of the columns."""
-    return frame[columns].apply(lambda c: c.astype(str).str.strip().str.lower().isin(MISSING)).any(axis=1)
 
 
 def _number(cell: str) -> float | None:

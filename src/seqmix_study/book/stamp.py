@@ -1,0 +1,62 @@
+"""Is the book that is there the one that a build would give? Then nothing needs to be built.
+
+``_build/.stamp`` holds two hashes: of all that the pages are made from when a build begins (files of the project, the
+packages, versions of what draws and builds), and of the pages that it put in place.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+import seqmix
+from seqmix.files import atomic_write, json_text, read_json
+from seqmix.paths import Paths
+from seqmix_study.book.build import html_folder
+from seqmix_study.book.fingerprint import environment_digest
+
+__all__ = ["is_built", "made_from", "put"]
+
+FOLDERS = ("book", "notebooks", "studies", "results", "tools")
+"""Folders of the project that pages are made from, beside the files at its top."""
+
+BUILDERS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "pydata-sphinx-theme", "sphinx-mathjax-offline")
+
+
+def made_from(paths: Paths) -> str:
+    """Hash everything that the pages are made from."""
+    package = Path(seqmix.__file__).parents[1]
+    files = [f for f in paths.root.iterdir() if f.is_file()]
+    for folder in (*(paths.root / name for name in FOLDERS), package / "seqmix", package / "seqmix_study"):
+        files += [f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+    versions = [environment_digest(), *(metadata.version(name) for name in BUILDERS)]
+    return hashlib.sha256(json_text([_digest(files), versions]).encode()).hexdigest()
+
+
+def put(paths: Paths, sources: str) -> None:
+    """Say that the pages which are there were built from ``sources``."""
+    atomic_write(_stamp(paths), json_text({"sources": sources, "pages": _pages(paths)}))
+
+
+def is_built(paths: Paths, sources: str) -> bool:
+    """Say whether the pages which are there were built from ``sources`` and have not changed since."""
+    try:
+        return read_json(_stamp(paths).read_bytes()) == {"sources": sources, "pages": _pages(paths)}
+    except (OSError, ValueError):
+        return False
+
+
+def _stamp(paths: Paths) -> Path:
+    return paths.build / ".stamp"
+
+
+def _pages(paths: Paths) -> str:
+    return _digest(f for f in html_folder(paths).rglob("*") if f.is_file())
+
+
+def _digest(files: Iterable[Path]) -> str:
+    sha = hashlib.sha256()
+    for file in sorted(files):
+        content = file.read_bytes()
+        sha.update(f"{file}\0{len(content)}\0".encode() + content)
+    return sha.hexdigest()
