@@ -281,12 +281,10 @@ def test_measured_speeds_are_medians_by_regime(tmp_path):
     assert "2 threads" in two["regime"]
 
 
-def test_a_model_that_is_announced_and_not_published_leaves_the_finding(tmp_path):
+def test_a_model_that_is_not_published_leaves_the_finding(tmp_path):
     pytest.importorskip("myst_parser")
     from sphinx.cmd.build import main
 
-    (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "models.yaml").write_text("later: {study: frontier}\n")
     (tmp_path / "conf.py").write_text("extensions = ['myst_parser', 'seqmix_study.book.sphinxext.live']\n")
     options = ":id: x\n:models: later\n:question: q\n:guesses: a"
     (tmp_path / "index.md").write_text(f"# T\n\n```{{live}} context\n{options}\n\nFound.\n```\n")
@@ -401,7 +399,6 @@ def test_a_model_lies_in_a_page_once_and_markup_stays_text(page):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (":models: nobody\n:question: q\n:guesses: a", "cannot be read"),
         (":question: q\n:guesses: a", "models must be given"),
         (":models: lstm\n:guesses: a", "question must be given"),
     ],
