@@ -49,6 +49,7 @@ engines: setup ## the engines for real: Ray from PyPI, a Slurm of one node from 
 	$(BIN)/python -m pytest tests/test_engine_ray.py tests/test_engine_slurm.py
 
 classroom: setup ## notebooks and slides of the lessons, for students and for teachers
+	$(BIN)/seqmix run all --no-train --tier $(PUBLISHED)
 	$(BIN)/seqmix classroom
 
 pdf: setup ## the whole book as one PDF (needs Chromium)

@@ -140,9 +140,9 @@ def test_whatever_a_student_leaves_there_is_a_hint(lesson, exercise):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match=r"no lesson 'scalign'.*scaling"):
-        classroom.grader("scalign")
-    with pytest.raises(ValueError, match=r"no check 'halve'.*halving"):
+    with pytest.raises(ValueError, match=r"no check 'scalign/.*scaling"):
+        classroom.grader("scalign").check("fit", {})
+    with pytest.raises(ValueError, match=r"no check 'scaling/halve'.*halving"):
         classroom.grader("scaling").check("halve", {})
 
 

@@ -15,7 +15,7 @@ import seaborn.objects as so
 import synthetic_tables
 from seqmix_study.book.sphinxext.figures import inline
 from seqmix_study.chapters import chapter, common, draw
-from seqmix_study.chapters.common import Tables
+from seqmix_study.chapters.chapter import Chapter
 
 STUDIES = {
     "scaling": {"arms": ("transformer", "lstm_2", "hybrid_2"), "sources": ("stdlib", "almanac")},
@@ -26,7 +26,7 @@ STUDIES = {
 
 
 @functools.cache
-def tables(study: str, variant: str) -> Tables:
+def tables(study: str, variant: str) -> Chapter:
     """``whole``; ``poor``: one seed, no Transformer, the quick tier; ``empty``."""
     more = dict(STUDIES.get(study, {}))
     if study != "speed":
@@ -38,7 +38,7 @@ def tables(study: str, variant: str) -> Tables:
         frames["speed"] = frames["speed"][~frames["speed"]["arm"].str.match("transformer")]
     if variant == "empty":
         frames = {name: frame.iloc[:0] for name, frame in frames.items()}
-    return Tables.of(study, "quick" if variant != "whole" else "laptop", frames)
+    return Chapter("quick" if variant != "whole" else "laptop", frames)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_values_of_a_figure_lie_on_its_marks(monkeypatch):
     plot = so.Plot(rows, x="size", y="estimate", color="Architecture").facet(row="Corpus").add(so.Line(marker="s"))
     how = {"panel": "Corpus", "ends": "size", "title": "Two lines of a title that is too long for one of them, I say"}
     plot = plot.scale(x="log", **draw.scales(rows)).label(x="parameters")
-    chapter.arithmetic("scaling").figure("fig-a", plot, rows, alt="Two lines in each of two panels.", **how)
+    chapter.arithmetic().figure("fig-a", plot, rows, alt="Two lines in each of two panels.", **how)
     picture = shown["image/svg+xml"]
     places = r'%s="([\d.]+)" %s="([\d.]+)"'
     drawn, told = (

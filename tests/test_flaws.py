@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from seqmix_study.book.sphinxext.findings import checked
+from seqmix_study.book.sphinxext.roles import checked
 from seqmix_study.chapters import documents as tables
 from seqmix_study.findings import documents as flaws
 from seqmix_study.findings import documents_numbers as printed

@@ -172,8 +172,10 @@ def test_the_key_of_a_row_is_what_claims_select_by(found, rows):
     assert all(isinstance(json.loads(key), dict) for key in rows["key"])
 
 
-def test_every_claim_leads_to_a_chapter():
-    assert [claim.id for claim in study.asked().claims if claim.link and not page.page(claim.link)] == []
+def test_every_claim_leads_to_a_chapter_and_to_a_figure_in_it():
+    for claim in study.asked().claims:
+        chapter, _, figure = claim.link.partition("#")
+        assert not claim.link or f"name: {figure}" in (Paths().notebooks / f"{chapter}.md").read_text(), claim.id
 
 
 def test_every_question_of_the_study_is_valid_alone():

@@ -136,23 +136,22 @@ def test_runs_of_different_sources_are_refused(tmp_path):
 
 
 def test_the_heat_map_frames_the_source_and_says_what_lies_on_it(found):
-    drawn = pictures.heads(found)
-    plt.close(drawn.figure)
-    assert drawn.name == "fig-inside-heads"
+    figure, _, alt = pictures.heads(found)
+    plt.close(figure)
     stated = found["question"]["stated"]
-    frame = drawn.figure.axes[0].patches[0]
+    frame = figure.axes[0].patches[0]
     assert (frame.get_x(), frame.get_width()) == (stated - 1.5, 2)
     first = next(run for run in found["runs"] if run.get("heads"))["heads"][0]["row"]
-    assert f"{sum(first[stated - 1 : stated + 1]):.2f} by layer 1, head 1" in drawn.alt
-    low, high = drawn.figure.axes[0].get_xlim()
+    assert f"{sum(first[stated - 1 : stated + 1]):.2f} by layer 1, head 1" in alt
+    low, high = figure.axes[0].get_xlim()
     assert low < stated - 1 < found["question"]["position"] < high
 
 
 def test_without_attention_there_is_a_reason_and_no_picture(found):
     for given in ({}, of_arms(found, "lstm_1")):
-        drawn = pictures.heads(given)
-        plt.close(drawn.figure)
-        assert drawn.alt == f"No picture in this execution: {pictures.MISSING}"
+        figure, _, alt = pictures.heads(given)
+        plt.close(figure)
+        assert alt == f"No picture in this execution: {pictures.MISSING}"
 
 
 def test_gates_for_a_figure_are_a_row_a_model_gate_and_class(found):

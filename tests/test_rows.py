@@ -9,7 +9,7 @@ import pytest
 import seaborn.objects as so
 
 from seqmix.paths import Paths
-from seqmix_study.book.sphinxext.findings import SAYS, checked, holds, value
+from seqmix_study.book.sphinxext.roles import SAYS, checked, holds, value
 from seqmix_study.chapters import draw, rows, style
 from seqmix_study.findings import study
 

@@ -4,52 +4,43 @@ import ast
 
 import pytest
 
+from seqmix.paths import Paths
 from seqmix_study.book.sphinxext.api import public
 from seqmix_study.book.sphinxext.code import address, modules
-from seqmix_study.book.sphinxext.val import lookup
+from seqmix_study.book.sphinxext.roles import lookup
 from seqmix_study.chapters import archive
 from seqmix_study.results import published
 
 
 @pytest.fixture
-def results(tmp_path):
+def paths(tmp_path):
     rows = ["study,arm,seed,loss,note", "scaling,lstm,0,2.0,x", "scaling,lstm,1,3.0,y", "scaling,transformer,0,1.5,z"]
-    published.write(tmp_path / "laptop", {"runs.csv": "\n".join(rows) + "\n"})
-    return tmp_path
+    published.write(tmp_path / "results/laptop", {"runs.csv": "\n".join(rows) + "\n"})
+    return Paths(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("laptop/runs:arm=transformer:loss:.2f", "1.50"),
-        ("laptop/runs:arm=lstm,seed=1:loss", "3.0"),
-        ("laptop/runs:arm=lstm,seed=1:note", "y"),
-        ("laptop/runs:arm=lstm:mean(loss):.3f", "2.500"),
-        ("laptop/runs:arm=lstm:max(loss):.1f", "3.0"),
-        ("laptop/runs::count()", "3"),
-        ("laptop/runs:study=scaling:sum(loss):.1f", "6.5"),
+        ('runs:arm == "transformer":loss.max:.2f', "1.50"),
+        ('runs:arm == "lstm" and seed == 1:loss.max', "3.0"),
+        ('runs:arm == "lstm":loss.mean:.3f', "2.500"),
+        ("runs:seed < 2:arm.count", "3"),
+        ('runs:study == "scaling":loss.sum:.1f', "6.5"),
     ],
 )
-def test_val_finds_one_number(results, key, text):
-    assert lookup(results, key)[0] == text
+def test_val_finds_one_number(paths, key, text):
+    assert lookup(key, paths) == text
 
 
 @pytest.mark.parametrize(
-    ("key", "error"),
-    [
-        ("laptop/runs:arm=lstm:loss", ValueError),  # two different values
-        ("laptop/runs:arm=gru:loss", ValueError),  # none
-        ("laptop/runs:arm=gru:mean(loss)", ValueError),
-        ("laptop/runs:arm=lstm:perplexity", KeyError),
-        ("laptop/runs:kind=lstm:loss", KeyError),
-        ("gpu/runs:arm=lstm:loss", OSError),
-        ("laptop/runs", ValueError),
-        ("laptop/runs:arm=lstm:median(loss)", ValueError),
-    ],
-)
-def test_val_refuses_what_is_not_one_number(results, key, error):
-    with pytest.raises(error):
-        lookup(results, key)
+    "key",
+    ['runs:arm == "gru":loss.mean', 'runs:arm == "lstm":perplexity.mean', 'runs:kind == "lstm":loss.mean', "runs",
+     "speed:seed == 0:loss.mean", 'runs:arm == "lstm":loss.middle', 'runs:arm == "lstm":loss', "runs:arm =:loss.max"],
+)  # fmt: skip
+def test_val_refuses_what_is_not_one_number(paths, key):
+    with pytest.raises((LookupError, ValueError)):
+        lookup(key, paths)
 
 
 def test_what_modules_offer_is_found_without_importing():

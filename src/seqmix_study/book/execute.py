@@ -76,7 +76,7 @@ def execute(chapter: Chapter, passed: dict, paths: Paths, *, jobs: int | None, t
     import papermill
     from traitlets.config import Config
 
-    values = {name: p.default for name, p in chapter.parameters.items()} | passed
+    values = chapter.parameters | passed
     environment = {
         "SEQMIX_ROOT": str(paths.root),
         "SEQMIX_NO_TRAIN": "" if train else "1",

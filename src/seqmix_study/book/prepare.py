@@ -8,29 +8,31 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-import yaml
-
 from seqmix.paths import Paths
+from seqmix_study.book.build import configuration
 from seqmix_study.book.sources import Chapter, chapters_in_toc
-from seqmix_study.chapters.show import FIGURE_MIME
+from seqmix_study.chapters.parameters import legal, meaning
+from seqmix_study.chapters.show import FIGURE_MIME, NOTHING
 from seqmix_study.results.rows import plain
 
 __all__ = ["Published", "prepare_for_reading"]
 
-ELSEWHERE = """\
+FETCH = """\
 # Only where the project is not installed (Colab): fetch and install it. Elsewhere this cell does nothing.
 import importlib.util
-import os
-import subprocess
-import sys
 
 if importlib.util.find_spec("seqmix") is None:
-    subprocess.run(["git", "clone", "--depth", "1", "{url}", "seqmix-project"], check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-project[book]"], check=True)
-    os.chdir("seqmix-project")
-    sys.path.insert(0, "src")"""
-NOTHING = "No picture in this execution"
-"""How the description of a figure begins that has nothing to show (``chapters.marks.nothing``)."""
+    import os, pathlib, subprocess, sys
+
+    if not pathlib.Path("seqmix-project/pyproject.toml").is_file():
+        part = ["--depth", "1", "--branch", "{branch}", "--filter", "blob:none", "--sparse"]
+        subprocess.run(["git", "clone", "--quiet", *part, "{url}", "seqmix-project"], check=True)
+        subprocess.run(["git", "-C", "seqmix-project", "sparse-checkout", "set", {folders}], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-project[{extra}]"], check=True)
+    sys.path.insert(0, str(pathlib.Path("seqmix-project/src").resolve()))
+    os.chdir("seqmix-project/{place}")"""
+NEEDED = ("src", "book", "notebooks", "results", "studies")
+"""Folders that a chapter needs where it is fetched."""
 
 RUNS = "appendix_runs"
 """The chapter that lists every run with its configuration."""
@@ -76,28 +78,27 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
                 found.descriptions.append([record["name"], cell.metadata["mystnb"]["image"]["alt"]])
                 text = _figure_tools(record["name"], command(chapter, values, train), runs)
                 cells.append(_markdown(f"{record['name']}-tools", text))
-                cells += _apart(cell, output)
-    if url := project_url():
-        fetch = nbformat.v4.new_code_cell(ELSEWHERE.replace("{url}", url), metadata={"tags": ["remove-cell"]})
+    repository = configuration(Paths()).get("repository", {})
+    if repository.get("url"):
+        source = fetching(repository["url"], repository["branch"], "book", NEEDED)
+        fetch = nbformat.v4.new_code_cell(source, metadata={"tags": ["remove-cell"]})
         fetch["id"] = f"{chapter.name}-elsewhere"
         cells.insert(1, fetch)
     notebook.cells = cells
     return found
 
 
-def project_url(paths: Paths | None = None) -> str:
-    """Return the address of the repository that ``_config.yml`` names, "" while it names none."""
-    config = (paths or Paths()).root / "_config.yml"
-    if not config.is_file():
-        return ""
-    return yaml.safe_load(config.read_text(encoding="utf-8")).get("repository", {}).get("url") or ""
+def fetching(url: str, branch: str, extra: str, folders: tuple[str, ...], place: str = "") -> str:
+    """Return the code that fetches some folders of the project, installs it with an extra and goes to ``place``."""
+    names = ", ".join(f'"{folder}"' for folder in folders)
+    return FETCH.format(url=url, branch=branch, extra=extra, folders=names, place=place)
 
 
 def command(chapter: Chapter, values: dict, train: bool = True) -> str:
     """Return the command that gives this execution."""
     words = ["seqmix", "run", chapter.name]
     for name, value in values.items():
-        if value != chapter.parameters[name].default and name != "jobs":
+        if value != chapter.parameters[name] and name != "jobs":
             words += ["--tier", str(value)] if name == "tier" else ["-p", name, str(value)]
     return plain(shlex.join(words if train else [*words, "--no-train"]))
 
@@ -122,20 +123,6 @@ def _describe_figure(cell, record: dict) -> None:
         figure["caption"] = image["alt"] if image["alt"].endswith((".", ")")) else f"{image['alt']}."
 
 
-def _apart(cell, picture) -> list:
-    """Move the other outputs of a figure's cell into a cell of their own: they would become part of the figure."""
-    import nbformat
-
-    others = [output for output in cell["outputs"] if output is not picture]
-    if not others:
-        return []
-    cell["outputs"] = [picture]
-    line = {"seqmix": cell.metadata.get("seqmix", {}), "tags": ["remove-input"]}
-    more = nbformat.v4.new_code_cell("# more of the cell above", outputs=others, metadata=line)
-    more["id"] = f"{cell['id']}-more"
-    return [more]
-
-
 def _figure_tools(name: str, made_by: str, runs: str) -> str:
     """The line below a figure: its numbers, itself, the runs behind it (with configuration and code), its command."""
     files = f"{{download}}`numbers as CSV <figures/{name}.csv>` · {{download}}`figure as SVG <figures/{name}.svg>`"
@@ -154,9 +141,8 @@ def _runs_link(studies: tuple[str, ...]) -> str:
 def _parameter_table(chapter: Chapter, values: dict, train: bool) -> str:
     """A folded table: the parameters of this execution and how to run the chapter with others."""
     rows = "\n".join(
-        f"| `{p.name}` | `{here}` | {p.meaning.replace('|', '/')} ({p.legal}; default `{p.default!r}`) |"
-        for p in chapter.parameters.values()
-        for here in [plain(repr(values[p.name]))]
+        f"| `{name}` | `{plain(repr(values[name]))}` | {meaning(name)} ({legal(name)}; default `{default!r}`) |"
+        for name, default in chapter.parameters.items()
     )
     return (
         f":::{{dropdown}} Parameters of this execution, and how to run the chapter with your own\n"

@@ -2,18 +2,20 @@
 
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 
 from seqmix import study
 from seqmix.files import RecordError
 from seqmix.paths import Paths
-from seqmix_study.book import parameters
 from seqmix_study.book.execute import ChapterFailed, execute
 from seqmix_study.book.executed import AlteredError, read_executed
 from seqmix_study.book.fingerprint import changed, fingerprint
 from seqmix_study.book.sources import Chapter, chapters_in_toc, load
+from seqmix_study.chapters.parameters import ParameterError, check, describe
 from seqmix_study.chapters.request import request
 from seqmix_study.results.published import CollectError
 
@@ -33,6 +35,11 @@ class Request:
     chapter: Chapter
     passed: dict
 
+    @property
+    def values(self) -> dict:
+        """All parameters of the chapter, those that were not passed with their defaults."""
+        return self.chapter.parameters | self.passed
+
 
 def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None, train: bool = True) -> list[Request]:
     """Load the chapter, or all of them, and check every value; raises ChapterError, ParameterError or RequestError.
@@ -40,27 +47,19 @@ def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None, t
     With ``all`` a parameter must be known to at least one chapter and goes to those that know it. ``jobs`` is handed to
     chapters that have a parameter of that name.
     """
-    names = chapters_in_toc(paths) if name == "all" else [name]
-    chapters = [load(each, paths) for each in names]
-    everywhere = {n: p for chapter in chapters for n, p in chapter.parameters.items()}
-    for parameter in passed:
-        if not any(parameter in chapter.parameters for chapter in chapters):
-            parameters.check_all(name, everywhere, {parameter: passed[parameter]})
-    requests = []
-    for chapter in chapters:
-        own = {k: v for k, v in passed.items() if k in chapter.parameters}
-        if jobs and "jobs" in chapter.parameters:
-            own.setdefault("jobs", jobs)
-        requests.append(Request(chapter, parameters.check_all(chapter.name, chapter.parameters, own)))
+    chapters = [load(each, paths) for each in (chapters_in_toc(paths) if name == "all" else [name])]
+    everywhere = {n: default for chapter in chapters for n, default in chapter.parameters.items()}
+    try:
+        checked = check(everywhere, passed)
+    except ParameterError as error:
+        raise ParameterError(f"{name}: {error}\nknown parameters:\n{describe(everywhere)}") from error
+    more = {"jobs": jobs} if jobs else {}
+    requests = [Request(c, {k: v for k, v in (more | checked).items() if k in c.parameters}) for c in chapters]
     known = study.names(paths)
     for each in requests if len(requests) == 1 or CHECKED & set(passed) else ():
         if each.chapter.study in known:
-            request(each.chapter.study, **_all_values(each) | ({} if train else {"train": False}))
+            request(each.chapter.study, **each.values | ({} if train else {"train": False}))
     return requests
-
-
-def _all_values(request: Request) -> dict:
-    return {name: p.default for name, p in request.chapter.parameters.items()} | request.passed
 
 
 def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool, train: bool) -> bool:
@@ -68,54 +67,36 @@ def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool,
 
     One after the other if they train, which uses all cores; a few at a time if they only read tables.
     """
-    outcomes = {"executed": [], "unchanged": [], "failed": []}
-
-    def told(name: str, outcome: str, text: str) -> None:
-        outcomes[outcome].append(name)
-        print(f"{name}: {text}", file=sys.stderr if outcome == "failed" else sys.stdout, flush=True)
-
-    def stale(request: Request) -> bool:
-        if force or not current(request, paths, train):
-            print(f"{request.chapter.name}: executing", flush=True)
-            return True
-        told(request.chapter.name, "unchanged", "unchanged")
-        return False
-
-    def take(name: str, result: dict | str) -> None:
-        if isinstance(result, str):
-            told(name, "failed", f"FAILED (the published chapter is untouched)\n{result}")
-            return
-        for place in result["noisy"]:
-            print(f"{place}: wrote to its error stream; the strict build will refuse this chapter", file=sys.stderr)
-        told(
-            name,
-            "executed",
-            f"done in {result['seconds']} s: {paths.executed / name}.ipynb (seqmix book makes it a page)",
-        )
-
-    if train or len(requests) == 1:
-        for request in requests:
-            if stale(request):  # asked when its turn comes: an earlier chapter may have changed the tables
-                take(request.chapter.name, _one(request, paths, jobs, train))
-    else:
-        todo = [request for request in requests if stale(request)]
-        workers = max(1, min(len(todo), os.cpu_count() or 1, MOST_AT_A_TIME))
-        # A process each: papermill changes the working directory of the whole process.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            futures = {pool.submit(_one, request, paths, jobs, train): request.chapter.name for request in todo}
-            for future in as_completed(futures):
-                take(futures[future], future.result())
-    counts = ", ".join(f"{len(names)} {outcome}" for outcome, names in outcomes.items())
-    print(f"chapters: {counts} {' '.join(outcomes['failed'])}".rstrip())
-    return not outcomes["failed"]
+    workers = 1 if train else max(1, min(len(requests), os.cpu_count() or 1, MOST_AT_A_TIME))
+    names: dict[str, list[str]] = {"executed": [], "unchanged": [], "failed": []}
+    with ExitStack() as stack:
+        one = partial(_one, paths=paths, jobs=jobs, force=force, train=train)
+        if workers == 1:  # each when its turn comes: an earlier chapter may have changed the tables
+            outcomes = map(one, requests)
+        else:  # a process each: papermill changes the working directory of the whole process
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+            outcomes = pool.map(one, requests)
+        for request, (outcome, said) in zip(requests, outcomes, strict=True):
+            names[outcome].append(request.chapter.name)
+            print(f"{request.chapter.name}: {said}", file=sys.stderr if outcome == "failed" else sys.stdout, flush=True)
+    counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in names.items())
+    print(f"chapters: {counts} {' '.join(names['failed'])}".rstrip())
+    return not names["failed"]
 
 
-def _one(request: Request, paths: Paths, jobs: int | None, train: bool) -> dict | str:
-    """Execute one chapter; return its record, or the message of its failure."""
+def _one(request: Request, paths: Paths, jobs: int | None, force: bool, train: bool) -> tuple[str, str]:
+    """Execute one chapter unless it is up to date; return its outcome and what to say of it."""
+    name = request.chapter.name
     try:
-        return execute(request.chapter, request.passed, paths, jobs=jobs, train=train)
+        if not force and current(request, paths, train):
+            return "unchanged", "unchanged"
+        print(f"{name}: executing", flush=True)
+        result = execute(request.chapter, request.passed, paths, jobs=jobs, train=train)
     except (ChapterFailed, CollectError, RecordError) as error:
-        return str(error)
+        return "failed", f"FAILED (the published chapter is untouched)\n{error}"
+    for place in result["noisy"]:
+        print(f"{place}: wrote to its error stream; the strict build will refuse this chapter", file=sys.stderr)
+    return "executed", f"done in {result['seconds']} s: {paths.executed / name}.ipynb (seqmix book makes it a page)"
 
 
 def current(request: Request, paths: Paths, train: bool) -> bool:
@@ -127,5 +108,5 @@ def current(request: Request, paths: Paths, train: bool) -> bool:
         return False
     if published is None:
         return False
-    now = fingerprint(request.chapter, _all_values(request), paths, train=train)
+    now = fingerprint(request.chapter, request.values, paths, train=train)
     return not changed(published.metadata.get("seqmix", {}).get("fingerprint"), now)

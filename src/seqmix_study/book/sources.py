@@ -1,15 +1,17 @@
 """Chapter sources: ``notebooks/NAME.md`` (jupytext MyST) and the order of the chapters in ``_toc.yml``."""
 
+import ast
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import yaml
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 from seqmix.paths import Paths
-from seqmix_study.book.parameters import Parameter, ParameterCellError, parse_cell
+from seqmix_study.chapters.parameters import check
 
-__all__ = ["Chapter", "ChapterError", "chapters_in_toc", "load", "toc_entries"]
+__all__ = ["Chapter", "ChapterError", "chapters_in_toc", "declared", "load"]
 
 
 class ChapterError(ValueError):
@@ -18,13 +20,13 @@ class ChapterError(ValueError):
 
 @dataclass
 class Chapter:
-    """A chapter source: the notebook, where each cell stands in the file, and the declared parameters."""
+    """A chapter source: the notebook, the line where each cell begins, and its parameters with their defaults."""
 
     name: str
     path: Path
     notebook: object = field(repr=False)
     lines: list[int] = field(repr=False)
-    parameters: dict[str, Parameter]
+    parameters: dict[str, Any]
     sha256: str
     title: str
     studies: tuple[str, ...]
@@ -34,49 +36,30 @@ class Chapter:
         """The study that the chapter plans and trains: the first of its studies."""
         return self.studies[0] if self.studies else self.name
 
-    def where(self, cell: int) -> str:
-        """Return ``notebooks/NAME.md:LINE`` of a cell."""
-        return f"{self.path.parent.name}/{self.path.name}:{self.lines[cell]}"
-
-
-def toc_entries(toc: dict) -> list[str]:
-    """Return the document names of a table of contents (jb-book format), in reading order."""
-    found = [toc["root"]]
-
-    def walk(entries: list[dict]) -> None:
-        for entry in entries:
-            if "file" in entry:
-                found.append(entry["file"])
-            walk(entry.get("sections", []))
-
-    for part in toc.get("parts", [toc]):
-        walk(part.get("chapters", []))
-    return found
-
 
 def chapters_in_toc(paths: Paths) -> list[str]:
     """Return the names of the executed chapters that ``_toc.yml`` lists, in order."""
-    toc = yaml.safe_load((paths.root / "_toc.yml").read_text(encoding="utf-8"))
-    return [Path(entry).stem for entry in toc_entries(toc) if entry.startswith("book/executed/")]
+    listed = parse_toc_yaml(paths.root / "_toc.yml")
+    return [page.removeprefix("book/executed/") for page in listed if page.startswith("book/executed/")]
 
 
 def load(name: str, paths: Paths) -> Chapter:
     """Read a chapter; raises ChapterError if it is missing or has not exactly one parameters cell."""
-    import jupytext
+    from jupytext.myst import myst_to_notebook
 
     path = paths.notebooks / f"{name}.md"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in paths.notebooks.glob("*.md")))
         raise ChapterError(f"no chapter {name!r}: {path} does not exist; chapters: {known or 'none'}, or 'all'")
     text = path.read_text(encoding="utf-8")
-    notebook = jupytext.reads(text, fmt="md:myst")
-    lines = _cell_lines(text, notebook.cells)
+    notebook = myst_to_notebook(text, add_source_map=True)
+    lines = notebook.metadata.pop("source_map")
     tagged = [i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:
         raise ChapterError(f"notebooks/{name}.md:1: exactly one cell must be tagged 'parameters', found {len(tagged)}")
     try:
-        parameters = parse_cell(notebook.cells[tagged[0]].source)
-    except (ParameterCellError, SyntaxError) as error:
+        parameters = declared(notebook.cells[tagged[0]].source)
+    except (ValueError, SyntaxError) as error:
         raise ChapterError(f"notebooks/{name}.md:{lines[tagged[0]]}: {error}") from error
     title = next((line[2:].strip() for line in text.splitlines() if line.startswith("# ")), name)
     studies = notebook.metadata.get("seqmix", {}).get("studies", [name])
@@ -84,13 +67,9 @@ def load(name: str, paths: Paths) -> Chapter:
     return Chapter(name, path, notebook, lines, parameters, digest, title, tuple(studies))
 
 
-def _cell_lines(text: str, cells: list) -> list[int]:
-    """Return the line of the file where the source of each cell starts (cells are searched in order)."""
-    rows = text.splitlines()
-    found, start = [], 0
-    for cell in cells:
-        first = cell.source.splitlines()[0] if cell.source else ""
-        at = next((i for i in range(start, len(rows)) if rows[i] == first), start)
-        found.append(at + 1)
-        start = at + max(1, len(cell.source.splitlines()))
-    return found
+def declared(source: str) -> dict[str, Any]:
+    """Return the parameters that a cell declares, with their defaults; ValueError for an unknown or a wrong one."""
+    from papermill.translators import PythonTranslator
+
+    found = {each.name: ast.literal_eval(each.default) for each in PythonTranslator.inspect({"source": source})}
+    return check(found, found)

@@ -6,7 +6,8 @@ Pages are put together by templates that escape every value.
 import pandas as pd
 
 from seqmix.mixers import mixer
-from seqmix_study.chapters.common import Tables, human, several, template
+from seqmix_study.chapters.chapter import Chapter
+from seqmix_study.chapters.common import human, several, template
 from seqmix_study.chapters.marks import label, labels
 
 __all__ = ["code", "listed", "page", "sample"]
@@ -44,9 +45,10 @@ def code(fields: dict) -> dict[str, str]:
     }
 
 
-def listed(tables: Tables, known: dict[str, dict], study: str) -> str:
-    """Return the runs of one study as HTML: a table a group, each row with its configuration (``known``) folded in."""
-    runs, timings = (f[f["study"] == study] if len(f) else f for f in (tables.runs, tables.speed))
+def listed(here: Chapter, study: str) -> str:
+    """Return the runs of one study as HTML: a table a group, each row with its configuration folded in."""
+    runs, timings = (f[f["study"] == study] if len(f) else f for f in (here.runs, here.speed))
+    known = here.configurations
     parts = []
     for group, rows in runs.sort_values(ORDER).groupby("group") if len(runs) else ():
         cells = [(r["run_id"], known.get(r["run_id"]), _cells(r)) for r in rows.to_dict("records")]

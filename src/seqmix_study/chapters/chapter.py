@@ -15,9 +15,10 @@ import pandas as pd
 
 from seqmix import study
 from seqmix_study.chapters import draw, fold, rows, style
-from seqmix_study.chapters.common import Drawn, Tables, Values, human, listing, seconds, several, span
-from seqmix_study.chapters.marks import labels, nothing
+from seqmix_study.chapters.common import human, listing, seconds, several, span
+from seqmix_study.chapters.marks import labels
 from seqmix_study.chapters.request import reads_only, request
+from seqmix_study.chapters.show import nothing, show
 from seqmix_study.findings.answer import Findings
 from seqmix_study.results import collect, configurations
 from seqmix_study.runs import launch, tune
@@ -29,22 +30,30 @@ BOOKS = "Long English books in a folder of the reader's, split by book"
 ORIGINS = {"stdlib": CODE, "python": CODE, "books": BOOKS, "prose": BOOKS}
 """Where text comes from that this project did not write."""
 
-STAMPS = {"quick": "quick tier: a code check, no claims"}
-"""What is said of a tier that is no evidence."""
+CHECK = "quick"
+"""The tier that is a code check and no evidence."""
 
 
 @dataclass
 class Chapter:
-    """One execution of a chapter: its study, its tables, and the ways to show them."""
+    """One execution of a chapter: its tables by name, and the ways to show them."""
 
-    study: str
     tier: str
-    tables: Tables
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     configurations: dict[str, dict] = field(default_factory=dict)
-    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     changed: bool = False
     """Whether this execution was asked for something else than the book's own: then it is drawn over the published."""
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The training runs, a row each; empty where there are none."""
+        return self.frames.get("runs", pd.DataFrame())
+
+    @property
+    def speed(self) -> pd.DataFrame:
+        """The timed calls, a row each; empty where there are none."""
+        return self.frames.get("speed", pd.DataFrame())
 
     @functools.cached_property
     def described(self) -> Findings:
@@ -69,23 +78,21 @@ class Chapter:
 
         ``alt`` says what is to be seen; the ends of all lines are added to it.
         """
-        from seqmix_study.chapters.show import show
-
         if not len(rows):
-            show(nothing(name, "No run that may count has been published yet."))
+            show(name, *nothing("No run that may count has been published yet."))
             return
-        by, panel, along = how.get("by", "Architecture"), how.get("panel", ""), how.get("ends")
-        ends = draw.describe(rows, along, by=by, panel=panel) if along else ""
-        axes = plot._data.source_vars
-        shown = Values(rows, axes["x"], axes["y"], by, panel, bool(along)) if "estimate" in axes.values() else None
-        show(Drawn(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip(), shown))
+        names, along = {"by": how.get("by", "Architecture"), "panel": how.get("panel", "")}, how.get("ends", "")
+        ends = draw.describe(rows, along, **names) if along else ""
+        axes = {axis: plot._data.source_vars.get(axis, "") for axis in ("x", "y")}
+        values = {**axes, **names, "line": along} if "estimate" in axes.values() else {}
+        show(name, draw.finish(plot, rows, **how), rows, f"{alt} {ends}".strip(), **values)
 
     def yours(self, *questions: str) -> None:
         """Display, folded, where this execution agrees with the published rows of these questions and where not."""
         if not self.frames or (self.tier == rows.PUBLISHED and not self.changed):
             return
         both = pd.concat([rows.agreement(rows.published(q), rows.own(q, self.described)) for q in questions])
-        short = self.tier in STAMPS
+        short = self.tier == CHECK
         lead = "Its training is far too short to agree or to disagree; the table shows that the same code runs."
         said = both["said"].value_counts()
         text = lead if short else listing(f"{n} {what}" for what, n in said.items()) or "No row in common."
@@ -101,7 +108,7 @@ class Chapter:
 
     def record(self) -> None:
         """Display, folded, what this execution rests on."""
-        fold.show("What this page rests on", "\n".join(facts(self.tables) + self.notes))
+        fold.show("What this page rests on", "\n".join(facts(self) + self.notes))
 
     def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
         """Display a table of computed numbers."""
@@ -111,47 +118,32 @@ class Chapter:
         display(HTML(text))
 
 
-def open(
-    name: str,
-    tier: str = "quick",
-    seeds: int = 0,
-    source: str = "",
-    path: str = "",
-    jobs: int = 0,
-    train: bool = True,
-    arms: str = "",
-    sizes: str = "",
-    steps: int = 0,
-    overrides: dict[str, Any] | None = None,
-) -> Chapter:
+def open(name: str, **asked: Any) -> Chapter:
     """Plan a study, train its missing runs (unless ``train`` is false) and load its tables.
 
-    ``arms`` and ``sizes`` are comma-separated names to keep, ``steps`` > 0 replaces the optimiser steps of every run,
-    ``overrides`` any further dotted field. ``$SEQMIX_NO_TRAIN`` and ``$SEQMIX_JOBS`` are the runner's way to say
-    ``train=False`` and ``jobs``. Raises RequestError for a wrong request, launch.EngineError when runs failed,
-    collect.CollectError when there are no results to load.
+    ``asked``: parameters, as ``chapters/parameters.py`` has them. ``$SEQMIX_NO_TRAIN`` and ``$SEQMIX_JOBS`` are the
+    runner's way to say ``train=False`` and ``jobs``. Raises RequestError for a wrong request, launch.EngineError when
+    runs failed, collect.CollectError when there are no results to load.
     """
     style.use()
-    values = {"tier": tier, "seeds": seeds, "source": source, "path": path, "jobs": jobs, "train": train}
-    values |= {"arms": arms, "sizes": sizes, "steps": steps}
-    asked = bool(seeds or source or path or arms or sizes or steps or overrides)
-    job = request(name, overrides, **values)
+    job, tier = request(name, **asked), asked.get("tier", "quick")
+    own = any(value for parameter, value in asked.items() if parameter not in ("tier", "jobs", "train"))
     if job is None:
-        frames, notes = _published(name, tier, asked)
+        frames, notes = _published(name, tier, own)
     else:
-        summary = launch.train(job, jobs or int(os.environ.get("SEQMIX_JOBS") or 0) or None)
+        summary = launch.train(job, asked.get("jobs") or int(os.environ.get("SEQMIX_JOBS") or 0) or None)
         summary.check()
         _clear_progress()
         frames = collect.load(name, tier, plan=summary.plans[name].runs, paths=job.paths)
         notes = [f"{run}: {'; '.join(said)}" for run, said in summary.notes.items()]
-    changed = job is not None and (asked or tier not in STAMPS)
-    return Chapter(name, tier, Tables.of(name, tier, frames), notes, frames=frames, changed=changed)
+    changed = job is not None and (own or tier != CHECK)
+    return Chapter(tier, frames, notes, changed=changed)
 
 
-def arithmetic(name: str) -> Chapter:
+def arithmetic() -> Chapter:
     """Return a chapter that rests on no run: its figures draw printed numbers."""
     style.use()
-    return Chapter(name, rows.PUBLISHED, Tables(name, rows.PUBLISHED, pd.DataFrame()))
+    return Chapter(rows.PUBLISHED)
 
 
 def gather(tier: str = "quick", train: bool = True) -> Chapter:
@@ -174,7 +166,7 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
             parts.setdefault(table, []).append(frame)
     filled = {table: [frame for frame in frames if len(frame)] or frames[:1] for table, frames in parts.items()}
     tables = {table: pd.concat(frames, ignore_index=True) for table, frames in filled.items()}
-    return Chapter("runs", tier, Tables.of("runs", tier, tables), notes=notes, configurations=known)
+    return Chapter(tier, tables, notes, known)
 
 
 def _published(name: str, tier: str, asked: bool) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -196,10 +188,10 @@ def _clear_progress() -> None:
         clear_output()
 
 
-def facts(tables: Tables) -> list[str]:
+def facts(here: Chapter) -> list[str]:
     """Return what an execution rests on, a sentence a fact."""
-    runs, timings = tables.runs, tables.speed
-    lines = [f"Tier **{tables.tier}**" + (f" ({STAMPS[tables.tier]})." if tables.tier in STAMPS else ".")]
+    runs, timings = here.runs, here.speed
+    lines = [f"Tier **{here.tier}**{' (a code check, no claims)' if here.tier == CHECK else ''}."]
     if len(runs):
         single = runs.drop_duplicates("run_id")
         counts = single["status"].value_counts()

@@ -1,8 +1,7 @@
-"""What chapters share: the tables of an execution, a drawn figure, and how numbers are said."""
+"""What chapters share: the panels of a figure, templates, and how numbers are said."""
 
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 import jinja2
 import numpy as np
@@ -11,9 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 __all__ = [
-    "Drawn",
-    "Tables",
-    "Values",
     "drawn_panels",
     "human",
     "listing",
@@ -22,53 +18,6 @@ __all__ = [
     "span",
     "template",
 ]
-
-TABLES = ("runs", "curves", "context", "recall", "probes", "speed", "inside")
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The result tables of one study, as ``collect.load`` gives them; a missing table is empty."""
-
-    study: str
-    tier: str
-    runs: pd.DataFrame
-    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
-    context: pd.DataFrame = field(default_factory=pd.DataFrame)
-    recall: pd.DataFrame = field(default_factory=pd.DataFrame)
-    probes: pd.DataFrame = field(default_factory=pd.DataFrame)
-    speed: pd.DataFrame = field(default_factory=pd.DataFrame)
-    inside: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-    @classmethod
-    def of(cls, study: str, tier: str, frames: dict[str, pd.DataFrame]) -> "Tables":
-        """Build from a dict of DataFrames; unknown names are left out."""
-        return cls(study, tier, **{name: frame for name, frame in frames.items() if name in TABLES})
-
-
-@dataclass(frozen=True)
-class Values:
-    """What a figure's marks stand for: its rows, the columns on its axes, of its names and of its panels."""
-
-    rows: pd.DataFrame
-    x: str
-    y: str
-    by: str
-    panel: str = ""
-    lines: bool = False
-    """Whether the marks of a name are joined."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One figure: its name (``fig-<study>-<what>``), picture, data and computed description."""
-
-    name: str
-    figure: Figure
-    data: pd.DataFrame
-    alt: str
-    values: Values | None = None
-    """What its marks stand for, where they are rows of findings."""
 
 
 def drawn_panels(figure: Figure, rows: pd.DataFrame, panel: str) -> Iterator[tuple[Axes, str, pd.DataFrame]]:

@@ -10,11 +10,10 @@ import warnings
 
 import pandas as pd
 import seaborn.objects as so
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqmix_study.chapters.common import drawn_panels
-from seqmix_study.chapters.marks import end_texts, log_axis, trend
+from seqmix_study.chapters.common import drawn_panels, human
+from seqmix_study.chapters.marks import end_texts, log_axis
 from seqmix_study.chapters.style import GREY, INK, RC, look_of, order_labels
 
 __all__ = ["WIDTH", "describe", "finish", "scales"]
@@ -71,12 +70,11 @@ def finish(
     if ends or (by in rows and rows[by].nunique() < 2):
         figure.legends.clear()
     for axis, _, here in drawn_panels(figure, rows, panel):
-        if logy:
-            axis.set_yscale("log")
-        for which in ("x", "y"):
-            if _is_log(axis, which):
-                seen = here[ends].dropna().unique() if which == "x" and ends else ()
-                log_axis(axis, which, values=seen if len(seen) < 5 else ())
+        if plot._scales.get("x") == "log":
+            seen = here[ends].dropna().unique() if ends else ()
+            log_axis(axis, "x", values=seen if len(seen) < 5 else ())
+        if logy or plot._scales.get("y") == "log":
+            log_axis(axis, "y")
         if zero:
             axis.axhline(at, color=GREY, lw=1, zorder=0)
             left = 0.01 if _room_above(here, ends, y, at, False) >= _room_above(here, ends, y, at, True) else 0.99
@@ -101,16 +99,20 @@ def _room_above(here: pd.DataFrame, x: str, y: str, at: float, last: bool) -> fl
     return float((end[end >= at] - at).min()) if (end >= at).any() else math.inf
 
 
-def _is_log(axis: Axes, which: str) -> bool:
-    """True where equal factors are equal distances (seaborn's own scales do not call themselves logarithmic)."""
-    one, ten, hundred = getattr(axis, f"{which}axis").get_transform().transform([1.0, 10.0, 100.0])
-    return math.isclose(hundred - ten, ten - one)
-
-
-def describe(rows: pd.DataFrame, x: str, y: str = "estimate", by: str = "Architecture", panel: str = "") -> str:
+def describe(rows: pd.DataFrame, x: str, by: str = "Architecture", panel: str = "") -> str:
     """Return what a reader who does not see the figure needs: the ends of every line, a panel a sentence."""
     said = []
-    for name, here in rows.groupby(panel, sort=False) if panel else [("", rows)]:
-        lines = [trend(part.assign(mean=part[y]), x, str(line)) for line, part in here.groupby(by, sort=False)]
+    for name, here in rows.dropna(subset="estimate").groupby(panel or (lambda _: ""), sort=False):
+        lines = []
+        for line, part in here.groupby(by, sort=False):
+            ends = [
+                f"{_short(row['estimate'])} at {human(row[x])}"
+                for _, row in part.sort_values(x).iloc[[0, -1]].iterrows()
+            ]
+            lines.append(f"{line} {ends[0]}" if len(part) == 1 else f"{line} from {ends[0]} to {ends[1]}")
         said.append((f"{name}: " if name else "") + "; ".join(lines) + ".")
     return " ".join(said)
+
+
+def _short(value: float) -> str:
+    return human(value) if abs(value) > 99 else f"{value:.2f}"

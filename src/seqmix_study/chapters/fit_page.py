@@ -4,7 +4,6 @@
 write. The page carries its picture and styles: it can be mailed.
 """
 
-import html
 import io
 import json
 from itertools import pairwise
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqmix_study.findings.fits.fit import Fit, jsonable, mark
+from seqmix_study.chapters.common import template
+from seqmix_study.findings.fits.fit import Fit, jsonable
 from seqmix_study.findings.fits.forms import EQUATIONS, predict
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ __all__ = ["figure", "plot", "write_page"]
 MOST = 6  # groups in one figure
 DRAWN = 1000  # points of one group in it
 BLUE, RED, GREY = "#1f6fb4", "#c2410c", "#6b7280"
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
-color:#1a1a1a;background:#fff}
-table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left}svg{max-width:100%;height:auto}
-pre{white-space:pre-wrap;background:#f5f5f4;padding:1rem}.ok{color:#166534}.refused,.slope_only{color:#9a3412}"""
 
 
 def plot(fits: dict[str, Fit], path: Path | str) -> None:
@@ -40,20 +36,16 @@ def plot(fits: dict[str, Fit], path: Path | str) -> None:
 
 
 def figure(fits: dict[str, Fit]) -> "Figure":
-    """One row a group (at most six): data with fit and band, residuals, compute-optimal sizes where there are any."""
+    """One row a group (at most six): data with fit and band and the rows that decide, and the residuals."""
     from matplotlib.figure import Figure
 
     shown = dict(list(fits.items())[:MOST])
-    three = any(fit.isoflop.get("budgets") for fit in shown.values())
-    page = Figure(figsize=(14 if three else 9.5, 3.9 * len(shown)), layout="constrained")
-    axes = page.subplots(len(shown), 3 if three else 2, squeeze=False)
-    for row, (name, fit) in zip(axes, shown.items(), strict=True):
+    page = Figure(figsize=(9.5, 3.9 * len(shown)), layout="constrained")
+    for row, (name, fit) in zip(page.subplots(len(shown), 2, squeeze=False), shown.items(), strict=True):
         points, said = _thinned(fit.points)
         _data(row[0], fit, points)
         row[0].set_title(f"{name}: {fit.verdict.replace('_', ' ')}{said}", loc="left")
         _residuals(row[1], points)
-        if three:
-            _optima(row[2], fit)
     return page
 
 
@@ -66,6 +58,8 @@ def _thinned(points: dict[str, list[float]]) -> tuple[dict[str, np.ndarray], str
 
 
 def _data(axis: "Axes", fit: Fit, points: dict[str, np.ndarray]) -> None:
+    from matplotlib import colormaps
+
     n, y = points["N"], points.get("loss", points["N"])
     axis.set_xscale("log")
     quoted = fit.verdict == "ok"
@@ -88,7 +82,7 @@ def _data(axis: "Axes", fit: Fit, points: dict[str, np.ndarray]) -> None:
         return
     d = points["D"]
     curves = _tokens(d)
-    colours = _colours(len(curves))
+    colours = colormaps["viridis"](np.linspace(0, 0.85, len(curves)))
     for colour, (low, high) in zip(colours, curves, strict=True):
         rows = (d >= low) & (d <= high)
         axis.plot(n[rows], y[rows], "o", color=colour, ms=4, label=f"D = {np.sqrt(low * high):.2g}")
@@ -115,12 +109,6 @@ def _tokens(d: np.ndarray) -> list[tuple[float, float]]:
     return [(float(np.exp(a) * (1 - 1e-9)), float(np.exp(b) * (1 + 1e-9))) for a, b in pairwise(edges)]
 
 
-def _colours(count: int) -> list[Any]:
-    import matplotlib
-
-    return list(matplotlib.colormaps["viridis"](np.linspace(0, 0.85, count)))
-
-
 def _band(fit: Fit, draws: dict[str, np.ndarray], grid: np.ndarray, d: float | None = None) -> tuple:
     """95 % band of the fitted law over ``grid``, from at most 200 draws."""
     rows = []
@@ -141,73 +129,13 @@ def _residuals(axis: "Axes", points: dict[str, np.ndarray]) -> None:
         axis.plot(fitted, logs / scale, "o", color=BLUE, ms=4)
 
 
-def _optima(axis: "Axes", fit: Fit) -> None:
-    """N_opt of each budget with the line through them, and the surface's own answer where it may be quoted."""
-    used = [table for table in fit.isoflop.get("budgets", []) if not table["why"]]
-    axis.set(xlabel="training FLOPs", ylabel="compute-optimal N", title="a curve a budget")
-    if not used:
-        axis.text(0.5, 0.5, "no budget has an optimum", ha="center", transform=axis.transAxes, color=GREY)
-        return
-    c, size = (np.array([table[key] for table in used]) for key in ("compute", "N_opt"))
-    axis.loglog(c, size, "o", color=BLUE)
-    found = fit.isoflop["optimal_exponent"]
-    if found:
-        line = np.exp(np.log(size).mean() + found["estimate"] * (np.log(c) - np.log(c).mean()))
-        style = "-" if fit.isoflop["verdict"] == "ok" else ":"
-        axis.plot(c, line, style, color=RED, label=f"C^{found['estimate']:.3f}")
-    if fit.verdict == "ok" and fit.derived:
-        own = fit.derived["optimal_size"][0]
-        share = fit.derived["optimal_exponent"]["estimate"]
-        axis.plot(c, own["N"] * (c / own["compute"]) ** share, "--", color=GREY, label=f"surface: C^{share:.3f}")
-    axis.legend(fontsize=8)
-
-
 def write_page(fits: dict[str, Fit], document: dict[str, Any], path: Path | str, title: str = "table") -> None:
-    """Write one self-contained HTML page: verdicts, estimates, picture, the text report and the JSON document."""
+    """Write one self-contained HTML page: verdicts, picture, the text report and the JSON document."""
     from seqmix_study.findings.fits.doctor import render
 
     buffer = io.StringIO()
     figure(fits).savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
-    picture = buffer.getvalue()
-    picture = picture[picture.index("<svg") :].replace(
-        "<svg", '<svg role="img" aria-label="data, fit and residuals"', 1
-    )
-    parts = [_table(name, fit) for name, fit in fits.items()]
-    whole = html.escape(json.dumps(jsonable(document), indent=1, allow_nan=False), quote=False)
-    text = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Fit of {html.escape(title)}</title><style>{STYLE}</style></head><body>
-<h1>Fit of {html.escape(title)}</h1>
-{"".join(parts)}
-<h2>Picture</h2>{picture}
-<h2>Report</h2><pre>{html.escape(render(fits, document))}</pre>
-<details><summary>Everything, as JSON</summary><pre>{whole}</pre></details>
-</body></html>
-"""
+    whole = json.dumps(jsonable(document), indent=1, allow_nan=False)
+    shown = {"fits": fits, "title": title, "report": render(fits, document), "whole": whole}
+    text = template("fit.html").render(picture=buffer.getvalue().partition("<svg")[2], equations=EQUATIONS, **shown)
     Path(path).write_text(text, encoding="utf-8")
-
-
-def _table(name: str, fit: Fit) -> str:
-    """Verdict and estimates of one group; what may not be quoted says so."""
-    values = {f"{key}": (value, fit.intervals.get(key)) for key, value in fit.estimates.items()}
-    if own := fit.derived.get("optimal_exponent"):
-        values["exponent of N_opt"] = (own["estimate"], own["interval"])
-    rows = "".join(
-        f"<tr><td>{html.escape(key)}</td><td>{value:.5g}{mark(fit.verdict)}</td>"
-        f"<td>{f'{ends[0]:.4g} to {ends[1]:.4g}' if ends else ''}</td></tr>"
-        for key, (value, ends) in values.items()
-    )
-    iso = ""
-    if (found := fit.isoflop.get("optimal_exponent")) is not None:
-        low, high = found["interval"]
-        said = mark(fit.isoflop["verdict"])
-        iso = (
-            f"<tr><td>N_opt by budgets</td><td>{found['estimate']:.4g}{said}</td><td>{low:.4g} to {high:.4g}</td></tr>"
-        )
-    why = "".join(f"<li>{html.escape(reason)}</li>" for reason in [*fit.reasons, *fit.flags])
-    believe = f"<p><b>Believe:</b> {html.escape(fit.agreement['text'])}</p>" if fit.agreement else ""
-    return (
-        f'<h2>{html.escape(name)}: <span class="{fit.verdict}">{fit.verdict.replace("_", " ")}</span></h2>'
-        f"<p>{html.escape(EQUATIONS[fit.form])}</p><table><tr><th></th><th>estimate</th><th>95 % interval</th></tr>"
-        f"{rows}{iso}</table>{believe}<ul>{why}</ul>"
-    )

@@ -10,9 +10,9 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from seqmix_study.chapters.common import Drawn
 from seqmix_study.chapters.draw import WIDTH
-from seqmix_study.chapters.marks import label, nothing
+from seqmix_study.chapters.marks import label
+from seqmix_study.chapters.show import nothing
 from seqmix_study.chapters.style import INK, order
 
 __all__ = ["METHODS", "gates", "heads"]
@@ -31,15 +31,16 @@ LAST = 40
 """Positions up to the question that a heat map shows: more are no longer cells on a phone."""
 
 
-def heads(traces: dict) -> Drawn:
+def heads(traces: dict) -> tuple[Figure, pd.DataFrame, str]:
     """Draw the attention of the asking position, a row a head, a panel a model (the first seed of each arm).
+
+    Returns figure, data and description, as ``show.show`` wants them.
 
     The true source of the answer is framed; a square-root scale lets small weights be seen.
     """
-    name = "fig-inside-heads"
     runs = {run["arm"]: run for run in traces.get("runs", ()) if run.get("heads")}
     if not runs:
-        return nothing(name, MISSING)
+        return nothing(MISSING)
     question, said, rows = traces["question"], [], []
     end, source = question["position"], question["stated"] - 1
     start = max(0, min(end + 1 - LAST, source))
@@ -61,7 +62,7 @@ def heads(traces: dict) -> Drawn:
         said.append(f"{label(arm)}: on the source {', '.join(f'{share:.2f} by {h}' for h, share in on.items())}.")
     axes[-1].set_xlabel("position in the document")
     figure.suptitle("Which head looks at the answer?", x=0.01, ha="left", fontsize=11, weight="bold", color=INK)
-    return Drawn(name, figure, pd.DataFrame(rows), f"Heat map of attention, a row a head. {' '.join(said)}")
+    return figure, pd.DataFrame(rows), f"Heat map of attention, a row a head. {' '.join(said)}"
 
 
 def gates(traces: dict) -> pd.DataFrame:

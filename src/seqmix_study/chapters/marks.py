@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from seqmix_study.chapters.common import Drawn, human, listing
+from seqmix_study.chapters.common import human, listing
 from seqmix_study.chapters.style import look, order
 
 __all__ = [
@@ -16,9 +14,6 @@ __all__ = [
     "label",
     "labels",
     "log_axis",
-    "look",
-    "nothing",
-    "trend",
 ]
 
 
@@ -77,24 +72,3 @@ def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], line
             color=colour,
             annotation_clip=False,
         )
-
-
-def nothing(name: str, why: str) -> Drawn:
-    """Return an empty figure that says why there is nothing to show in this execution."""
-    figure = Figure(figsize=(5.0, 1.6), layout="constrained")
-    axis = figure.subplots()
-    axis.axis("off")
-    axis.text(0.5, 0.5, why, ha="center", va="center", wrap=True)
-    return Drawn(name, figure, pd.DataFrame({"note": [why]}), f"No picture in this execution: {why}")
-
-
-def trend(data: pd.DataFrame, x: str, arm: str, digits: int = 2) -> str:
-    """Return "Transformer from 2.31 at 7k to 1.80 at 780k": the ends of one line, for alt text."""
-    data = data.sort_values(x).dropna(subset=["mean"])
-    if not len(data):
-        return f"{label(arm)} has no points"
-    ends = [
-        f"{human(row['mean']) if abs(row['mean']) > 99 else format(row['mean'], f'.{digits}f')} at {human(row[x])}"
-        for _, row in data.iloc[[0, -1]].iterrows()
-    ]
-    return f"{label(arm)} {ends[0]}" if len(data) == 1 else f"{label(arm)} from {ends[0]} to {ends[1]}"

@@ -7,9 +7,9 @@ before anything starts, and the chapter itself checks again, for those who execu
 import difflib
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-__all__ = ["ParameterError", "Parameters", "check", "describe", "legal"]
+__all__ = ["ParameterError", "Parameters", "check", "describe", "legal", "meaning"]
 
 
 class ParameterError(ValueError):
@@ -27,7 +27,7 @@ class Parameters(BaseModel):
     source: str = Field("", description="corpus instead of the study's real text; empty: as the study says")
     path: str = Field("", description='folder of UTF-8 text files; implies source "folder"')
     jobs: int = Field(0, ge=0, le=64, description="worker processes; 0: chosen from cores and model size")
-    train: StrictBool = Field(True, description="False: use the committed tables only")
+    train: bool = Field(True, description="False: use the committed tables only")
     arms: str = Field("", description="architectures to keep, comma-separated; empty: all of the study")
     sizes: str = Field("", description="sizes to keep, comma-separated; empty: all")
     steps: int = Field(0, ge=0, le=1_000_000, description="optimiser steps of every run; 0: as the study says")
@@ -37,25 +37,6 @@ class Parameters(BaseModel):
     equal_arms: int = Field(13, ge=2, le=100, description="equal architectures in the thought experiment")
     noise: float = Field(0.1, gt=0, description="spread between seeds of one architecture in it, nats")
 
-    @field_validator("train", mode="before")
-    @classmethod
-    def _words(cls, value: Any) -> Any:
-        return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
-
-    @field_validator("seeds", "jobs", "steps", "repeats", "equal_arms", "noise", mode="before")
-    @classmethod
-    def _no_truth_values(cls, value: Any) -> Any:
-        if isinstance(value, bool):
-            raise ValueError("a number is needed")
-        return value
-
-    @field_validator("repeats")
-    @classmethod
-    def _enough(cls, value: int) -> int:
-        if value in (1, 2):
-            raise ValueError("at least 3 calls are timed")
-        return value
-
     @field_validator("arms", "sizes")
     @classmethod
     def _some_name(cls, value: str) -> str:
@@ -64,17 +45,22 @@ class Parameters(BaseModel):
         return value
 
 
+SCHEMA = Parameters.model_json_schema()["properties"]
+
+
+def meaning(name: str) -> str:
+    """Return what a parameter says."""
+    return SCHEMA[name]["description"]
+
+
 def legal(name: str) -> str:
     """Return the legal values of a parameter in words."""
-    field = Parameters.model_fields[name]
-    if field.annotation is str:
-        return "text"
-    if field.annotation not in (int, float):
-        return "true or false" if name == "train" else "one of " + ", ".join(field.annotation.__args__)
-    if any(hasattr(limit, "gt") for limit in field.metadata):
-        return f"> {field.metadata[0].gt}"
-    low, high = (next(getattr(m, side) for m in field.metadata if hasattr(m, side)) for side in ("ge", "le"))
-    return f"{low}..{high}"
+    field = SCHEMA[name]
+    if "enum" in field:
+        return "one of " + ", ".join(field["enum"])
+    if "maximum" in field:
+        return f"{field['minimum']}..{field['maximum']}"
+    return {"string": "text", "boolean": "true or false", "number": "> 0"}[field["type"]]
 
 
 def check(known: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
@@ -88,19 +74,15 @@ def check(known: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise ParameterError(f"unknown parameter {name!r}{hint}")
     try:
-        return Parameters(**passed).model_dump(include=set(passed))
+        checked = Parameters(**passed)
     except ValidationError as error:
         first = error.errors()[0]
         name, said = str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
-        meaning = Parameters.model_fields[name].description
-        raise ParameterError(f"{name} = {first['input']!r}: {said}; legal: {legal(name)} ({meaning})") from None
+        raise ParameterError(f"{name} = {first['input']!r}: {said}; legal: {legal(name)} ({meaning(name)})") from None
+    return {name: getattr(checked, name) for name in passed}
 
 
 def describe(known: dict[str, Any]) -> str:
-    """List parameters, one a line: name, default, legal values, meaning. ``known``: name -> default."""
-    rows = [
-        (name, f"default {known[name]!r}", legal(name), Parameters.model_fields[name].description) for name in known
-    ]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    lines = ["  " + "  ".join([*(row[i].ljust(widths[i]) for i in range(3)), row[3]]) for row in rows]
-    return "\n".join(lines) or "  (this chapter has no parameters)"
+    """List parameters, one a line: name, default, meaning, legal values. ``known``: name -> default."""
+    rows = [f"  {name} (default {known[name]!r}): {meaning(name)}; {legal(name)}" for name in known]
+    return "\n".join(rows) or "  (this chapter has no parameters)"

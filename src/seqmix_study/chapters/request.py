@@ -33,10 +33,10 @@ def reads_only(train: bool) -> bool:
     return not train or bool(os.environ.get("SEQMIX_NO_TRAIN"))
 
 
-def request(name: str, overrides: dict[str, Any] | None = None, **values: Any) -> Job | None:
+def request(name: str, **values: Any) -> Job | None:
     """Return the job of a chapter's study, None if nothing is to be trained; raises RequestError with one sentence.
 
-    ``values``: parameters (see ``chapters/parameters.py``); ``overrides``: further dotted fields of all runs.
+    ``values``: parameters (see ``chapters/parameters.py``).
     """
     try:
         checks.environment()
@@ -44,8 +44,7 @@ def request(name: str, overrides: dict[str, Any] | None = None, **values: Any) -
         path = values["path"]
         if path and not Path(path).expanduser().is_dir():
             raise parameters.ParameterError(f"path = {path!r} is no folder (looked in {Path.cwd()})")
-        tier, more = values["tier"], dict(overrides or {})
-        more |= {part: _names(values[part]) for part in ("arms", "sizes") if values[part].strip()}
+        tier, more = values["tier"], {part: _names(values[part]) for part in ("arms", "sizes") if values[part].strip()}
         study.check_names(name, tier, more.get("arms", ()), more.get("sizes", ()))
         if reads_only(values["train"]):
             return None

@@ -8,32 +8,44 @@ In plain Jupyter the record is invisible.
 
 import io
 
-__all__ = ["FIGURE_MIME", "show"]
+import pandas as pd
+from matplotlib.figure import Figure
+
+from seqmix_study.chapters.values import onto
+
+__all__ = ["FIGURE_MIME", "NOTHING", "nothing", "show"]
 
 FIGURE_MIME = "application/vnd.seqmix.figure+json"
+NOTHING = "No picture in this execution: "
+"""How the description of a figure begins that has nothing to show."""
 
 
-def show(drawn) -> None:
-    """Display a figure.
+def show(name: str, figure: Figure, data: pd.DataFrame, alt: str, **values: str) -> None:
+    """Display a figure (matplotlib) under its name (letters, digits and dashes).
 
-    ``drawn`` has ``name`` (letters, digits and dashes), ``figure`` (matplotlib), ``data`` (the plotted numbers, a
-    DataFrame) and ``alt`` (at least 40 characters that say what is to be seen); where its marks are rows of findings,
-    also ``values`` (``common.Values``). Raises ValueError if they do not.
+    ``data``: the plotted numbers; ``alt``: what is to be seen, in 40 characters or more; ``values``: where the marks
+    are rows of findings, the columns of ``data`` that they show (see ``values.onto``). Raises ValueError for a name or
+    an alt text that will not do.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
 
-    from seqmix_study.chapters.values import onto
-
-    if not drawn.name.replace("-", "").isalnum():
-        raise ValueError(f"figure name {drawn.name!r}: letters, digits and dashes only")
-    if len(drawn.alt) < 40:
-        raise ValueError(f"{drawn.name}: the alt text {drawn.alt!r} is shorter than 40 characters")
+    if not name.replace("-", "").isalnum():
+        raise ValueError(f"figure name {name!r}: letters, digits and dashes only")
+    if len(alt) < 40:
+        raise ValueError(f"{name}: the alt text {alt!r} is shorter than 40 characters")
     picture = io.StringIO()
-    drawn.figure.savefig(picture, format="svg", metadata={"Date": None})
-    written = picture.getvalue()
-    if values := getattr(drawn, "values", None):
-        written = onto(written, drawn.figure, values)
-    plt.close(drawn.figure)
-    record = {"name": drawn.name, "alt": drawn.alt, "csv": drawn.data.to_csv(index=False, lineterminator="\n")}
-    display({"image/svg+xml": written, "text/plain": drawn.alt, FIGURE_MIME: record}, raw=True)
+    figure.savefig(picture, format="svg", metadata={"Date": None})
+    written = onto(picture.getvalue(), figure, data, **values) if values else picture.getvalue()
+    plt.close(figure)
+    record = {"name": name, "alt": alt, "csv": data.to_csv(index=False, lineterminator="\n")}
+    display({"image/svg+xml": written, "text/plain": alt, FIGURE_MIME: record}, raw=True)
+
+
+def nothing(why: str) -> tuple[Figure, pd.DataFrame, str]:
+    """Return an empty figure that says why there is nothing to show in this execution, its data and description."""
+    figure = Figure(figsize=(5.0, 1.6), layout="constrained")
+    axis = figure.subplots()
+    axis.axis("off")
+    axis.text(0.5, 0.5, why, ha="center", va="center", wrap=True)
+    return figure, pd.DataFrame({"note": [why]}), f"{NOTHING}{why}"

@@ -101,20 +101,13 @@ AGAIN = "_again"
 
 
 def look(arm: str) -> Look:
-    """Return the look of an arm; an unknown arm gets its family's colour and its own name as label."""
+    """Return the look of an arm; an unknown arm is grey and called by its own name."""
     if arm in LOOKS:
         return LOOKS[arm]
-    if arm.endswith(AGAIN):
-        base = look(arm.removesuffix(AGAIN))
-        return replace(base, label=f"{base.label} again", line=(0, (3, 1)))
     if match := HYBRID.match(arm):
         return _hybrid(int(match[1]), match[2] or "")
     if found := _from_library(arm):
         return found
-    for start, family in (("transformer", "transformer"), ("gated", "gated_deltanet"), ("delta", "deltanet"),
-                          ("lstm", "lstm_block"), ("hybrid", "hybrid_half")):  # fmt: skip
-        if arm.startswith(start):
-            return replace(LOOKS[family], label=arm.replace("_", " "), line=(0, (3, 1)))
     return Look(GREY, "o", "-", arm.replace("_", " "), "other")
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqmix_study.chapters.common import Values, drawn_panels, human
+from seqmix_study.chapters.common import drawn_panels, human
 from seqmix_study.chapters.style import look_of
 
 __all__ = ["onto"]
@@ -19,14 +19,23 @@ __all__ = ["onto"]
 CLOSED = "</svg>"
 
 
-def onto(picture: str, figure: Figure, values: Values) -> str:
-    """Return the SVG with its values over it. ``picture``: the figure as matplotlib has just written it."""
+def onto(
+    picture: str, figure: Figure, rows: pd.DataFrame, x: str, y: str, by: str, panel: str = "", line: str = ""
+) -> str:
+    """Return the SVG with its values over it. ``picture``: the figure as matplotlib has just written it.
+
+    ``x``, ``y``, ``by``, ``panel``: the columns on its axes, of its names and of its panels; ``line``: anything where
+    the marks of a name are joined.
+    """
     groups = []
-    for axis, panel, here in drawn_panels(figure, values.rows, values.panel):
-        for name, rows in here.groupby(values.by, sort=False) if values.by in here else [("", here)]:
-            points = [(*_place(axis, row[values.x], row[values.y]), row) for row in rows.to_dict("records")]
-            points = [point for point in points if math.isfinite(point[0] + point[1])]
-            groups.append(_group(str(name), panel, points, axis, values))
+    for axis, part, here in drawn_panels(figure, rows, panel):
+        for name, each in here.groupby(by, sort=False) if by in here else [("", here)]:
+            marks = []
+            for row in each.to_dict("records"):
+                across, down = _place(axis, row[x], row[y])
+                if math.isfinite(across + down):
+                    marks.append((across, down, html.escape(_said((part, str(name)), row, axis, x, y))))
+            groups.append(_group(str(name), marks, bool(line)))
     label = "Values: arrow keys step from one to the next"
     over = f'<g class="values" fill="none" stroke="none" role="group" aria-label="{label}">{"".join(groups)}</g>'
     head, _, tail = picture.rpartition(CLOSED)
@@ -42,21 +51,20 @@ def _place(axis: Axes, x, y) -> tuple[float, float]:
     return round(across * width, 1), round((1 - up) * height, 1)
 
 
-def _group(name: str, panel: str, points: list, axis: Axes, values: Values) -> str:
-    """Return the marks of one name in one panel."""
-    path = " ".join(f"{x},{y}" for x, y, _ in sorted(points, key=lambda point: point[:2]))
-    line = f'<polyline points="{path}"/>' if values.lines and len(points) > 1 else ""
-    marks = [
+def _group(name: str, marks: list[tuple[float, float, str]], joined: bool) -> str:
+    """Return the marks (x, y, words) of one name in one panel."""
+    path = " ".join(f"{x},{y}" for x, y, _ in sorted(marks))
+    line = f'<polyline points="{path}"/>' if joined and len(marks) > 1 else ""
+    circles = [
         f'<circle cx="{x}" cy="{y}" r="7" role="img" aria-label="{said}"><title>{said}</title></circle>'
-        for x, y, row in points
-        for said in [html.escape(_said((panel, name), row, axis, values))]
+        for x, y, said in marks
     ]
-    return f'<g data-name="{html.escape(name)}" style="color:{look_of(name).colour}">{line}{"".join(marks)}</g>'
+    return f'<g data-name="{html.escape(name)}" style="color:{look_of(name).colour}">{line}{"".join(circles)}</g>'
 
 
-def _said(names: tuple[str, ...], row: dict, axis: Axes, values: Values) -> str:
+def _said(names: tuple[str, ...], row: dict, axis: Axes, x: str, y: str) -> str:
     """Return "Python source, LSTM, parameters 23.7k: 1.85 [1.83, 1.87] nats"."""
-    along, label = (values.x, axis.get_xlabel()) if values.y == "estimate" else (values.y, axis.get_ylabel())
+    along, label = (x, axis.get_xlabel()) if y == "estimate" else (y, axis.get_ylabel())
     at = row[along]
     place = f"{label} {human(at) if isinstance(at, (int, float)) else at}".strip()
     ends = f" [{row['lo']:.3g}, {row['hi']:.3g}]" if pd.notna(row.get("lo")) and pd.notna(row.get("hi")) else ""

@@ -91,7 +91,7 @@ def _entry(found: pd.Series, rows: pd.DataFrame) -> dict:
     return {
         "id": claim.id, "anchor": anchor(claim.id), "claim": claim.claim, "verdict": found["verdict"],
         "mark": found["mark"], "shade": found["verdict"].split()[0], "parts": [part for part in parts if part],
-        "checks": checks, "texts": [text for text in texts if text], "page": page(claim.link),
+        "checks": checks, "texts": [text for text in texts if text], "link": claim.link,
         "runs": len(found["runs"].split()), "scope": f" ({found['scope']})" if found["scope"] else "",
     }  # fmt: skip
 
@@ -117,13 +117,3 @@ def number(row: dict) -> str:
     ends = [f"{row[end]:.3g}" if math.isfinite(row[end]) else "no bound" for end in ("lo", "hi")]
     value = f"{row['estimate']:.3g} " if math.isfinite(row["estimate"]) else ""
     return f"{value}[{ends[0]}, {ends[1]}]"
-
-
-def page(link: str, paths: Paths | None = None) -> str:
-    """Return the address of the chapter (and figure) that a claim links to, as far as it is part of this book."""
-    chapter, _, figure = link.partition("#")
-    source = (paths or Paths()).notebooks / f"{chapter}.md"
-    if not source.is_file():
-        return ""
-    known = figure and f"name: {figure}," in source.read_text(encoding="utf-8")
-    return f"{chapter}.html" + (f"#{figure}" if known else "")

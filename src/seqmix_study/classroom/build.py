@@ -1,8 +1,9 @@
 """Make the notebooks and slides of the lessons: execute, judge by the checks, put into place by rename."""
 
 import os
+import re
+import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from seqmix.files import atomic_write
@@ -10,17 +11,23 @@ from seqmix.paths import Paths
 from seqmix_study.classroom import slides
 from seqmix_study.classroom.grader import SEALED, seal
 from seqmix_study.classroom.lesson import Lesson, load
-from seqmix_study.classroom.pictures import PictureError, Pictures
+from seqmix_study.classroom.pictures import Pictures
 
-__all__ = ["ClassroomError", "Outcome", "build", "judge", "print_slides", "run", "write_pages", "write_student_folder"]
+__all__ = [
+    "FAILED",
+    "PASSED",
+    "ClassroomError",
+    "build",
+    "judge",
+    "print_slides",
+    "run",
+    "write_pages",
+    "write_student_folder",
+]
 
 PASSED = "All test cases passed!"
 FAILED = "Not yet."
 MARKS = ("BEGIN SOLUTION", "END SOLUTION", "# SOLUTION", "{solution}", "**Solution.**")
-STUDIES = ("arms.yaml", "context.yaml", "boxes.yaml", "hybrids.yaml", "recall.yaml", "scaling.yaml",
-           "speed.yaml")  # fmt: skip
-"""What the live cells of the lessons plan from."""
-
 HANDED_OUT = """\
 # The lessons
 
@@ -32,15 +39,6 @@ solution. The checks are packed so that nobody reads one by accident; they are n
 
 class ClassroomError(RuntimeError):
     """A lesson that must not be handed out; the message says which cell and why."""
-
-
-@dataclass
-class Outcome:
-    """How the checks of an executed notebook ended: exercise -> passed, failed with a hint, or neither (an error)."""
-
-    passed: list[str]
-    hinted: list[str]
-    broken: dict[str, str]
 
 
 def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
@@ -55,19 +53,17 @@ def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
     refuse_leaks(lesson, student)
     if execute:
         run(instructor, paths)
-        outcome = judge(instructor, lesson)
-        if outcome.hinted or outcome.broken:
-            raise ClassroomError(f"{name}: the model solutions fail: {outcome.hinted} {outcome.broken}")
+        if failed := {n: said for n, said in judge(instructor, lesson).items() if PASSED not in said}:
+            raise ClassroomError(f"{name}: the model solutions fail: {failed}")
         attempt = run(lesson.student(), paths, allow_errors=True)
-        outcome = judge(attempt, lesson)
-        if outcome.passed or outcome.broken:
-            raise ClassroomError(f"{name}: without answers, passed: {outcome.passed}; no hint: {outcome.broken}")
+        if no_hint := {n: said for n, said in judge(attempt, lesson).items() if FAILED not in said}:
+            raise ClassroomError(f"{name}: without answers these checks pass or give no hint: {no_hint}")
     folder = paths.root / "classroom"
     _write(folder / "student" / f"{name}.ipynb", student)
     _write(folder / "instructor" / f"{name}.ipynb", instructor)
     try:
         page = slides.deck(paths.book / "lessons" / f"{name}.md", Pictures(lesson, paths))
-    except (PictureError, ValueError, OSError) as error:
+    except (LookupError, ValueError, OSError) as error:
         raise ClassroomError(f"{name}: slides: {error}") from error
     atomic_write(folder / "slides" / f"{name}.html", page)
     return lesson
@@ -82,14 +78,12 @@ def write_student_folder(paths: Paths) -> Path:
     atomic_write(folder / SEALED, seal(paths.notebooks / "lessons" / "checks"))
     atomic_write(folder / "README.md", HANDED_OUT)
     atomic_write(folder / "_toc.yml", "# marks a project root of seqmix\nformat: jb-book\nroot: README\n")
-    project = paths.notebooks / "lessons" / "project"
-    for study in [*(paths.studies / name for name in STUDIES), *sorted((project / "studies").glob("*.yaml"))]:
-        atomic_write(folder / "studies" / study.name, study.read_text(encoding="utf-8"))
-    form = (project / "questions.yaml").read_text(encoding="utf-8")
-    atomic_write(folder / "project" / "questions.yaml", form)
-    for solution in sorted((project / "solution").iterdir()):
-        target = paths.root / "classroom" / "instructor" / "project" / solution.name
-        atomic_write(target, solution.read_text(encoding="utf-8"))
+    project, instructor = paths.notebooks / "lessons" / "project", paths.root / "classroom" / "instructor"
+    shutil.copytree(paths.studies, folder / "studies", dirs_exist_ok=True)
+    shutil.copytree(project / "studies", folder / "studies", dirs_exist_ok=True)
+    shutil.copytree(project / "solution", instructor / "project", dirs_exist_ok=True)
+    (folder / "project").mkdir(exist_ok=True)
+    shutil.copy(project / "questions.yaml", folder / "project")
     return folder
 
 
@@ -138,23 +132,14 @@ def run(notebook, paths: Paths, allow_errors: bool = False, timeout: int = 300):
     return notebook
 
 
-def judge(notebook, lesson: Lesson) -> Outcome:
-    """Read the outputs of the check cells of an executed notebook."""
-    outcome = Outcome([], [], {})
-    cells = {f'check("{name}")': name for name in lesson.exercises}
+def judge(notebook, lesson: Lesson) -> dict[str, str]:
+    """Return exercise -> what its check said in an executed notebook: PASSED, FAILED with a hint, or something else."""
+    said = dict.fromkeys(lesson.exercises, "no check cell")
     for cell in notebook.cells:
-        if "check" not in cell.metadata.get("tags", []):
-            continue
-        text = "\n".join(_text(output) for output in cell.outputs)
-        name = cell.metadata.get("exercise") or cells[cell.source.strip()]
-        if PASSED in text:
-            outcome.passed.append(name)
-        elif FAILED in text:
-            outcome.hinted.append(name)
-        else:
-            outcome.broken[name] = text or "no output"
-    missing = set(lesson.exercises) - {*outcome.passed, *outcome.hinted, *outcome.broken}
-    return Outcome(outcome.passed, outcome.hinted, outcome.broken | dict.fromkeys(missing, "no check cell"))
+        if "check" in cell.metadata.get("tags", []):
+            name = re.search(r'check\("(\w+)"\)', cell.source)[1]
+            said[name] = "\n".join(_text(output) for output in cell.outputs) or "no output"
+    return said
 
 
 def _text(output) -> str:
@@ -165,9 +150,9 @@ def _text(output) -> str:
 
 def refuse_leaks(lesson: Lesson, notebook) -> None:
     """Raise ClassroomError if anything of a solution is anywhere in the notebook, metadata and outputs included."""
+    secret = lesson.solution_lines()
     for text in strings(notebook):
-        lines = {line.strip() for line in text.splitlines()}
-        if found := lines & lesson.solution_lines():
+        if found := secret & {line.strip() for line in text.splitlines()}:
             raise ClassroomError(f"{lesson.name}: the student version holds a line of a solution: {sorted(found)[0]!r}")
         if any(mark in text for mark in MARKS):
             raise ClassroomError(f"{lesson.name}: the student version holds a solution marker")

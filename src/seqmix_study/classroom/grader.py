@@ -25,9 +25,12 @@ WIDTH = 92
 
 def seal(folder: Path) -> str:
     """Return every check file below a folder (LESSON/EXERCISE.py) as one packed text."""
-    files = {f"{path.parent.name}/{path.stem}": path.read_text(encoding="utf-8") for path in folder.glob("*/*.py")}
-    packed = base64.b85encode(zlib.compress(json.dumps(files, sort_keys=True).encode(), 9)).decode()
+    packed = base64.b85encode(zlib.compress(json.dumps(_read(folder), sort_keys=True).encode(), 9)).decode()
     return "\n".join(textwrap.wrap(packed, 120)) + "\n"
+
+
+def _read(folder: Path) -> dict[str, str]:
+    return {f"{path.parent.name}/{path.stem}": path.read_text(encoding="utf-8") for path in folder.glob("*/*.py")}
 
 
 def _checks() -> dict[str, str]:
@@ -35,7 +38,7 @@ def _checks() -> dict[str, str]:
     paths = Paths()
     folder = paths.notebooks / "lessons" / "checks"
     if folder.is_dir():
-        return {f"{path.parent.name}/{path.stem}": str(path) for path in folder.glob("*/*.py")}
+        return _read(folder)
     for place in (Path.cwd(), paths.root):
         if (place / SEALED).is_file():
             return _unsealed((place / SEALED).read_text(encoding="utf-8"))
@@ -56,9 +59,6 @@ class Grader:
     """The checks of one lesson."""
 
     def __init__(self, lesson: str) -> None:
-        if not exercises(lesson):
-            known = ", ".join(sorted({name.partition("/")[0] for name in _checks()}))
-            raise ValueError(f"no lesson {lesson!r}; known: {known}")
         self.lesson = lesson
 
     def check(self, exercise: str, answers: dict[str, Any] | None = None):
@@ -67,14 +67,10 @@ class Grader:
 
         if answers is None:
             answers = inspect.currentframe().f_back.f_globals
-        source = _checks().get(f"{self.lesson}/{exercise}")
-        if source is None:
-            known = ", ".join(exercises(self.lesson))
-            raise ValueError(f"no check {exercise!r} in lesson {self.lesson!r}; known: {known}")
-        if source.endswith(".py"):
-            report = ExceptionTestFile.from_file(source)
-        else:
-            report = ExceptionTestFile.from_string(source, path=f"{self.lesson}/{exercise}")
+        name, known = f"{self.lesson}/{exercise}", _checks()
+        if name not in known:
+            raise ValueError(f"no check {name!r}; known: {', '.join(sorted(known))}")
+        report = ExceptionTestFile.from_string(known[name], path=name)
         report.run(answers)
         for result in report.test_case_results:
             if not result.passed:

@@ -6,13 +6,13 @@ raises costs the exercises that need it and no others. Submissions run on this m
 use a container for people you do not know.
 """
 
-import csv
-import io
 from pathlib import Path
+
+import pandas as pd
 
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
-from seqmix_study.classroom.build import judge, run
+from seqmix_study.classroom.build import PASSED, judge, run
 from seqmix_study.classroom.lesson import Lesson, LessonError, load, names
 
 __all__ = ["collect", "grade", "submissions", "to_grade"]
@@ -51,11 +51,11 @@ def to_grade(notebook, lesson: Lesson):
 
 
 def _check(lesson: str, exercise: str):
-    """A cell that does not trust a name of the notebook; ``judge`` knows it by its metadata."""
+    """A cell that does not trust a name of the notebook."""
     import nbformat.v4
 
     source = f'__import__("seqmix_study.classroom", fromlist=["grader"]).grader("{lesson}").check("{exercise}")'
-    return nbformat.v4.new_code_cell(source, metadata={"tags": ["check"], "exercise": exercise})
+    return nbformat.v4.new_code_cell(source, metadata={"tags": ["check"]})
 
 
 def grade(path: Path, lesson: Lesson, paths: Paths) -> dict[str, int]:
@@ -63,8 +63,7 @@ def grade(path: Path, lesson: Lesson, paths: Paths) -> dict[str, int]:
     import nbformat
 
     done = run(to_grade(nbformat.read(path, as_version=4), lesson), paths, allow_errors=True)
-    passed = judge(done, lesson).passed
-    return {name: int(name in passed) for name in lesson.exercises}
+    return {name: int(PASSED in said) for name, said in judge(done, lesson).items()}
 
 
 def collect(folder: Path, target: Path, paths: Paths, say=print) -> Path:
@@ -77,7 +76,6 @@ def collect(folder: Path, target: Path, paths: Paths, say=print) -> Path:
         rows += [[student, name, exercise, got, 1] for exercise, got in points.items()]
     if not rows:
         raise LessonError(f"{folder} holds no notebook")
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([["student", "lesson", "exercise", "points", "of"], *rows])
-    atomic_write(target, text.getvalue())
+    table = pd.DataFrame(rows, columns=["student", "lesson", "exercise", "points", "of"])
+    atomic_write(target, table.to_csv(index=False, lineterminator="\n"))
     return target

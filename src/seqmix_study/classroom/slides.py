@@ -15,14 +15,20 @@ reveal.js from the network, so they are not used.)
 """
 
 import base64
-import html
 import re
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+from jinja2 import Environment, PackageLoader
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from seqmix_study.chapters.rows import PUBLISHED
 from seqmix_study.classroom.pictures import Pictures
-from seqmix_study.results import published
+from seqmix_study.findings import study
 
 __all__ = ["Slide", "deck", "read"]
 
@@ -35,8 +41,10 @@ EXAMPLE = re.compile(r"^% example: (\w+)$", re.M)
 DIAGRAM = re.compile(r"!\[([^\]]*)\]\((diagrams/[\w-]+\.svg)\)")
 EXERCISE = re.compile(r"^% exercise: (\w+)$", re.M)
 VERDICTS = re.compile(r"^% verdicts: (.+)$", re.M)
-LIVE = re.compile(r"^\*\*Live\*\*: \[[^\]]+\]\(([^)]*)\)\n?", re.M)
-MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.S)
+LIVE = re.compile(r"^\*\*Live\*\*: \[[^\]]+\]\(([^)]*)\)", re.M)
+COMMAND = re.compile(r"^%.*\n?", re.M)
+ROLE = re.compile(r"\{[a-z]+\}`([^`<]*?)(?: ?<[^`>]*>)?`")
+LINK = re.compile(r"(\*\*Live\*\*: )?\[([^\]]+)\]\((?!https?:)([^)]*)\)")
 
 
 @dataclass(frozen=True)
@@ -48,11 +56,6 @@ class Slide:
     body: str
     notes: str
     minutes: int
-
-    @property
-    def optional(self) -> bool:
-        """Whether the shorter version of the lesson leaves it out."""
-        return self.heading.endswith("†")
 
 
 def read(text: str) -> list[Slide]:
@@ -84,110 +87,58 @@ def deck(page: Path, pictures: Pictures) -> str:
     first = Slide("", title, goals, "Show while people come in. **Ask**: which of these could you do today?", 0)
     plan_notes = "Say when the break is; slides marked † may be left out. **Ask**: which part do you expect to be hard?"
     slides = [first, Slide("", "Plan", plan, plan_notes, 0), *slides]
-    out, minute = [], 0
-    for number, slide in enumerate(slides, 1):
-        out.append(_slide(number, len(slides), slide, minute, pictures))
+    shown, minute = [], 0
+    for slide in slides:
+        shown.append(_shown(slide, pictures) | {"minute": minute})
         minute += slide.minutes
     here = resources.files(__package__)
-    style, script = (here.joinpath(f"slides.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
-        f"<style>{style}</style>\n</head>\n<body>\n"
-        + "\n".join(out)
-        + f"\n<script>{script}</script>\n</body>\n</html>\n"
-    )
+    style, script = (Markup(here.joinpath(f"slides.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
+    environment = Environment(loader=PackageLoader(__package__, ""), autoescape=True, trim_blocks=True)
+    return environment.get_template("slides.html").render(title=title, slides=shown, style=style, script=script)
 
 
-def _slide(number: int, total: int, slide: Slide, minute: int, pictures: Pictures) -> str:
-    text, drawn = slide.body, ""
+def _shown(slide: Slide, pictures: Pictures) -> dict[str, Any]:
+    """Return what the template shows of a slide: what it names is drawn and looked up, its texts are HTML."""
+    text, svg, found = slide.body, "", {"part": slide.part, "minutes": slide.minutes}
     if match := FIGURE.search(text):
-        picture, (caption, link) = pictures.chapter(match[1]), pictures.about(match[1])
-        caption = f'{_inline(caption)} <a href="{link}">In the book</a>'
-        drawn = _figure(picture, re.sub("<.*?>", "", caption), caption)
+        svg, (caption, found["link"]) = pictures.chapter(match[1]), pictures.about(match[1])
+        found["alt"] = found["caption"] = _inline(caption)
         text = "\n\n".join(part for part in re.split(r"\n\s*\n", text) if match[0] not in part)
     elif match := EXAMPLE.search(text):
-        picture, alt = pictures.example(match[1])
-        drawn, text = _figure(picture, alt, "The worked example in the notebook."), text.replace(match[0], "")
+        (svg, found["alt"]), found["caption"] = pictures.examples[match[1]], "The worked example in the notebook."
     elif match := DIAGRAM.search(text):
-        drawn, text = _figure(pictures.diagram(match[2]), match[1], ""), text.replace(match[0], "")
-    layout = "body" + (" with-picture" if drawn and text.strip() else "")
-    inside = f'<div class="text">{_html(text, pictures)}</div>' if text.strip() else ""
-    level, above = ("h1", "") if number == 1 else ("h2", f'<p class="part">{html.escape(slide.part)}</p>\n')
-    return (
-        f'<section class="slide" id="slide-{number}" tabindex="-1" data-minute="{minute}">\n{above}'
-        f'<{level}>{_inline(slide.heading)}</{level}>\n<div class="{layout}">{inside}{drawn}</div>\n'
-        f"<footer>{number} / {total}</footer>\n</section>\n"
-        f'<aside class="notes"><p><strong>{slide.minutes} min</strong></p>{_html(slide.notes, pictures)}</aside>'
-    )
+        svg, found["alt"] = (pictures.paths.book / "lessons" / match[2]).read_text(encoding="utf-8"), match[1]
+        text = text.replace(match[0], "")
+    if match := EXERCISE.search(text):
+        number, title, body = pictures.lesson.exercise(match[1])
+        first, *more = re.split(r"\n\s*\n", body)
+        whole = len(body) < LONGEST_CARD and not any("```" in part for part in more)
+        found["exercise"] = number, title, _html(body if whole else first, pictures)
+    if match := VERDICTS.search(text):
+        found["verdicts"] = study.verdicts(PUBLISHED, pictures.paths).loc[match[1].split()].to_dict("records")
+    if (match := LIVE.search(text)) and (live := pictures.demonstration(match[1])):
+        found["question"], found["guesses"] = _inline(live["question"]), live["guesses"].split("|")
+    texts = {"heading": _inline(slide.heading), "text": _html(text, pictures), "notes": _html(slide.notes, pictures)}
+    return found | texts | {"picture": base64.b64encode(svg.encode()).decode()}
 
 
-def _figure(svg: str, alt: str, caption: str) -> str:
-    source = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-    below = f"<figcaption>{caption}</figcaption>" if caption else ""
-    return f'<figure><img src="{source}" alt="{html.escape(" ".join(alt.split()), quote=True)}">{below}</figure>'
-
-
-def _html(markdown: str, pictures: Pictures) -> str:
-    """Render the Markdown of a slide: formulas become MathML, commands what they stand for, links go to the book."""
-    from markdown_it import MarkdownIt
-
-    kept: list[str] = []
-
-    def keep(rendered: str) -> str:
-        kept.append(rendered)
-        return f"\x02{len(kept) - 1}\x03"
-
-    text = EXERCISE.sub(lambda m: keep(_card(m[1], pictures)), markdown)
-    text = VERDICTS.sub(lambda m: keep(_verdicts(m[1].split(), pictures)), text)
-    text = re.sub(r"^%.*\n?", "", text, flags=re.M)
-    text = MATH.sub(lambda m: keep(_formula(m[1] or m[2], "block" if m[1] else "inline")), text)
-    text = re.sub(r"\{[a-z]+\}`([^`<]*?)(?: ?<[^`>]*>)?`", r"\1", text)  # roles: their text
-    text = LIVE.sub(lambda m: f"{m[0].rstrip()}\n\n{keep(_guesses(m[1], pictures))}\n", text)
-    text = re.sub(r"(\*\*Live\*\*: )?\[([^\]]+)\]\((?!https?:)([^)]*)\)", lambda m: _link(m, pictures), text)
-    rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
-    return re.sub(r"(?:<p>)?\x02(\d+)\x03(?:</p>)?|\x02(\d+)\x03", lambda m: kept[int(m[1] or m[2])], rendered)
-
-
-def _inline(text: str) -> str:
-    text = re.sub(r"\{[a-z]+\}`([^`<]*?)(?: ?<[^`>]*>)?`", r"\1", text)
-    parts = re.split(r"(\$.+?\$)", text)
-    return "".join(_formula(part[1:-1], "inline") if part[:1] == "$" else html.escape(part) for part in parts)
-
-
-def _formula(tex: str, display: str) -> str:
+def _formula(tex: str, how: dict[str, bool]) -> str:
     from latex2mathml.converter import convert
 
-    return convert(tex.strip(), display=display)
+    return convert(tex.strip(), display="block" if how["display_mode"] else "inline")
 
 
-def _link(match: re.Match, pictures: Pictures) -> str:
-    live, text, target = match.groups()
-    return f'{live or ""}<a href="{pictures.address(target, live=bool(live))}">{html.escape(text)}</a>'
+MARKDOWN = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, renderer=_formula, double_inline=True)
 
 
-def _guesses(target: str, pictures: Pictures) -> str:
-    """Return question and guesses of a chapter's demonstration, to be voted on before anybody looks."""
-    said = pictures.demonstration(target)
-    guesses = "".join(f"<li>{html.escape(guess.strip())}</li>" for guess in said.get("guesses", "").split("|"))
-    return f'<div class="card"><p>{_inline(said["question"])}</p><ul>{guesses}</ul></div>' if said else ""
+def _html(text: str, pictures: Pictures) -> Markup:
+    """Render Markdown: formulas become MathML, roles their text, links go to the book."""
+
+    def linked(match: re.Match) -> str:
+        return f"{match[1] or ''}[{match[2]}]({pictures.address(match[3], live=bool(match[1]))})"
+
+    return Markup(MARKDOWN.render(LINK.sub(linked, ROLE.sub(r"\1", COMMAND.sub("", text)))))
 
 
-def _card(name: str, pictures: Pictures) -> str:
-    number, title, body = pictures.lesson.exercise(name)
-    first, *more = re.split(r"\n\s*\n", body)
-    shown = body if len(body) < LONGEST_CARD and not any("```" in part for part in more) else first
-    heading = f"<p><strong>Exercise {number}: {html.escape(title)}</strong></p>"
-    return f'<div class="card">{heading}{_html(shown, pictures)}</div>'
-
-
-def _verdicts(ids: list[str], pictures: Pictures) -> str:
-    table = pictures.results / "verdicts.csv"
-    if not table.is_file():
-        return f"<p>Not judged yet: <code>seqmix findings --tier {table.parent.name}</code></p>"
-    rows = published.frame(table, dtype=str).set_index("id")
-    if unknown := [name for name in ids if name not in rows.index]:
-        raise ValueError(f"{table} has no claim {', '.join(unknown)}")
-    cells = [rows.loc[name, ["claim", "verdict"]] for name in ids]
-    lines = "".join(f"<tr><td>{html.escape(claim)}</td><td>{html.escape(said)}</td></tr>" for claim, said in cells)
-    return f"<table><tr><th>claim</th><th>this study</th></tr>{lines}</table>"
+def _inline(text: str) -> Markup:
+    return Markup(MARKDOWN.renderInline(ROLE.sub(r"\1", text)))

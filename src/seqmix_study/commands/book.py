@@ -17,7 +17,8 @@ def command(pdf, epub, force) -> None:
     from seqmix.paths import Paths
     from seqmix_study.book import stamp
     from seqmix_study.book.build import alone, build, html_folder, put_in_place
-    from seqmix_study.book.checks import before_build, check_pages
+    from seqmix_study.book.check_chapters import check_chapters
+    from seqmix_study.book.check_pages import check_pages
     from seqmix_study.book.formats import build_epub, build_pdf
 
     paths = Paths()
@@ -25,9 +26,9 @@ def command(pdf, epub, force) -> None:
         sources = stamp.made_from(paths)
         built = not force and stamp.is_built(paths, sources)
         if not built:
-            _refuse(before_build(paths))
+            _refuse(check_chapters(paths))
             html = build(paths)
-            _refuse(sorted(check_pages(paths, html)))
+            _refuse(check_pages(paths, html))
             put_in_place(paths, html)
             stamp.put(paths, sources)
     click.echo(f"the book{' (nothing changed)' if built else ''}: {html_folder(paths) / 'index.html'}")

@@ -7,14 +7,15 @@ import click
 
 @click.command("check")
 def command() -> None:
-    """Check sources, executed chapters and built pages; each finding names file and line.
+    """Check executed chapters and built pages; each finding names file and line.
 
-    Dead links and anchors, outside requests, alt text, error outputs, stale or missing chapters, typed numbers, weight.
+    Stale or missing chapters, error outputs, dead links and anchors, outside requests, alt text, foreign code, weight.
     """
     from seqmix.paths import Paths
-    from seqmix_study.book.checks import everything
+    from seqmix_study.book.check_chapters import check_chapters
+    from seqmix_study.book.check_pages import check_pages
 
-    findings = everything(Paths())
+    findings = [*check_chapters(Paths()), *check_pages(Paths())]
     for finding in findings:
         click.echo(str(finding))
     click.echo(f"checks: {len(findings)} findings" if findings else "checks: the book is whole")

@@ -1,32 +1,22 @@
 """The few own Sphinx roles and hooks of the book; ``_config.yml`` names this one extension.
 
-``val``      a measured number, taken from a results table (never typed into prose)
-``row``, ``says``  a number from a row of findings, and words that a row must carry
-``said``     a number that a cited source states, marked as such
+``roles``    numbers from published tables, words that a row of findings must carry, numbers that a source states
 ``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
 ``mathml``   formulas of the EPUB
 ``api``      the package's public functions and classes, from their docstrings
 ``code``     the source of every module as a page
 ``figures``  figures as part of the page, with their values
 ``live``     demonstrations in which the reader asks the published models
-``pages``    directives that show the executed chapters on the front page and the status page
+``headlines``  a card a chapter on the front page
 """
 
-from seqmix_study.book.sphinxext import api, code, figures, findings, live, mathjax, mathml, val
-from seqmix_study.book.sphinxext import chapters as pages
+from seqmix_study.book.sphinxext import api, code, figures, headlines, live, mathjax, mathml, roles
 
 
 def setup(app):
     """Register everything with Sphinx."""
-    api.setup(app)
-    code.setup(app)
-    figures.setup(app)
-    findings.setup(app)
-    live.setup(app)
-    val.setup(app)
-    mathjax.setup(app)
-    mathml.setup(app)
-    pages.setup(app)
+    for part in (api, code, figures, headlines, live, mathjax, mathml, roles):
+        part.setup(app)
     app.add_js_file("figures.js", loading_method="defer")
     app.connect("builder-inited", _share_handlers)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,24 +14,15 @@ __all__ = ["ApiReference", "public", "setup"]
 
 
 def public(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
-    """Return the functions and classes that a module offers: those in ``__all__``, else those without underscore."""
-    offered = next(
-        (
-            ast.literal_eval(node.value)
-            for node in tree.body
-            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
-        ),
-        None,
-    )
-    found = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    return [n for n in found if (n.name in offered if offered is not None else not n.name.startswith("_"))]
+    """Return the functions and classes that a module offers: those without underscore."""
+    found = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef))
+    return [node for node in found if not node.name.startswith("_")]
 
 
 class ApiReference(SphinxDirective):
     """An entry a module: what it is, then the names of its public functions and classes."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
         entries = nodes.definition_list(classes=["api"])
         for module, file in modules().items():
             tree = ast.parse(file.read_text(encoding="utf-8"))

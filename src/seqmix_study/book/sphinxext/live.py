@@ -13,36 +13,31 @@
     ```
 
 Kinds: ``context``, ``boxes``, ``hybrids`` (``models``, ``text``), ``scaling`` (``figure`` names the figure whose points
-can be started from, ``column`` its x column, ``panel`` what tells its panels apart), ``speed`` (the measured times).
-Models are files of ``seqmix export --page`` under ``results/<tier>/models``; each is a script beside the pages, which
-load it once. Where one that ``book/models.yaml`` names is not published yet, only the finding is shown.
+can be started from, ``column`` its x column), ``speed`` (the measured times).
+Models are files of ``seqmix export --page`` under ``results/laptop/models``; each is a script beside the pages, which
+load it once. Where one (``book/models.yaml`` lists them) is not published yet, only the finding is shown.
 """
 
-import csv
-import io
 import json
 from pathlib import Path
-from statistics import quantiles
 
-import yaml
+import pandas as pd
 from docutils import nodes
 from docutils.parsers.rst import directives
-from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from seqmix.mixers import MIXERS, mixer
+from seqmix.paths import Paths
 from seqmix_study.book.sphinxext import page_script
 from seqmix_study.chapters import style
+from seqmix_study.chapters.rows import PUBLISHED
 from seqmix_study.results import published
 from seqmix_study.runs import page_file
 
-__all__ = ["KINDS", "Live", "ladders", "setup", "speeds"]
+__all__ = ["Live", "ladders", "setup", "speeds"]
 
-log = logging.getLogger(__name__)
-
-KINDS = ("boxes", "context", "hybrids", "scaling", "speed")
-SCREENS = ("html",)
-"""Builders whose readers have a browser: elsewhere the finding stands alone."""
+ASKED = ("boxes", "context", "hybrids")
+"""Kinds that ask models."""
 
 MODELS = "models"
 """Where pages find the models, in ``_static``: as scripts, since a page opened from a disk may read no other file."""
@@ -55,82 +50,37 @@ class Live(SphinxDirective):
 
     required_arguments = 1
     has_content = True
-    option_spec = {  # noqa: RUF012 - docutils wants a plain class attribute
-        **dict.fromkeys(("id", "question", "guesses"), directives.unchanged_required),
-        **dict.fromkeys(("models", "text", "tier", "figure", "column", "panel"), directives.unchanged),
-    }
+    option_spec = dict.fromkeys(
+        ("id", "question", "guesses", "models", "text", "figure", "column"), directives.unchanged_required
+    )
 
     def run(self) -> list[nodes.Node]:
-        kind, source = self.arguments[0], Path(self.env.app.srcdir)
-        missing = [name for name in ("id", "question", "guesses") if not self.options.get(name)]
-        if kind not in KINDS or missing or not self.content:
-            wrong = f"{', '.join(missing)} must be given" if missing else f"kinds: {', '.join(KINDS)}; content needed"
-            raise self.error(f"live: {wrong}")
-        data = {name: self.options[name].replace("\\n", "\n") for name in ("question", "text") if name in self.options}
-        data["guesses"] = [guess.strip() for guess in self.options["guesses"].split("|")] + ["I cannot tell"]
+        kind, options, paths = self.arguments[0], self.options, Paths(self.env.app.srcdir)
+        if missing := [name for name in ("id", "question", "guesses") if name not in options]:
+            raise self.error(f"live: {', '.join(missing)} must be given")
+        names = options.get("models", "").split()
+        if kind in ASKED and not names:
+            raise self.error(f"live {kind}: models must be given")
+        finding = nodes.container(classes=["live-finding"])
+        finding += self.parse_content_to_nodes()
+        files = {name: page_file.folder(paths.results) / f"{name}.json" for name in names}
+        if self.env.app.builder.name != "html" or not all(file.is_file() for file in files.values()):
+            return [finding]  # on paper nobody can be asked, nor a model that is still to be trained
+        data = {name: options[name].replace("\\n", "\n") for name in ("question", "text") if name in options}
+        data["guesses"] = [guess.strip() for guess in options["guesses"].split("|")] + ["I cannot tell"]
+        data["layers"] = {letter: mixer(letter).label for letter in MIXERS}
         try:
-            data |= self.numbers(kind, source)
-            models = self.models(source)
-        except Unpublished as missing:
-            log.info("live %s: %s is not published yet", kind, missing)
-            return self.parse_content_to_nodes()
+            arms = {name: page_file.read(file)["about"]["arm"] for name, file in files.items()}
+            data["models"] = [{"name": name, "label": style.look(arm).label} for name, arm in arms.items()]
+            if kind == "speed":
+                data["rows"] = speeds(paths.results / PUBLISHED / "speed.csv")
+            if "figure" in options:
+                data["ladders"] = ladders(paths.executed / "figures" / f"{options['figure']}.csv", options["column"])
         except (OSError, KeyError, ValueError) as error:
             raise self.error(f"live {kind}: {error}") from error
-        data["models"] = [{"name": model, "label": label} for model, label in models]
-        if kind == "hybrids":
-            data["layers"] = {letter: mixer(letter).label for letter in MIXERS}
-        finding = nodes.container(classes=["live-finding"], models=[model for model, _ in models])
-        finding += self.parse_content_to_nodes()
-        if self.env.app.builder.name not in SCREENS:
-            return [finding]  # on paper nobody can be asked
-        name = nodes.make_id(self.options["id"])
+        finding["models"], name = names, nodes.make_id(options["id"])
         opening = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
-        return [
-            raw(f'{opening}<script type="application/json">{in_script(data)}</script>'),
-            finding,
-            raw("</section>"),
-        ]
-
-    def numbers(self, kind: str, source: Path) -> dict:
-        """Return what the demonstration draws besides models; OSError or KeyError without its table."""
-        if kind == "speed":
-            table = source / "results" / self.options.get("tier", "laptop") / "speed.csv"
-            self.env.note_dependency(str(table))
-            return {"rows": speeds(table)}
-        if kind == "scaling" and self.options.get("figure"):
-            table = source / "book" / "executed" / "figures" / f"{self.options['figure']}.csv"
-            self.env.note_reread()
-            columns = self.options["column"], self.options.get("panel")
-            return {"ladders": ladders(table, *columns) if table.is_file() else []}
-        return {}
-
-    def models(self, source: Path) -> list[tuple[str, str]]:
-        """Return name and label of each model."""
-        names = self.options.get("models", "").split()
-        if self.arguments[0] in ("boxes", "context", "hybrids") and not names:
-            raise ValueError("models must be given")
-        present, found = self.env.temp_data.setdefault("live_models", {}), []
-        for name in names:
-            file = page_file.folder(source / "results", self.options.get("tier", "laptop")) / f"{name}.json"
-            self.env.note_dependency(str(file))
-            if not file.is_file() and name in announced(source):
-                raise Unpublished(name)
-            model = page_file.read(file)
-            found.append((name, style.look(model["about"]["arm"]).label))
-            present[name] = file.stat().st_size
-        if (size := sum(present.values())) > page_file.LARGEST_PAGE:
-            raise ValueError(f"the models of this page have {size:,} bytes, more than {page_file.LARGEST_PAGE:,}")
-        return found
-
-
-class Unpublished(Exception):
-    """A model that is known by name and has no file yet."""
-
-
-def announced(source: Path) -> set[str]:
-    """Return the names of the models that chapters may ask for."""
-    file = source / "book" / "models.yaml"
-    return set(yaml.safe_load(file.read_text(encoding="utf-8"))) if file.is_file() else set()
+        return [raw(f'{opening}<script type="application/json">{in_script(data)}</script>'), finding, raw("</section>")]
 
 
 def raw(text: str) -> nodes.raw:
@@ -142,42 +92,40 @@ def in_script(data: dict) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def read_rows(text: bytes) -> list[dict]:
-    return list(csv.DictReader(io.StringIO(text.decode(), newline="")))
-
-
 def speeds(table: Path) -> list[dict]:
     """Return median tokens a second and its quartiles over the timed calls, a row a regime, length and architecture."""
-    calls: dict[tuple, list[float]] = {}
-    for row in read_rows(published.content(table) or b""):
-        if row["mode"] in DOING and not row["arm"].endswith(style.AGAIN):
-            threads = f"{row['threads']} thread" + ("s" if row["threads"] != "1" else "")
-            batch = "equal tokens a step" if row["mode"] == "train" else f"batch {row['batch_size']}"
-            regime = f"{DOING[row['mode']]}: {row['device']}, {threads}, {row['precision']}, {batch}"
-            key = regime, int(row["length"]), row["arm"]
-            calls.setdefault(key, []).append(float(row["tokens"]) / float(row["seconds"]))
+    calls = published.frame(table, dtype={"threads": str})
+    calls = calls[calls["mode"].isin(DOING) & ~calls["arm"].str.endswith(style.AGAIN)]
+    what = [calls.apply(regime, axis=1), calls["length"], calls["arm"]]
+    ends = (calls["tokens"] / calls["seconds"]).groupby(what, sort=False).quantile([0.25, 0.5, 0.75]).round(1)
     found = []
-    for (regime, length, arm), values in calls.items():
-        low, middle, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    for (where, length, arm), (low, middle, high) in ends.unstack(sort=False).iterrows():
         look = style.look(arm)
-        ends = {"speed": round(middle, 1), "low": round(low, 1), "high": round(high, 1)}
-        found.append({"regime": regime, "length": length, "label": look.label, "colour": look.colour, **ends})
+        ends = {"speed": middle, "low": low, "high": high}
+        found.append({"regime": where, "length": length, "label": look.label, "colour": look.colour, **ends})
     return found
 
 
-def ladders(table: Path, column: str, panel: str | None) -> list[dict]:
+def regime(call: pd.Series) -> str:
+    """Return what is done in a timed call, on what and with how much at a time."""
+    threads = f"{call['threads']} thread" + ("s" if call["threads"] != "1" else "")
+    batch = "equal tokens a step" if call["mode"] == "train" else f"batch {call['batch_size']}"
+    return f"{DOING[call['mode']]}: {call['device']}, {threads}, {call['precision']}, {batch}"
+
+
+def ladders(table: Path, column: str) -> list[dict]:
     """Return the ladders of a figure's table, at least four sizes each: {"label", "points": [[size, loss], ...]}."""
-    groups: dict[str, list] = {}
-    for row in read_rows(table.read_bytes()):
-        label = row["Architecture"] + (f", {row[panel]}" if panel else "")
-        if row.get("estimate") and row.get(column):
-            groups.setdefault(label, []).append([round(float(row[column])), float(row["estimate"])])
-    return [{"label": label, "points": sorted(points)} for label, points in groups.items() if len(points) > 3]
+    rows = pd.read_csv(table).dropna(subset=[column, "estimate"]).sort_values(column)
+    lines = (
+        (name, here[[column, "estimate"]].to_numpy().tolist())
+        for name, here in rows.groupby("Architecture", sort=False)
+    )
+    return [{"label": name, "points": points} for name, points in lines if len(points) > 3]
 
 
 def ask_for_script(app) -> None:
     """Load the script in every page that is read on a screen."""
-    if app.builder.name in SCREENS:
+    if app.builder.name == "html":
         app.add_js_file("live.js", loading_method="defer")
 
 
@@ -190,7 +138,7 @@ def ask_for_models(app, pagename: str, templatename: str, context: dict, doctree
 
 def write_scripts(app, exception) -> None:
     """Put the joined script and the published models beside the pages."""
-    if exception is not None or app.builder.name not in SCREENS:
+    if exception is not None or app.builder.name != "html":
         return
     (Path(app.outdir) / "_static" / "live.js").write_text(page_script.script(), encoding="utf-8")
     models = Path(app.outdir) / "_static" / MODELS

@@ -1,13 +1,16 @@
-"""Roles for results: a sentence that states one names the row of findings.csv and what it says of it.
+"""Roles for results: no number is typed, and a sentence that states a result names the row that carries it.
 
-``{row}`NAME:estimate:+.2f``` prints a value of a row (columns and formats as in Python; without a column: the estimate;
-``-estimate``: its negative; ``*`` in a name stands for anything, one row must fit).
+``{row}`NAME:estimate:+.2f``` prints a value of a row of findings.csv (columns and formats as in Python; without a
+column: the estimate; ``-estimate``: its negative; ``*`` in a name stands for anything, one row must fit).
 ``{says}`the LSTM leads <NAME below>``` prints the words and
 holds them against the row: its ``direction`` (above, below, same, not_above, not_below, open) or its ``verdict`` (yes,
 no, too close, invalid) must be the one named. Several rows, or ``question/*``, may be named; all must agree. A row that
 says otherwise, or is not there, is a warning, which the strict build turns into an error.
 
+``{val}`runs:study == "scaling" and seed == 0:loss.mean:.3f``` prints one number of another published table: a query and
+an aggregate of a column, as pandas has them.
 ``{check}`halving_paradox:ratio:.1f``` prints a number of a check of a founding document's arithmetic.
+``{said}`4.055``` marks a number that a cited source states: not measured here.
 """
 
 import fnmatch
@@ -22,8 +25,9 @@ from sphinx.util.docutils import SphinxRole
 from seqmix.paths import Paths
 from seqmix_study.chapters.rows import PUBLISHED
 from seqmix_study.findings import documents, study
+from seqmix_study.results import published
 
-__all__ = ["Number", "Says", "checked", "holds", "setup", "value"]
+__all__ = ["SAYS", "checked", "holds", "lookup", "setup", "value"]
 
 log = logging.getLogger(__name__)
 SAYS = re.compile(r"^(?P<words>.+?)\s*<(?P<rows>.+?)\s+(?P<said>too close|\w+)>$", re.DOTALL)
@@ -42,6 +46,19 @@ def value(rows: pd.DataFrame, key: str) -> str:
     if pd.isna(found):
         raise KeyError(f"row {name!r} holds no {column or 'estimate'}")
     return format(-found if column.startswith("-") else found, spec)
+
+
+def lookup(key: str, paths: Paths) -> str:
+    """Return a number of a published table as text by ``table:query:column.aggregate:format``; KeyError for none."""
+    name, where, what, spec = [*key.split(":"), "", ""][:4]
+    column, _, aggregate = what.partition(".")
+    try:
+        found = published.frame(paths.results / PUBLISHED / f"{name}.csv").query(where)[column].agg(aggregate)
+    except (AttributeError, NameError, SyntaxError, TypeError) as error:
+        raise KeyError(f"{type(error).__name__}: {error}") from error
+    if pd.isna(found):
+        raise KeyError(f"no row of {name}.csv fulfils {where!r}")
+    return format(found, spec)
 
 
 def checked(key: str) -> str:
@@ -70,49 +87,36 @@ def holds(rows: pd.DataFrame, names: str, said: str) -> str:
     return ""
 
 
-class FromRows(SphinxRole):
-    """A role that reads findings.csv of the published tier."""
-
-    def rows(self) -> pd.DataFrame:
-        paths = Paths(self.env.app.srcdir)
-        self.env.note_dependency(str(paths.results / PUBLISHED / "findings.csv"))
-        return study.rows(PUBLISHED, paths)
-
-    def wrong(self, text: str) -> None:
-        log.warning("%s", text, location=self.get_location(), type="findings")
+def stated(text: str, paths: Paths) -> str:
+    """Return the words of a statement; raises ValueError where it has none, or where a row denies it."""
+    if not (found := SAYS.match(text)):
+        raise ValueError("expected words <row direction>")
+    if why := holds(study.rows(PUBLISHED, paths), found["rows"], found["said"]):
+        raise ValueError(f"the sentence says {found['words']!r} ({found['said']}), but {why}")
+    return found["words"]
 
 
-class Number(FromRows):
-    """A number that ``looked_up`` finds: of a row, or of a check of a founding document's arithmetic."""
+class Reading(SphinxRole):
+    """A role that prints what ``read`` makes of its text and the published tables; what it refuses is a warning."""
 
-    def __init__(self, kind: str, looked_up: Callable[[pd.DataFrame, str], str]) -> None:
+    def __init__(self, style: str, read: Callable[[str, Paths], str]) -> None:
         super().__init__()
-        self.kind, self.looked_up = kind, looked_up
+        self.style, self.read = style, read
 
     def run(self):
+        paths = Paths(self.env.app.srcdir)
         try:
-            text = self.looked_up(self.rows(), self.text)
-        except (KeyError, ValueError) as error:
-            self.wrong(f"{self.text!r}: {error.args[0]}")
+            text = self.read(self.text, paths)
+        except (LookupError, ValueError) as error:
+            log.warning("%r: %s", self.text, error.args[0], location=self.get_location(), type="findings")
             text = "??"
-        return [nodes.inline(self.rawtext, text, classes=["measured"], title=f"{self.kind} {self.text}")], []
-
-
-class Says(FromRows):
-    """Words that a row carries."""
-
-    def run(self):
-        if not (found := SAYS.match(self.text)):
-            self.wrong(f"{self.text!r}: expected words <row direction>")
-            return [nodes.inline(self.rawtext, self.text)], []
-        if why := holds(self.rows(), found["rows"], found["said"]):
-            self.wrong(f"the sentence says {found['words']!r} ({found['said']}), but {why}")
-        title = f"row {' '.join(found['rows'].split())}"
-        return [nodes.inline(self.rawtext, found["words"], classes=["stated"], title=title)], []
+        return [nodes.inline(self.rawtext, text, classes=[self.style])], []
 
 
 def setup(app) -> None:
     """Register the roles."""
-    app.add_role("row", Number("row", value))
-    app.add_role("says", Says())
-    app.add_role("check", Number("check", lambda _, key: checked(key)))
+    app.add_role("row", Reading("measured", lambda key, paths: value(study.rows(PUBLISHED, paths), key)))
+    app.add_role("val", Reading("measured", lookup))
+    app.add_role("check", Reading("measured", lambda key, _: checked(key)))
+    app.add_role("says", Reading("stated", stated))
+    app.add_role("said", Reading("said", lambda text, _: text))
