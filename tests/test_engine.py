@@ -159,8 +159,7 @@ def test_a_row_in_the_committed_table_counts_as_done(paths):
     published.write(paths.results / "laptop", {"runs.csv": rows})
     summary = run(configs, paths)
     assert (summary.finished, summary.skipped) == (2, 1)
-    queue = Queue(engine.request(runs=configs, paths=paths))
-    assert engine.states(configs, queue)[configs[0].run_id] == "finished"
+    assert Queue(engine.request(runs=configs, paths=paths)).done(configs[0])
     assert run(configs, paths, committed=False).finished == 1
 
 
@@ -280,7 +279,7 @@ def test_the_display_reads_the_records(paths, capsys):
     half = sign.Sign(job.id, "here:1", 1, step=10, steps=20, loss=2.5)
     sign.write(RunFolder(paths.runs / configs[1].run_id), half)
     assert display.text() == "1/4 runs, 1 running, 38%, loss 2.500"
-    display.trail[0] = (time.monotonic() - 60, 0.0)
+    display.began = (time.monotonic() - 60, 0.0)
     assert "left (until" in display.text()
     display.refresh()
     assert "1/4 runs" in capsys.readouterr().err

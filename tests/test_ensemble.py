@@ -7,7 +7,7 @@ import torch
 from click.testing import CliRunner
 
 from seqmix import data, models, study, train
-from seqmix.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from seqmix.config import DataConfig, ModelConfig, RunConfig, SpeedConfig, TrainConfig
 from seqmix.mixers import MIXERS, mixer, unshared
 from seqmix.models.lstm import LSTMLayer
 from seqmix.paths import Paths
@@ -240,15 +240,16 @@ def test_runs_are_grouped_by_shape_and_by_memory(monkeypatch):
 def test_the_engine_trains_together_only_when_asked_and_does_the_rest_alone(tmp_path, monkeypatch):
     monkeypatch.delenv("SEQMIX_RUNS", raising=False)
     lstm = config().model_copy(update={"model": ModelConfig(pattern="L", d_model=8, vocab_size=29, max_length=24)})
-    plan = [*grid("A", steps=4), lstm.model_copy(update={"train": config(steps=4).train})]
+    speed = SpeedConfig(models={"transformer": config().model}, lengths=(8,), repeats=3)
+    plan = [*grid("A", steps=4), lstm.model_copy(update={"train": config(steps=4).train}), speed]
     paths = Paths(tmp_path)
     held = RunFolder(paths.runs / plan[2].run_id)
     with held.lock():  # another process trains this one, and dies at the end of the block
-        job = engine.request(runs=plan, paths=paths, budget_minutes=4 / 60, ensemble=True)
+        job = engine.request(runs=plan[:-1], paths=paths, budget_minutes=8 / 60, ensemble=True)
         assert engine.train(job, 0, progress=False).interrupted == 1
-    assert engine.run(plan, 0, progress=False, paths=paths, ensemble=True).finished == 1
+    assert engine.run(plan, 0, progress=False, paths=paths, ensemble=True).finished == 2
     proven = [RunFolder(paths.runs / c.run_id).provenance() for c in plan]
-    assert [p.get("replicas", 1) for p in proven] == [2, 2, 1, 1]
+    assert [p.get("replicas", 1) for p in proven] == [2, 2, 1, 1, 1]
 
 
 def test_an_ensemble_that_fails_fails_its_runs_with_the_reason_and_nothing_else(tmp_path, monkeypatch):

@@ -234,7 +234,7 @@ LOADERS = {
     "load": lambda folder: checkpoint.load_weights(folder.weights),
     "restore": lambda folder: restore(PLAN[0], folder, None),
     "score": lambda folder: downstream.Speaker.of(folder),
-    "export": lambda folder: export.export_run(folder.path, folder.path.parent.parent / "out"),
+    "export": lambda folder: export.save(export.trained_model(folder.path)[1], folder.path.parent.parent / "out"),
     "page": lambda folder: page_export.export_page(folder.path, folder.path.parent.parent / "page.json"),
     "pack": lambda folder: archive.pack(folder.path.parent.parent / "a.tar.xz", folder.path.parent, weights=True),
 }

@@ -231,6 +231,8 @@ def test_iso_loss_ratio_recovers_a_planted_shift():
     assert all(low < 3 < high for low, high in zip(ratio["low"], ratio["high"], strict=True))
     far = fit_power(*table(floor=5.0)[:2])
     assert "no common range" in iso_loss_ratio(a, far)["text"]
+    refused = fit_power(*table(k=4)[:2])
+    assert "both families need a law" in iso_loss_ratio(a, refused)["text"]
 
 
 def test_explanation_and_json():

@@ -91,7 +91,7 @@ def test_page_equals_torch_for_every_mixer_and_format(script, tmp_path):
     """Logits within 1e-4 and losses, read at once or token by token with a copied state; torch's are in the file."""
     files = []
     for name, settings in MODELS.items():
-        for form in page_export.FORMATS if name in ("everything", "lstm-classic") else ("auto",):
+        for form in page_export.FORMATS if name in ("everything", "lstm-classic") else ("",):
             files.append(tmp_path / f"{name}-{form}.json")
             page_file.write(files[-1], page_export.page_model(trained(**settings), form))
     for file, line in zip(files, node(HERE / "page_vectors.js", script, *files), strict=True):
@@ -148,12 +148,10 @@ def test_formats_round_as_they_say():
     weight = torch.randn(7, 33, generator=torch.Generator().manual_seed(0))
     for form, size in page_export.FORMATS.items():
         content, numbers = page_export.packed(weight, form)
-        assert len(content) == weight.numel() * (size or 2) + (4 * 7 if size else 0)
-        step = weight.abs().max(1, keepdim=True).values / (2 ** (8 * size - 1) - 1) if size else weight.abs() / 1024
+        assert len(content) == weight.numel() * size + 4 * 7
+        step = weight.abs().max(1, keepdim=True).values / (2 ** (8 * size - 1) - 1)
         assert ((numbers - weight).abs() <= 0.51 * step + 1e-6 * weight.abs()).all(), form
     assert not page_export.packed(torch.zeros(2, 3), "int8")[1].any()
-    with pytest.raises(ValueError, match="float16"):
-        page_export.packed(torch.full((2, 2), 1e6), "float16")
 
 
 def test_a_changed_file_is_refused(tmp_path):
@@ -166,8 +164,6 @@ def test_a_changed_file_is_refused(tmp_path):
         file.write_text(damaged)
         with pytest.raises(page_file.PageModelError, match="seqmix export --page"):
             page_file.read(file)
-    with pytest.raises(ValueError, match="unknown format"):
-        page_export.page_model(model, "int4")
     with pytest.raises(ValueError, match="a page takes"):
         page_export.page_model(build(ModelConfig(pattern="AAA", d_model=192, n_heads=4)), "int24")
 

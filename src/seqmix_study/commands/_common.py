@@ -72,10 +72,7 @@ def _tell_findings(tier: str, paths: Any, studies: list[str]) -> None:
     except (ValueError, OSError) as error:  # a tier without tables, or records that answer nothing
         click.echo(f"findings: none can be compared ({str(error).splitlines()[0]})")
         return
-    for row in rows:
-        if not row["inside"]:
-            span = f"{row['estimate']:.4g} not in {row['lo']:.4g} .. {row['hi']:.4g}"
-            click.echo(f"outside   finding {row['row']}: {span} (published as {row['verdict']})")
-    click.echo(
-        f"{len(rows)} findings answered by both: {sum(row['inside'] for row in rows)} inside the published interval"
-    )
+    for row in rows[~rows["inside"]].itertuples():
+        span = f"{row.estimate:.4g} not in {row.lo:.4g} .. {row.hi:.4g}"
+        click.echo(f"outside   finding {row.Index}: {span} (published as {row.verdict})")
+    click.echo(f"{len(rows)} findings answered by both: {rows['inside'].sum()} inside the published interval")

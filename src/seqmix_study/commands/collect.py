@@ -7,9 +7,8 @@ import click
 @click.argument("chapter", default="all")
 @click.option("--tier", default="quick", show_default=True, help="quick, laptop or gpu")
 @click.option("--replace", is_flag=True, help="Records on this machine win over committed rows that differ.")
-@click.option("--mixed-corpora", is_flag=True, help="Allow several versions of one corpus in a study.")
 @click.option("--prune", is_flag=True, help="Drop rows that no study asks for any more.")
-def command(chapter: str, tier: str, replace: bool, mixed_corpora: bool, prune: bool) -> None:
+def command(chapter: str, tier: str, replace: bool, prune: bool) -> None:
     """Write results/<tier>/*.csv from the records of a study (or "all") and the data dictionary beside them.
 
     Then the findings and verdicts of the tier are computed again (seqmix findings), unless it is the quick one.
@@ -20,14 +19,12 @@ def command(chapter: str, tier: str, replace: bool, mixed_corpora: bool, prune: 
     from seqmix.paths import Paths
     from seqmix_study.findings import study
     from seqmix_study.results import collect
-    from seqmix_study.runs.selection import select
+    from seqmix_study.runs.selection import resolve
 
     paths = Paths()
     counts: dict[str, int] = {}
-    for name, plan in select(chapter, tier, (), paths).items():
-        counts = collect.collect(
-            plan, tier, name, paths=paths, replace=replace, mixed_corpora=mixed_corpora, prune=prune
-        )
+    for name, plan in resolve(chapter, tier, (), paths).items():
+        counts = collect.collect(plan.runs, tier, name, paths=paths, replace=replace, prune=prune)
     rows = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     click.echo(f"{paths.results / tier}: {rows or 'no rows yet'}")
     if tier != "quick":

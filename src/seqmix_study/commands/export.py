@@ -9,15 +9,12 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--page", is_flag=True, help="write one JSON file for the book's pages instead of a folder")
-@click.option(
-    "--format", "form", default="auto", show_default=True, help="numbers of --page: int8, int16, int24, float16"
-)
-def command(run: Path, target: Path, page: bool, form: str) -> None:
+def command(run: Path, target: Path, page: bool) -> None:
     """Write the weights of RUN (a run id, or a run folder) to the folder TARGET as config.json and model.safetensors.
 
     A Transformer loads with transformers' AutoModelForCausalLM; other architectures with seqmix_study.runs.export.load.
-    With --page TARGET is a file: results/<tier>/models/NAME.json is where the directive `live` finds it by NAME. The
-    format "auto" is the shortest that keeps the loss of every token of a passage within 0.0005 nats.
+    With --page TARGET is a file: results/<tier>/models/NAME.json is where the directive `live` finds it by NAME. Its
+    numbers are as short as keeps the loss of every token of a passage within 0.0005 nats.
     """
     from seqmix.paths import Paths
 
@@ -25,22 +22,22 @@ def command(run: Path, target: Path, page: bool, form: str) -> None:
     if not source.is_dir():
         raise click.UsageError(f"no run folder {run} (looked in {Paths().runs} too)")
     try:
-        click.echo(page_file(source, target, form) if page else hugging_face(source, target))
+        click.echo(page_file(source, target) if page else hugging_face(source, target))
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def page_file(source: Path, file: Path, form: str) -> str:
+def page_file(source: Path, file: Path) -> str:
     from seqmix_study.runs.page_export import export_page
 
-    written = export_page(source, file, form)
+    written = export_page(source, file)
     rounding = written["check"]["rounding"]
     return f"wrote {file}: {file.stat().st_size:,} bytes, {written['format']}, losses within {rounding:.1e} nats"
 
 
 def hugging_face(source: Path, folder: Path) -> str:
-    from seqmix_study.runs.export import export_run
+    from seqmix_study.runs.export import save, trained_model
 
-    known = export_run(source, folder)
+    known = save(trained_model(source)[1], folder)
     module = "transformers.AutoModelForCausalLM.from_pretrained" if known else "seqmix_study.runs.export.load"
     return f'wrote {folder}; load it with {module}("{folder}")'

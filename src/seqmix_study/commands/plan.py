@@ -53,7 +53,7 @@ def command(
     seconds *= 1.0 if refused or no_time else slowdown(todo, place)
     report = {"tier": tier, "studies": studies, "runs": len(runs), "to_do": len(todo), "waiting": len(queue.waiting())}
     report |= {"jobs": place.jobs, "threads": place.threads, "seconds": round(seconds, 1), "refused": refused}
-    report["memory_bytes"] = max((run_memory(c) for c in todo), default=0)
+    report["memory_bytes"] = max((run_memory(c) for c in todo if c.kind == "train"), default=0)
     report["flops"] = sum(stage["flops"] for row in studies for stage in row["stages"])
     click.echo(json.dumps(report, indent=1) if as_json else _text(report))
     sys.exit(2 if refused else 0)

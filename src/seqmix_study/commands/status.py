@@ -12,9 +12,8 @@ import click
 @click.argument("study", default="")
 @click.option("--tier", default="laptop", show_default=True, help="With STUDY: quick, laptop or gpu.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
-@click.option("--all", "show_all", is_flag=True, help="List finished runs too (in text).")
-def command(study: str, tier: str, as_json: bool, show_all: bool) -> None:
-    """List the run records of this machine: running, interrupted, finished, diverged, failed, corrupt.
+def command(study: str, tier: str, as_json: bool) -> None:
+    """List the run records of this machine that are running, interrupted, diverged, failed or corrupt; count all.
 
     With STUDY: what is known of its sweeps, the best rate so far of each and whether worse rates lie on both sides.
     A corrupt record is one that was edited, emptied or torn after its run ended: the line names the file and what
@@ -31,7 +30,7 @@ def command(study: str, tier: str, as_json: bool, show_all: bool) -> None:
     else:
         counts = Counter(row["status"] for row in rows)
         for row in rows:
-            if show_all or row["status"] != "finished" or row["notes"]:
+            if row["status"] != "finished" or row["notes"]:
                 what = row["problem"] or row["reason"] or (f"step {row['step']}" if row["step"] else "")
                 click.echo(f"{row['status']:<12} {row['study']:<10} {row['run_id']}  {what}".rstrip())
                 for note in row["notes"]:

@@ -1,30 +1,14 @@
-"""Resampling of whole clusters (sizes, evaluation blocks, seeds), and errors that are sums of independent ones."""
+"""Intervals from draws, and errors that are sums of independent ones."""
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-__all__ = ["cluster_counts", "expansion", "percentile", "satterthwaite", "stretched"]
+__all__ = ["expansion", "percentile", "satterthwaite", "stretched"]
 
 
-def cluster_counts(k: int, draws: int, rng: np.random.Generator, distinct: int = 1) -> np.ndarray:
-    """How often each of ``k`` clusters is drawn, [draws, k]; resamples with fewer than ``distinct`` are redrawn."""
-    if distinct > k:
-        raise ValueError(f"{k} clusters cannot give {distinct} distinct ones")
-    done: list[np.ndarray] = []
-    have = 0
-    while have < draws:
-        picks = rng.integers(0, k, (2 * draws, k))
-        counts = np.zeros((2 * draws, k))
-        np.add.at(counts, (np.arange(2 * draws)[:, None], picks), 1.0)
-        counts = counts[(counts > 0).sum(1) >= distinct]
-        done.append(counts)
-        have += len(counts)
-    return np.concatenate(done)[:draws]
-
-
-def percentile(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of ``draws`` [R], ignoring NaN."""
-    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)])
+def percentile(draws: np.ndarray, level: float = 0.95, method: str = "linear") -> tuple[float, float]:
+    """Percentile interval of ``draws`` [R], ignoring NaN; ``method``: of numpy, between two draws."""
+    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)], method=method)
     return float(low), float(high)
 
 

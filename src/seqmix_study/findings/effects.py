@@ -17,7 +17,7 @@ from seqmix_study.findings.linear import Contrast, contrast
 from seqmix_study.findings.questions import Measure, Rules
 from seqmix_study.findings.select import NotDecided, Sample, Tables
 
-__all__ = ["ESTIMATORS", "Effect", "estimate", "estimator"]
+__all__ = ["ESTIMATORS", "Effect", "estimate", "estimator", "student"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def estimate(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     return ESTIMATORS[sample.question.estimator](sample, rules, tables)
 
 
-def _student(found: Contrast, level: float, bounds: tuple[float, float] | None = None, log: bool = False) -> Effect:
+def student(found: Contrast, level: float, bounds: tuple[float, float] | None = None, log: bool = False) -> Effect:
     """Return a contrast as an effect: interval widened by the regret, kept inside its possible range."""
     lo, hi = found.interval(level)
     lo, hi = lo - found.regret[0], hi + found.regret[1]
@@ -95,7 +95,7 @@ def difference(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     losses = q.unit.startswith("nats")
     found = contrast(sample.first, sample.second, sample.match, lower_is_better=q.better == "lower", widen=losses)
     reach = q.bounds and (q.bounds if sample.second is None else (q.bounds[0] - q.bounds[1], q.bounds[1] - q.bounds[0]))
-    return _student(_with_text(found, sample, tables), rules.level, reach)
+    return student(_with_text(found, sample, tables), rules.level, reach)
 
 
 @estimator
@@ -104,7 +104,7 @@ def slope(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     q = sample.question
     losses = q.unit.startswith("nats")
     found = contrast(sample.first, sample.second, sample.match, q.x, q.log, q.better == "lower", losses)
-    return _student(_with_text(found, sample, tables), rules.level)
+    return student(_with_text(found, sample, tables), rules.level)
 
 
 @estimator
@@ -118,7 +118,7 @@ def ratio(sample: Sample, rules: Rules, tables: Tables) -> Effect:
         return _rounds(sides, sample, rules.level)
     if any(np.isinf(side["value"]).any() for side in sides):
         raise NotDecided("some runs never got there: a question about time_to_solve, not about a ratio")
-    return _student(contrast(*sides, sample.match, widen=False), rules.level, log=True)
+    return student(contrast(*sides, sample.match, widen=False), rules.level, log=True)
 
 
 def _rounds(sides: list[pd.DataFrame], sample: Sample, level: float) -> Effect:
@@ -162,7 +162,7 @@ def _over_blocks(sample: Sample, block: str, level: float) -> Effect:
     df = satterthwaite((from_seeds, free), (from_blocks, len(common) - 1))
     se = math.sqrt(from_seeds + from_blocks)
     found = Contrast(float(by_block.mean()), se, df, sum(map(len, runs)), "seeds and evaluation blocks")
-    return _student(found, level)
+    return student(found, level)
 
 
 def _bounded(sample: Sample, level: float) -> Effect:

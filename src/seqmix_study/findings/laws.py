@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from seqmix_study.findings.bootstrap import percentile
 from seqmix_study.findings.crossover import crossover
-from seqmix_study.findings.effects import Effect, estimator
+from seqmix_study.findings.effects import Effect, estimator, student
 from seqmix_study.findings.fits.exponents import compare_exponents
 from seqmix_study.findings.fits.power import fit_power
+from seqmix_study.findings.linear import Contrast
 from seqmix_study.findings.questions import Rules
 from seqmix_study.findings.select import NotDecided, Sample, Tables
 from seqmix_study.findings.shapes import by_seed
@@ -92,7 +92,6 @@ def reach_ratio(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     gaps = gaps[np.isfinite(gaps)]
     if len(gaps) < 2 or not gaps.std():
         raise NotDecided("fewer than two seeds share values")
-    se, df = float(gaps.std(ddof=1)) / math.sqrt(len(gaps)), len(gaps) - 1
-    half = float(stats.t.ppf(0.5 + rules.level / 2, df)) * se
-    values = (math.exp(float(gaps.mean()) + step * half) for step in (0, -1, 1))
-    return Effect(*values, len(gaps), f"interpolated between {q.x}, Student over seeds", se, df, log=True)
+    method = f"interpolated between {q.x}, Student over seeds"
+    se = float(gaps.std(ddof=1)) / math.sqrt(len(gaps))
+    return student(Contrast(float(gaps.mean()), se, len(gaps) - 1, len(gaps), method), rules.level, log=True)

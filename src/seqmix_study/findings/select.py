@@ -166,16 +166,12 @@ def _derive(frame: pd.DataFrame, name: str, how: Derived) -> pd.DataFrame:
         reached = frame[how.until[1]] >= how.until[2]
         return frame.assign(**{name: frame[how.until[0]].astype(float).where(reached, np.inf)})
     if how.map and set(how.map) <= set(frame):
-        return frame.assign(**{name: _mapped(frame, how.map)})
+        (column, values), *_ = how.map.items()
+        new = {old: new for new, olds in values.items() for old in olds}
+        return frame.assign(**{name: frame[column].map(new).fillna("")})
     if how.log and how.log in frame:
         return frame.assign(**{name: np.log(frame[how.log].where(frame[how.log] > 0))})
     return frame
-
-
-def _mapped(frame: pd.DataFrame, how: dict[str, dict[str, list]]) -> pd.Series:
-    """Return the new value of every row; "" where none is said."""
-    (column, values), *_ = how.items()
-    return frame[column].map({old: new for new, olds in values.items() for old in olds}).fillna("")
 
 
 def pick(rows: pd.DataFrame, where: Where) -> pd.DataFrame:

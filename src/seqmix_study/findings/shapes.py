@@ -1,5 +1,6 @@
 """Estimators about shapes, places and ranks. The rules about shapes know their own error rates."""
 
+import functools
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from seqmix_study.findings import detect
+from seqmix_study.findings.bootstrap import percentile
 from seqmix_study.findings.context import draws_of, loss_curve
 from seqmix_study.findings.effects import Effect, estimator
 from seqmix_study.findings.questions import Rules
@@ -45,9 +47,8 @@ def _redrawn(y: np.ndarray, side: pd.DataFrame | None, x: str, draws: int = DRAW
     return means
 
 
-def _ends(draws: np.ndarray, level: float) -> tuple[float, float]:
-    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)], method="closest_observation")
-    return float(low), float(high)
+#: The interval of a statistic whose values are places, ranks or shares: its ends are draws.
+_ends = functools.partial(percentile, method="closest_observation")
 
 
 @estimator
@@ -69,21 +70,24 @@ def rank(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     if q.options["of"] not in table.index:
         raise NotDecided(f"no finished rows of {q.options['of']}")
     at, y = table.index.get_loc(q.options["of"]), sign * table.to_numpy(float)
-    ranks = (lambda means: (means < means[:, at, None]).sum(1) + 1.0)(_redrawn(y, sample.first, x))
-    lo, hi = _ends(ranks, rules.level)
+
+    def interval(values: np.ndarray, side: pd.DataFrame | None, draws: int) -> tuple[float, float]:
+        means = _redrawn(values, side, x, draws)
+        return _ends((means < means[:, at, None]).sum(1) + 1.0, rules.level)
+
     sd, _ = _noise(y)
     better = np.zeros(len(y))
     better[at] = (-1.0 if q.around < len(y) / 2 else 1.0) * float(q.options.get("gap", 0.02))
 
     def decides(trial: np.ndarray) -> bool:
-        drawn = _redrawn(trial, None, x, 200)
-        ends = _ends((drawn < drawn[:, at, None]).sum(1) + 1.0, rules.level)
-        return ends[1] < q.around if better[at] < 0 else ends[0] > q.around
+        lo, hi = interval(trial, None, 200)
+        return hi < q.around if better[at] < 0 else lo > q.around
 
     power = detect.rate(decides, better, sd, y.shape[1], 100)
     wrong = detect.rate(decides, np.zeros(len(y)), sd, y.shape[1], 100)
     estimate = float((y.mean(1) < y.mean(1)[at]).sum() + 1)
-    return Effect(estimate, lo, hi, y.size, "redrawn means", power=power, false_positive=wrong)
+    ends = interval(y, sample.first, DRAWS)
+    return Effect(estimate, *ends, y.size, "redrawn means", power=power, false_positive=wrong)
 
 
 def two_line_fall_and_rise(x: np.ndarray, y: np.ndarray, level: float = 0.95) -> list[tuple[float, float, float]]:

@@ -112,35 +112,34 @@ def combine(answers: Sequence[Answer], corpora: int = 1, somewhere: bool = False
     answers = tuple(answers)
     valid = [a for a in answers if a.word != "invalid"]
     whys = list(dict.fromkeys(a.why for a in answers if a.word == "invalid" and a.why))
+    needs = "; ".join(whys)
     if not valid:
-        text = whys[0] if len(whys) == 1 else "; ".join(f"{why} ({_names(answers, 'invalid', why)})" for why in whys)
-        return Verdict(UNTESTED, text or "no rows", answers, "; ".join(whys))
-    decided = [a for a in valid if a.word != "too close"]
-    words = {a.word for a in decided}
+        text = needs if len(whys) == 1 else "; ".join(f"{why} ({_names(answers, 'invalid', why)})" for why in whys)
+        return Verdict(UNTESTED, text or "no rows", answers, needs)
     if somewhere:
         return _somewhere(answers, valid)
+    decided, open_ = ([a for a in valid if (a.word == "too close") == close] for close in (False, True))
+    words = {a.word for a in decided}
     if words == {"yes", "no"}:
         axis = _axis(decided)
         text = f"yes on {_names(decided, 'yes')}, no on {_names(decided, 'no')}"
-        return Verdict(DEPENDS if axis else MIXED, text, answers, "; ".join(whys), axis)
+        return Verdict(DEPENDS if axis else MIXED, text, answers, needs, axis)
     if complete and len(valid) < len(answers) and "no" not in words:
-        return Verdict(UNTESTED, f"it speaks of every condition, and not all can be judged: {'; '.join(whys)}", answers,
-                       "; ".join(whys))  # fmt: skip
+        text = f"it speaks of every condition, and not all can be judged: {needs}"
+        return Verdict(UNTESTED, text, answers, needs)
     needed = corpora if any(a.architecture for a in answers) else 1
     there = {a.key.get("corpus", a.condition) for a in valid}
     if len(there) < needed:
         have = f"{_names(valid, valid[0].word)}: {valid[0].word}"
-        needs = "; ".join(whys) or f"a second corpus (a claim about architectures needs {needed})"
-        return Verdict(UNTESTED, f"{len(there)} of the {needed} corpora that are needed can be judged ({have})",
-                       answers, needs)  # fmt: skip
-    open_ = [a for a in valid if a.word == "too close"]
-    if decided and len(decided) > len(open_):
+        text = f"{len(there)} of the {needed} corpora that are needed can be judged ({have})"
+        needs = needs or f"a second corpus (a claim about architectures needs {needed})"
+        return Verdict(UNTESTED, text, answers, needs)
+    said = f"{decided[0].word} on {_names(decided, decided[0].word)}" if decided else ""
+    close = f"too close on {_names(open_, 'too close')}" if open_ else ""
+    if len(decided) > len(open_):
         word = SUPPORTED if "yes" in words else REFUTED
-        beside = f"; too close on {_names(open_, 'too close')}" if open_ else ""
-        return Verdict(word, f"{decided[0].word} on {_names(decided, decided[0].word)}{beside}", answers,
-                       "; ".join(whys))  # fmt: skip
-    beside = f"{decided[0].word} on {_names(decided, decided[0].word)}, " if decided else ""
-    return Verdict(CLOSE, f"{beside}too close on {_names(open_, 'too close')}", answers, "; ".join(whys))
+        return Verdict(word, "; ".join(filter(None, (said, close))), answers, needs)
+    return Verdict(CLOSE, ", ".join(filter(None, (said, close))), answers, needs)
 
 
 def _somewhere(answers: tuple[Answer, ...], valid: list[Answer]) -> Verdict:

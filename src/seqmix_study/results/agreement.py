@@ -10,15 +10,16 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import stats
 
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix.record import run_folders
-from seqmix_study.results import collect
-
-if TYPE_CHECKING:
-    import pandas as pd
+from seqmix_study.results import published
+from seqmix_study.results.rows import run_rows
 
 __all__ = ["Elsewhere", "Point", "by_cell", "compare", "findings", "interval", "published_cells", "summarise"]
 
@@ -28,16 +29,16 @@ CELL = (
 )
 """Columns of runs.csv that say which runs differ by their seeds only."""
 
-SUSPECTS = (
-    ("corpus_sha256", "another text (corpus hash {there} there, {here} here)"),
-    ("device", "another device ({there} there, {here} here)"),
-    ("precision", "another precision ({there} there, {here} here)"),
-    ("kernel", "another kernel ({there} there, {here} here)"),
-    ("torch", "another torch ({there} there, {here} here)"),
-    ("code_commit", "another version of the code ({there} there, {here} here)"),
-    ("hardware", "other hardware ({there} there, {here} here)"),
-    ("threads", "another number of threads ({there} there, {here} here)"),
-)
+SUSPECTS = {
+    "corpus_sha256": "text",
+    "device": "device",
+    "precision": "precision",
+    "kernel": "kernel",
+    "torch": "torch",
+    "code_commit": "version of the code",
+    "hardware": "processor or GPU",
+    "threads": "number of threads",
+}
 """What can move a loss, most likely first."""
 
 CONFIDENCE = 0.975
@@ -65,7 +66,7 @@ class Point:
     published: int
     verdict: str
     reason: str
-    cell: str = ""
+    cell: str
 
     def plain(self) -> dict:
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
@@ -74,7 +75,7 @@ class Point:
 def published_cells(tier: str, paths: Paths) -> dict[tuple, list[dict[str, str]]]:
     """Return cell -> the finished published rows of a tier, one a run."""
     cells: dict[tuple, dict[str, dict[str, str]]] = {}
-    for row in collect.read_table("runs", tier, paths):
+    for row in published.read_table("runs", tier, paths):
         if row["status"] == "finished" and row["loss"]:
             cells.setdefault(tuple(row[name] for name in CELL), {})[row["run_id"]] = row
     return {cell: list(rows.values()) for cell, rows in cells.items()}
@@ -94,8 +95,6 @@ def _typical_spread(cells: Iterable[list[dict[str, str]]]) -> float:
 
 def interval(losses: list[float], spread: float) -> tuple[float, float, float]:
     """Return mean, low, high: where one more run is expected. ``spread``: relative, used for a single loss."""
-    from scipy import stats
-
     n, mean = len(losses), statistics.mean(losses)
     if n == 1:
         half = 1.96 * spread * mean * math.sqrt(2)
@@ -108,8 +107,8 @@ def _reason(here: dict[str, str], rows: list[dict[str, str]]) -> str:
     """Return what differs, the likeliest first; the published run of the same seed is the one to compare with."""
     twin = next((row for row in rows if row["run_id"] == here["run_id"]), rows[0])
     found = [
-        text.format(there=twin[name][:24], here=here[name][:24])
-        for name, text in SUSPECTS
+        f"another {what} ({twin[name][:24]} there, {here[name][:24]} here)"
+        for name, what in SUSPECTS.items()
         if twin[name] and here[name] and twin[name] != here[name]
     ]
     if found:
@@ -126,7 +125,7 @@ def _rows_here(runs: Path, tier: str) -> list[dict[str, str]]:
             continue
         config = folder.config()
         if isinstance(config, RunConfig) and (not tier or config.tier == tier):
-            rows += collect.run_rows(config, folder)["runs"]
+            rows += run_rows(config, folder)["runs"]
     return rows
 
 
@@ -148,25 +147,27 @@ def compare(tier: str, paths: Paths | None = None, study: str = "") -> list[Poin
 
 
 def _point(row: dict[str, str], rows: list[dict[str, str]], spread: float, tier: str) -> Point:
-    names = {"study": row["study"], "arm": row["arm"], "tier": row["tier"], "run_id": row["run_id"]}
-    names |= {"seed": int(row["seed"]), "loss": float(row["loss"] or "nan"), "published": len(seed_losses(rows))}
-    names["cell"] = f"{row['arm']}, {row['source']}, width {row['d_model']}, {row['steps']} steps, rate {row['lr']}"
-    if not rows:
-        why = f"nothing published at tier {tier} has this configuration (arm, size, steps, rate, source)"
-        return Point(**names, mean=math.nan, low=math.nan, high=math.nan, verdict="alone", reason=why)
-    mean, low, high = interval(seed_losses(rows), spread)
-    names |= {"mean": mean, "low": low, "high": high}
+    loss, losses = float(row["loss"] or "nan"), seed_losses(rows)
+    mean, low, high = interval(losses, spread) if rows else (math.nan, math.nan, math.nan)
     twin = next((other for other in rows if other["run_id"] == row["run_id"]), None)
-    if row["status"] == "diverged":
-        return Point(**names, verdict="diverged", reason=_reason(row, rows))
-    if twin and twin["loss"] == row["loss"]:
-        itself = "this is the published record" if twin["finished_at"] == row["finished_at"] else ""
-        return Point(**names, verdict="same", reason=itself)
-    if twin and abs(names["loss"] - float(twin["loss"])) <= SAME * float(twin["loss"]):
-        return Point(**names, verdict="reproduced", reason=_reason(row, rows))
-    if low <= names["loss"] <= high:
-        return Point(**names, verdict="inside", reason="")
-    return Point(**names, verdict="outside", reason=_reason(row, rows))
+    verdict, reason = ("inside", "") if low <= loss <= high else ("outside", "")
+    if not rows:
+        verdict = "alone"
+        reason = f"nothing published at tier {tier} has this configuration (arm, size, steps, rate, source)"
+    elif row["status"] == "diverged":
+        verdict = "diverged"
+    elif twin and twin["loss"] == row["loss"]:
+        verdict = "same"
+    elif twin and abs(loss - float(twin["loss"])) <= SAME * float(twin["loss"]):
+        verdict = "reproduced"
+    if verdict in ("diverged", "reproduced", "outside"):
+        reason = _reason(row, rows)
+    if verdict == "same" and twin["finished_at"] == row["finished_at"]:
+        reason = "this is the published record"
+    cell = f"{row['arm']}, {row['source']}, width {row['d_model']}, {row['steps']} steps, rate {row['lr']}"
+    names = {name: row[name] for name in ("study", "arm", "tier", "run_id")}
+    return Point(**names, seed=int(row["seed"]), loss=loss, mean=mean, low=low, high=high, published=len(losses),
+                 verdict=verdict, reason=reason, cell=cell)  # fmt: skip
 
 
 class Elsewhere(Paths):
@@ -177,19 +178,16 @@ class Elsewhere(Paths):
         return self.runs / ".results"
 
 
-def findings(here: "pd.DataFrame", there: "pd.DataFrame") -> list[dict]:
+def findings(here: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:
     """Return row, estimate, published lo and hi, verdict and whether it lies inside, of rows that both have answered.
 
     ``here``, ``there``: tables of findings, indexed by the name of the row.
     """
-    found = []
-    for name in there.index.intersection(here.index):
-        estimate, lo, hi = float(here.at[name, "estimate"]), *(float(there.at[name, side]) for side in ("lo", "hi"))
-        if all(math.isfinite(value) for value in (estimate, lo, hi)):
-            row = {"row": name, "estimate": estimate, "lo": lo, "hi": hi, "verdict": there.at[name, "verdict"]}
-            rounding = 1e-5 * max(abs(lo), abs(hi))  # of the published numbers
-            found.append(row | {"inside": lo - rounding <= estimate <= hi + rounding})
-    return found
+    numbers = there[["lo", "hi"]].astype(float).join(here["estimate"].astype(float), how="inner")
+    numbers = numbers[np.isfinite(numbers).all(axis=1)]
+    rounding = 1e-5 * numbers[["lo", "hi"]].abs().max(axis=1)  # of the published numbers
+    inside = numbers["estimate"].between(numbers["lo"] - rounding, numbers["hi"] + rounding)
+    return numbers.assign(verdict=there["verdict"], inside=inside)
 
 
 def by_cell(points: list[Point]) -> dict[str, str]:
@@ -202,8 +200,6 @@ def by_cell(points: list[Point]) -> dict[str, str]:
 
 def summarise(points: list[Point]) -> dict:
     """Return the counts of every verdict and whether more fall outside than chance allows (5 %, one-sided test)."""
-    from scipy import stats
-
     counts = {name: sum(p.verdict == name for p in points) for name in VERDICTS}
     judged = counts["inside"] + counts["outside"]
     chance = stats.binomtest(counts["outside"], judged, 0.05, "greater").pvalue if judged else 1.0

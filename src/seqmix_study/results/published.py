@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from seqmix.files import disk_error, json_text, read_json
 from seqmix.paths import Paths
+from seqmix_study.results.columns import TABLES
 from seqmix_study.results.transaction import current, replace_together
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MANIFEST", "CollectError", "beside", "content", "differs", "frame", "manifest", "value", "write"]
+__all__ = ["CollectError", "beside", "content", "differs", "frame", "manifest", "read_table", "value", "write"]
 
 MANIFEST = "manifest.json"
 MARK = "results"
@@ -71,6 +72,22 @@ def frame(path: Path, **how: Any) -> "pd.DataFrame | None":
 
     found = content(path)
     return None if found is None else pd.read_csv(io.BytesIO(found), low_memory=False, **how)
+
+
+def read_table(table: str, tier: str, paths: Paths) -> list[dict[str, str]]:
+    """Return the rows of a result table, every cell as it stands in the file ([] if there is none).
+
+    Raises CollectError for a table that is damaged or has unknown columns. Training reads tables here: without pandas.
+    """
+    path = paths.results / tier / f"{table}.csv"
+    text = content(path)
+    if text is None:
+        return []
+    reader = csv.DictReader(io.StringIO(text.decode(), newline=""))
+    rows, known = list(reader), [column.name for column in TABLES[table]]
+    if unknown := sorted(set(reader.fieldnames or ()) - set(known)):
+        raise CollectError(f"{path} has unknown column(s) {', '.join(unknown)}; {REMEDY}")
+    return [{name: row.get(name, "") for name in known} for row in rows]
 
 
 def value(path: Path) -> Any:

@@ -27,6 +27,11 @@ PUBLISHED_WHOLE = ("", "evidence")
 """Roles whose curves and measurements are published; of a trial, a check or a losing sibling the row is enough."""
 
 
+COLUMNS = {column.name for column in columns.TABLES["runs"]}
+PROVEN = ("device", "kernel", "precision", "threads", "hardware", "code_commit", "python")
+"""Columns of runs.csv, and those of them that a record's provenance gives."""
+
+
 MARKUP = str.maketrans("`<>{}[]|$\\", "'‹›()()¦§/")
 """Characters with a meaning in a page -> harmless ones."""
 
@@ -66,41 +71,33 @@ def _written(table: str, row: dict, origin: Path) -> dict[str, str]:
 def _metrics(metrics: dict) -> dict:
     """Return the metrics that are columns of runs.csv; reference lines lose their prefix."""
     references = {k.removeprefix("reference_"): v for k, v in metrics.items() if k.startswith("reference_")}
-    known = {column.name for column in columns.TABLES["runs"]}
-    lines = {name: value for name, value in references.items() if name in known}
+    lines = {name: value for name, value in references.items() if name in COLUMNS}
     left_out = {"evaluated", "bytes_per_token", "tokens_done", "grad_first", "grad_last"}
     kept = {k: v for k, v in metrics.items() if k not in left_out and not k.startswith("reference_")}
     return lines | kept
 
 
 def _run_row(config: RunConfig, folder: RunFolder) -> dict:
+    """Return a run's row: fields of the configuration, of the record and of the metrics, each under its own name."""
     metrics, proven, outcome = folder.metrics(), folder.provenance(), folder.outcome()
     model, counts = config.model, accounting.parameters(config.model)
     tokens = metrics.get("tokens_done", config.tokens)
     flops = accounting.train_flops_per_token(model, config.data.seq_len)
-    shared = ("skeleton", "pattern", "conv", "n_layers", "d_model", "n_heads", "forget_bias", "forget_init")
-    row = {name: getattr(model, name) for name in shared}
-    row |= {
-        name: getattr(config, name) for name in ("study", "tier", "group", "arm", "size", "role", "place", "control")
-    }
+    parts = (config, config.train, config.data, model)
+    row = {name: getattr(part, name) for part in parts for name in COLUMNS if hasattr(part, name)}
     row |= {"family": config.family or config.arm, "split": "test" if "test_tokens" in metrics else "valid"}
-    row |= _rate(config)
-    row |= {"run_id": config.run_id, "status": outcome["status"], "reason": PLACE.sub("...", outcome["reason"])}
-    row |= {"source": corpus_name(config.data), "tokenizer": config.data.tokenizer, "pairs": config.data.pairs}
-    row |= {"train_tokens": config.data.train_tokens} | _sizes(config.data)
-    if config.data.source == "boxes":
-        row |= {"keys_most": config.data.keys_most, "swaps_most": config.data.swaps_most}
-    row |= {"corpus_sha256": proven.get("corpus_sha256", config.data.fingerprint)}
-    width = model.mlp_hidden if model.skeleton == "block" else 0
-    row |= {"seed": config.seed, "data_seed": config.data_seed, "mlp_width": width}
-    row |= {"seq_len": config.data.seq_len, "batch_size": config.train.batch_size, "steps": config.train.steps}
-    row |= {"lr": config.train.lr, "tokens": tokens, "train_flops": flops * tokens}
+    row |= {"status": outcome["status"], "reason": PLACE.sub("...", outcome["reason"]), "tokens": tokens}
+    row |= {"source": corpus_name(config.data), "mlp_width": model.mlp_hidden if model.skeleton == "block" else 0}
+    if config.data.source != "boxes":
+        del row["keys_most"], row["swaps_most"]
+    if config.rate is not None:
+        told = config.rate.model_dump()
+        row |= {"optimum": told.pop("where"), "lr_optimum": told.pop("optimum")} | told
+    row |= {"corpus_sha256": proven.get("corpus_sha256", config.data.fingerprint), "train_flops": flops * tokens}
     row |= {"params_total": counts["total"], "params_non_embedding": counts["non_embedding"]}
-    row |= {"state_bytes": accounting.state_bytes(model, config.data.seq_len)}
-    row |= {name: proven.get(name) for name in ("device", "kernel", "precision", "threads", "hardware")}
-    row |= {"code_commit": proven.get("code_commit"), "python": proven.get("python")}
-    row |= {"torch": proven.get("versions", {}).get("torch"), "finished_at": outcome["finished_at"]}
-    return _metrics(metrics) | row
+    row |= {"state_bytes": accounting.state_bytes(model, config.data.seq_len), "finished_at": outcome["finished_at"]}
+    row |= {name: proven.get(name) for name in PROVEN} | {"torch": proven.get("versions", {}).get("torch")}
+    return _metrics(metrics) | row | _sizes(config.data)
 
 
 @lru_cache
@@ -113,14 +110,6 @@ def _sizes(config: DataConfig) -> dict[str, int]:
     except CorpusError:
         return {}
     return {"train_size": 0} if streams is None else {f"{split}_size": len(part) for split, part in streams.items()}
-
-
-def _rate(config: RunConfig) -> dict:
-    """Return where the learning rate came from; nothing where it was typed."""
-    if config.rate is None:
-        return {}
-    told = config.rate.model_dump()
-    return {"optimum": told.pop("where"), "lr_optimum": told.pop("optimum")} | told
 
 
 def run_rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:

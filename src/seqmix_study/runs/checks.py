@@ -32,9 +32,13 @@ def environment() -> None:
         raise CheckError(f"SEQMIX_JOBS is {jobs!r}: a whole number of workers is needed, or unset it")
     for name in ("SEQMIX_RUNS", "SEQMIX_CACHE"):
         place = Path(os.environ.get(name) or ".").absolute()
-        there = next(folder for folder in (place, *place.parents) if folder.exists())
-        if not there.is_dir():
+        if not (there := _existing(place)).is_dir():
             raise CheckError(f"{name} is {place}, but {there} is a file: name a folder")
+
+
+def _existing(place: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(folder for folder in (place, *place.parents) if folder.exists())
 
 
 def before_training(job: Job, engine: str = "local") -> None:
@@ -53,8 +57,7 @@ def before_training(job: Job, engine: str = "local") -> None:
             importlib.import_module(f"seqmix_study.runs.{engine}").check()
         except EngineError as error:
             raise CheckError(str(error)) from error
-    there = next(folder for folder in (Path(job.folder), *Path(job.folder).parents) if folder.exists())
-    if not os.access(there, os.W_OK):
+    if not os.access(there := _existing(Path(job.folder)), os.W_OK):
         raise CheckError(f"{there} cannot be written: set SEQMIX_RUNS to a folder you may write to")
     if reasons := refusals(todo, Path(job.folder)):
         raise CheckError("; ".join(reasons))
@@ -97,17 +100,16 @@ def refusals(configs: list[RunConfig | SpeedConfig], runs: Path) -> list[str]:
         limit, where = psutil.virtual_memory().total, "this machine has"
     reasons, disk, gib = [], 0, 2**30
     for config in configs:
-        need = run_memory(config)
-        disk += 4 * parameter_count(config.model) * 4 if isinstance(config, RunConfig) else 0
-        if need > limit:
-            knobs = "speed.tokens_per_call or speed.lengths"
-            if isinstance(config, RunConfig):
-                knobs = f"train.batch_size (now {config.train.batch_size}), data.seq_len (now {config.data.seq_len})"
-                knobs += f" or the size (d_model is {config.model.d_model})"
-            text = f"{config.run_id} needs about {need / gib:.1f} GiB and {where} {limit / gib:.1f}: lower {knobs}"
-            reasons.append(text)
-    place = next((folder for folder in (runs, *runs.parents) if folder.exists()), Path("/"))
-    free = shutil.disk_usage(place).free
+        if not isinstance(config, RunConfig):
+            continue
+        disk += 4 * parameter_count(config.model) * 4
+        if (need := run_memory(config)) > limit:
+            reasons.append(
+                f"{config.run_id} needs about {need / gib:.1f} GiB and {where} {limit / gib:.1f}: lower "
+                f"train.batch_size (now {config.train.batch_size}), data.seq_len (now {config.data.seq_len}) or the "
+                f"size (d_model is {config.model.d_model})"
+            )
+    free = shutil.disk_usage(place := _existing(runs)).free
     if disk > free:
         needed = f"the weights and checkpoints need about {disk / gib:.1f} GiB and {place} has {free / gib:.1f} free"
         reasons.append(f"{needed}: free some space, or set SEQMIX_RUNS to another disk")

@@ -76,20 +76,15 @@ class Speaker:
 
     @torch.no_grad()
     def score(self, context: list[int], continuation: list[int]) -> float:
-        """Return log p of the continuation after the context, nats.
+        """Return log p of the continuation after the context, nats, from the last ``longest`` tokens that there are.
 
-        Token 0 (the document separator) stands before an empty context. Only the last ``longest`` tokens are seen;
-        a longer continuation is scored in windows, each with half a window of what stands before it.
+        Token 0 (the document separator) stands before an empty context. What a model cannot see whole, it reads the
+        end of: of a continuation of more than ``longest`` tokens, only the last ones are scored.
         """
-        tokens = (context or [0]) + continuation
-        first, total = len(tokens) - len(continuation), 0.0
-        while first < len(tokens):
-            last = min(len(tokens), max(first + max(1, self.longest // 2), self.longest + 1))
-            start = max(0, last - 1 - self.longest)
-            logits = self.model(torch.tensor(tokens[start : last - 1])[None])[0, first - 1 - start :].float()
-            total -= F.cross_entropy(logits, torch.tensor(tokens[first:last]), reduction="sum").item()
-            first = last
-        return total
+        tokens = torch.tensor(((context or [0]) + continuation)[-self.longest - 1 :])
+        scored = min(len(continuation), len(tokens) - 1)
+        logits = self.model(tokens[None, :-1])[0, -scored:].float()
+        return -F.cross_entropy(logits, tokens[-scored:], reduction="sum").item()
 
     def log_probability(self, context: str, continuation: str) -> float:
         """Return log p of text after text, nats."""

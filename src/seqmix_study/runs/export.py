@@ -8,6 +8,7 @@ reads both kinds, and foreign Llama folders: shared key and value heads are repe
 """
 
 import json
+import re
 from pathlib import Path
 
 import torch
@@ -18,10 +19,13 @@ from seqmix.config import ModelConfig
 from seqmix.models import build
 from seqmix.record import RunFolder
 
-__all__ = ["config_of_llama", "export_run", "from_llama", "load", "save", "to_llama", "trained_model"]
+__all__ = ["config_of_llama", "from_llama", "load", "save", "to_llama", "trained_model"]
 
 OWN = "seqmix"
 """``model_type`` of architectures that ``transformers`` does not know, and the key of our configuration."""
+
+PROJECTED, ROTATED = re.compile(r"\.[qkv]_proj\."), re.compile(r"\.[qk]_proj\.")
+"""Llama's tensors that have heads, and those of them that are rotated."""
 
 
 def llama_obstacles(config: ModelConfig) -> list[str]:
@@ -73,28 +77,35 @@ def swap_pairs(weight: Tensor, config: ModelConfig, ours: bool) -> Tensor:
     return weight.view(*shape, weight.shape[-1]).transpose(1, 2).reshape(weight.shape).contiguous()
 
 
+LAYER = {
+    "mixer.qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "mixer.out": ("self_attn.o_proj",),
+    "mlp.up": ("mlp.gate_proj", "mlp.up_proj"),
+    "mlp.down": ("mlp.down_proj",),
+    "mixer_norm": ("input_layernorm",),
+    "mlp_norm": ("post_attention_layernorm",),
+}
+"""Part of one of our layers -> the parts of Llama's whose rows it holds, in order."""
+
+
+def places(config: ModelConfig) -> dict[str, list[str]]:
+    """Return our name of every tensor -> Llama's names of those whose rows it holds; ValueError for no Llama."""
+    llama_config(config)
+    found = {"embedding": ["model.embed_tokens"], "norm": ["model.norm"]}
+    if not config.tie_embeddings:
+        found["head"] = ["lm_head"]
+    for n in range(config.n_layers):
+        found |= {f"layers.{n}.{ours}": [f"model.layers.{n}.{part}" for part in parts] for ours, parts in LAYER.items()}
+    return {f"{ours}.weight": [f"{name}.weight" for name in theirs] for ours, theirs in found.items()}
+
+
 def to_llama(config: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return ``weights`` (our state dict) under Llama's names; ValueError if ``config`` is not Llama-shaped."""
-    llama_config(config)
-    out = {"model.embed_tokens.weight": weights["embedding.weight"], "model.norm.weight": weights["norm.weight"]}
-    if not config.tie_embeddings:
-        out["lm_head.weight"] = weights["head.weight"]
-    for n in range(config.n_layers):
-        ours, llama = f"layers.{n}.", f"model.layers.{n}."
-        q, k, v = weights[ours + "mixer.qkv.weight"].chunk(3)
-        gate, up = weights[ours + "mlp.up.weight"].chunk(2)
-        out |= {
-            llama + "self_attn.q_proj.weight": swap_pairs(q, config, ours=True),
-            llama + "self_attn.k_proj.weight": swap_pairs(k, config, ours=True),
-            llama + "self_attn.v_proj.weight": v,
-            llama + "self_attn.o_proj.weight": weights[ours + "mixer.out.weight"],
-            llama + "mlp.gate_proj.weight": gate,
-            llama + "mlp.up_proj.weight": up,
-            llama + "mlp.down_proj.weight": weights[ours + "mlp.down.weight"],
-            llama + "input_layernorm.weight": weights[ours + "mixer_norm.weight"],
-            llama + "post_attention_layernorm.weight": weights[ours + "mlp_norm.weight"],
-        }
-    return {name: weight.detach().clone().contiguous() for name, weight in out.items()}
+    out = {}
+    for ours, theirs in places(config).items():
+        for name, part in zip(theirs, weights[ours].detach().chunk(len(theirs)), strict=True):
+            out[name] = swap_pairs(part, config, ours=True) if ROTATED.search(name) else part.clone()
+    return out
 
 
 def from_llama(config: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -103,38 +114,17 @@ def from_llama(config: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Ten
     Key and value heads that several query heads share are repeated, which changes no logit. ValueError, with the
     tensors named, for what this package has no place for (biases, more layers, a head of its own) or what is missing.
     """
-    llama_config(config)
+    wanted = places(config)
     weights = {name: weight for name, weight in weights.items() if not name.endswith("rotary_emb.inv_freq")}
-    _place_for(config, weights)
-    out = {"embedding.weight": weights["model.embed_tokens.weight"], "norm.weight": weights["model.norm.weight"]}
-    if not config.tie_embeddings:
-        out["head.weight"] = weights["lm_head.weight"]
-    for n in range(config.n_layers):
-        ours, llama = f"layers.{n}.", f"model.layers.{n}."
-        q, k, v = (_all_heads(config, weights, f"{llama}self_attn.{part}_proj.weight") for part in "qkv")
-        out |= {
-            ours + "mixer.qkv.weight": torch.cat([swap_pairs(q, config, False), swap_pairs(k, config, False), v]),
-            ours + "mixer.out.weight": weights[llama + "self_attn.o_proj.weight"],
-            ours + "mlp.up.weight": torch.cat([weights[f"{llama}mlp.{part}_proj.weight"] for part in ("gate", "up")]),
-            ours + "mlp.down.weight": weights[llama + "mlp.down_proj.weight"],
-            ours + "mixer_norm.weight": weights[llama + "input_layernorm.weight"],
-            ours + "mlp_norm.weight": weights[llama + "post_attention_layernorm.weight"],
-        }
-    return {name: weight.detach().clone() for name, weight in out.items()}
+    head = weights.pop("lm_head.weight", None) if config.tie_embeddings else None
+    if head is not None and not torch.equal(head, weights["model.embed_tokens.weight"]):
+        raise ValueError("the weights have a head of their own (lm_head.weight); set tie_embeddings: false")
+    _refuse_others(config, weights, {name for theirs in wanted.values() for name in theirs})
+    return {ours: torch.cat([_rows(config, name, weights[name]) for name in theirs]) for ours, theirs in wanted.items()}
 
 
-def _place_for(config: ModelConfig, weights: dict[str, Tensor]) -> None:
-    """ValueError unless ``weights`` hold exactly the tensors of a Llama of this ``config``."""
-    parts = [f"self_attn.{part}_proj" for part in "qkvo"] + [f"mlp.{part}_proj" for part in ("gate", "up", "down")]
-    parts += ["input_layernorm", "post_attention_layernorm"]
-    wanted = {f"model.layers.{n}.{part}.weight" for n in range(config.n_layers) for part in parts}
-    wanted |= {"model.embed_tokens.weight", "model.norm.weight"} | {"lm_head.weight"}
-    if config.tie_embeddings:
-        head = weights.get("lm_head.weight")
-        if head is not None and not torch.equal(head, weights["model.embed_tokens.weight"]):
-            raise ValueError("the weights have a head of their own (lm_head.weight); set tie_embeddings: false")
-        wanted.discard("lm_head.weight")
-        weights = {name: weight for name, weight in weights.items() if name != "lm_head.weight"}
+def _refuse_others(config: ModelConfig, weights: dict[str, Tensor], wanted: set[str]) -> None:
+    """ValueError unless ``weights`` hold exactly the tensors ``wanted``."""
     surplus, lacking = sorted(set(weights) - wanted), sorted(wanted - set(weights))
     if biases := [name for name in surplus if name.endswith(".bias")]:
         raise ValueError(f"{len(biases)} biases ({biases[0]}, ...): the attention and MLP of this package have none")
@@ -147,16 +137,18 @@ def _place_for(config: ModelConfig, weights: dict[str, Tensor]) -> None:
         raise ValueError(f"not the tensors of a Llama: missing {lacking[:3]}, unknown {surplus[:3]}")
 
 
-def _all_heads(config: ModelConfig, weights: dict[str, Tensor], name: str) -> Tensor:
-    """The rows of a q, k or v projection ``[D, D]``; shared heads repeated. ValueError for other shapes."""
-    weight, wide, head = weights[name], config.d_model, config.head_dim
-    rows = weight.shape[0]
+def _rows(config: ModelConfig, name: str, weight: Tensor) -> Tensor:
+    """The rows of one tensor as ours has them: shared heads repeated, pairs swapped. ValueError for other shapes."""
+    if not PROJECTED.search(name):
+        return weight.detach()
+    rows, wide, head = weight.shape[0], config.d_model, config.head_dim
     if weight.shape[1] != wide or rows % head or wide % rows:
         raise ValueError(
             f"{name} is {list(weight.shape)}; {config.n_heads} heads of {head} over width {wide} need [{wide}, {wide}] "
             "or fewer heads that divide them"
         )
-    return weight.view(-1, head, wide).repeat_interleave(wide // rows, dim=0).reshape(wide, wide)
+    weight = weight.detach().view(-1, head, wide).repeat_interleave(wide // rows, dim=0).reshape(wide, wide)
+    return swap_pairs(weight, config, ours=False) if ROTATED.search(name) else weight
 
 
 def config_of_llama(plain: dict) -> ModelConfig:
@@ -225,17 +217,12 @@ def load(folder: Path) -> nn.Module:
     return model
 
 
-def export_run(run: Path, folder: Path) -> bool:
-    """Write the trained model of the run folder ``run`` to ``folder``; return whether ``transformers`` can load it.
+def trained_model(run: Path) -> tuple[RunFolder, nn.Module]:
+    """Return the record and the trained model of the run folder ``run``.
 
     FileNotFoundError if the run has not ended or has no weights here, RecordError or CheckpointError if its record or
     weights are damaged.
     """
-    return save(trained_model(run)[1], folder)
-
-
-def trained_model(run: Path) -> tuple[RunFolder, nn.Module]:
-    """Return the record and the trained model of the run folder ``run``; raises as :func:`export_run` does."""
     record = RunFolder(run)
     if not record.outcome() or not record.weights.is_file():
         raise FileNotFoundError(f"{run}: not a finished training run with its weights")

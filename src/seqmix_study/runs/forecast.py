@@ -16,7 +16,7 @@ import numpy as np
 from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
-from seqmix_study.results.collect import read_table
+from seqmix_study.results.published import read_table
 from seqmix_study.runs import precision, tune
 from seqmix_study.runs.bracket import START, rate
 from seqmix_study.runs.job import Queue

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
-from seqmix_study.results.collect import read_table
+from seqmix_study.results.published import read_table
 
 __all__ = ["Known", "Outcome"]
 

@@ -28,12 +28,13 @@ from seqmix_study.runs.job import EngineError, Job, Queue, unmeasured
 from seqmix_study.runs.machine import Layout, layout
 from seqmix_study.runs.progress import Display
 from seqmix_study.runs.selection import with_checks
-from seqmix_study.runs.sign import Result
 from seqmix_study.runs.worker import in_team, leads, stoppable, work
 
-__all__ = ["EngineError", "Summary", "Terminated", "request", "run", "states", "terminable", "train"]
+__all__ = ["EngineError", "Summary", "Terminated", "request", "run", "terminable", "train"]
 
 ENGINES = ("local", "ray", "slurm")
+
+AGAIN = "start the same command again to go on"
 
 MOST = 64
 """Workers on a cluster where ``jobs`` does not say how many."""
@@ -100,12 +101,6 @@ class Summary:
             lines = [f"  {run_id}: {reason}" for run_id, reason in self.problems.items()]
             raise EngineError("\n".join([str(self), *lines]))
 
-    def add(self, result: Result) -> None:
-        name = "failed" if result.status == "corrupt" else result.status
-        setattr(self, name, getattr(self, name) + 1)
-        if name in ("failed", "interrupted"):
-            self.problems[result.run_id] = printable(result.message)
-
 
 def request(
     studies: dict[str, dict[str, Any]] | None = None,
@@ -136,24 +131,6 @@ def run(configs: list[RunConfig | SpeedConfig], jobs: int | None = None, **optio
     return train(request(runs=configs, **options), jobs, **how)
 
 
-def states(configs: list[RunConfig | SpeedConfig], queue: Queue) -> dict[str, str]:
-    """Return run_id -> new, running, interrupted, finished, diverged, failed or corrupt.
-
-    A run without a record here whose row is in the committed tables is finished; one that lacks a measurement
-    that is asked for now is ``interrupted``.
-    """
-    found = {}
-    for config in configs:
-        folder = RunFolder(queue.known.paths.runs / config.run_id)
-        status = folder.status()
-        if status in ("new", "interrupted", "failed") and config.run_id in queue.known.committed:
-            status = "finished"
-        elif status == "finished" and unmeasured(config, folder):
-            status = "interrupted"
-        found[config.run_id] = status
-    return found
-
-
 def train(job: Job, jobs: int | None = None, engine: str = "local", progress: bool = True) -> Summary:
     """Do what is left of a job and return how its runs ended.
 
@@ -169,10 +146,8 @@ def train(job: Job, jobs: int | None = None, engine: str = "local", progress: bo
     queue = Queue(job)
     if not leads():
         return _follow(queue)
-    before = states(queue.runs(), queue)
-    heard = {run_id: len(RunFolder(queue.known.paths.runs / run_id).notes()) for run_id in before}
-    obstacle = ""
-    if any(state not in ("finished", "diverged", "corrupt") for state in before.values()):
+    before, obstacle = {config.run_id for config in queue.runs() if queue.done(config)}, ""
+    if queue.waiting() or len(before) < len(queue.runs()):
         display = Display(queue, progress)
         try:
             with terminable():
@@ -180,7 +155,7 @@ def train(job: Job, jobs: int | None = None, engine: str = "local", progress: bo
         finally:
             job.file.unlink(missing_ok=True)
             display.close()
-    return _summary(queue, before, heard, obstacle)
+    return _summary(queue, before, obstacle)
 
 
 def _serve(job: Job, queue: Queue, jobs: int | None, engine: str, display: Display) -> str:
@@ -234,27 +209,27 @@ def _follow(queue: Queue) -> Summary:
     return Summary(skipped=len(queue.runs()))
 
 
-def _summary(queue: Queue, before: dict[str, str], heard: dict[str, int], obstacle: str) -> Summary:
+def _summary(queue: Queue, before: set[str], obstacle: str) -> Summary:
     """Say from the records how the runs ended."""
     timed_out = queue.job.deadline and time.time() > queue.job.deadline
-    why = (
-        obstacle
-        or ("the time budget was used up; " if timed_out else "it was left; ") + "start the same command again to go on"
-    )
-    summary = Summary(plans=queue.plan())
+    why = obstacle or f"{'the time budget was used up' if timed_out else 'it was left'}; {AGAIN}"
+    summary = Summary(plans=queue.plan(), waiting=len(queue.waiting()))
     for config in queue.runs():
-        if before.get(config.run_id) in ("finished", "diverged"):
+        run_id, folder = config.run_id, RunFolder(queue.known.paths.runs / config.run_id)
+        if run_id in before | queue.known.committed:
             summary.skipped += 1
             continue
-        folder = RunFolder(queue.known.paths.runs / config.run_id)
         status = folder.status_unlocked()
         if status == "finished" and unmeasured(config, folder):
             status = "interrupted"
-        reason = folder.problem() if status == "corrupt" else folder.outcome().get("reason", "")
+        if said := folder.notes():
+            summary.notes[run_id] = said
         if status in ("new", "interrupted"):
-            status, reason = "interrupted", why
-        summary.add(Result(config.run_id, status, reason))
-        if said := folder.notes()[heard.get(config.run_id, 0) :]:
-            summary.notes[config.run_id] = said
-    summary.waiting = len(queue.waiting())
+            summary.interrupted += 1
+            summary.problems[run_id] = why
+        elif status in ("failed", "corrupt"):
+            summary.failed += 1
+            summary.problems[run_id] = folder.problem() or printable(folder.outcome().get("reason", ""))
+        else:
+            setattr(summary, status, getattr(summary, status) + 1)
     return summary

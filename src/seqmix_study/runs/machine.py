@@ -15,7 +15,7 @@ from seqmix import accounting
 from seqmix.config import ModelConfig, RunConfig, SpeedConfig
 from seqmix.provenance import cores
 
-__all__ = ["Layout", "layout", "models_of", "run_memory", "visible_gpus"]
+__all__ = ["Layout", "layout", "parameter_count", "run_memory", "visible_gpus"]
 
 SMALL, MEDIUM = 3_000_000, 50_000_000
 """Parameters below which a model counts as small (one thread, or four to a GPU) or medium (two to a GPU)."""
@@ -39,47 +39,19 @@ class Layout:
         return min(self.jobs, 1.5 * len(self.gpus)) if self.gpus else self.jobs
 
 
-def models_of(config: RunConfig | SpeedConfig) -> list[ModelConfig]:
-    """Return the models that a run builds."""
-    return [config.model] if isinstance(config, RunConfig) else list(config.models.values())
-
-
 def parameter_count(model: ModelConfig) -> int:
     """Return the number of parameters of a model."""
     return int(accounting.parameters(model)["total"])
 
 
-def run_memory(config: RunConfig | SpeedConfig) -> int:
-    """Return a generous estimate of the bytes a run needs beyond its process.
+def run_memory(config: RunConfig) -> int:
+    """Return a generous estimate of the bytes a training run needs beyond its process.
 
-    Training: weights, gradients and two moments of Adam (16 bytes a parameter), the activations kept for the backward
-    pass (about 20 D + 3 F values a token and layer; attention keeps no scores), the logits with their gradient.
-    Without a backward pass: weights, one layer's activations, logits, and the state of every sequence.
+    Weights, gradients and two moments of Adam (16 bytes a parameter), the activations kept for the backward pass
+    (about 20 D + 3 F values a token and layer; attention keeps no scores), the logits with their gradient.
     """
-    if isinstance(config, RunConfig):
-        return _training_memory(config.model, config.train.batch_size * config.data.seq_len)
-    worst = 0
-    for model in models_of(config):
-        for length in config.lengths:
-            batch = max(1, config.tokens_per_call // length) if config.tokens_per_call else config.batch_size
-            tokens = batch * length
-            if config.mode == "train":
-                worst = max(worst, _training_memory(model, tokens))
-            else:
-                values = tokens * (_kept(model) + 2 * model.vocab_size)
-                state = accounting.state_bytes(model, length, batch)
-                worst = max(worst, 4 * parameter_count(model) + 4 * values + 2 * state)
-    # the models of a measurement are interleaved: all of their weights are there at once
-    return worst + sum(16 * parameter_count(model) for model in models_of(config))
-
-
-def _kept(model: ModelConfig) -> int:
-    """Return the values that one layer keeps a token for the backward pass."""
-    return 20 * model.d_model + 3 * model.mlp_hidden
-
-
-def _training_memory(model: ModelConfig, tokens: int) -> int:
-    values = tokens * (model.n_layers * _kept(model) + 4 * model.vocab_size)
+    model, tokens = config.model, config.train.batch_size * config.data.seq_len
+    values = tokens * (model.n_layers * (20 * model.d_model + 3 * model.mlp_hidden) + 4 * model.vocab_size)
     return 16 * parameter_count(model) + 4 * values
 
 

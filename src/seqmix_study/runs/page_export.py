@@ -21,11 +21,11 @@ from seqmix_study.runs.export import trained_model
 
 __all__ = ["FORMATS", "TOLERANCE", "export_page", "packed", "page_model"]
 
-FORMATS = {"int8": 1, "int16": 2, "int24": 3, "float16": 0}
-"""Ways to write numbers, with the bytes of a whole number (0: a plain half-precision one)."""
+FORMATS = {"int8": 1, "int16": 2, "int24": 3}
+"""Ways to write numbers, with the bytes of each."""
 
 TOLERANCE = 5e-4
-"""``auto`` takes the first format that changes no token's loss by more, nats."""
+"""The first format is taken that changes no token's loss by more, nats."""
 
 PAGE = Path(__file__).parents[1] / "book" / "page"
 """Where the page's own JavaScript is, a module a mixer."""
@@ -46,14 +46,10 @@ def packed(weight: Tensor, form: str) -> tuple[bytes, Tensor]:
     """Return the bytes of one tensor and the float32 numbers that they stand for.
 
     Whole numbers: each row (last axis) times its own scale, largest absolute value / largest whole number; the scales
-    of the rows, float32, come first. ValueError for a number that float16 cannot hold.
+    of the rows, float32, come first.
     """
     numbers = weight.detach().float().cpu().contiguous()
     size = FORMATS[form]
-    if not size:
-        if not torch.isfinite(numbers.half()).all():
-            raise ValueError("a weight is too large for float16; use int16")
-        return numbers.numpy().astype("<f2").tobytes(), numbers.half().float()
     rows = numbers.view(-1, numbers.shape[-1]).double().numpy()
     top = 2 ** (8 * size - 1) - 1
     scale = (np.abs(rows).max(1, keepdims=True) / top).astype("<f4").astype(float)
@@ -75,19 +71,17 @@ def words_of(data: DataConfig, vocab_size: int) -> list[str] | None:
     return [f"t{n}" for n in range(vocab_size)] if data.source in (*MARKOV, *TASKS) else None
 
 
-def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = None, **about) -> dict:
+def page_model(model: nn.Module, form: str = "", words: list[str] | None = None, **about) -> dict:
     """Return the sealed export of ``model`` (built by ``seqmix.models.build``, weights in any precision).
 
-    ``form``: one of ``FORMATS``, or ``auto``: the shortest that keeps every loss within ``TOLERANCE``. ``about``: plain
-    facts that travel with it. ValueError for an unknown form, or if the model would not fit into a page.
+    ``form``: one of ``FORMATS`` (default: the shortest that keeps every loss within ``TOLERANCE``). ``about``: plain
+    facts that travel with it. ValueError if the model would not fit into a page.
     """
-    if form not in (*FORMATS, "auto"):
-        raise ValueError(f"unknown format {form!r}; known: auto, {', '.join(FORMATS)}")
     tokens = check_tokens(model, words)
     exact = build(model.config)
     exact.load_state_dict(model.state_dict())
     reference, _ = losses_and_logits(exact, tokens)
-    for one in [form] if form != "auto" else ("int8", "int16", "int24"):
+    for one in [form] if form else FORMATS:
         parts = {name: packed(weight, one) for name, weight in model.state_dict().items()}
         twin = build(model.config)
         twin.load_state_dict({name: numbers for name, (_, numbers) in parts.items()})
@@ -99,7 +93,7 @@ def page_model(model: nn.Module, form: str = "auto", words: list[str] | None = N
     if len(weights) > page_file.LARGEST_PAGE:
         raise ValueError(
             f"the model has {len(weights):,} bytes as {one}, a page takes {page_file.LARGEST_PAGE:,}; "
-            "export it as int8, or export a smaller one"
+            "export a smaller one"
         )
     check = {"tokens": tokens.tolist(), "losses": losses.tolist(), "logits": logits.tolist(), "rounding": rounding}
     exported = {
@@ -146,7 +140,7 @@ def losses_and_logits(model: nn.Module, tokens: Tensor) -> tuple[Tensor, Tensor]
     return F.cross_entropy(logits[:-1], tokens[1:], reduction="none"), logits[-1]
 
 
-def export_page(run: Path, file: Path, form: str = "auto") -> dict:
+def export_page(run: Path, file: Path) -> dict:
     """Write the trained model of the run folder ``run`` to ``file`` and return what was written.
 
     FileNotFoundError if the run has no weights, ValueError if its record is damaged or the model too large for a page.
@@ -159,8 +153,7 @@ def export_page(run: Path, file: Path, form: str = "auto") -> dict:
         )
     exported = page_model(
         model,
-        form,
-        words_of(config.data, config.model.vocab_size),
+        words=words_of(config.data, config.model.vocab_size),
         run_id=config.run_id,
         arm=config.arm,
         source=config.data.source,

@@ -6,7 +6,7 @@
      "config":  the ModelConfig in full,
      "mixers":  by letter: module and class of seqmix.models, and the switches of a cell (seqmix.mixers.recurrence),
      "words":   a name for each token, or null where tokens are bytes of UTF-8,
-     "format":  "float16", or "int8", "int16", "int24": whole numbers and a scale for each row,
+     "format":  "int8", "int16" or "int24": whole numbers and a scale for each row,
      "tensors": [[name, shape], ...] in the order of the numbers,
      "weights": their bytes, base64 (see numbers.js),
      "check":   {"tokens", "losses", "logits", "rounding"}: what torch says with the numbers as they are written here,

@@ -8,7 +8,6 @@ import math
 import os
 import sys
 import time
-from collections import deque
 
 from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
@@ -16,9 +15,6 @@ from seqmix_study.runs import sign
 from seqmix_study.runs.job import Queue
 
 __all__ = ["Display", "flops"]
-
-WINDOW = 300.0
-"""Seconds over which the speed is averaged."""
 
 LOOK = 1.0
 LINE = 60.0
@@ -41,7 +37,7 @@ class Display:
         self.ended: set[str] = set()
         self.looked = self.told = -1e9
         self.width = 0
-        self.trail: deque[tuple[float, float]] = deque()
+        self.began: tuple[float, float] | None = None
         self.log = os.environ.get("SEQMIX_PROGRESS", "")
         self.terminal = show and sys.stderr.isatty()
 
@@ -76,10 +72,7 @@ class Display:
 
     def _left(self, done: float, total: float, more: bool) -> str:
         now = time.monotonic()
-        self.trail.append((now, done))
-        while len(self.trail) > 2 and now - self.trail[1][0] > WINDOW:
-            self.trail.popleft()
-        then, before = self.trail[0]
+        then, before = self.began = self.began or (now, done)
         if now - then < 2 or done <= before:
             return ""
         seconds = (total - done) * (now - then) / (done - before)

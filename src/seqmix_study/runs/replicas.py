@@ -34,11 +34,12 @@ def spread(vector: Tensor, dimensions: int) -> Tensor:
 
 
 class Stack(nn.Module):
-    """A part whose only parameter ``weight`` is stacked ``[R, ...]``."""
+    """The same part of all models, whose only parameter ``weight`` is stacked ``[R, ...]``."""
 
-    def __init__(self, weights: Sequence[Tensor]) -> None:
+    def __init__(self, parts: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.stack([weight.detach() for weight in weights]))
+        self.eps = getattr(parts[0], "eps", 0.0)  # a norm's
+        self.weight = nn.Parameter(torch.stack([part.weight.detach() for part in parts]))
 
     @property
     def count(self) -> int:
@@ -65,10 +66,6 @@ class EmbeddingStack(Stack):
 class NormStack(Stack):
     """RMSNorm over the last axis; half precision is computed in float32."""
 
-    def __init__(self, weights: Sequence[Tensor], eps: float) -> None:
-        super().__init__(weights)
-        self.eps = eps
-
     def forward(self, x: Tensor) -> Tensor:
         wide = rows_of(x.to(self.weight.dtype), self.count)
         scale = (wide.square().mean(-1, keepdim=True) + self.eps).rsqrt()
@@ -88,19 +85,8 @@ class ConvStack(Stack):
         return y.flatten(0, 1), None
 
 
-def twin(parts: Sequence[nn.Module]) -> nn.Module | None:
-    """Return the stack of one part of all models; None if the part holds no parameter of its own kind."""
-    weights = [getattr(part, "weight", None) for part in parts]
-    match parts[0]:
-        case nn.Linear():
-            return LinearStack(weights)
-        case nn.Embedding():
-            return EmbeddingStack(weights)
-        case RMSNorm():
-            return NormStack(weights, parts[0].eps)
-        case ShortConv():
-            return ConvStack(weights)
-    return None
+STACKS = {nn.Linear: LinearStack, nn.Embedding: EmbeddingStack, RMSNorm: NormStack, ShortConv: ConvStack}
+"""Parts that hold parameters, and what takes their place."""
 
 
 class Replicas(BlockLM):
@@ -147,9 +133,8 @@ def exchange(whole: nn.Module, models: Sequence[nn.Module]) -> None:
     """Put stacks of ``models``' parts in the place of ``whole``'s own, all the way down."""
     for name, part in whole.named_children():
         parts = [getattr(model, name) for model in models]
-        stacked = twin(parts)
-        if stacked is not None:
-            setattr(whole, name, stacked)
+        if type(part) in STACKS:
+            setattr(whole, name, STACKS[type(part)](parts))
         else:
             exchange(part, parts)
     if type(whole).__module__.startswith("torch."):

@@ -3,19 +3,11 @@
 from typing import Any
 
 from seqmix import study
-from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
 from seqmix_study.runs import precision, tune
 from seqmix_study.runs.known import Known
 
-__all__ = ["requested", "resolve", "select", "with_checks"]
-
-
-def select(
-    chapter: str, tier: str, groups: tuple[str, ...] = (), paths: Paths | None = None
-) -> dict[str, list[RunConfig | SpeedConfig]]:
-    """Return study -> the runs of its plan that are decided, in order (see :func:`resolve`)."""
-    return {name: plan.runs for name, plan in resolve(chapter, tier, groups, paths).items()}
+__all__ = ["requested", "resolve", "with_checks"]
 
 
 def resolve(

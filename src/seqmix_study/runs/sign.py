@@ -9,10 +9,12 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from seqmix.files import RecordError, atomic_write
 from seqmix.record import RunFolder
 
 __all__ = ["TELL", "Result", "Sign", "Teller", "quiet", "read", "remove", "shorten", "standing", "write"]
@@ -62,21 +64,14 @@ def read(folder: RunFolder) -> Sign:
 
 def write(folder: RunFolder, sign: Sign) -> None:
     """Replace the sign of a run. A disk that does not take it costs nothing but the display."""
-    path = _path(folder)
-    part = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        part.write_text(json.dumps(asdict(sign)), encoding="utf-8")
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
+    with suppress(RecordError):
+        atomic_write(_path(folder), json.dumps(asdict(sign)))
 
 
 def remove(folder: RunFolder) -> None:
     """Forget the sign of a run that has ended."""
-    try:
+    with suppress(OSError):
         _path(folder).unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 def standing(runs: Path, job: str) -> Iterator[tuple[RunFolder, Sign]]:
@@ -92,10 +87,8 @@ def quiet(folder: RunFolder) -> float:
     """Return for how many seconds neither the sign nor any file of a run has changed."""
     newest = 0.0
     for path in (_path(folder), *folder.path.glob("*"), *folder.path.glob("tables/*")):
-        try:
+        with suppress(OSError):
             newest = max(newest, path.stat().st_mtime)
-        except OSError:
-            continue
     return time.time() - newest
 
 

@@ -38,12 +38,38 @@ def with_rate(config: RunConfig, lr: float, seed: int, **labels) -> RunConfig:
     return config.model_copy(update={"train": train, "seed": seed, "data_seed": seed, **labels})
 
 
-@dataclass
-class _Decided:
-    """The rate of one cell."""
+class Cell:
+    """Runs that differ by their seed only; ``decided``: their rate and where that came from, once known."""
 
-    lr: float
-    rate: Rate
+    def __init__(self, name: str) -> None:
+        self.name, self.seeds = name, []
+        self.decided: tuple[float, Rate] | None = None
+
+    @property
+    def first(self) -> RunConfig:
+        return self.seeds[0]
+
+    @property
+    def parameters(self) -> int:
+        return non_embedding(self.first)
+
+    @property
+    def place(self) -> tuple:
+        """What tells a cell from the other cells of its arm."""
+        return self.first.size, self.first.data.sha256(), self.first.train.steps, self.first.train.batch_size
+
+    @property
+    def size_and_steps(self) -> tuple[str, int]:
+        """By what a study names cells."""
+        return self.first.size, self.first.train.steps
+
+    def swept(self, found: Optimum) -> rate_law.Swept:
+        return rate_law.Swept(self.parameters, self.first.tokens, found)
+
+    def tuned(self, seeds: int | None = None) -> list[RunConfig]:
+        """Return the first ``seeds`` runs (all of them) at the rate that was decided."""
+        lr, about = self.decided
+        return [with_rate(config, lr, config.seed, rate=about) for config in self.seeds[:seeds]]
 
 
 class Stages:
@@ -54,9 +80,9 @@ class Stages:
 
         ``checks``: precision.shifts; ``out`` is added to.
         """
-        self.group, self.known, self.out = group, known, out
+        self.tune, self.families, self.known, self.out = group.tune, group.families, known, out
         self.trials: list[RunConfig] = []
-        self.cells: dict[str, list[RunConfig]] = {}
+        self.cells: dict[str, Cell] = {}
         for config in templates:
             if config.train.precision == "checked":
                 precision = allowed(config.model, checks)
@@ -64,184 +90,141 @@ class Stages:
                     out.waiting[cell_of(config)] = "the precision check of its kind of model (study 'precision')"
                     continue
                 config = config.model_copy(update={"train": config.train.model_copy(update={"precision": precision})})
-            self.cells.setdefault(cell_of(config), []).append(config)
+            name = cell_of(config)
+            self.cells.setdefault(name, Cell(name)).seeds.append(config)
 
     def runs(self) -> list[RunConfig]:
         """Return trials, runs that decide within families, and evidence, as far as they are known."""
-        decided: dict[str, _Decided] = {}
-        by_arm: dict[str, list[str]] = {}
-        for name, seeds in self.cells.items():
-            by_arm.setdefault(seeds[0].arm, []).append(name)
-        for arm in sorted(by_arm, key=lambda arm: arm in self.group.tune.like):
-            names = by_arm[arm]
-            names.sort(key=lambda name: (self.cells[name][0].tokens, non_embedding(self.cells[name][0])))
-            if other := by_arm.get(self.group.tune.like.get(arm)):
-                self._like(names, other, decided)
+        by_arm: dict[str, list[Cell]] = {}
+        for cell in self.cells.values():
+            by_arm.setdefault(cell.first.arm, []).append(cell)
+        for arm in sorted(by_arm, key=lambda arm: arm in self.tune.like):
+            cells = sorted(by_arm[arm], key=lambda cell: (cell.first.tokens, cell.parameters))
+            if other := by_arm.get(self.tune.like.get(arm)):
+                self._like(cells, other)
             else:
-                self._law(names, decided) if self.group.tune.law else self._each(names, decided)
-        for name in self.cells:
-            if name not in decided:
-                self.out.waiting.setdefault(name, "its learning-rate sweep")
-        return self.trials + self._published(decided)
+                self._law(cells) if self.tune.law else self._each(cells)
+        for cell in self.cells.values():
+            if not cell.decided:
+                self.out.waiting.setdefault(cell.name, "its learning-rate sweep")
+        return self.trials + self._published()
 
-    def _search(self, name: str, start: int, fine: bool = True) -> Optimum | None:
-        """Advance the sweep of a cell; return its optimum, or None with the trials it needs added to the plan."""
-        template = self._swept(self.cells[name][0])
+    def _search(self, cell: Cell, start: int, fine: bool = True) -> Optimum | None:
+        """Advance the sweep of a cell; decide and return its optimum, or None with the trials it needs planned."""
+        template, losses = self._template(cell), {}
         sweep = cell_of(template)
-        losses: dict[tuple[int, int], float] = {}
         while True:
-            found = search(losses, self.group.tune.margin, start, fine, self.group.tune.span)
+            found = search(losses, self.tune.margin, start, fine, self.tune.span)
             if isinstance(found, Optimum):
                 self.out.sweeps[sweep] = found
+                cell.decided = _from_sweep(sweep, found)
                 return found
-            waiting = False
-            for trial in found:
-                label = Rate(sweep=sweep)
-                config = with_rate(template, rate(trial[0]), trial[1], role="sweep", rate=label, evaluate=())
+            for step, seed in found:
+                config = with_rate(template, rate(step), seed, role="sweep", rate=Rate(sweep=sweep), evaluate=())
                 self.trials.append(config)
-                ended = self.known.of(config)
-                if ended is None:
-                    waiting = True
-                else:
-                    losses[trial] = ended.score(config.train.steps)
-            if waiting:
+                if (ended := self.known.of(config)) is not None:
+                    losses[step, seed] = ended.score(config.train.steps)
+            if not losses.keys() >= set(found):
                 return None
 
-    def _swept(self, config: RunConfig) -> RunConfig:
+    def _template(self, cell: Cell) -> RunConfig:
         """Return the run that a sweep varies: the cell's own, or with the fields that ``tune.fix`` changes."""
-        fields = self.group.tune.fix
-        if not fields:
-            return config
-        parts = {"train": {}, "data": {}}
-        for dotted, value in fields.items():
+        config = cell.first
+        for dotted, value in self.tune.fix.items():
             part, _, name = dotted.partition(".")
-            parts[part][name] = value
-        return config.model_copy(
-            update={part: getattr(config, part).model_copy(update=values) for part, values in parts.items() if values}
-        )
+            config = config.model_copy(update={part: getattr(config, part).model_copy(update={name: value})})
+        return config
 
-    def _each(self, names: list[str], decided: dict[str, _Decided]) -> None:
-        """Sweep every cell of an arm, each from the optimum of the one before it."""
-        start = START
-        done: dict[str, Optimum] = {}
-        for name in names:
-            sweep = cell_of(self._swept(self.cells[name][0]))
-            found = done.get(sweep) or self._search(name, start, fine=not (self.group.tune.follow and done))
-            if found is None:
+    def _each(self, cells: list[Cell]) -> None:
+        """Sweep every cell of an arm, each from the optimum of the one before it; two that share a sweep once."""
+        start, done = START, {}
+        for cell in cells:
+            sweep = cell_of(self._template(cell))
+            if sweep not in done:
+                done[sweep] = self._search(cell, start, fine=not (self.tune.follow and done))
+            if done[sweep] is None:
                 return
-            done[sweep] = found
-            start = round(found.vertex)
-            decided[name] = _from_sweep(sweep, found)
+            cell.decided = _from_sweep(sweep, done[sweep])
+            start = round(done[sweep].vertex)
 
-    def _like(self, names: list[str], others: list[str], decided: dict[str, _Decided]) -> None:
+    def _like(self, cells: list[Cell], others: list[Cell]) -> None:
         """Check in every cell of an arm the rate that another arm's search found there."""
-        there = {_place(self.cells[other][0]): other for other in others}
-        for name in names:
-            other = decided.get(there.get(_place(self.cells[name][0])))
-            found = self._search(name, step_of(other.rate.optimum), fine=False) if other else None
-            if found is not None:
-                decided[name] = _from_sweep(cell_of(self._swept(self.cells[name][0])), found)
+        there = {other.place: other.decided for other in others if other.decided}
+        for cell in cells:
+            if cell.place in there:
+                _, about = there[cell.place]
+                self._search(cell, step_of(about.optimum), fine=False)
 
-    def _law(self, names: list[str], decided: dict[str, _Decided]) -> None:
+    def _law(self, cells: list[Cell]) -> None:
         """Sweep the cells that the law is fitted to, then the corners of the grid that check it; predict the rest."""
-        place = {name: (self.cells[name][0].size, self.cells[name][0].train.steps) for name in names}
-        base = [name for name in names if place[name] in self.group.tune.law]
-        start, cells = START, []
-        for name in base:
-            found = self._search(name, start)
-            if found is None:
+        base, start, fitted, checks = [c for c in cells if c.size_and_steps in self.tune.law], START, [], []
+        for cell in base:
+            if (found := self._search(cell, start)) is None:
                 return
             start = round(found.vertex)
-            cells.append(self._cell(name, found))
-            decided[name] = _from_sweep(cell_of(self.cells[name][0]), found)
-        if not cells:
-            for name in names:
-                self.out.waiting[name] = f"cells of its rate law: none of {list(self.group.tune.law)} is in its grid"
+            fitted.append(cell.swept(found))
+        if not base:
+            why = f"cells of its rate law: none of {list(self.tune.law)} is in its grid"
+            self.out.waiting |= {cell.name: why for cell in cells}
             return
-        first = rate_law.fit(cells)
-        checks = []
-        for name in self.checked(names):
-            config = self.cells[name][0]
-            found = self._search(name, first.step(non_embedding(config), config.tokens), fine=False)
-            if found is not None:
-                checks.append(self._cell(name, found))
-                decided[name] = _from_sweep(cell_of(config), found)
+        first = rate_law.fit(fitted)
+        for cell in self._checked(cells):
+            if found := self._search(cell, first.step(cell.parameters, cell.first.tokens), fine=False):
+                checks.append(cell.swept(found))
             else:
-                self.out.waiting[name] = "the check of its rate law"
-        law = rate_law.fit(cells, checks, refit=self.group.tune.margin / 2)
-        label = "law of " + ", ".join(cell_of(self.cells[name][0]) for name in base)
-        curvature = max(cell.optimum.curvature for cell in cells)
-        for name in names:
-            config = self.cells[name][0]
-            if name in decided or name in self.out.waiting:
+                self.out.waiting[cell.name] = "the check of its rate law"
+        law = rate_law.fit(fitted, checks, refit=self.tune.margin / 2)
+        label, curvature = f"law of {', '.join(c.name for c in base)}", max(c.optimum.curvature for c in fitted)
+        for cell in cells:
+            if cell.decided or cell.name in self.out.waiting:
                 continue
-            octaves = law.octaves(non_embedding(config), config.tokens)
-            step = law.step(non_embedding(config), config.tokens)
-            rounded = curvature * (step / 2 - octaves) ** 2  # to the grid of half octaves
-            regret, high = (lost + rounded for lost in law.error(config.tokens))
-            about = Rate(
-                sweep=label,
-                optimum=float(f"{2**octaves:.6g}"),
-                where="law",
-                curvature=_plain(curvature),
-                regret=_plain(regret),
-                regret_hi=_plain(high),
-            )
-            decided[name] = _Decided(rate(step), about)
+            size = cell.parameters, cell.first.tokens
+            rounded = curvature * (law.step(*size) / 2 - law.octaves(*size)) ** 2  # to the grid of half octaves
+            regret, high = (lost + rounded for lost in law.error(cell.first.tokens))
+            about = _about(label, law.octaves(*size), "law", curvature, regret, high)
+            cell.decided = rate(law.step(*size)), about
 
-    def checked(self, names: list[str]) -> list[str]:
+    def _checked(self, cells: list[Cell]) -> list[Cell]:
         """Return the cells of an arm that the law is checked at: those that the study names, else the corners."""
-        place = {name: (self.cells[name][0].size, self.cells[name][0].train.steps) for name in names}
-        wanted = [name for name in names if place[name] in self.group.tune.check]
-        corners = wanted if self.group.tune.check else _corners(names, self.cells)
-        return [name for name in corners if place[name] not in self.group.tune.law]
+        named = [cell for cell in cells if cell.size_and_steps in self.tune.check]
+        corners = named if self.tune.check else _corners(cells)
+        return [cell for cell in corners if cell.size_and_steps not in self.tune.law]
 
-    def _cell(self, name: str, found: Optimum) -> rate_law.Swept:
-        config = self.cells[name][0]
-        return rate_law.Swept(non_embedding(config), config.tokens, found)
-
-    def _published(self, decided: dict[str, _Decided]) -> list[RunConfig]:
+    def _published(self) -> list[RunConfig]:
         """Return the runs of decided cells; of a family first one seed a member, then all seeds of the best."""
         runs: list[RunConfig] = []
-        families: dict[tuple, list[str]] = {}
-        for name, seeds in self.cells.items():
-            families.setdefault(_sibling(seeds[0]), []).append(name)
-        for names in families.values():
-            family = self.cells[names[0]][0].family
-            members = [name for name in names if name in decided]
-            first = {name: self._tuned(self.cells[name][0], decided[name]) for name in members}
-            if family not in self.group.families:
-                runs += [self._tuned(config, decided[name]) for name in members for config in self.cells[name]]
+        families: dict[tuple, list[Cell]] = {}
+        for cell in self.cells.values():
+            families.setdefault((cell.first.family, *cell.place), []).append(cell)
+        for (family, *_), cells in families.items():
+            members = [cell for cell in cells if cell.decided]
+            if family not in self.families:
+                runs += [config for cell in members for config in cell.tuned()]
                 continue
-            runs += [config.model_copy(update={"role": "choice"}) for config in first.values()]
-            ended = {name: self.known.of(config) for name, config in first.items()}
-            if len(members) < len(names) or any(outcome is None for outcome in ended.values()):
-                for name in names:
-                    self.out.waiting.setdefault(name, "the choice within its family")
+            first = [config for cell in members for config in cell.tuned(1)]
+            runs += [config.model_copy(update={"role": "choice"}) for config in first]
+            ended = [self.known.of(config) for config in first]
+            if len(members) < len(cells) or None in ended:
+                for cell in cells:
+                    self.out.waiting.setdefault(cell.name, "the choice within its family")
                 continue
-            best = min(members, key=lambda name: ended[name].score(self.cells[name][0].train.steps))
-            runs += [self._tuned(config, decided[best]) for config in self.cells[best]]
+            scores = [outcome.score(config.train.steps) for outcome, config in zip(ended, first, strict=True)]
+            runs += members[scores.index(min(scores))].tuned()
         return runs
 
-    def _tuned(self, config: RunConfig, decided: _Decided) -> RunConfig:
-        return with_rate(config, decided.lr, config.seed, rate=decided.rate)
+
+def _from_sweep(sweep: str, found: Optimum) -> tuple[float, Rate]:
+    return found.rate, _about(sweep, found.vertex / 2, found.where, found.curvature, found.regret, found.regret_hi)
 
 
-def _from_sweep(sweep: str, found: Optimum) -> _Decided:
-    about = Rate(
-        sweep=sweep,
-        optimum=float(f"{2 ** (found.vertex / 2):.6g}"),
-        where=found.where,
-        curvature=_plain(found.curvature),
-        regret=_plain(found.regret),
-        regret_hi=_plain(found.regret_hi),
-    )
-    return _Decided(found.rate, about)
+def _about(sweep: str, octaves: float, where: str, *numbers: float) -> Rate:
+    """Return where a rate came from; ``numbers``: curvature, regret and its bound.
 
-
-def _plain(value: float) -> float:
-    """Return a number that a configuration may hold: six digits, a large one for infinity."""
-    return float(f"{value:.6g}") if math.isfinite(value) else 1e9
+    A configuration holds six digits of each, and a large number for infinity.
+    """
+    plain = [float(f"{number:.6g}") if math.isfinite(number) else 1e9 for number in (2**octaves, *numbers)]
+    named = dict(zip(("optimum", "curvature", "regret", "regret_hi"), plain, strict=True))
+    return Rate(sweep=sweep, where=where, **named)
 
 
 def non_embedding(config: RunConfig) -> int:
@@ -249,24 +232,11 @@ def non_embedding(config: RunConfig) -> int:
     return accounting.parameters(config.model)["non_embedding"]
 
 
-def _sibling(config: RunConfig) -> tuple:
-    """Return what members of one family share in one cell."""
-    return config.family, *_place(config)
-
-
-def _place(config: RunConfig) -> tuple:
-    """Return what tells a cell from the other cells of its arm."""
-    return config.size, config.data.sha256(), config.train.steps, config.train.batch_size
-
-
-def _corners(names: list[str], cells: dict[str, list[RunConfig]]) -> list[str]:
+def _corners(cells: list[Cell]) -> list[Cell]:
     """Return the smallest and the largest cell of the shortest and of the longest training."""
-    tokens = [cells[name][0].tokens for name in names]
+    tokens = [cell.first.tokens for cell in cells]
     found = []
     for length in dict.fromkeys((min(tokens), max(tokens))):
-        of_length = [name for name in names if cells[name][0].tokens == length]
-        found += [
-            min(of_length, key=lambda n: non_embedding(cells[n][0])),
-            max(of_length, key=lambda n: non_embedding(cells[n][0])),
-        ]
+        of_length = [cell for cell in cells if cell.first.tokens == length]
+        found += [end(of_length, key=lambda cell: cell.parameters) for end in (min, max)]
     return list(dict.fromkeys(found))

@@ -6,9 +6,6 @@ Nothing is stored but the records of runs: :func:`resolve` computes from them wh
 search that was killed goes on, on any engine. A *cell* is everything of a run but its seed and its rate.
 """
 
-from collections.abc import Iterable
-from itertools import groupby
-
 from seqmix import accounting, study
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
@@ -42,12 +39,12 @@ def resolve(templates: list[Config], groups: dict[str, study.Group], known: Know
     half = any(isinstance(c, RunConfig) and c.train.precision == "checked" for c in templates)
     checks = precision.shifts(known) if half else {}
     ranked: list[tuple[tuple, Config]] = []
-    for rank, (name, members) in enumerate(groupby(templates_by_group(templates, groups), key=lambda c: c.group)):
-        of_group = list(members)
-        tuned = [config for config in of_group if unresolved(config)]
-        ready = [config for config in of_group if not unresolved(config)]
-        ready += Stages(groups[name], tuned, known, checks, out).runs() if tuned else []
-        if groups[name].role == "check":
+    for rank, group in enumerate(groups.values()):
+        members = [config for config in templates if config.group == group.name]
+        tuned = [config for config in members if unresolved(config)]
+        ready = [config for config in members if not unresolved(config)]
+        ready += Stages(group, tuned, known, checks, out).runs() if tuned else []
+        if group.role == "check":
             ready = _looked(ready, known)
         for config in ready:
             tokens, seed = (config.tokens, config.seed) if isinstance(config, RunConfig) else (0, 0)
@@ -64,12 +61,6 @@ def _looked(runs: list[RunConfig], known: Known) -> list[RunConfig]:
     for run in runs:
         by_arm.setdefault(run.arm if run.role == "check" else "", []).append(run)
     return by_arm.pop("", []) + [run for pairs in by_arm.values() for run in precision.wanted(pairs, known)]
-
-
-def templates_by_group(templates: Iterable[Config], groups: dict[str, study.Group]) -> list[Config]:
-    """Return the templates in the order of the study's groups."""
-    order = {name: rank for rank, name in enumerate(groups)}
-    return sorted(templates, key=lambda config: order[config.group])
 
 
 def _once(runs: list[Config]) -> list[Config]:

@@ -6,7 +6,7 @@ import shutil
 from seqmix import study
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
-from seqmix_study.results import collect
+from seqmix_study.results import published as tables
 from seqmix_study.results.agreement import Point, compare
 from seqmix_study.runs import launch, tune
 
@@ -19,7 +19,7 @@ class VerifyError(ValueError):
 
 def sample(tier: str, count: int, seed: int, paths: Paths) -> list[RunConfig]:
     """Return ``count`` published runs at random, of those whose configuration the studies still name."""
-    published = {row["run_id"] for row in collect.read_table("runs", tier, paths) if row["status"] == "finished"}
+    published = {row["run_id"] for row in tables.read_table("runs", tier, paths) if row["status"] == "finished"}
     found: dict[str, RunConfig] = {}
     for name in study.names(paths):
         if tier in study.load(name, paths).tiers:

@@ -90,14 +90,16 @@ def work(job: Job, asked: Callable[[], bool] = lambda: False, tick: Callable[[],
 
 def _first(todo: list[Config], job: Job, queue: Queue, trainer, stop: Callable, tick: Callable) -> Result | None:
     """Do the first run that is free (with others of its shape in an ensemble); return how it went, None if none is."""
-    teller = Teller(job, stop, tick)
+    teller, runs = Teller(job, stop, tick), queue.known.paths.runs
     for config in todo:
         if stop():
             return None
-        if job.ensemble and (results := _together(config, todo, queue.known.paths.runs, teller)):
-            result = max(results, key=lambda r: r.fatal)
-        else:
-            result = carry_out(config, queue.known.paths.runs, teller, trainer, teller)
+        results = []
+        if job.ensemble and config.kind == "train":
+            from seqmix_study.runs import ensemble  # loads torch, which the other ways of this module need not
+
+            results = ensemble.carry_out(config, [c for c in todo if c.kind == "train"], runs, teller)
+        result = max(results, key=lambda r: r.fatal) if results else carry_out(config, runs, teller, trainer)
         if result.status == "corrupt" or (result.status == "failed" and result.fatal):
             queue.refused.add(config.run_id)
         if result.status not in ("busy", "skipped"):
@@ -105,23 +107,24 @@ def _first(todo: list[Config], job: Job, queue: Queue, trainer, stop: Callable, 
     return None
 
 
-def _together(config: Config, todo: list[Config], runs: Path, teller: Teller) -> list[Result]:
-    from seqmix_study.runs import ensemble  # loads torch, which the other ways of this module need not
+def carry_out(config: Config, runs: Path, progress: Callable[[dict], object], trainer=None) -> Result:
+    """Do one run under its lock. Never raises for what goes wrong in the run: the result and the record say it.
 
-    return ensemble.carry_out(config, [c for c in todo if isinstance(c, RunConfig)], runs, teller)
-
-
-def carry_out(config: Config, runs: Path, progress: Callable[[dict], object], trainer=None, teller=None) -> Result:
-    """Do one run under its lock. Never raises for what goes wrong in the run: the result and the record say it."""
+    A ``progress`` that is a Teller leaves signs of life, and gives up a run whose workers died too often.
+    """
     folder = RunFolder(Path(runs) / config.run_id)
     trainer = trainer or importlib.import_module("seqmix.train")
+    teller = progress if isinstance(progress, Teller) else None
     try:
         with folder.lock().acquire(timeout=0):
-            if teller is None:
-                return _locked(config, folder, progress, trainer)
-            result = _ready(config, folder) or _given_up(config, folder, teller)
+            result = _ready(config, folder)
+            if not result and teller and (why := teller.take(folder)):
+                folder.write_config(config)
+                folder.finish("failed", why)
+                result = Result(config.run_id, "failed", why)
             result = result or _locked(config, folder, progress, trainer)
-            teller.leave(folder, result)
+            if teller:
+                teller.leave(folder, result)
             return result
     except Timeout:
         return Result(config.run_id, "busy")
@@ -137,36 +140,24 @@ def _ready(config: Config, folder: RunFolder) -> Result | None:
     status = folder.status_unlocked()
     if status == "corrupt":
         return Result(config.run_id, "corrupt", folder.problem())
-    missing = unmeasured(config, folder) if status == "finished" else ()
-    return Result(config.run_id, "skipped") if status in ("finished", "diverged") and not missing else None
-
-
-def _given_up(config: Config, folder: RunFolder, teller: Teller) -> Result | None:
-    """Take the run; return its failure if its workers died too often."""
-    if not (why := teller.take(folder)):
-        return None
-    folder.write_config(config)
-    folder.finish("failed", why)
-    return Result(config.run_id, "failed", why)
+    ended = status == "diverged" or (status == "finished" and not unmeasured(config, folder))
+    return Result(config.run_id, "skipped") if ended else None
 
 
 def _locked(config: Config, folder: RunFolder, progress: Callable, trainer) -> Result:
-    if (ready := _ready(config, folder)) is not None:
-        return ready
-    status = folder.status_unlocked()
-    if status == "failed":
+    if folder.status_unlocked() in ("failed", "finished"):  # to be tried again, or to be measured again
         folder.reopen()
-    missing = unmeasured(config, folder) if status == "finished" else ()
     try:
         if isinstance(config, SpeedConfig):
             folder.write_config(config)
             measure = getattr(trainer, "measure", None) or importlib.import_module("seqmix.timing").measure
             measure(config, folder, progress)
-        elif folder.reopened or (missing and folder.weights.is_file()):
-            _remeasure(config, folder, progress, trainer, status)
-        else:
-            if missing:  # the weights were left on another machine: train again, measure everything
-                folder.reopen()
+        elif folder.reopened:
+            asked = dict.fromkeys((*folder.metrics().get("evaluated", []), *config.evaluate))
+            config = folder.config().model_copy(update={"evaluate": tuple(asked)})
+            folder.write_config(config)
+            trainer.remeasure(config, folder, progress)
+        else:  # new, or finished on another machine that kept the weights: train, measure everything
             folder.write_config(config)
             if in_team():
                 importlib.import_module("seqmix.distributed").join().announce(config)
@@ -179,20 +170,8 @@ def _locked(config: Config, folder: RunFolder, progress: Callable, trainer) -> R
         reason = shorten(error)
         folder.finish("failed", reason)
         return Result(config.run_id, "failed", reason)
-    if folder.status_unlocked() not in ("finished", "diverged", "failed"):
-        folder.finish("finished")
     outcome = folder.outcome()
     return Result(config.run_id, outcome["status"], outcome["reason"])
-
-
-def _remeasure(config: RunConfig, folder: RunFolder, progress: Callable, trainer, status: str) -> None:
-    """Unseal a finished run, measure what was asked before and what is asked now, seal it again."""
-    asked = dict.fromkeys((*folder.metrics().get("evaluated", []), *config.evaluate))
-    config = folder.config().model_copy(update={"evaluate": tuple(asked)})
-    if status == "finished":
-        folder.reopen()
-    folder.write_config(config)
-    trainer.remeasure(config, folder, progress)
 
 
 def until_unwanted(job: Job, asked: threading.Event, parent: int = 0) -> Callable[[], bool]:

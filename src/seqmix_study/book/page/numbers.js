@@ -9,20 +9,11 @@ export function bytesOf(base64) {
   return bytes;
 }
 
-/** IEEE half precision -> number. */
-function half(bits) {
-  const sign = bits & 0x8000 ? -1 : 1,
-    exponent = (bits >> 10) & 31,
-    fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
 const BYTES = { int8: 1, int16: 2, int24: 3 }; // of one number; little-endian, signed
 
 /**
- * The named tensors of an exported model. float16: plain numbers. int8, int16, int24: whole numbers times the scale of
- * their row; the scales of all rows, float32, stand before the numbers of each tensor.
+ * The named tensors of an exported model. They are whole numbers times the scale of their row; the scales of all rows,
+ * float32, stand before the numbers of each tensor.
  */
 export function unpack(exported) {
   const bytes = bytesOf(exported.weights),
@@ -36,12 +27,8 @@ export function unpack(exported) {
       rows = size / columns;
     const data = new Float32Array(size),
       scales = at;
-    if (width) at += 4 * rows;
-    for (let i = 0; i < size; i++, at += width ?? 2) {
-      if (!width) {
-        data[i] = half(view.getUint16(at, true));
-        continue;
-      }
+    at += 4 * rows;
+    for (let i = 0; i < size; i++, at += width) {
       let whole = view.getInt8(at + width - 1);
       for (let n = width - 2; n >= 0; n--) whole = whole * 256 + bytes[at + n];
       data[i] = whole * view.getFloat32(scales + 4 * Math.floor(i / columns), true);

@@ -124,44 +124,36 @@ def _surfaces(a: Fit, b: Fit, level: float) -> dict[str, Any]:
     return out
 
 
-def iso_loss_ratio(a: Fit, b: Fit, points: int = 5, level: float = 0.95) -> dict[str, Any]:
-    """N_a(L) / N_b(L) at losses that both families have reached, with bootstrap intervals.
+def iso_loss_ratio(a: Fit, b: Fit, level: float = 0.95) -> dict[str, Any]:
+    """N_a(L) / N_b(L) at five losses that both families have reached, by their laws, with bootstrap intervals.
 
-    Each family's curve is its fitted law where that is ok, else straight lines between size means in ln N (a refused
-    law must not be drawn, but the runs have been made). Returns {"losses", "ratio", "low", "high"} or a reason.
+    Returns {"losses", "ratio", "low", "high", "text"}, or as text why there is none: a refused law must not be drawn.
     """
     if "D" in a.points or "D" in b.points:
         return {"text": "not defined on a surface: fix the tokens and fit ladders"}
+    if any(fit.verdict != "ok" or not fit.bootstrap for fit in (a, b)):
+        return {"text": "no ratio: both families need a law that is ok"}
     ranges = [(min(f.points["loss"]), max(f.points["loss"])) for f in (a, b)]
     low, high = max(r[0] for r in ranges), min(r[1] for r in ranges)
     if not low < high:
         return {"text": "no common range of losses: the families do not overlap"}
     # the ends of the common range sit on single points: keep 5 % away from them
-    losses = np.linspace(high - 0.05 * (high - low), low + 0.05 * (high - low), points)
-    (first, draws_a), (second, draws_b) = (_log_size(f, losses) for f in (a, b))
-    log_n, middle = first - second, points // 2
-    out: dict[str, Any] = {"losses": losses.tolist(), "ratio": np.exp(log_n).tolist()}
-    text = f"{np.exp(log_n[middle]):.3g} times the parameters at loss {losses[middle]:.4g}"
-    if draws_a is not None and draws_b is not None:
-        factor = expansion(level, min(len(f.points["N"]) for f in (a, b)), 3)
-        columns = zip((draws_a - draws_b).T, log_n, strict=True)
-        ends = [stretched(column, float(value), level, factor) for column, value in columns]
-        with np.errstate(over="ignore"):
-            out["low"], out["high"] = (np.exp(side).tolist() for side in zip(*ends, strict=True))
-        text += f" ({out['low'][middle]:.3g} to {out['high'][middle]:.3g})"
-    return out | {"text": text}
+    losses = np.linspace(high - 0.05 * (high - low), low + 0.05 * (high - low), 5)
+    logs, draws = (first - second for first, second in zip(_log_size(a, losses), _log_size(b, losses), strict=True))
+    factor = expansion(level, min(len(f.points["N"]) for f in (a, b)), 3)
+    ends = [stretched(*column, level, factor) for column in zip(draws.T, logs, strict=True)]
+    with np.errstate(over="ignore"):
+        ratio, lows, highs = (np.exp(v).tolist() for v in (logs, *zip(*ends, strict=True)))
+    text = f"{ratio[2]:.3g} times the parameters at loss {losses[2]:.4g} ({lows[2]:.3g} to {highs[2]:.3g})"
+    return {"losses": losses.tolist(), "ratio": ratio, "low": lows, "high": highs, "text": text}
 
 
-def _log_size(fit: Fit, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def _log_size(fit: Fit, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ln N at which a family reaches the losses, and draws of it [R, losses]; NaN below the floor."""
-    if fit.verdict != "ok":
-        order = np.minimum.accumulate(np.asarray(fit.points["loss"]))  # monotone: the best of all smaller sizes
-        return np.interp(-losses, -order, np.log(fit.points["N"])), None
 
     def sizes(e: Any, log_a: Any, alpha: Any) -> np.ndarray:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where((alpha > 0) & (losses > e), (log_a - np.log(losses - e)) / alpha, np.nan)
 
-    law, draws = fit.estimates, fit.bootstrap.get("draws")
-    drawn = sizes(*(draws[name][:, None] for name in ("E", "log_A", "alpha"))) if draws else None
-    return sizes(law.get("E", 0.0), np.log(law["A"]), law["alpha"]), drawn
+    drawn = (fit.bootstrap["draws"][name][:, None] for name in ("E", "log_A", "alpha"))
+    return sizes(fit.estimates["E"], np.log(fit.estimates["A"]), fit.estimates["alpha"]), sizes(*drawn)

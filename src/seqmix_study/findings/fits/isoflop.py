@@ -98,8 +98,8 @@ def fit_isoflop(
     ``reasons``; ``optimal_exponent`` is {estimate, interval}, None where no two budgets have an optimum. ValueError
     for values that are not positive.
     """
-    c, n, loss = checked("FLOPs", c), checked("N", n), checked("loss", loss)
-    d = checked("D", d) if d is not None else c / 6 / n
+    c, n, loss = checked(FLOPs=c, N=n, loss=loss)
+    (d,) = checked(D=c / 6 / n if d is None else d)
     found = _read(*without_copies(c, n, loss, d)[0])
     used = [budget for budget in found if not budget.why]
     out: dict[str, Any] = {"budgets": [budget.to_dict() for budget in found], "verdict": "refused"}

@@ -13,7 +13,7 @@ import numpy as np
 
 from seqmix_study.findings.fits.fit import Gate
 
-__all__ = ["Ladder", "checked", "copied_repeats", "without_copies"]
+__all__ = ["Ladder", "cells", "checked", "copied_repeats", "without_copies"]
 
 #: More sizes than this are averaged in bands: a profile of 20,000 sizes took minutes and gigabytes.
 MOST_SIZES = 200
@@ -21,19 +21,34 @@ MOST_SIZES = 200
 EQUAL = 0.45
 
 
-def checked(name: str, values: Any) -> np.ndarray:
-    """Return ``values`` as positive finite floats [n], or raise ValueError naming the column and the row."""
-    try:
-        array = np.asarray(values, float).ravel()
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: not numeric ({error})") from None
-    if not len(array):
-        raise ValueError(f"{name}: no values")
-    bad = ~(np.isfinite(array) & (array > 0))
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(f"{name}: value {array[row]} in row {row} is not a positive number")
-    return array
+def checked(**columns: Any) -> list[np.ndarray]:
+    """Return the columns as positive finite floats [n] each, or raise ValueError naming the column and the row."""
+    arrays = []
+    for name, values in columns.items():
+        try:
+            array = np.asarray(values, float).ravel()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}: not numeric ({error})") from None
+        if not len(array):
+            raise ValueError(f"{name}: no values")
+        bad = ~(np.isfinite(array) & (array > 0))
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise ValueError(f"{name}: value {array[row]} in row {row} is not a positive number")
+        arrays.append(array)
+    if len(set(map(len, arrays))) > 1:
+        raise ValueError(f"{', '.join(columns)} have {', '.join(str(len(array)) for array in arrays)} values")
+    return arrays
+
+
+def cells(most: int, *columns: np.ndarray) -> np.ndarray:
+    """Number the different rows of the columns [n]; more than ``most`` fall into cells of equal width in logarithms."""
+    names = np.unique(np.stack(columns, 1), axis=0, return_inverse=True)[1].ravel()
+    if names.max() < most:
+        return names
+    side = int(most ** (1 / len(columns))) - 1e-9
+    place = [np.floor(side * np.log(v / v.min()) / np.log(v.max() / v.min() * (1 + 1e-12))) for v in columns]
+    return np.unique(np.stack(place, 1), axis=0, return_inverse=True)[1].ravel()
 
 
 def without_copies(*columns: np.ndarray) -> tuple[list[np.ndarray], int]:
@@ -44,7 +59,6 @@ def without_copies(*columns: np.ndarray) -> tuple[list[np.ndarray], int]:
 
 def copied_repeats(where: np.ndarray, loss: np.ndarray) -> Gate | None:
     """The gate that repeats fail (rows of equal ``where``) whose losses are mostly exactly equal, or None."""
-    where = where.ravel()
     count = np.bincount(where)
     distinct = np.bincount(np.unique(np.stack([where, loss]), axis=1)[0].astype(int))
     several = count > 1
@@ -66,9 +80,7 @@ class Ladder:
 
     @classmethod
     def from_rows(cls, n: Any, loss: Any, seeds: Any = None) -> "Ladder":
-        n, loss = checked("N", n), checked("loss", loss)
-        if len(n) != len(loss):
-            raise ValueError(f"N has {len(n)} values, loss has {len(loss)}")
+        n, loss = checked(N=n, loss=loss)
         rows, names = len(n), np.arange(len(n))
         if seeds is None:
             (n, loss), _ = without_copies(n, loss)
@@ -76,13 +88,9 @@ class Ladder:
             keys = np.array([f"{size!r} {seed}" for size, seed in zip(n.tolist(), np.asarray(seeds), strict=True)])
             _, first, names = np.unique(keys, return_index=True, return_inverse=True)
             n, loss = n[first], np.bincount(names.ravel(), loss) / np.bincount(names.ravel())
-        if len(np.unique(n)) > MOST_SIZES:  # averaged in bands of equal width in ln N
-            place = np.floor((MOST_SIZES - 1e-9) * np.log(n / n.min()) / np.log(n.max() / n.min()))
-            band = np.unique(place, return_inverse=True)[1].ravel()
-            n = np.exp(np.bincount(band, np.log(n)) / np.bincount(band))[band]
-        sizes, where, count = np.unique(n, return_inverse=True, return_counts=True)
-        repeats = copied_repeats(where, loss)
-        mean = np.bincount(where, loss) / count
+        where = cells(MOST_SIZES, n)
+        count, repeats = np.bincount(where), copied_repeats(where, loss)
+        sizes, mean = np.exp(np.bincount(where, np.log(n)) / count), np.bincount(where, loss) / count
         df = int((count - 1).sum())
         within = float(((loss - mean[where]) ** 2).sum())
         sd = float(np.sqrt(within / df)) if df else float("nan")

@@ -34,9 +34,7 @@ BENT, NOT_ONE = 0.01, 1e-4
 
 def fit_optima(c: Any, n: Any, level: float = 0.95) -> Fit:
     """Fit N_opt = k C^a to a table of compute-optimal sizes, one row a budget (form O2)."""
-    c, n = checked("FLOPs", c), checked("N", n)
-    if len(c) != len(n):
-        raise ValueError(f"FLOPs and N have {len(c)} and {len(n)} values")
+    c, n = checked(FLOPs=c, N=n)
     fit = Fit("O2", "squares", level=level, hash=data_hash(c, n))
     (c, n), copies = without_copies(c, n)
     fit.points = {"C": c.tolist(), "N": n.tolist()}

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.special import stdtrit
 from scipy.stats import linregress
 
-from seqmix_study.findings.bootstrap import cluster_counts
 from seqmix_study.findings.fits.fit import Fit, data_hash, verdict_of
 from seqmix_study.findings.fits.forms import predict
 from seqmix_study.findings.fits.gates import Evidence, ladder_gates
@@ -70,7 +69,8 @@ def _fit_curve(fit: Fit, evidence: Evidence, ladder: Ladder, n_boot: int, rng: i
     if ladder.k >= 5:
         evidence.hold_out = hold_out(ladder)
     if n_boot and ladder.k >= 5:
-        counts = cluster_counts(ladder.k, n_boot, np.random.default_rng(rng), distinct=4)
+        counts = np.random.default_rng(rng).multinomial(ladder.k, np.full(ladder.k, 1 / ladder.k), 4 * n_boot)
+        counts = counts[(counts > 0).sum(1) >= 4][:n_boot]  # of five sizes, 42 % of resamples hold four
         alpha, e, log_a = resample_alphas(ladder.log_n, ladder.mean, counts)
         fit.bootstrap = {
             "resamples": n_boot,
@@ -131,7 +131,6 @@ def hold_out(ladder: Ladder) -> dict[str, float]:
     return {
         "predicted": predicted,
         "observed": float(y[-1]),
-        "half_width": float(stdtrit(profile.df, 0.975) * se),
         "t": float(abs(y[-1] - predicted) / max(se, 1e-9 * abs(predicted))),
         "df": profile.df,
     }

@@ -17,7 +17,7 @@ from seqmix_study.findings.fits.forms import PARAMETERS
 from seqmix_study.findings.fits.huber import SQUARES, Problem
 from seqmix_study.findings.fits.intervals import FEW, Shared, structure
 from seqmix_study.findings.fits.isoflop import fit_isoflop
-from seqmix_study.findings.fits.ladder import checked, copied_repeats, without_copies
+from seqmix_study.findings.fits.ladder import cells, checked, copied_repeats, without_copies
 from seqmix_study.findings.fits.surface_gates import ran_away, surface_gates, surface_status
 
 __all__ = ["fit_surface"]
@@ -62,16 +62,12 @@ def fit_surface(
         raise ValueError(f"unknown form {form!r} for a surface; known: C5, C6")
     if method not in ("huber", "squares"):
         raise ValueError(f"unknown method {method!r}; known: huber, squares")
-    n, d, loss = checked("N", n), checked("D", d), checked("loss", loss)
-    if not len(n) == len(d) == len(loss):
-        raise ValueError(f"N, D and loss have {len(n)}, {len(d)} and {len(loss)} values")
+    n, d, loss = checked(N=n, D=d, loss=loss)
     if len(n) > MOST_ROWS:
         raise ValueError(f"{len(n)} rows; at most {MOST_ROWS} are fitted: average repeats first")
-    table = (6 * n * d if flops is None else checked("FLOPs", flops), n, loss, d)
+    table = (*checked(FLOPs=6 * n * d if flops is None else flops), n, loss, d)
     fit = Fit(form, method, level=level, hash=data_hash(n, d, loss))
-    if seeds is not None and (
-        gate := copied_repeats(np.unique(np.stack([n, d]), axis=1, return_inverse=True)[1], loss)
-    ):
+    if seeds is not None and (gate := copied_repeats(cells(len(n), n, d), loss)):
         fit.gates.append(gate)
     (n, d, loss), fit.notes = _points(n, d, loss, seeds)
     fit.points = {"N": n.tolist(), "D": d.tolist(), "loss": loss.tolist()}
@@ -106,15 +102,10 @@ def _points(n: np.ndarray, d: np.ndarray, loss: np.ndarray, seeds: Any) -> tuple
         (n, d, loss), copies = without_copies(n, d, loss)
         if copies:
             notes.append(f"{copies} rows are exact copies of others and were left out")
-        names = np.arange(len(n))
-    else:
-        names = np.unique(np.stack([n, d], 1), axis=0, return_inverse=True)[1].ravel()
-    if len(np.unique(names)) > CELLS:
-        side = int(np.sqrt(CELLS)) - 1e-9
-        place = [np.floor(side * np.log(v / v.min()) / np.log(v.max() / v.min() * (1 + 1e-12))) for v in (n, d)]
-        names = np.unique(np.stack(place, 1), axis=0, return_inverse=True)[1].ravel()
-        notes.append(f"{len(n)} rows were averaged in {names.max() + 1} cells of equal width in ln N and ln D")
+    names = np.arange(len(n)) if seeds is None and len(n) <= CELLS else cells(CELLS, n, d)
     count = np.bincount(names)
+    if len(n) > CELLS:
+        notes.append(f"{len(n)} rows were averaged in {len(count)} cells")
     logs = [np.bincount(names, np.log(v)) / count for v in (n, d)]
     return [np.exp(logs[0]), np.exp(logs[1]), np.bincount(names, loss) / count], notes
 
