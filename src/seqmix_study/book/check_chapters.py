@@ -23,13 +23,9 @@ def _chapter(name: str, paths: Paths) -> list[str]:
     if notebook is None:
         return [f"{source}:1: missing chapter: it was not executed; run: seqmix run {name}"]
     findings, record = [], notebook.metadata["seqmix"]
-    if set(record["parameters"]) != set(chapter.parameters):
-        parts = ["parameters"]
-    else:
-        now = fingerprint(chapter, record["parameters"], paths, train=record["train"])
-        # Versions are left out: a chapter that was executed on another machine is not stale here.
-        parts = changed(record["fingerprint"], now, ignore=("environment",))
-    if parts:
+    now = fingerprint(chapter, record["parameters"], paths, train=record["train"])
+    # Versions are left out: a chapter that was executed on another machine is not stale here.
+    if parts := changed(record["fingerprint"], now, ignore=("environment",)):
         findings.append(
             f"{source}:1: stale chapter: {' and '.join(parts)} changed since it was executed; run: seqmix run {name}"
         )
