@@ -66,22 +66,30 @@ export function quantileF(level, d1, d2) {
 }
 const quantileT = (level, df) => Math.sqrt(quantileF(2 * level - 1, 1, df));
 
-/** Weighted least squares of the loss on z_alpha(x) = (1 - exp(-alpha x)) / alpha, or with E = 0 on exp(-alpha x). */
-function solve(x, y, alpha, zero = false, weight = x.map(() => 1)) {
-  const z = x.map((one) => (zero ? Math.exp(-alpha * one) : alpha === 0 ? one : -Math.expm1(-alpha * one) / alpha));
+/** Least squares of y on a centred x: slope, half its 95 % interval, the level at the mean of x, the squares left. */
+function line(x, y) {
+  const level = mean(y),
+    slope = sum(x.map((one, i) => one * (y[i] - level))) / squares(x),
+    left = squares(y.map((value, i) => value - level - slope * x[i]));
+  return { slope, level, left, half: quantileT(0.975, y.length - 2) * Math.sqrt(left / (y.length - 2) / squares(x)) };
+}
+
+/** Weighted least squares of the loss on z_alpha(x) = (1 - exp(-alpha x)) / alpha. */
+function solve(x, y, alpha, weight = x.map(() => 1)) {
+  const z = x.map((one) => (alpha === 0 ? one : -Math.expm1(-alpha * one) / alpha));
   const total = sum(weight),
-    mz = zero ? 0 : sum(z.map((v, i) => v * weight[i])) / total;
-  const my = zero ? 0 : sum(y.map((v, i) => v * weight[i])) / total;
+    mz = sum(z.map((v, i) => v * weight[i])) / total;
+  const my = sum(y.map((v, i) => v * weight[i])) / total;
   const spread = sum(z.map((v, i) => weight[i] * (v - mz) ** 2));
   const c1 = sum(z.map((v, i) => weight[i] * (v - mz) * (y[i] - my))) / spread;
   const rest = y.map((v, i) => v - my - c1 * (z[i] - mz));
   return { c0: my - c1 * mz, c1, mz, spread, rest, sse: sum(rest.map((v, i) => weight[i] * v * v)) };
 }
 
-function profile(logN, y, zero = false, weight, fine = true) {
+function profile(logN, y, weight, fine = true) {
   const centre = mean(logN),
     x = logN.map((one) => one - centre),
-    at = (alpha) => solve(x, y, alpha, zero, weight);
+    at = (alpha) => solve(x, y, alpha, weight);
   const lowest = (alphas) =>
     alphas.reduce(
       (best, alpha) => {
@@ -99,8 +107,8 @@ function profile(logN, y, zero = false, weight, fine = true) {
   const { c0, c1, sse, rest } = at(alpha),
     safe = alpha || 1e-12,
     scale = Math.exp(alpha * centre);
-  const values = zero ? { E: 0, A: c1 * scale, alpha } : { E: c0 + c1 / safe, A: (-c1 / safe) * scale, alpha };
-  return { at, centre, x, alpha, minimum: sse, rest, values, df: y.length - (zero ? 2 : 3) };
+  const values = { E: c0 + c1 / safe, A: (-c1 / safe) * scale, alpha };
+  return { at, centre, x, alpha, minimum: sse, rest, values, df: y.length - 3 };
 }
 
 /** The alphas, and the floors E, whose sum of squares stays below the threshold of the profile likelihood. */
@@ -133,7 +141,7 @@ function intervals(fit) {
 }
 
 /** Share of resamples of the sizes (at least four different ones) whose alpha stays off its bounds. */
-function bootstrapShare(logN, y, zero, resamples = 120) {
+function bootstrapShare(logN, y, resamples = 120) {
   let seed = 1,
     inside = 0;
   const roll = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32;
@@ -143,7 +151,7 @@ function bootstrapShare(logN, y, zero, resamples = 120) {
       weight = y.map(() => 0);
       for (let i = 0; i < y.length; i++) weight[Math.floor(roll() * y.length)] += 1;
     } while (weight.filter(Boolean).length < 4);
-    const { alpha } = profile(logN, y, zero, weight, false);
+    const { alpha } = profile(logN, y, weight, false);
     inside += alpha > BOUNDS[0] && alpha < BOUNDS[1];
   }
   return inside / resamples;
@@ -213,9 +221,7 @@ export function fitLadder(sizes, losses, seeds, sd) {
     wide = intervals(free),
     x = free.x,
     flat = losses.map((loss) => loss - mean(losses));
-  const slope = sum(x.map((one, i) => one * flat[i])) / squares(x),
-    straight = squares(flat.map((value, i) => value - slope * x[i]));
-  const half = quantileT(0.975, k - 2) * Math.sqrt(straight / (k - 2) / squares(x)),
+  const { slope, half, left: straight } = line(x, losses),
     slopes = [slope - half, slope + half];
   let fit = free,
     [low, high] = wide.alpha,
@@ -227,9 +233,11 @@ export function fitLadder(sizes, losses, seeds, sd) {
     else if (wide.E[1] > 0.25 * small) width = 0.25;
     else {
       floor = "zero";
-      fit = profile(logN, losses, true);
-      const own = intervals(fit).alpha;
-      [low, high] = [Math.min(low, own[0]), Math.max(high, own[1])];
+      const pure = line(x, losses.map(Math.log)),
+        alpha = -pure.slope,
+        minimum = squares(losses.map((loss, i) => loss - Math.exp(pure.level - alpha * x[i])));
+      fit = { alpha, minimum, df: k - 2, values: { E: 0, A: Math.exp(pure.level + alpha * free.centre), alpha } };
+      [low, high] = [Math.min(low, alpha - pure.half), Math.max(high, alpha + pure.half)];
     }
   }
   const sigma = Math.sqrt(fit.minimum / fit.df);
@@ -263,7 +271,7 @@ export function fitLadder(sizes, losses, seeds, sd) {
   check(bent < 0.05, "slope_only", `no curvature: a straight line in ln N fits as well (p = ${bent.toPrecision(2)})`);
   check((high - low) / 2 / Math.abs(fit.alpha) <= width, "slope_only", "the interval of alpha is too wide to quote");
   if (k >= 5) {
-    const share = bootstrapShare(logN, losses, false);
+    const share = bootstrapShare(logN, losses);
     check(
       share >= (k >= 7 ? 0.95 : 0.9),
       "slope_only",
