@@ -79,7 +79,7 @@ def _published(paths: Paths) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
 @functools.lru_cache
 def _checks(paths: Paths) -> dict:
     """Return what the published check allows in bfloat16; kinds of model whose check is not finished are left out."""
-    return {kind: shift for kind, shift in precision.shifts(Known("laptop", paths)).items() if shift}
+    return {kind: shift for kind, shift in tune.shifts(Known("laptop", paths)).items() if shift}
 
 
 def assumed_seconds(config: RunConfig | SpeedConfig, paths: Paths | None = None) -> float:
