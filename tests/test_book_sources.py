@@ -9,8 +9,8 @@ import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from seqmix.paths import Paths
-from seqmix_study.book import build
 from seqmix_study.book.sources import chapters_in_toc
+from seqmix_study.chapters import address
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,7 +68,7 @@ class TestOwnFiles:
         home = "https://github.com/somebody/study"
         for url in ("", home):
             (tmp_path / "_config.yml").write_text(re.sub(r"(?m)^  url: .*$", f'  url: "{url}"', text))
-            config = build.configuration(Paths(tmp_path))
+            config = address.configuration(Paths(tmp_path))
             buttons = [name for name, value in config["html"].items() if name.endswith("_button") and value]
             assert bool(url) == ("launch_buttons" in config) == bool(buttons), buttons
         own = yaml.safe_load(text)["repository"]["url"]

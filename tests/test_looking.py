@@ -94,7 +94,7 @@ def test_a_model_without_gates_has_none():
 
 def test_the_mean_by_class_is_that_of_its_tokens():
     opened = torch.tensor([[[0.0, 1.0], [1.0, 1.0], [0.2, 0.2]]])
-    rows = traces.by_class([traces.Gate(1, "input", "cell", opened)], np.array([[0, 1, 0]]))
+    rows = traces.by_class([traces.Gate(1, "input", opened)], np.array([[0, 1, 0]]))
     assert {row["class"]: row["mean"] for row in rows} == pytest.approx({"key": 0.35, "value": 1.0})
     assert {row["class"]: row["tokens"] for row in rows} == {"key": 2, "value": 1}
 
@@ -124,7 +124,7 @@ def test_traces_come_from_the_weights_and_survive_their_file(tmp_path):
     fresh = samples_and_traces.trace([one], here)
     assert [run["run_id"] for run in fresh["runs"]] == [one.run_id]
     assert fresh["question"]["stated"] == int(traces.question(data.open_source(SOURCE)).source)
-    published.write(here.results / "laptop", {"traces.json": samples_and_traces._text(fresh)})
+    published.write(here.results / "laptop", {"traces.json": json.dumps(fresh)})
     assert published.beside("laptop", "traces.json", here) == json.loads(json.dumps(fresh))
     assert published.beside("quick", "traces.json", here) is None
 

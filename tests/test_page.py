@@ -26,6 +26,7 @@ from seqmix.train import train
 from seqmix_study.book.formats import find_chromium
 from seqmix_study.book.sphinxext import live, page_script
 from seqmix_study.commands.export import command
+from seqmix_study.findings import study
 from seqmix_study.findings.fits.power import fit_power
 from seqmix_study.results import published
 from seqmix_study.results.columns import TABLES
@@ -270,15 +271,17 @@ def test_the_pages_fit_doctor_agrees_with_the_real_one(script):
     assert seen == {"ok", "slope_only", "refused"}
 
 
-def test_measured_speeds_are_medians_by_regime(tmp_path):
-    head = "arm,mode,length,batch_size,seconds,tokens,device,threads,precision\n"
-    calls = "".join(f"lstm_2,decode,128,1,{seconds},1,cpu,1,float32\n" for seconds in (0.5, 0.1, 0.25))
-    calls += "lstm_2_again,decode,128,1,9,1,cpu,1,float32\nlstm_2,decode,128,1,2,1,cpu,2,float32\n"
-    published.write(tmp_path, {"speed.csv": head + calls})
-    one, two = live.speeds(tmp_path / "speed.csv")
-    assert (one["speed"], one["low"], one["high"], one["label"]) == (4.0, 3.0, 7.0, "LSTM, 2 layers")
-    assert one["regime"] == "writing, one token after another: cpu, 1 thread, float32, batch 1"
-    assert "2 threads" in two["regime"]
+def test_speeds_are_the_published_rows_turned_over():
+    """Tokens a second with the row's own interval; other questions' rows are left out."""
+    rows = study.rows("laptop")
+    said, row = live.speeds(rows), rows.loc["time_a_token/decode/2048/1/1/cpu/float32/lstm_2"]
+    assert len(said) == (rows["id"] == "time_a_token").sum()
+    where = "writing, one token after another: cpu, 1 thread, float32, batch 1"
+    (one,) = (x for x in said if (x["regime"], x["length"], x["label"]) == (where, 2048, "LSTM, 2 layers"))
+    assert one["low"] <= one["speed"] <= one["high"]
+    assert [1e6 / one[end] for end in ("speed", "high", "low")] == pytest.approx(
+        [row.estimate, row.lo, row.hi], rel=1e-3
+    )
 
 
 def test_a_model_that_is_not_published_leaves_the_finding(tmp_path):
@@ -377,7 +380,7 @@ def page(tmp_path_factory) -> Path:
     words = page_export.words_of(DataConfig(source="boxes"), 81)
     small = build(ModelConfig(pattern="D", d_model=16, n_heads=1, vocab_size=len(words)))
     page_file.write(models / "boxes.json", page_export.page_model(small, words=words, arm="deltanet", loss=1.0))
-    published.write(models.parent, {"speed.csv": (ROOT / "results/laptop/speed.csv").read_text(encoding="utf-8")})
+    published.write(models.parent, {"findings.csv": (ROOT / "results/laptop/findings.csv").read_text(encoding="utf-8")})
     shutil.copytree(ROOT / "book/static", source / "_static")
     settings = "html_css_files = ['live.css']\nhtml_static_path = ['_static']\nexclude_patterns = ['results']\n"
     (source / "conf.py").write_text(

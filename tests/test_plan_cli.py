@@ -88,7 +88,7 @@ def test_a_published_run_trained_again_is_the_same(project):
     assert call("collect", "tiny").exit_code == 0
     again = call("verify", "--tier", "quick", "--sample", "1", "--json")
     assert again.exit_code == 0, again.output
-    assert [point["verdict"] for point in json.loads(again.stdout)] == ["same"]
+    assert [point["verdict"] for point in json.loads(again.stdout)["points"]] == ["same"]
     assert "1 runs against the published quick tier: 1 same" in call("verify", "--tier", "quick").output
 
 

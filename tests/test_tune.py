@@ -242,7 +242,7 @@ def test_pairs_are_added_until_bfloat16_is_shown_harmless(paths):
             train(run)
         if not todo:
             break
-    shifts = precision.shifts(world)
+    shifts = tune.shifts(world)
     assert shifts["block", "A"].n == precision.LOOK
     assert shifts["block", "A"].allowed
     assert shifts["classic", "L"].n == 2 * precision.LOOK

@@ -13,9 +13,10 @@ import yaml
 
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
+from seqmix_study.chapters.address import configuration
 from seqmix_study.results.transaction import locked
 
-__all__ = ["BuildFailed", "alone", "build", "configuration", "html_folder", "put_in_place"]
+__all__ = ["BuildFailed", "alone", "build", "html_folder", "put_in_place"]
 
 FONT_SCRIPT = re.compile(
     r'\s*<script[^>]*fontawesome\.js[^>]*></script>|\s*<link[^>]*rel="preload"[^>]*fontawesome\.js[^>]*>'
@@ -28,14 +29,6 @@ ROLES = (
 )
 
 
-LAUNCH = {
-    "notebook_interface": "jupyterlab",
-    "binderhub_url": "https://mybinder.org",
-    "colab_url": "https://colab.research.google.com",
-}
-"""Where a chapter is opened in the cloud, once there is an address to fetch it from."""
-
-
 class BuildFailed(RuntimeError):
     """Jupyter Book reported warnings or an error; its output was shown."""
 
@@ -43,15 +36,6 @@ class BuildFailed(RuntimeError):
 def html_folder(paths: Paths) -> Path:
     """Where the built pages are."""
     return paths.build / "html"
-
-
-def configuration(paths: Paths) -> dict:
-    """Return ``_config.yml``, with the buttons that lead to the repository only where its address is set."""
-    config = yaml.safe_load((paths.root / "_config.yml").read_text(encoding="utf-8"))
-    if config.get("repository", {}).get("url"):
-        config["html"] = config.get("html", {}) | {"use_repository_button": True, "use_issues_button": True}
-        config["launch_buttons"] = config.get("launch_buttons", LAUNCH)
-    return config
 
 
 def run_jupyter_book(paths: Paths, *arguments: str, output: Path, settings: dict | None = None) -> None:

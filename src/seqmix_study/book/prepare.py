@@ -9,28 +9,14 @@ import shlex
 from dataclasses import dataclass, field
 
 from seqmix.paths import Paths
-from seqmix_study.book.build import configuration
 from seqmix_study.book.sources import Chapter, chapters_in_toc
+from seqmix_study.chapters.address import configuration, fetching
 from seqmix_study.chapters.parameters import legal, meaning
 from seqmix_study.chapters.show import FIGURE_MIME, NOTHING
 from seqmix_study.results.rows import plain
 
 __all__ = ["Published", "prepare_for_reading"]
 
-FETCH = """\
-# Only where the project is not installed (Colab): fetch and install it. Elsewhere this cell does nothing.
-import importlib.util
-
-if importlib.util.find_spec("seqmix") is None:
-    import os, pathlib, subprocess, sys
-
-    if not pathlib.Path("seqmix-project/pyproject.toml").is_file():
-        part = ["--depth", "1", "--branch", "{branch}", "--filter", "blob:none", "--sparse"]
-        subprocess.run(["git", "clone", "--quiet", *part, "{url}", "seqmix-project"], check=True)
-        subprocess.run(["git", "-C", "seqmix-project", "sparse-checkout", "set", {folders}], check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "seqmix-project[{extra}]"], check=True)
-    sys.path.insert(0, str(pathlib.Path("seqmix-project/src").resolve()))
-    os.chdir("seqmix-project/{place}")"""
 NEEDED = ("src", "book", "notebooks", "results", "studies")
 """Folders that a chapter needs where it is fetched."""
 
@@ -86,12 +72,6 @@ def prepare_for_reading(notebook, chapter: Chapter, values: dict, train: bool) -
         cells.insert(1, fetch)
     notebook.cells = cells
     return found
-
-
-def fetching(url: str, branch: str, extra: str, folders: tuple[str, ...], place: str = "") -> str:
-    """Return the code that fetches some folders of the project, installs it with an extra and goes to ``place``."""
-    names = ", ".join(f'"{folder}"' for folder in folders)
-    return FETCH.format(url=url, branch=branch, extra=extra, folders=names, place=place)
 
 
 def command(chapter: Chapter, values: dict, train: bool = True) -> str:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from seqmix.files import atomic_write
@@ -87,10 +88,8 @@ def write_student_folder(paths: Paths) -> Path:
     return folder
 
 
-def print_slides(name: str, paths: Paths, notes: bool = False) -> Path:
-    """Print the slides of a lesson as PDF, a page a slide (``notes``: with the notes); needs Chromium."""
-    from seqmix_study.book.formats import print_page
-
+def print_slides(name: str, paths: Paths, print_page: Callable[[str, Path], None], notes: bool = False) -> Path:
+    """Print the slides of a lesson as PDF, a page a slide (``notes``: with the notes); see ``formats.print_page``."""
     source = paths.root / "classroom" / "slides" / f"{name}.html"
     target = source.with_suffix(".notes.pdf" if notes else ".pdf")
     print_page(source.as_uri() + ("?notes" if notes else ""), target)

@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from seqmix.paths import Paths
-from seqmix_study.book.build import configuration
-from seqmix_study.book.prepare import fetching
+from seqmix_study.chapters.address import configuration, fetching
 from seqmix_study.classroom.grader import exercises
 
 __all__ = ["Lesson", "LessonError", "load", "names"]

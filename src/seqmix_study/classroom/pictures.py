@@ -9,7 +9,7 @@ import posixpath
 import re
 
 from seqmix.paths import Paths
-from seqmix_study.book.build import configuration
+from seqmix_study.chapters.address import configuration
 from seqmix_study.classroom.lesson import Lesson
 
 __all__ = ["PictureError", "Pictures"]

@@ -1,5 +1,6 @@
 """What several subcommands say and do alike."""
 
+import json
 import math
 import sys
 from typing import Any, NoReturn
@@ -26,11 +27,17 @@ def refuse(command: str, error: Exception | str) -> NoReturn:
     sys.exit(2)
 
 
-def tell_agreement(tier: str, points: list, place: Any) -> None:
-    """Say of every run of the records in ``place``, and of every cell, whether it lies where the published ones do."""
+def tell_agreement(tier: str, points: list, place: Any, as_json: bool = False) -> dict:
+    """Say of every run of the records in ``place``, and of every cell, whether it lies where the published ones do.
+
+    Returns the counts of all verdicts and whether they agree (``agreement.summarise``).
+    """
     from seqmix_study.results import agreement
 
     summary = agreement.summarise(points)
+    if as_json:
+        click.echo(json.dumps({"tier": tier, "summary": summary, "points": [p.plain() for p in points]}, indent=1))
+        return summary
     for point in points:
         if point.verdict in ("outside", "diverged"):
             span = f"{point.loss:.4f} not in {point.low:.4f} .. {point.high:.4f} (n = {point.published})"
@@ -43,6 +50,7 @@ def tell_agreement(tier: str, points: list, place: Any) -> None:
         click.echo(f"no ended run of tier {tier} in {place}: seqmix train all --tier {tier} --fresh")
     elif summary["alone"] < len(points):
         click.echo("they agree" if summary["agrees"] else "they do NOT agree: more are outside than chance allows")
+    return summary
 
 
 def tell_fresh(tier: str, paths: Any, studies: list[str]) -> None:

@@ -36,7 +36,9 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
     if pages:
         return click.echo("\n".join(str(path) for path in build.write_pages(wanted, paths)))
     if pdf:
-        printed = (build.print_slides(name, paths, notes) for name in wanted for notes in (False, True))
+        from seqmix_study.book.formats import print_page
+
+        printed = (build.print_slides(name, paths, print_page, notes) for name in wanted for notes in (False, True))
         return click.echo("\n".join(str(path) for path in printed))
     failed = False
     for name in wanted:

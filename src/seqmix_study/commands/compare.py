@@ -1,6 +1,5 @@
 """``seqmix compare``: the runs of this machine over the published intervals."""
 
-import json
 import sys
 
 import click
@@ -26,16 +25,11 @@ def command(study: str, tier: str, fresh: bool, as_json: bool) -> None:
     from seqmix.paths import Paths
     from seqmix.study import names
     from seqmix_study.commands._common import refuse, tell_agreement
-    from seqmix_study.results import agreement as compare
+    from seqmix_study.results.agreement import compare
     from seqmix_study.runs import fresh as from_nothing
 
     if study and study not in names():
         refuse("compare", f"no study named {study!r}; known: {', '.join(names())}")
     paths = from_nothing.paths() if fresh else Paths()
-    points = compare.compare(tier, paths, study)
-    summary = compare.summarise(points)
-    if as_json:
-        click.echo(json.dumps({"tier": tier, "summary": summary, "points": [p.plain() for p in points]}, indent=1))
-    else:
-        tell_agreement(tier, points, paths.runs)
+    summary = tell_agreement(tier, compare(tier, paths, study), paths.runs, as_json)
     sys.exit(0 if summary["agrees"] else 1)

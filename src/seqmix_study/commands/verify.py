@@ -1,6 +1,5 @@
 """``seqmix verify``: train a sample of the published runs again."""
 
-import json
 import sys
 
 import click
@@ -11,7 +10,7 @@ import click
 @click.option("--tier", default="laptop", show_default=True, help="The published tables to verify.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which sample.")
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes; default: from the machine.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(count: int, tier: str, seed: int, jobs: int | None, as_json: bool) -> None:
     """Train published runs again and say whether they reproduce (the words are those of seqmix compare).
 
@@ -22,10 +21,7 @@ def command(count: int, tier: str, seed: int, jobs: int | None, as_json: bool) -
     from seqmix_study.runs.verify import verify
 
     points, problems = verify(tier, count, seed, jobs)
-    if as_json:
-        click.echo(json.dumps([point.plain() for point in points], indent=1))
-    else:
-        tell_agreement(tier, points, Paths().cache / "verify")
+    tell_agreement(tier, points, Paths().cache / "verify", as_json)
     for run_id, reason in problems.items():
         click.echo(f"failed    {run_id}: {reason}", err=True)
     sys.exit(1 if problems or any(point.verdict in ("outside", "diverged") for point in points) else 0)

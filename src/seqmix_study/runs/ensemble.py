@@ -68,8 +68,8 @@ class Ensemble:
         for step in self.steps:
             for group in step.optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * lr_scale
-            norms.append(float(step.update()))
-        return list(zip(sums.tolist(), norms, strict=True))
+            norms.append(step.update())
+        return list(zip(sums.tolist(), torch.stack(norms).tolist(), strict=True))
 
     def model(self, which: int) -> torch.nn.Module:
         """Return a copy of one run's model, in memory of its own."""

@@ -66,22 +66,20 @@ def _published(paths: Paths) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
 
     A wider model of a kind is no slower a FLOP: where the runs say so, the machine was busy with more than them.
     """
-    found: dict[tuple, dict[int, list[float]]] = {}
+    found: dict[tuple, dict[int, float]] = {}
     for row in read_table("runs", "laptop", paths):
         if row["status"] == "finished" and row["steps_done"] == row["steps"] and float(row["seconds"] or 0) > 0:
             kind = row["skeleton"], frozenset(row["pattern"]), bool(row["conv"]), row["precision"]
-            rates = found.setdefault(kind, {}).setdefault(int(row["d_model"]), [])
-            rates.append(float(row["train_flops"]) / float(row["seconds"]))
-    ordered = {
-        kind: np.array(sorted((w, max(rates)) for w, rates in widths.items())).T for kind, widths in found.items()
-    }
+            known, width = found.setdefault(kind, {}), int(row["d_model"])
+            known[width] = max(known.get(width, 0.0), float(row["train_flops"]) / float(row["seconds"]))
+    ordered = {kind: np.array(sorted(known.items())).T for kind, known in found.items()}
     return {kind: (widths, np.maximum.accumulate(rates)) for kind, (widths, rates) in ordered.items()}
 
 
 @functools.lru_cache
 def _checks(paths: Paths) -> dict:
     """Return what the published check allows in bfloat16; kinds of model whose check is not finished are left out."""
-    return {kind: shift for kind, shift in precision.shifts(Known("laptop", paths)).items() if shift}
+    return {kind: shift for kind, shift in tune.shifts(Known("laptop", paths)).items() if shift}
 
 
 def assumed_seconds(config: RunConfig | SpeedConfig, paths: Paths | None = None) -> float:

@@ -12,10 +12,8 @@ import importlib
 import secrets
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +26,7 @@ from seqmix_study.runs.job import EngineError, Job, Queue, unmeasured
 from seqmix_study.runs.machine import Layout, layout
 from seqmix_study.runs.progress import Display
 from seqmix_study.runs.selection import with_checks
-from seqmix_study.runs.worker import in_team, leads, stoppable, work
+from seqmix_study.runs.worker import answering, in_team, leads, stoppable, work
 
 __all__ = ["EngineError", "Summary", "Terminated", "request", "run", "terminable", "train"]
 
@@ -46,21 +44,13 @@ class Terminated(KeyboardInterrupt):
     exit_code = 143
 
 
-@contextmanager
-def terminable() -> Iterator[None]:
+def terminable() -> AbstractContextManager[None]:
     """Treat SIGTERM like Ctrl-C (raises Terminated): save, then leave. Only the main thread can."""
 
     def end(*_: object) -> None:
         raise Terminated
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return answering(end, signal.SIGTERM)
 
 
 @dataclass

@@ -16,12 +16,13 @@ from seqmix import study
 from seqmix.config import ModelConfig, RunConfig
 from seqmix.paths import Paths
 
-__all__ = ["MARGIN", "Shift", "allowed", "shifts"]
+__all__ = ["MARGIN", "STUDY", "Shift", "allowed", "last_look", "pairs", "wanted"]
 
 MARGIN = 0.005
 """Largest shift of a mean loss, nats, that the published tables tolerate."""
 
 STUDY = "precision"
+"""The study that checks."""
 
 LOOK = 16
 """Pairs after which the interval is looked at."""
@@ -46,7 +47,7 @@ class Shift:
 def allowed(model: ModelConfig, checks: dict) -> str | None:
     """Return the precision for a model, None while a check that it needs is not finished.
 
-    ``checks``: from :func:`shifts`. Kinds are skeleton and letter; an unchecked mixer stays in float32.
+    ``checks``: from ``tune.shifts``. Kinds are skeleton and letter; an unchecked mixer stays in float32.
     """
     needed = [checks.get((model.skeleton, letter), "unchecked") for letter in set(model.pattern)]
     if any(check == "unchecked" for check in needed):
@@ -56,14 +57,9 @@ def allowed(model: ModelConfig, checks: dict) -> str | None:
     return "bfloat16" if all(check.allowed for check in needed) else "float32"
 
 
-def shifts(known) -> dict[tuple[str, str], Shift | None]:
-    """Return (skeleton, letter) -> the shift that its check found, None while runs are missing."""
-    pairs = _pairs(known.paths)
-    return {kind: _shift(runs, known) for kind, runs in pairs.items()}
-
-
 @lru_cache
-def _pairs(paths: Paths) -> dict[tuple[str, str], list[RunConfig]]:
+def pairs(paths: Paths) -> dict[tuple[str, str], list[RunConfig]]:
+    """Return (skeleton, letter) -> the runs that check this kind of model; {} without the study."""
     found: dict[tuple[str, str], list[RunConfig]] = {}
     if STUDY not in study.names(paths) or "laptop" not in study.load(STUDY, paths).tiers:
         return found
@@ -72,22 +68,13 @@ def _pairs(paths: Paths) -> dict[tuple[str, str], list[RunConfig]]:
     return found
 
 
-def _shift(templates: list[RunConfig], known) -> Shift | None:
-    """Compute the shift of one kind; the rate of the pairs is that of the sweep in float32."""
-    from seqmix_study.runs import tune
-
-    group = next(g for g in study.load(STUDY, known.paths).tiers["laptop"].groups if g.name == templates[0].group)
-    runs = [run for run in tune.resolve(templates, {group.name: group}, known).runs if run.role == "check"]
-    return _last_look(runs, known)[1]
-
-
 def wanted(runs: list[RunConfig], known) -> list[RunConfig]:
     """Return the runs of one kind of model that its next look needs (and those of the looks before it)."""
-    pairs, _ = _last_look(runs, known)
+    pairs, _ = last_look(runs, known)
     return [run for run in runs if run.seed < pairs]
 
 
-def _last_look(runs: list[RunConfig], known) -> tuple[int, Shift | None]:
+def last_look(runs: list[RunConfig], known) -> tuple[int, Shift | None]:
     """Return the pairs of the look that decides, or whose runs are missing, and its shift (None: missing)."""
     seeds = max((run.seed for run in runs), default=0) + 1
     for n in (*range(LOOK, seeds, LOOK), seeds):

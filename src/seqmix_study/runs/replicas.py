@@ -101,15 +101,15 @@ class Replicas(BlockLM):
             raise ValueError(f"runs of pattern {config.pattern} cannot train as one ensemble: {reason}")
         super().__init__(config)
         exchange(self, models)
-        self.members = list(models)  # a plain list: their parameters are not the replicas' own
         unstacked = [name for name, p in self.named_parameters() if p.shape[1:] != models[0].get_parameter(name).shape]
         if unstacked:
             raise ValueError(
                 f'no replica form for {unstacked[0]}: say so in the descriptor of its mixer, ensemble="why not"'
             )
-        for name, parameter in self.named_parameters():
-            for model, replica in zip(models, parameter.data, strict=True):
-                model.get_parameter(name).data = replica
+        self.rows = [(stack, [m.get_parameter(name) for m in models]) for name, stack in self.named_parameters()]
+        for stack, own in self.rows:
+            for parameter, row in zip(own, stack.data, strict=True):
+                parameter.data = row
 
     @property
     def count(self) -> int:
@@ -123,10 +123,10 @@ class Replicas(BlockLM):
 
     def hand_over_gradients(self) -> None:
         """Make each model's gradients views of the replicas' own, which start anew."""
-        for name, parameter in self.named_parameters():
-            for model, gradient in zip(self.members, parameter.grad, strict=True):
-                model.get_parameter(name).grad = gradient
-            parameter.grad = None
+        for stack, own in self.rows:
+            for parameter, gradient in zip(own, stack.grad, strict=True):
+                parameter.grad = gradient
+            stack.grad = None
 
 
 def exchange(whole: nn.Module, models: Sequence[nn.Module]) -> None:

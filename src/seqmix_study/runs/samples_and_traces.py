@@ -89,21 +89,13 @@ def trace(configs: list[RunConfig], paths: Paths) -> dict:
     return {"question": described, "documents": traces.DOCUMENTS, "runs": found}
 
 
-def _text(found: dict) -> str:
-    """Return traces as JSON, one line a model: small, and a change of one model is a change of one line."""
-    plain = {key: json.dumps(value, ensure_ascii=False, separators=(",", ":")) for key, value in found.items()}
-    runs = ",\n".join(json.dumps(run, ensure_ascii=False, separators=(",", ":")) for run in found["runs"])
-    plain["runs"] = f"[\n{runs}\n]"
-    return "{" + ",\n".join(f"{json.dumps(key)}:{value}" for key, value in plain.items()) + "}\n"
-
-
 def main(tier: str, paths: Paths) -> None:
     """Write both files of a tier, where the weights for them are here."""
     torch.set_num_threads(1)  # the same sums wherever this is done
     rows = [row for config in largest(trained("frontier", tier, paths)) for row in sample(config, paths)]
     found = trace(trained("attribution", tier, paths), paths)
     files = {"samples.json": json.dumps(rows, indent=1, ensure_ascii=False) + "\n"} if rows else {}
-    files |= {"traces.json": _text(found)} if found else {}
+    files |= {"traces.json": json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n"} if found else {}
     published.write(paths.results / tier, files)
     print(f"{paths.results / tier}: {len(rows)} samples, traces of {len(found.get('runs', ()))} models")
 

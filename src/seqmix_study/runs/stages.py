@@ -78,7 +78,7 @@ class Stages:
     def __init__(self, group: study.Group, templates: list[RunConfig], known, checks: dict, out: Resolved) -> None:
         """``templates``: runs whose rate or precision is not decided; ``known``: see known.py.
 
-        ``checks``: precision.shifts; ``out`` is added to.
+        ``checks``: tune.shifts; ``out`` is added to.
         """
         self.tune, self.families, self.known, self.out = group.tune, group.families, known, out
         self.trials: list[RunConfig] = []

@@ -35,7 +35,6 @@ class Gate(NamedTuple):
 
     layer: int
     name: str
-    unit: str
     open: Tensor
 
 
@@ -87,11 +86,11 @@ def gates(model: torch.nn.Module, inputs: Tensor) -> list[Gate]:
     for layer, (module, x) in enumerate(seen, 1):
         if isinstance(module, LSTMLayer):
             opened, kept = lstm_gates(module, x)
-            found += [Gate(layer, "input", "cell", opened), Gate(layer, "forget", "cell", kept)]
+            found += [Gate(layer, "input", opened), Gate(layer, "forget", kept)]
         else:
             _, _, _, beta, log_decay, _, _ = module.project(x)
-            found += [Gate(layer, "write", "head", beta)] if module.cell.erase else []
-            found += [] if log_decay is None else [Gate(layer, "decay", "head", log_decay.exp())]
+            found += [Gate(layer, "write", beta)] if module.cell.erase else []
+            found += [] if log_decay is None else [Gate(layer, "decay", log_decay.exp())]
     return found
 
 

@@ -13,7 +13,7 @@ from seqmix_study.runs import precision
 from seqmix_study.runs.known import Known
 from seqmix_study.runs.stages import Resolved, Stages
 
-__all__ = ["Resolved", "plan", "resolve"]
+__all__ = ["Resolved", "plan", "resolve", "shifts"]
 
 Config = RunConfig | SpeedConfig
 
@@ -37,7 +37,7 @@ def resolve(templates: list[Config], groups: dict[str, study.Group], known: Know
     """Return what of a plan can be run, given what is ``known``; a pure function of both."""
     out = Resolved()
     half = any(isinstance(c, RunConfig) and c.train.precision == "checked" for c in templates)
-    checks = precision.shifts(known) if half else {}
+    checks = shifts(known) if half else {}
     ranked: list[tuple[tuple, Config]] = []
     for rank, group in enumerate(groups.values()):
         members = [config for config in templates if config.group == group.name]
@@ -53,6 +53,19 @@ def resolve(templates: list[Config], groups: dict[str, study.Group], known: Know
     tried = {config.run_id for config in runs if isinstance(config, RunConfig) and config.role == "sweep"}
     out.runs = _counted(_once(runs), tried)
     return out
+
+
+def shifts(known: Known) -> dict[tuple[str, str], precision.Shift | None]:
+    """Return (skeleton, letter) -> the shift that its check found, None while runs are missing.
+
+    The rate of a check's pairs is that of their sweep in float32.
+    """
+    found = {}
+    for kind, templates in precision.pairs(known.paths).items():
+        groups = {g.name: g for g in study.load(precision.STUDY, known.paths).tiers["laptop"].groups}
+        runs = resolve(templates, {name: groups[name] for name in {t.group for t in templates}}, known).runs
+        found[kind] = precision.last_look([run for run in runs if run.role == "check"], known)[1]
+    return found
 
 
 def _looked(runs: list[RunConfig], known: Known) -> list[RunConfig]:

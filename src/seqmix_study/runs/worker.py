@@ -23,7 +23,7 @@ from seqmix.record import RunFolder
 from seqmix_study.runs.job import Job, Queue, unmeasured
 from seqmix_study.runs.sign import TELL, Result, Teller, shorten
 
-__all__ = ["Result", "carry_out", "elsewhere", "in_team", "leads", "stoppable", "until_unwanted", "work"]
+__all__ = ["Result", "answering", "carry_out", "elsewhere", "in_team", "leads", "stoppable", "until_unwanted", "work"]
 
 OBSTACLE = 3
 """Exit code of a worker that met what the next run would meet too (a full disk); its last line says what."""
@@ -45,6 +45,20 @@ def leads() -> bool:
 
 
 @contextmanager
+def answering(handler: Callable, *signals: int) -> Iterator[None]:
+    """Answer these signals with ``handler`` for a while. Only the main thread can; in another nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+@contextmanager
 def stoppable() -> Iterator[threading.Event]:
     """Turn the first Ctrl-C or SIGTERM into an event that the trainer sees after its step; a second one raises."""
     asked = threading.Event()
@@ -54,15 +68,8 @@ def stoppable() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         asked.set()
 
-    if threading.current_thread() is not threading.main_thread():
+    with answering(ask, signal.SIGINT, signal.SIGTERM):
         yield asked
-        return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def work(job: Job, asked: Callable[[], bool] = lambda: False, tick: Callable[[], None] = lambda: None) -> str:

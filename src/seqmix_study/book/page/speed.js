@@ -34,9 +34,14 @@ export function playSpeed({ data, state, keep, stage, say }) {
         })),
       ),
     );
-    const last = rows.at(-1);
+    const [first, second] = rows,
+      last = rows.at(-1),
+      level = second && second.high >= first.low; // the intervals overlap
+    const fastest = level
+      ? `${first.label} and ${second.label} are not told apart at the top`
+      : `${first.label} is fastest`;
     say(
-      `${regime}, ${length} tokens: ${rows[0].label} is fastest, ${(rows[0].speed / last.speed).toFixed(1)} times as fast as ${last.label}.`,
+      `${regime}, ${length} tokens: ${fastest}, ${(first.speed / last.speed).toFixed(1)} times the speed of ${last.label}.${regime.startsWith("training") ? " With one thread this says nothing of parallel training." : ""}`,
     );
   }
   choice.addEventListener("change", () => {

@@ -31,7 +31,7 @@ from seqmix.paths import Paths
 from seqmix_study.book.sphinxext import page_script
 from seqmix_study.chapters import style
 from seqmix_study.chapters.rows import PUBLISHED
-from seqmix_study.results import published
+from seqmix_study.findings import study
 from seqmix_study.runs import page_file
 
 __all__ = ["Live", "ladders", "setup", "speeds"]
@@ -41,6 +41,9 @@ ASKED = ("boxes", "context", "hybrids")
 
 MODELS = "models"
 """Where pages find the models, in ``_static``: as scripts, since a page opened from a disk may read no other file."""
+
+ENDS = {"speed": "estimate", "low": "hi", "high": "lo"}
+"""What the page shows -> the part of a row, microseconds a token, that it is the inverse of."""
 
 DOING = {"train": "training", "prefill": "reading", "decode": "writing, one token after another"}
 
@@ -73,7 +76,7 @@ class Live(SphinxDirective):
             arms = {name: page_file.read(file)["about"]["arm"] for name, file in files.items()}
             data["models"] = [{"name": name, "label": style.look(arm).label} for name, arm in arms.items()]
             if kind == "speed":
-                data["rows"] = speeds(paths.results / PUBLISHED / "speed.csv")
+                data["rows"] = speeds(study.rows(PUBLISHED, paths))
             if "figure" in options:
                 data["ladders"] = ladders(paths.executed / "figures" / f"{options['figure']}.csv", options["column"])
         except (OSError, KeyError, ValueError) as error:
@@ -92,25 +95,23 @@ def in_script(data: dict) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def speeds(table: Path) -> list[dict]:
-    """Return median tokens a second and its quartiles over the timed calls, a row a regime, length and architecture."""
-    calls = published.frame(table, dtype={"threads": str})
-    calls = calls[calls["mode"].isin(DOING) & ~calls["arm"].str.endswith(style.AGAIN)]
-    what = [calls.apply(regime, axis=1), calls["length"], calls["arm"]]
-    ends = (calls["tokens"] / calls["seconds"]).groupby(what, sort=False).quantile([0.25, 0.5, 0.75]).round(1)
+def speeds(rows: pd.DataFrame) -> list[dict]:
+    """Return tokens a second and their interval by regime, length and architecture: rows ``time_a_token``."""
     found = []
-    for (where, length, arm), (low, middle, high) in ends.unstack(sort=False).iterrows():
-        look = style.look(arm)
-        ends = {"speed": middle, "low": low, "high": high}
-        found.append({"regime": where, "length": length, "label": look.label, "colour": look.colour, **ends})
+    for row in rows[rows["id"] == "time_a_token"].itertuples():
+        asked = json.loads(row.key)
+        look = style.look(asked["arm"])
+        ends = {name: round(1e6 / getattr(row, of), 1) for name, of in ENDS.items()}
+        about = {"regime": regime(asked), "length": asked["length"], "label": look.label, "colour": look.colour}
+        found.append(about | ends)
     return found
 
 
-def regime(call: pd.Series) -> str:
-    """Return what is done in a timed call, on what and with how much at a time."""
-    threads = f"{call['threads']} thread" + ("s" if call["threads"] != "1" else "")
-    batch = "equal tokens a step" if call["mode"] == "train" else f"batch {call['batch_size']}"
-    return f"{DOING[call['mode']]}: {call['device']}, {threads}, {call['precision']}, {batch}"
+def regime(asked: dict) -> str:
+    """Return what is done, on what and with how much at a time."""
+    threads = f"{asked['threads']} thread" + ("s" if str(asked["threads"]) != "1" else "")
+    batch = "equal tokens a step" if asked["mode"] == "train" else f"batch {asked['batch']}"
+    return f"{DOING[asked['mode']]}: {asked['device']}, {threads}, {asked['precision']}, {batch}"
 
 
 def ladders(table: Path, column: str) -> list[dict]:
