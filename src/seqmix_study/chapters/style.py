@@ -96,9 +96,6 @@ FIRST_WORDS = {"Transformer": "attention", "LSTM": "lstm", "DeltaNet": "deltanet
 YOURS = "yours: "
 """How the lines of another execution are named, beside the published ones."""
 
-AGAIN = "_again"
-"""Ending of the name of an arm that is measured a second time, to see the noise of the clock."""
-
 
 def look(arm: str) -> Look:
     """Return the look of an arm; an unknown arm is grey and called by its own name."""
