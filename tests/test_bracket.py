@@ -55,6 +55,19 @@ def test_divergence_and_edges():
     assert math.isinf(sweep(lambda octaves, seed: math.inf)[0].regret_hi)
 
 
+@pytest.mark.parametrize("low", [-8.5, -6.0])
+def test_a_task_that_is_solved_in_a_window_is_trained_in_its_middle(low):
+    """The fastest rate lies at the cliff; the one used lies inside, and costs no answer."""
+    high = low + 3.5
+    found, known = sweep(lambda o, s: -1 + 2.0 ** -(o + 12) if low <= o <= high else 3.0, margin=0.1, span=6)
+    solved = [k for (k, _), loss in known.items() if loss < 0]
+    assert min(solved) < found.used < max(solved)
+    assert abs(found.used - (min(solved) + max(solved)) / 2) <= 1
+    assert (found.regret, found.where) == (0.0, "interior")
+    narrow, _ = sweep(lambda o, s: -0.5 if abs(o + 6) < 0.3 else 3.0, margin=0.1, span=6)
+    assert narrow.used == -12
+
+
 def test_a_check_takes_three_points_where_the_prediction_holds():
     found, known = sweep(lambda octaves, seed: 0.02 * (octaves + 6.0) ** 2, start=-12, fine=False)
     assert sorted(known) == [(-14, 0), (-12, 0), (-10, 0)]

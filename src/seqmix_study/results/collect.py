@@ -88,7 +88,7 @@ def _refuse_conflicts(old: pd.DataFrame, new: pd.DataFrame, table: Path, runs: P
             f"{runs / row.run_id} is {row.status} with loss {row.loss}: delete that folder to keep the table, "
             "or collect with --replace to publish the new record (seqmix compare says whether they agree)"
         )
-    return set(both["run_id"])
+    return set(both["run_id"][both["role"] == both["role_before"]])  # a trial that became evidence is published as that
 
 
 def _refuse_mixed_corpora(runs: pd.DataFrame, table: Path) -> None:

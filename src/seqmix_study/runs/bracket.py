@@ -5,6 +5,7 @@ goes on from the records of its trials, and gives what an uninterrupted one give
 octaves: rate(k) = 2^(k/2); distances are in octaves (a factor of two).
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -65,7 +66,8 @@ def search(
 ) -> list[Trial] | Optimum:
     """Return the trials that must be run next, or the optimum once all that are needed are known.
 
-    ``known``: trial -> loss on the validation split, nats; infinity if it diverged. ``margin``: the difference, nats,
+    ``known``: trial -> loss on the validation split, nats; infinity if it diverged; below nought where a task was
+    solved, the sooner the lower (``known.Outcome.score``). ``margin``: the difference, nats,
     that the study wants to see: half-octave trials are added where the parabola is steeper than a quarter of it an
     octave squared. ``fine``: a full search, with half octaves and a second seed around the best; else three points
     that confirm a prediction (widened until the best is interior). ``span``: octaves that the first trials cover; tasks
@@ -141,6 +143,9 @@ def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
     around = {k for k in steps if abs(k - best) <= 2} | set(_neighbours(steps, best))
     floor = _loss(known, best)
     points = [((k - best) / 2, min(loss - floor, DIVERGED)) for (k, _), loss in sorted(known.items()) if k in around]
+    if floor < 0 and len(window := _window(known, steps, best)) >= 3:
+        used = min(window, key=lambda k: abs(k - (window[0] + window[-1]) / 2))
+        return Optimum(used, (window[0] + window[-1]) / 2, "interior", 0.0, 0.0, 0.0, trials)
     x, y = np.array(points).T
     interior = min(steps) < best < max(steps)
     if len(set(x)) < 3:
@@ -154,6 +159,18 @@ def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
     high = _regret_bound(design, y, fitted, at, x)
     where = "interior" if interior else "edge"
     return Optimum(used, best + 2 * vertex, where, float(fitted[2]), regret, max(regret, high), trials)
+
+
+def _window(known: dict[Trial, float], steps: set[int], best: int) -> list[int]:
+    """Return the tried rates around ``best`` that solved a task with every seed tried, ascending.
+
+    A task that is solved or not has no bowl, and its fastest rate stands at the cliff where nothing is learnt any more:
+    inside a window of three rates or more the one in the middle is used, and no answer is lost by it.
+    """
+    solved = {k: all(loss < 0 for (step, _), loss in known.items() if step == k) for k in steps}
+    below = itertools.takewhile(solved.get, sorted((k for k in steps if k < best), reverse=True))
+    above = itertools.takewhile(solved.get, sorted(k for k in steps if k > best))
+    return sorted([*below, best, *above])
 
 
 def _vertex(fitted: np.ndarray, x: np.ndarray) -> np.ndarray:
