@@ -119,7 +119,7 @@ def test_a_read_only_project_can_be_read_and_says_what_it_cannot_do(disk, monkey
     assert tables(here) == before
     told = CliRunner().invoke(main, ["status"])
     assert (told.exit_code, "3 finished" in told.output) == (0, True)
-    for words, code in ((["train", "recall"], 2), (["book"], 1), (["pack", str(disk / "a.tar.gz")], 1)):
+    for words, code in ((["train", "solve"], 2), (["book"], 1), (["pack", str(disk / "a.tar.gz")], 1)):
         refused = CliRunner().invoke(main, words)
         assert refused.exit_code == code, refused.output
         assert "cannot be written" in refused.output or "read-only" in refused.output, refused.output

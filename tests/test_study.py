@@ -11,7 +11,7 @@ NAMES = study.names()
 
 
 def test_there_are_studies():
-    assert {"scaling", "context", "recall", "hybrids", "speed"} <= set(NAMES)
+    assert {"scaling", "context", "solve", "hybrids", "speed"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

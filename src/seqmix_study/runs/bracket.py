@@ -143,7 +143,7 @@ def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
     around = {k for k in steps if abs(k - best) <= 2} | set(_neighbours(steps, best))
     floor = _loss(known, best)
     points = [((k - best) / 2, min(loss - floor, DIVERGED)) for (k, _), loss in sorted(known.items()) if k in around]
-    if floor < 0 and len(window := _window(known, steps, best)) >= 3:
+    if floor < 0 and len(window := _window(known, steps)) >= 3:
         used = min(window, key=lambda k: abs(k - (window[0] + window[-1]) / 2))
         return Optimum(used, (window[0] + window[-1]) / 2, "interior", 0.0, 0.0, 0.0, trials)
     x, y = np.array(points).T
@@ -161,16 +161,15 @@ def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
     return Optimum(used, best + 2 * vertex, where, float(fitted[2]), regret, max(regret, high), trials)
 
 
-def _window(known: dict[Trial, float], steps: set[int], best: int) -> list[int]:
-    """Return the tried rates around ``best`` that solved a task with every seed tried, ascending.
+def _window(known: dict[Trial, float], steps: set[int]) -> list[int]:
+    """Return the longest row of tried rates that solved a task with every seed tried, ascending.
 
     A task that is solved or not has no bowl, and its fastest rate stands at the cliff where nothing is learnt any more:
     inside a window of three rates or more the one in the middle is used, and no answer is lost by it.
     """
     solved = {k: all(loss < 0 for (step, _), loss in known.items() if step == k) for k in steps}
-    below = itertools.takewhile(solved.get, sorted((k for k in steps if k < best), reverse=True))
-    above = itertools.takewhile(solved.get, sorted(k for k in steps if k > best))
-    return sorted([*below, best, *above])
+    rows = [list(row) for inside, row in itertools.groupby(sorted(steps), key=solved.get) if inside]
+    return max(rows, key=len, default=[])
 
 
 def _vertex(fitted: np.ndarray, x: np.ndarray) -> np.ndarray:
