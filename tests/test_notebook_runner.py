@@ -150,8 +150,8 @@ sizes: str = ""  # sizes to keep
 
 def with_studies(folder: Path) -> Path:
     """A project with two chapters that ask the project's own studies, and one that uses the word for a number."""
-    project(folder, scaling="", recall="", other="")
-    for name in ("scaling", "recall"):
+    project(folder, scaling="", solve="", other="")
+    for name in ("scaling", "solve"):
         chapter = folder / f"notebooks/{name}.md"
         chapter.write_text(HEAD.replace("tier: str", f"{STUDY_CELL}tier: str"))
     other = folder / "notebooks/other.md"
