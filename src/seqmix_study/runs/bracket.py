@@ -140,12 +140,12 @@ def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
     trials = len([trial for trial in known if trial[0] in steps])
     if not math.isfinite(_loss(known, best)):
         return Optimum(best, float(best), "none", 0.0, math.inf, math.inf, trials)
-    around = {k for k in steps if abs(k - best) <= 2} | set(_neighbours(steps, best))
     floor = _loss(known, best)
-    points = [((k - best) / 2, min(loss - floor, DIVERGED)) for (k, _), loss in sorted(known.items()) if k in around]
     if floor < 0 and len(window := _window(known, steps)) >= 3:
         used = min(window, key=lambda k: abs(k - (window[0] + window[-1]) / 2))
         return Optimum(used, (window[0] + window[-1]) / 2, "interior", 0.0, 0.0, 0.0, trials)
+    around = {k for k in steps if abs(k - best) <= 2} | set(_neighbours(steps, best))
+    points = [((k - best) / 2, min(loss - floor, DIVERGED)) for (k, _), loss in sorted(known.items()) if k in around]
     x, y = np.array(points).T
     interior = min(steps) < best < max(steps)
     if len(set(x)) < 3:
