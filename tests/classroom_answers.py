@@ -61,13 +61,14 @@ def plateau_forward(edges, losses, delta):
 
 
 def delta_by_projection(S, k, v, beta):
-    erase = torch.eye(len(k), dtype=S.dtype) - beta * torch.outer(k, k)
-    return erase @ S + beta * k[:, None] * v[None, :]
+    size = (k * k).sum()
+    erase = torch.eye(len(k), dtype=S.dtype) - beta * torch.outer(k, k) / size
+    return erase @ S + beta / size * k[:, None] * v[None, :]
 
 
 def delta_in_numpy(S, k, v, beta):
     S, k, v = S.numpy(), k.numpy(), v.numpy()
-    return S + beta * k[:, None] * (v - k @ S)
+    return S + beta * k[:, None] * (v - k @ S) / np.linalg.norm(k) ** 2
 
 
 def worst_by_projection(pairs, K, V, seed):
@@ -159,11 +160,15 @@ def answers_backwards(scene):
     return np.array([now(what[1], i) for i, what in enumerate(scene) if what[0] == "ask"])
 
 
-def unmoved_by_simulation(swaps):
+def unmoved_by_simulation(rounds):
     rng = np.random.default_rng(0)
     box = np.zeros(20_000, dtype=int)
-    for _ in range(swaps):
-        one = rng.integers(5, size=box.size)
-        other = (one + rng.integers(1, 5, size=box.size)) % 5
-        box = np.where(box == one, other, np.where(box == other, one, box))
+    for _ in range(rounds):
+        one, two, three = rng.permuted(np.tile(np.arange(6), (box.size, 1)), axis=1)[:, :3].T
+        box = np.select([box == one, box == two, box == three], [two, three, one], box)
     return (box == 0).mean()
+
+
+def unbound_by_counting(keys, sizes, rng, trials):
+    labels = [box for box, size in enumerate(sizes) for _ in range(size)]
+    return np.mean([np.bincount(rng.choice(labels, keys)).max() for _ in range(trials)]) / keys

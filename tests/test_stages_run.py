@@ -23,6 +23,7 @@ from seqmix_study.runs import forecast as forecasts
 from seqmix_study.runs import launch, tune
 from seqmix_study.runs.forecast import assumed_seconds, forecast
 from seqmix_study.runs.job import Queue
+from seqmix_study.runs.known import Known
 
 STUDY = """
 title: Tuned
@@ -160,6 +161,18 @@ def hours(name: str, tier: str) -> float:
     queue = Queue(launch.request({name: {}}, tier, committed=False, paths=Paths(runs="/nowhere")))
     queue.plan()
     return sum(stage.seconds for stage in forecast(name, queue)) / CORES / 3600
+
+
+def test_from_nothing_the_published_check_of_bfloat16_is_believed_and_no_other():
+    paths = Paths(runs="/nowhere")
+    queue = Queue(launch.request({"frontier": {}}, "laptop", committed=False, paths=paths))
+    queue.plan()
+    runs = tune.plan("frontier", "laptop", paths, forecasts.Guess(queue.known), **queue.job.studies["frontier"]).runs
+    published = tune.shifts(Known("laptop", paths))
+    for config in runs:
+        passed = all(published[config.model.skeleton, letter].allowed for letter in config.model.pattern)
+        assert config.train.precision == ("bfloat16" if passed else "float32"), config.arm
+    assert {"bfloat16", "float32"} <= {config.train.precision for config in runs}
 
 
 def laptop() -> list[str]:

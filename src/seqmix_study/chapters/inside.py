@@ -54,7 +54,7 @@ def heads(traces: dict) -> tuple[Figure, pd.DataFrame, str]:
         axis.imshow(weights[:, start:], aspect="auto", cmap="Blues", norm=PowerNorm(0.5, 0, 1), extent=extent)
         axis.add_patch(Rectangle((source - 0.5, -0.5), 2, len(found), fill=False, ec=SOURCE, lw=1.6))
         axis.set_yticks(range(len(found)), names)
-        axis.set_title(f"{label(arm)}: its answer is {'right' if runs[arm]['right'] else 'wrong'}")
+        axis.set_title(f"{label(arm)}: {'right' if runs[arm]['right'] else 'wrong'}")
         axis.grid(visible=False)
         on = dict(zip(names, weights[:, source : source + 2].sum(1), strict=True))
         rows += [{"arm": arm, "head": h, "position": t, "weight": w}

@@ -82,6 +82,7 @@ def run(notebook, paths: Paths, allow_errors: bool = False, timeout: int = 300):
             timeout=timeout,
             kernel_name="python3",
             allow_errors=allow_errors,
+            interrupt_on_timeout=allow_errors,  # a loop without end costs its cell
             resources={"metadata": {"path": str(paths.root)}},
             config=config,
             record_timing=False,

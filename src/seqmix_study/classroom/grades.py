@@ -26,18 +26,11 @@ for _name in [m for m in __import__("sys").modules if m.startswith(("seqmix_stud
 """What stands before a check: its code is read again from its files."""
 
 
-def submissions(folder: Path, paths: Paths) -> list[tuple[str, str, Path]]:
-    """Return (student, lesson, file) of every notebook below a folder; other notebooks raise LessonError."""
-    found, lessons = [], names(paths)
-    for path in sorted(folder.rglob("*.ipynb")):
-        student, _, lesson = path.stem.rpartition("-")
-        student = student or path.parent.name
-        if ".ipynb_checkpoints" in path.parts:
-            continue
-        if lesson not in lessons:
-            raise LessonError(f"{path}: name it LESSON.ipynb or STUDENT-LESSON.ipynb; lessons: {', '.join(lessons)}")
-        found.append((student, lesson, path))
-    return found
+def submissions(folder: Path) -> list[tuple[str, str, Path]]:
+    """Return (student, what should be the lesson, file) of every notebook below a folder."""
+    files = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+    parts = [(*path.stem.rpartition("-")[::2], path) for path in files]
+    return [(student or path.parent.name, lesson, path) for student, lesson, path in parts]
 
 
 def to_grade(notebook, lesson: Lesson):
@@ -63,16 +56,27 @@ def _check(lesson: str, exercise: str):
 
 
 def collect(folder: Path, target: Path, paths: Paths, say=print) -> Path:
-    """Grade every submission below a folder (1: passed, or 0) and write one row per student and exercise (CSV)."""
-    rows = []
-    for student, name, path in submissions(folder, paths):
-        lesson = load(name, paths)
-        done = run(to_grade(nbformat.read(path, as_version=4), lesson), paths, allow_errors=True)
+    """Grade every submission below a folder (1: passed, or 0) and write one row per student and exercise (CSV).
+
+    Raises LessonError at the end, naming each file that could not be graded; the others are graded and written.
+    """
+    rows, refused = [], []
+    for student, name, path in submissions(folder):
+        try:
+            if name not in names(paths):
+                raise LessonError(f"name it LESSON.ipynb or STUDENT-LESSON.ipynb; lessons: {', '.join(names(paths))}")
+            lesson = load(name, paths)
+            done = run(to_grade(nbformat.read(path, as_version=4), lesson), paths, allow_errors=True)
+        except Exception as error:  # a file of somebody else can break in any way, and costs nobody else the grades
+            kind = "" if isinstance(error, LessonError) else f"no notebook that can be run ({type(error).__name__}): "
+            refused.append(f"{path}: not graded: {kind}{str(error).strip().partition(chr(10))[0]:.200}")
+            continue
         points = {exercise: int(PASSED in said) for exercise, said in judge(done, lesson).items()}
         say(f"{student}, {name}: {sum(points.values())} of {len(points)}")
         rows += [[student, name, exercise, got, 1] for exercise, got in points.items()]
-    if not rows:
-        raise LessonError(f"{folder} holds no notebook")
-    table = pd.DataFrame(rows, columns=["student", "lesson", "exercise", "points", "of"])
-    atomic_write(target, table.to_csv(index=False, lineterminator="\n"))
+    if rows:
+        table = pd.DataFrame(rows, columns=["student", "lesson", "exercise", "points", "of"])
+        atomic_write(target, table.to_csv(index=False, lineterminator="\n"))
+    if refused or not rows:
+        raise LessonError("\n".join(refused) or f"{folder} holds no notebook")
     return target

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-__all__ = ["Hint", "call", "chosen", "close", "expect", "given", "guessed", "halves", "number", "numbers", "value_is"]
-__all__ += ["withheld"]
+__all__ = ["Hint", "call", "chosen", "close", "digest", "expect", "given", "guessed", "halves", "hidden", "number"]
+__all__ += ["numbers", "value_is", "withheld"]
 
 
 class Hint(AssertionError):
@@ -19,7 +19,7 @@ class Hint(AssertionError):
 
 
 def withheld(function: Callable[[], Any]) -> Callable[[], Any]:
-    """Mark what a check compares with: lists, texts and numbers computed from a solution.
+    """Mark what a check compares with: hashes (``hidden``, ``digest``), or lists computed from a solution.
 
     What students get holds the values alone (``grader.seal``), not how they are computed.
     """
@@ -68,25 +68,39 @@ def kind_of(value: Any) -> str:
 
 
 def close(got: float, want: float, rtol: float = 1e-3, atol: float = 1e-12) -> bool:
-    """Whether two numbers agree; two equal infinities do, and so does a number rounded to two figures or more."""
-    if got == want or math.isclose(got, want, rel_tol=rtol, abs_tol=atol):
-        return True
-    figures, _, power = f"{float(got)!r}".partition("e")
-    decimals = len(figures.partition(".")[2]) - int(power or 0)
-    written = figures.replace(".", "").strip("-0")
-    return 2 <= len(written) <= 6 and abs(got - want) <= 0.5000001 * 10.0**-decimals
+    """Whether two numbers agree; two equal infinities do."""
+    return got == want or math.isclose(got, want, rel_tol=rtol, abs_tol=atol)
 
 
-def value_is(
-    name: str, value: Any, want: float, known: Iterable[tuple[float, str]] = (), hint: str = "", rtol: float = 1e-2
-) -> None:
-    """Accept a number near ``want``; for a known wrong value give its own hint, else ``hint``."""
+def digest(answer: Any) -> str:
+    """Return a salted hash of an answer's text: it tells an answer that somebody has, and holds none."""
+    return hashlib.pbkdf2_hmac("sha256", str(answer).encode(), b"seqmix", 1000).hex()[:16]
+
+
+def _cell(value: float, rtol: float) -> str:
+    """Return the hash of the cell that holds a number, on a grid with steps of ``rtol`` times the number."""
+    if abs(value) < 1e-9 or not math.isfinite(value):
+        return digest(abs(round(float(value), 6)))
+    return digest((bool(value > 0), rtol, math.floor(math.log(abs(value)) / rtol)))
+
+
+def hidden(want: float, known: Iterable[tuple[float, str]] = (), rtol: float = 1e-2) -> list:
+    """Return what ``value_is`` may know of the right number and of ``known`` wrong ones with their hints: hashes.
+
+    The right one may be rounded, to two figures or more.
+    """
+    rounded = [round(want, n) for n in range(1, 7) if abs(round(want, n)) * 10**n >= 9.5]
+    near = [[_cell(x * (1 + side * rtol), rtol) for side in (-1, 0, 1)] for x in (want, *(wrong for wrong, _ in known))]
+    right = sorted({*near[0], *(_cell(x, rtol) for x in rounded)})
+    return [right, [[cells, why] for cells, (_, why) in zip(near[1:], known, strict=True)]]
+
+
+def value_is(name: str, value: Any, right: list[str], known: list, hint: str = "", rtol: float = 1e-2) -> None:
+    """Accept a number of which the hash is among the ``right`` ones; else give a known mistake's hint, or ``hint``."""
     got = number(name, value)
-    if close(got, want, rtol):
-        return
-    if near := [(abs(got - wrong), why) for wrong, why in known if close(got, wrong, rtol)]:
-        raise Hint(f"`{name}` is {got:.4g}. {min(near)[1]}")
-    raise Hint(f"`{name}` is {got:.4g}, which is not it. {hint}")
+    cell = _cell(got, rtol)
+    why = next((why for cells, why in known if cell in cells), hint)
+    expect(cell in right, f"`{name}` is {got:.4g}, which is not it. {why}")
 
 
 def call(name: str, function: Callable | None, *args: Any, otherwise: str = "", mapping: bool = False) -> Any:
@@ -117,17 +131,15 @@ def guessed(name: str, value: Any, choices: tuple[str, ...]) -> str:
     words = re.findall(r"[a-z]+", str(given(name, value)).lower())
     found = [choice for choice in choices for word in words if word in (choice, f"{choice}s")]
     listed = ", ".join(f'"{choice}"' for choice in choices[:-1])
-    expect(
-        len(found) == 1 and len(words) <= 2 and "not" not in words, f'`{name}` should be {listed} or "{choices[-1]}".'
-    )
+    one = len(found) == 1 and len(words) <= 2 and "not" not in words
+    expect(one, f'`{name}` should be {listed} or "{choices[-1]}".')
     return found[0]
 
 
 def halves(right: str, letters: str) -> list[str]:
-    """Return a slow salted hash of the ``right`` letters in each half of all ``letters``."""
+    """Return a hash of the ``right`` letters in each half of all ``letters``."""
     parts = letters[: len(letters) // 2], letters[len(letters) // 2 :]
-    told = ["".join(letter for letter in part if letter in right) for part in parts]
-    return [hashlib.scrypt(f"{t}|{letters}".encode(), salt=b"seqmix", n=2**14, r=8, p=1).hex()[:16] for t in told]
+    return [digest(f"{[letter for letter in part if letter in right]} of {letters}") for part in parts]
 
 
 def chosen(name: str, value: Any, right: list[str], reasons: dict[str, str]) -> None:
@@ -144,9 +156,8 @@ def chosen(name: str, value: Any, right: list[str], reasons: dict[str, str]) -> 
     parts = known[: len(known) // 2], known[len(known) // 2 :]
     for half, want, got in zip(parts, right, halves("".join(letters), "".join(known)), strict=True):
         if got != want:
-            questions = "\n".join(f"{letter}: {reasons[letter]}" for letter in half)
-            listed = f"{', '.join(half[:-1])} and {half[-1]}"
-            raise Hint(f"Among {listed} at least one is judged wrongly, too much or missing.\n{questions}")
+            among = f"Among {', '.join(half[:-1])} and {half[-1]} at least one is judged wrongly, too much or missing."
+            raise Hint(among + "".join(f"\n{letter}: {reasons[letter]}" for letter in half))
 
 
 def _letters(name: str, value: Any) -> set[str]:

@@ -130,10 +130,8 @@ def _shown(slide: Slide, pictures: Pictures) -> dict[str, Any]:
         found["alt"] = found["caption"] = _inline(caption)
         text = "\n\n".join(part for part in re.split(r"\n\s*\n", text) if match[0] not in part)
     elif "example" in asked:
-        (svg, found["alt"]), found["caption"] = (
-            pictures.examples[asked["example"]],
-            "The worked example in the notebook.",
-        )
+        svg, found["alt"] = pictures.examples[asked["example"]]
+        found["caption"] = "The worked example in the notebook."
     elif match := DIAGRAM.search(text):
         svg, found["alt"] = (pictures.paths.book / "lessons" / match[2]).read_text(encoding="utf-8"), match[1]
         text = text.replace(match[0], "")

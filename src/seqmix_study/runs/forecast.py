@@ -94,8 +94,7 @@ def assumed_seconds(config: RunConfig | SpeedConfig, paths: Paths | None = None)
     model, asked = config.model, config.train.precision
     used = precision.allowed(model, _checks(paths or Paths())) if asked == "checked" else asked
     kind = model.skeleton, frozenset(model.pattern), bool(model.conv), used
-    known = _published(paths or Paths()).get(kind)
-    if known is None:
+    if (known := _published(paths or Paths()).get(kind)) is None:
         slope, most = RATES["bfloat16" if used == "bfloat16" else "float32"]
         return flops(config) / min(most, slope * model.d_model)
     widths, rates = known
@@ -151,7 +150,8 @@ def _step_seconds(config: RunConfig, place: Layout) -> float:
 class Guess:
     """What is known, and what might be: the loss of every other run, worse than any known one, follows its rate.
 
-    So the planner itself says what it will ask for: a search from nothing widens once, one that knows its best ends.
+    So the planner itself says what it will ask for: a search from nothing widens once, one that knows its best ends; a
+    check of bfloat16 passes where the published one did.
     """
 
     def __init__(self, known: Known) -> None:
@@ -163,7 +163,8 @@ class Guess:
             return ended
         off = math.log2(config.train.lr / rate(START)) - BESIDE
         loss = WORSE + off**2 + DRAWN * int(config.model.sha256()[:4], 16) / 16**4
-        return Outcome(loss, 1.0, 0)
+        passes = precision.allowed(config.model, _checks(self.paths))
+        return Outcome(loss, 0.5 if config.train.precision == passes == "bfloat16" else 1.0, 0)
 
 
 def forecast(name: str, queue: Queue) -> list[Stage]:

@@ -1,4 +1,4 @@
-"""What founding document 1's description does not support."""
+"""Which statements of a made-up report it does not support."""
 
 from otter.test_files import test_case
 
@@ -11,7 +11,7 @@ points = 1
 
 @withheld
 def RIGHT():
-    return halves("ABDE", "ABCDEF")
+    return halves("CDF", "ABCDEF")
 
 
 @test_case(name="statements")
@@ -21,11 +21,11 @@ def statements(unsupported):
         unsupported,
         RIGHT(),
         {
-            "A": "A straight line in ln L against ln N would be a power law. Is every falling curve one?",
+            "A": "What does a straight line on these two axes mean, and does the statement go beyond the sizes shown?",
             "B": "Count decades: how many of the four lie to the right of the crossing?",
-            "C": "Which words of it describe, and which, if any, conclude?",
-            "D": "Which of the two is the larger model?",
-            "E": "What was shown above 3M parameters?",
-            "F": "Between which two curves, or on which one, does it compare?",
+            "C": "Which curve would you need beside it before you accuse the model?",
+            "D": "Which sizes does it compare?",
+            "E": "Between which two curves, or on which one, does it compare?",
+            "F": "What did every tripling of the size bring?",
         },
     )

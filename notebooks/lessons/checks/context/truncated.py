@@ -12,19 +12,20 @@ points = 1
 
 def drawn():
     tokens = np.random.default_rng(0).integers(0, 50, (4, 13))
-    return tokens[:, :-1], tokens[:, 1:]
+    return np.delete(tokens, 12, axis=1), np.delete(tokens, 0, axis=1)
 
 
 @withheld
 def VALUES():
     inputs, targets = drawn()
-    return [[[visible, inputs[:, 12 - visible :].tolist()] for visible in (1, 3, 8, 12)], targets[:, -1].tolist()]
+    parts = [[visible, inputs[:, 12 - visible :].tolist(), inputs[:, :visible].tolist()] for visible in (1, 3, 8, 12)]
+    return [parts, targets[:, -1].tolist(), inputs[:, -1].tolist()]
 
 
 @test_case(name="what is seen and what is wanted")
 def seen_and_wanted(truncated):
-    (inputs, targets), (parts, last) = drawn(), VALUES()
-    for visible, part in parts:
+    (inputs, targets), (parts, last, shown) = drawn(), VALUES()
+    for visible, part, first in parts:
         result = call("truncated", truncated, inputs.copy(), targets.copy(), visible)
         try:
             seen, wanted = (np.asarray(part) for part in result)
@@ -35,7 +36,7 @@ def seen_and_wanted(truncated):
             f"`seen` should be [4, {visible}], not {list(seen.shape)}.",
         )
         expect(
-            visible == 12 or not np.array_equal(seen, inputs[:, :visible]),
+            visible == 12 or not np.array_equal(seen, first),
             "You show the first tokens. The far past is hidden: the *last* tokens stay visible.",
         )
         expect(np.array_equal(seen, part), f"With visible={visible}, `seen` is not the end of inputs.")
@@ -44,7 +45,7 @@ def seen_and_wanted(truncated):
             f"`wanted` should hold one target a sequence, [4], not {list(wanted.shape)}.",
         )
         expect(
-            not np.array_equal(wanted.reshape(4), inputs[:, -1]),
+            not np.array_equal(wanted.reshape(4), shown),
             "`wanted` repeats the last token that is seen. The target is the token after it.",
         )
         expect(

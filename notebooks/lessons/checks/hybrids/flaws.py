@@ -1,4 +1,4 @@
-"""What founding document 2's table does not support."""
+"""Which statements of a made-up report it does not support."""
 
 from otter.test_files import test_case
 
@@ -11,7 +11,7 @@ points = 1
 
 @withheld
 def RIGHT():
-    return halves("BCDF", "ABCDEF")
+    return halves("ACD", "ABCDEF")
 
 
 @test_case(name="statements")
@@ -21,11 +21,11 @@ def statements(unsupported):
         unsupported,
         RIGHT(),
         {
-            "A": "How far does it reach: to these runs, or to the designs?",
-            "B": "How many things differ between the two stacks?",
-            "C": "Where are the attention layers of the stack that ranks third?",
-            "D": "Which rank of thirteen does pure DeltaNet have?",
-            "E": "To which lengths does it speak, and at which was measured?",
-            "F": "Which of the three numbers is the lowest? And which way does slowness move it?",
+            "A": "How far apart are two seeds of one stack, and which order do the second seeds have?",
+            "B": "How far does it reach: to these runs, or to the designs?",
+            "C": "Which losses do the stacks have that it speaks about?",
+            "D": "Which depths were trained?",
+            "E": "How far does it reach: to these runs, or to the designs?",
+            "F": "Multiply. Does it say more than that?",
         },
     )

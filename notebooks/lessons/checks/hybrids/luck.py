@@ -3,7 +3,7 @@
 import numpy as np
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import Hint, call, close, expect, given, guessed, numbers, withheld
+from seqmix_study.classroom.hints import Hint, call, close, digest, expect, given, guessed, numbers, withheld
 
 OK_FORMAT = False
 name = "luck"
@@ -14,7 +14,7 @@ TRIALS = 4000
 
 @withheld
 def SEEN():
-    return ["shrink", "grow"]
+    return [digest(["shrink", "grow"]), digest(["grow", "shrink"])]
 
 
 @withheld
@@ -55,21 +55,16 @@ def gaps(luck):
             expect(not (close(got[0], other[0], 0.08) and close(got[1], other[1], 0.08)), case + why)
         for place, other, why in one:
             expect(not close(got[place], other, 0.05), case + why)
-        text = "draw all trials, sort each table, take the two gaps, then average over all the tables."
-        expect(False, f"{case}{got[0]:.3f} and {got[1]:.3f} are not the gaps: {text}")
+        text = "Is each gap taken within one table, from its best run, before you average?"
+        expect(False, f"{case}{got[0]:.3f} and {got[1]:.3f} are not the mean gaps. {text}")
 
 
-@test_case(name="a prediction was made, and what was seen")
-def seen(prediction, observed):
-    for name, value in (("prediction", prediction), ("observed", observed)):
-        given(name, value)
-        if isinstance(value, (str, dict)) or not hasattr(value, "__len__") or len(value) != 2:
-            raise Hint(f"`{name}` should be two words: for the gap to the second, and for the gap to the worst.")
-        for word in value:
-            guessed(name, word, ("grow", "shrink", "same"))
-    words = [guessed("observed", word, ("grow", "shrink", "same")) for word in observed]
-    expect(words != SEEN()[::-1], "`observed` has the two gaps exchanged: best to second comes first.")
-    expect(
-        words == SEEN(),
-        "`observed` is not what the loop prints: follow each of the two columns from few arms to many.",
-    )
+@test_case(name="what was seen")
+def seen(observed):
+    if isinstance(given("observed", observed), (str, dict)) or not hasattr(observed, "__len__") or len(observed) != 2:
+        raise Hint("`observed` should be two words: for the gap to the second, and for the gap to the worst.")
+    words = digest([guessed("observed", word, ("grow", "shrink", "same")) for word in observed])
+    right, exchanged = SEEN()
+    expect(words != exchanged, "`observed` has the two gaps exchanged: best to second comes first.")
+    hint = "`observed` is not what the loop prints: follow each of the two columns from few arms to many."
+    expect(words == right, hint)

@@ -1,8 +1,6 @@
 """A paired difference with its interval."""
 
-import numpy as np
 from otter.test_files import test_case
-from scipy import stats
 
 from seqmix_study.classroom.hints import call, close, expect, numbers, withheld
 
@@ -16,6 +14,9 @@ AFTER = ([0.41, 0.55, 0.50, 0.61], [0.4, 0.7, 0.5], [0.25, 0.97, 0.43, 0.66, 0.7
 
 @withheld
 def VALUES():
+    import numpy as np
+    from scipy import stats
+
     found = []
     for before, after in zip(BEFORE, AFTER, strict=True):
         gaps, n = np.subtract(after, before), len(before)

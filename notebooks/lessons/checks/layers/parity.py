@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, expect, number, value_is, withheld
+from seqmix_study.classroom.hints import call, expect, hidden, number, value_is, withheld
 
 OK_FORMAT = False
 name = "parity"
@@ -14,23 +14,24 @@ CASES = (([], 0.5), ([0, 0], 0.5), ([1], 0.5), ([1, 0, 1, 1], 0.5), ([1, 1], -0.
 @withheld
 def STATES():
     return [
-        [
+        hidden(
             a ** sum(bits),
             [
                 [a ** len(bits), "A bit 0 keeps the state: multiply at the ones only."],
                 [a * sum(bits), "The factor is applied again and again, not once: each one multiplies the state."],
-                [0 if sum(bits) else 99, "A state of zero stays zero: it starts at 1.0."],
+                [0.0 if sum(bits) else 99.0, "A state of zero stays zero: it starts at 1.0."],
             ],
-        ]
+            1e-6,
+        )
         for bits, a in CASES
     ]
 
 
 @test_case(name="the state")
 def states(state):
-    for (bits, a), (want, known) in zip(CASES, STATES(), strict=True):
+    for (bits, a), hashes in zip(CASES, STATES(), strict=True):
         hint = "Start with 1.0 and multiply by `a` at every bit that is 1." if bits else "Nothing has happened yet."
-        value_is(f"state({bits}, {a})", call("state", state, list(bits), a), want, known, hint, 1e-6)
+        value_is(f"state({bits}, {a})", call("state", state, list(bits), a), *hashes, hint, 1e-6)
 
 
 @test_case(name="the factor")

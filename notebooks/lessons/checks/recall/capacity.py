@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, expect, number, value_is, withheld
+from seqmix_study.classroom.hints import call, expect, hidden, number, value_is, withheld
 
 OK_FORMAT = False
 name = "capacity"
@@ -11,38 +11,36 @@ points = 1
 
 @withheld
 def COUNT():
-    return [
+    return hidden(
         16,
         [
-            [64, "That is how many numbers the state has. Each pair needs a whole row's worth of them."],
-            [4, "That is the width of a value. Try the experiment with 5 pairs: is it still exact?"],
-            [17, "Try the experiment with 17 pairs."],
-            [15, "Nearly: try the experiment with one more."],
-            [20, "Keys and values do not share room: vary V in the experiment and see that nothing changes."],
+            [64, "That is how many numbers the state has: is one pair one number?"],
+            [4, "That is the width of a value. What does the experiment say when V changes?"],
+            [20, "That adds keys and values: what does the experiment say when V changes?"],
         ],
-    ]
+        1e-6,
+    )
 
 
 @test_case(name="the experiment")
 def experiment(worst_error):
-    for K, V in ((16, 4), (8, 8), (4, 12)):
-        for pairs in (1, K - 1, K):
+    for K, V in ((12, 4), (10, 10), (6, 12)):
+        for pairs in (1, K // 2):
             error = number("worst_error(...)", call("worst_error", worst_error, pairs, K, V, 1))
             expect(error >= 0, "Return the largest *absolute* error.")
             expect(
                 error < 1e-6,
                 f"{pairs} orthogonal pairs (K={K}, V={V}) must come back exactly; your largest error is {error:.3g}."
-                " Start from zeros, write all pairs with beta=1, then read: the value of key k is S^T k.",
+                " Does the state start empty, is beta 1, and are all pairs written before the first is read?",
             )
-        error = number("worst_error(...)", call("worst_error", worst_error, K + 4, K, V, 1))
+        error = number("worst_error(...)", call("worst_error", worst_error, 2 * K, K, V, 1))
         expect(
             error > 1e-3,
-            f"{K + 4} pairs in K={K} dimensions cannot all come back. Read *after* all were written.",
+            f"{2 * K} pairs (K={K}, V={V}) cannot all come back. Read *after* all were written.",
         )
 
 
-@test_case(name="a prediction was made, and what was seen")
-def seen(prediction, exact_pairs):
-    number("prediction", prediction)
-    hint = "Raise `pairs` in the experiment until the error jumps; then vary K and V."
+@test_case(name="what was seen")
+def seen(exact_pairs):
+    hint = "Is every number of pairs up to yours exact in your experiment, and is the next one not?"
     value_is("exact_pairs", exact_pairs, *COUNT(), hint, 1e-6)

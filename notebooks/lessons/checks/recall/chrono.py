@@ -1,29 +1,48 @@
-"""A forget-gate bias for a distance: judged by what is left, so the exact and the usual formula both pass."""
-
-import math
+"""A bias that keeps a share over a distance."""
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, expect, number
+from seqmix_study.classroom.hints import call, digest, hidden, number, value_is, withheld
 
 OK_FORMAT = False
 name = "chrono"
 points = 1
 
+CASES = ((10, 0.5), (30, 0.1), (100, 0.37), (1000, 0.8), (200, 0.01))
 
-@test_case(name="about 1/e is left")
+
+@withheld
+def BIASES():
+    import math
+
+    def logit(p):
+        return math.log(p / (1 - p))
+
+    found = []
+    for T, share in CASES:
+        kept = share ** (1 / T)
+        exact, near = logit(kept), math.log(T / -math.log(share))  # kept is about 1 + ln(share) / T
+        low, high = min(exact, near) - 0.06, max(exact, near) + 0.06
+        fits = {f"{low + (high - low) * n / 50:.1f}" for n in range(51)}
+        known = [
+            [kept, "That is the gate's value sigma(b). Asked for is the bias b, before the sigmoid."],
+            [logit(1 - kept), "The sign: that is the bias of a gate that *loses* so much at every step."],
+            [logit(share), "That keeps the share after one step; after T steps much less is left."],
+            [math.log(T - 1), "That leaves 1/e, whatever the share is."],
+            [math.log(T / math.log(2)), "That leaves a half, whatever the share is."],
+            [
+                logit(1 - share / T),
+                "The loss of T steps is not T times the loss of one: each step takes from what is left.",
+            ],
+        ]
+        found.append([sorted(map(digest, fits)), hidden(exact, [k for k in known if f"{k[0]:.1f}" not in fits])[1]])
+    return found
+
+
+@test_case(name="the share that is left")
 def left_over(bias_for):
-    for T in (10, 30, 100, 1000):
-        b = number("bias_for(...)", call("bias_for", bias_for, T))
-        left = (1 / (1 + math.exp(-b))) ** T if b > -50 else 0.0
-        if 0.33 < left < 0.41:
-            continue
-        gate = 0 < b < 1 and 0.3 < b**T < 0.42
-        expect(not gate, "That is the gate's value sigma(b). Asked for is the bias b: invert the sigmoid.")
-        half = 0.46 < left < 0.54
-        expect(not half, "That is the bias for a half-life of T. Asked for: 1/e of the content left after T steps.")
-        way = "longer: raise the bias" if left < 0.33 else "shorter: lower the bias"
-        expect(
-            False,
-            f"For T={T} your bias {b:.3g} leaves {left:.3g} after T steps; 1/e is 0.368. The memory must be {way}.",
-        )
+    for (T, share), (fits, known) in zip(CASES, BIASES(), strict=True):
+        b = number("bias_for(...)", call("bias_for", bias_for, T, share))
+        if digest(f"{b:.1f}") not in fits:
+            hint = f"Try it: which share of the content does your bias leave after {T} steps?"
+            value_is(f"bias_for({T}, {share})", b, [], known, hint)

@@ -2,9 +2,7 @@
 
 import torch
 from otter.test_files import test_case
-from torch.nn import functional as F
 
-from seqmix.models.delta_rule import delta_rule
 from seqmix_study.classroom.hints import call, expect, withheld
 
 OK_FORMAT = False
@@ -16,40 +14,66 @@ CASES = ((4, 4, 0.3), (6, 3, 1.0), (3, 5, 0.7))
 
 def draw(K, V, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    S = torch.randn(K, V, generator=generator, dtype=torch.float64)
-    k = F.normalize(torch.randn(K, generator=generator, dtype=torch.float64), dim=0)
-    return S, k, torch.randn(V, generator=generator, dtype=torch.float64)
+    return [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((K, V), (K,), (V,))]
 
 
 @withheld
 def VALUES():
+    from torch.nn import functional as F
+
+    from seqmix.models.delta_rule import delta_rule
+
     found = []
     for K, V, beta in CASES:
         S, k, v = draw(K, V)
-        shape = (1, 1, 1, -1)
+        shape, unit, length = (1, 1, 1, -1), F.normalize(k, dim=0), k.norm()
         betas = torch.full((1, 1, 1), beta).double()
-        want = delta_rule(k.view(shape), k.view(shape), v.view(shape), betas, None, S[None, None])[1][0, 0]
-        stored = S.T @ k
+        parts = (unit.view(shape), unit.view(shape), (v / length).view(shape), betas, None, S[None, None])
+        want = delta_rule(*parts)[1][0, 0]
+        stored, adds = S.T @ k, "It only adds. Subtract what the key holds now from the value first."
+        write = beta * torch.outer(k, v - stored)
         known = [
-            [S + beta * torch.outer(k, v), "It only adds. Subtract what the key holds now from the value first."],
-            [S + torch.outer(k, v - stored), "beta is missing: it scales the whole correction."],
-            [S + torch.outer(k, beta * v - stored), "beta scales the whole difference, not the value alone."],
-            [S + torch.outer(k, v - beta * stored), "beta scales the whole difference, not one part of it."],
-            [S - beta * torch.outer(k, v - stored), "The sign is wrong: move towards v, not away from it."],
-            [beta * torch.outer(k, v - stored), "That is the change alone; add it to the old state."],
-            [S - beta * torch.outer(k, stored), "That erases the old value, but does not write the new one."],
+            [S + write, "That is right for a unit key. What does a key twice as long read after your step?"],
+            [
+                S + write / length,
+                "What does a key twice as long read after your step? You do not undo all of its length.",
+            ],
+            [
+                S + beta * torch.outer(unit, v - S.T @ unit),
+                "That writes `v` under the unit key: what does `k` itself read?",
+            ],
+            [
+                S + beta * torch.outer(unit, v - stored),
+                "You write with a unit key and read with `k`: both have its length.",
+            ],
+            [S + beta * torch.outer(k, v), adds],
+            [S + beta * torch.outer(k, v) / length**2, adds],
             [(1 - beta) * S + beta * torch.outer(k, v), "The whole state fades: only what this key holds may change."],
             [want.T, "Rows belong to the key, columns to the value: your state is transposed."],
         ]
-        if K == V:
-            outer = "Rows belong to the key, columns to the value: the outer product is transposed."
+        for scale in (1.0, length**2):
             known += [
-                [S + beta * torch.outer(v - stored, k), outer],
+                [S + torch.outer(k, v - stored) / scale, "beta is missing: it scales the whole correction."],
                 [
-                    S + beta * torch.outer(k, v - S @ k),
-                    "Reading is S^T k, not S k: the result has the size of a value.",
+                    S + torch.outer(k, beta * v - stored) / scale,
+                    "beta scales the whole difference, not the value alone.",
+                ],
+                [
+                    S + torch.outer(k, v - beta * stored) / scale,
+                    "beta scales the whole difference, not one part of it.",
+                ],
+                [S - write / scale, "The sign is wrong: move towards v, not away from it."],
+                [write / scale, "That is the change alone; add it to the old state."],
+                [
+                    S - beta * torch.outer(k, stored) / scale,
+                    "That erases the old value, but does not write the new one.",
                 ],
             ]
+            if K == V:
+                outer = "Rows belong to the key, columns to the value: the outer product is transposed."
+                reads = "Reading is S^T k, not S k: the result has the size of a value."
+                known.append([S + beta * torch.outer(v - stored, k) / scale, outer])
+                known.append([S + beta * torch.outer(k, v - S @ k) / scale, reads])
         found.append([want.tolist(), [[wrong.tolist(), why] for wrong, why in known]])
     return found
 
@@ -92,10 +116,8 @@ def rule(delta_step):
 def behaviour(delta_step):
     S, k, v = draw(5, 3, seed=3)
     new = sized(step(delta_step, S, k, v, 1.0), S)
-    expect(torch.allclose(new.T @ k, v, atol=1e-5), "With beta=1 and a unit key, reading the key must give exactly v.")
-    other = draw(5, 3, seed=4)[1]
-    other = F.normalize(other - (other @ k) * k, dim=0)
-    expect(
-        torch.allclose(new.T @ other, S.T @ other, atol=1e-5), "What is stored under an orthogonal key must not change."
-    )
+    expect(torch.allclose(new.T @ k, v, atol=1e-5), "With beta=1 reading the key must give exactly v.")
+    other = torch.linalg.qr(torch.stack([k, draw(5, 3, seed=4)[1]], dim=1))[0][:, 1]
+    same = torch.allclose(new.T @ other, S.T @ other, atol=1e-5)
+    expect(same, "What is stored under an orthogonal key must not change.")
     expect(torch.allclose(step(delta_step, S, k, v, 0.0), S), "With beta=0 nothing must change.")

@@ -1,4 +1,4 @@
-"""What founding document 4's memory test does not support."""
+"""Which statements of a made-up report it does not support."""
 
 from otter.test_files import test_case
 
@@ -11,7 +11,7 @@ points = 1
 
 @withheld
 def RIGHT():
-    return halves("ACD", "ABCDE")
+    return halves("ACE", "ABCDE")
 
 
 @test_case(name="statements")
@@ -21,10 +21,10 @@ def statements(unsupported):
         unsupported,
         RIGHT(),
         {
-            "A": "Compare it with the log in brackets, and with `progress(3.968, 99)`.",
-            "B": "Does it claim more, or less, than one LSTM at one rate for 500 steps can show?",
-            "C": "Which number in the document measures a gradient?",
-            "D": "Did the two models differ in one thing only?",
-            "E": "What does `progress(4.634, 99)` say?",
+            "A": "What does guessing cost here, and what does `progress` say?",
+            "B": "Does it claim more, or less, than six numbers show?",
+            "C": "Which number in the report measures what a gate keeps?",
+            "D": "By how many percent do the two sizes differ?",
+            "E": "How many rates and lengths of training were tried?",
         },
     )

@@ -2,7 +2,6 @@
 
 import torch
 from otter.test_files import test_case
-from torch.nn import functional as F
 
 from seqmix import models
 from seqmix.config import ModelConfig
@@ -29,6 +28,8 @@ def drawn():
 
 @withheld
 def VALUES():
+    from torch.nn import functional as F
+
     def gradients(model, score):
         x = model.embed(drawn()).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(score(model.from_embeddings(x)), x)

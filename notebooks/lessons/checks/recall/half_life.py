@@ -1,10 +1,8 @@
 """The number of steps after which half is left."""
 
-import math
-
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, value_is, withheld
+from seqmix_study.classroom.hints import call, hidden, value_is, withheld
 
 OK_FORMAT = False
 name = "half_life"
@@ -15,6 +13,8 @@ BIASES = (1.5, -1.0, 0.0, 3.0, 6.0)
 
 @withheld
 def VALUES():
+    import math
+
     found = []
     for b in BIASES:
         kept = 1 / (1 + math.exp(-b))
@@ -35,12 +35,13 @@ def VALUES():
             lost = math.log(0.5) / math.log(1 - kept)
             known.append([lost, "The gate says what is *kept*: sigma(b), not 1 - sigma(b)."])
         rounded = "Do not round: the number of steps need not be whole."
-        found.append([want, known + [[float(way(want)), rounded] for way in (math.ceil, math.floor, round)]])
+        known += [[float(way(want)), rounded] for way in (math.ceil, math.floor, round)]
+        found.append(hidden(want, [[wrong, why] for wrong, why in known if math.isfinite(wrong)]))
     return found
 
 
 @test_case(name="half is left")
 def half(half_life):
-    for b, (want, known) in zip(BIASES, VALUES(), strict=True):
+    for b, hashes in zip(BIASES, VALUES(), strict=True):
         hint = "Which share does one step keep, which do n steps keep, and for which n is that a half?"
-        value_is(f"half_life({b})", call("half_life", half_life, b), want, known, hint)
+        value_is(f"half_life({b})", call("half_life", half_life, b), *hashes, hint)

@@ -1,10 +1,8 @@
-"""The difference of two estimates in its own standard errors."""
-
-import math
+"""Standard errors between two estimates."""
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import number, value_is, withheld
+from seqmix_study.classroom.hints import hidden, number, value_is, withheld
 
 OK_FORMAT = False
 name = "difference"
@@ -13,33 +11,29 @@ points = 1
 
 @withheld
 def VALUES():
-    first, second = 0.796058, 0.213005
-    gap, error = 0.344289 + 0.543590, math.hypot(first, second)
-    return [
+    one, two, gap = 0.063, 0.046, 0.412 - 0.171
+    error = (one**2 + two**2) ** 0.5
+    return hidden(
         gap / error,
         [
-            [gap / (first + second), "Independent errors do not add up: their squares do."],
-            [gap / abs(first - second), "Independent errors are not subtracted: their squares add up."],
-            [
-                gap / math.sqrt(first + second),
-                "Independent errors do not add up, their squares do: square before the sum.",
-            ],
-            [gap / first, "You divided by the LSTM's error alone; the Transformer's estimate is uncertain too."],
-            [gap / second, "You divided by the Transformer's error alone; the LSTM's is much larger."],
+            [gap / (one + two), "Independent errors do not add up: their squares do."],
+            [gap / abs(one - two), "Independent errors are not subtracted: their squares add up."],
+            [gap / (one + two) ** 0.5, "Independent errors do not add up, their squares do: square before the sum."],
+            [gap / one, "You divided by the GRU's error alone; the Transformer's estimate is uncertain too."],
+            [gap / two, "You divided by the Transformer's error alone; the GRU's estimate is uncertain too."],
             [gap / error**2, "You divided by the variance: take its square root."],
-            [gap / (error / math.sqrt(2)), "You averaged the variances; they add."],
-            [abs(0.344289 - 0.543590) / error, "The Transformer's exponent is negative: mind the sign."],
-            [abs(0.344289 - 0.543590) / (first + second), "The Transformer's exponent is negative: mind the sign."],
+            [gap / (error / 2**0.5), "You averaged the variances; they add."],
+            [(0.412 + 0.171) / error, "That is the sum of the estimates; the difference was asked for."],
             [gap, "That is the difference itself; divide it by the standard error of the difference."],
             [error, "That is the standard error of the difference; how often does it fit into the difference?"],
             [error / gap, "It is the other way round: the difference in units of its standard error."],
             [1.96 * error, "That is the half-width of an interval; asked for is the difference in standard errors."],
         ],
-    ]
+    )
 
 
 @test_case(name="standard errors between the two")
 def between(apart):
     size = abs(number("apart", apart))  # either direction of the difference is fine
-    hint = "Divide the difference of the estimates by the standard error of that difference (variances add)."
+    hint = "By which error do you divide? That of one estimate is not that of a difference."
     value_is("apart", size, *VALUES(), hint)

@@ -1,4 +1,4 @@
-"""What founding document 0's own numbers do not support."""
+"""Which statements of a made-up report it does not support."""
 
 from otter.test_files import test_case
 
@@ -11,7 +11,7 @@ points = 1
 
 @withheld
 def RIGHT():
-    return halves("ACDF", "ABCDEF")
+    return halves("ADE", "ABCDEF")
 
 
 @test_case(name="statements")
@@ -21,11 +21,11 @@ def statements(unsupported):
         unsupported,
         RIGHT(),
         {
-            "A": "Add and subtract two standard errors from 0.34: which signs of the exponent does that leave?",
-            "B": "Does A N^0.54 grow with N, and does the statement say more than that?",
-            "C": "You computed this difference in standard errors above.",
-            "D": "Half of 3.248 is 1.624: is that above the floor of 3.197?",
-            "E": "How many losses does it compare, and where do they stand?",
-            "F": "A model that trains twice as long at the same loss gets half the value: is it better?",
+            "A": "How large is the difference beside its own standard error?",
+            "B": "Add and subtract two standard errors: which signs of the exponent does that leave?",
+            "C": "Put it to the test: is the law's loss at that many times the parameters half of the best loss?",
+            "D": "Over which sizes was it seen to hold?",
+            "E": "At which sizes do the two losses stand?",
+            "F": "Does it say more than two clocks do?",
         },
     )

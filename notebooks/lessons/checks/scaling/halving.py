@@ -4,7 +4,7 @@ import math
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, expect, number, value_is, withheld
+from seqmix_study.classroom.hints import call, expect, hidden, number, value_is, withheld
 
 OK_FORMAT = False
 name = "halving"
@@ -20,31 +20,31 @@ def VALUES():
         loss = E + A * N**-alpha
         want = ((loss / 2 - E) / A) ** (-1 / alpha) / N
         popular = (
-            "2^(1/alpha) halves only the part above the floor, A N^-alpha. With E above 0 the total loss needs more:"
-            " which equation says that the *total* is halved?"
+            "2^(1/alpha) halves only the part above the floor, A N^-alpha. With E above 0 the total loss needs more."
         )
         found.append(
-            [
+            hidden(
                 want,
                 [
                     [2 ** (1 / alpha), popular],
                     [want * N, "That is the new size M. Asked for is the factor: M divided by N."],
                     [1 / want, "That is the inverse of the factor: N must grow, so it is above 1."],
                     [2**alpha, "The exponent is turned over: a small alpha needs a *large* factor."],
-                    [(loss / 2 / A) ** (-1 / alpha) / N, "The floor is forgotten: subtract E before you solve for M."],
+                    [(loss / 2 / A) ** (-1 / alpha) / N, "The floor is forgotten: E does not shrink."],
                     [2.0, "Doubling N does not halve a loss, unless alpha is 1 and there is no floor."],
                     [loss / 2, "That is half the loss; asked for is the factor of N that leads to it."],
                 ],
-            ]
+                1e-3,
+            )
         )
     return found
 
 
 @test_case(name="a loss that can be halved")
 def reachable(to_halve):
-    for law, (want, known) in zip(LAWS, VALUES(), strict=True):
+    for law, hashes in zip(LAWS, VALUES(), strict=True):
         hint = "Put it to the test: is the loss at that many times N half of the loss at N?"
-        value_is("to_halve({}, {}, {}, {:g})".format(*law), call("to_halve", to_halve, *law), want, known, hint, 1e-3)
+        value_is("to_halve({}, {}, {}, {:g})".format(*law), call("to_halve", to_halve, *law), *hashes, hint, 1e-3)
 
 
 @test_case(name="a loss that cannot be halved")

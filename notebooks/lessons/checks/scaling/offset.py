@@ -1,9 +1,8 @@
 """The steepness of a line through a law with a floor."""
 
-import numpy as np
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, expect, guessed, value_is, withheld
+from seqmix_study.classroom.hints import call, digest, expect, guessed, hidden, value_is, withheld
 
 OK_FORMAT = False
 name = "offset"
@@ -18,11 +17,13 @@ LAWS = ((1.5, 20.0, 0.3), (0.0, 20.0, 0.3), (3.0, 8.0, 0.4))
 
 @withheld
 def SEEN():
-    return "smaller"
+    return digest("smaller")
 
 
 @withheld
 def VALUES():
+    import numpy as np
+
     found, x = [], np.log(SIZES)
     for E, A, alpha in LAWS:
         losses = E + A * np.array(SIZES) ** -alpha
@@ -46,21 +47,19 @@ def VALUES():
             [-start, "That is the intercept; np.polyfit returns the slope first."],
         ]
         known += [[alpha, above], [two, points]] if E else []
-        found.append([-slope, known])
+        found.append(hidden(-slope, known, 1e-3))
     return found
 
 
 @test_case(name="the steepness")
 def steepness(apparent):
-    for law, (want, known) in zip(LAWS, VALUES(), strict=True):
+    for law, hashes in zip(LAWS, VALUES(), strict=True):
+        hint = "A straight line of ln L against ln N."
         got = call("apparent", apparent, *law, list(SIZES))
-        value_is("apparent({}, {}, {}, ...)".format(*law), got, want, known, "A straight line of ln L against ln N.")
+        value_is("apparent({}, {}, {}, ...)".format(*law), got, *hashes, hint, 1e-3)
 
 
-@test_case(name="a prediction was made, and what was seen")
-def seen(prediction, observed):
-    guessed("prediction", prediction, WORDS)
-    hint = (
-        "Look at the printed values for E = 0, 1, 2, 3. Far to the right the loss is nearly E: how steep is it there?"
-    )
-    expect(guessed("observed", observed, WORDS) == SEEN(), hint)
+@test_case(name="what was seen")
+def seen(observed):
+    hint = "`observed` is not what the loop prints: compare every line with the one for E = 0."
+    expect(digest(guessed("observed", observed, WORDS)) == SEEN(), hint)

@@ -1,7 +1,6 @@
 """Seeds for an effect: judged by the definition."""
 
 from otter.test_files import test_case
-from scipy import stats
 
 from seqmix_study.classroom.hints import call, expect, number, withheld
 
@@ -15,6 +14,8 @@ CASES = ((0.05, 0.05), (0.06, 0.1), (0.1, 0.02), (0.03, 0.5), (0.02, 0.011))
 
 @withheld
 def VALUES():
+    from scipy import stats
+
     def smallest(width, effect):
         return next(n for n in range(2, 10_000) if width(n) <= effect + 1e-12)
 

@@ -32,7 +32,7 @@ HINTS = {
     "upper": "The largest rate tried is an edge too, wherever it stands in the dictionary.",
     "lower": "The smallest rate tried is an edge.",
     "diverged": "A diverged run (nan) is no best run, but it was a trial: the rate below it is not at the edge.",
-    "diverged_first": "min() over a list with nan depends on its order: leave the nan out first.",
+    "diverged_first": "min() over a list with nan depends on its order.",
 }
 
 

@@ -2,33 +2,24 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import expect, given, number, withheld
+from seqmix_study.classroom.hints import expect, given, hidden, value_is, withheld
 
 OK_FORMAT = False
 name = "double"
 points = 1
 
+PARTS = ("prefill", "decode", "recurrent")
+
 
 @withheld
-def HINTS():
+def FACTORS():
+    tokens = "That counts the tokens; scored are pairs of tokens."
+    whole = "That is the whole pass. With a cache, one new query meets each stored key once."
+    last = "That would be so if the new token met its neighbour only. What does a cache store?"
     return [
-        ["prefill", 4, [[2, "Every token looks at every token before it: count the pairs, not the tokens."]]],
-        [
-            "decode",
-            2,
-            [
-                [4, "That is the whole pass. With a cache, one new query meets each stored key once."],
-                [1, "The new token still looks at every stored key: how many are stored before, and after?"],
-            ],
-        ],
-        [
-            "recurrent",
-            1,
-            [
-                [2, "A recurrent step reads one token and a state of fixed size, however long the context is."],
-                [4, "A recurrent step reads one token and a state of fixed size."],
-            ],
-        ],
+        hidden(4, [[2, tokens]]),
+        hidden(2, [[4, whole], [1, last]]),
+        hidden(1, [[2, "Does the step go over the context again?"], [4, "Does the step go over pairs of tokens?"]]),
     ]
 
 
@@ -36,10 +27,7 @@ def HINTS():
 def three(factors):
     given("factors", factors)
     expect(hasattr(factors, "keys"), "`factors` should stay a dictionary with three numbers.")
-    for part, want, known in HINTS():
+    for part, hashes in zip(PARTS, FACTORS(), strict=True):
         expect(part in factors, f"`factors` has no entry {part!r}.")
-        got = number(f"factors[{part!r}]", factors[part])
-        if abs(got - want) > 0.05:
-            fallback = "Write down the number of products for 4,000 and for 8,000 tokens and divide."
-            hint = next((why for wrong, why in known if wrong == round(got)), fallback)
-            expect(False, f"factors[{part!r}] is {got:g}. {hint}")
+        hint = "Write down the number of products for 4,000 and for 8,000 tokens and divide."
+        value_is(f"factors[{part!r}]", factors[part], *hashes, hint)

@@ -1,9 +1,9 @@
 """Slopes of planted power laws."""
 
-import numpy as np
+import numpy
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, close, expect, given, number, value_is, withheld
+from seqmix_study.classroom.hints import call, close, digest, expect, given, hidden, number, value_is, withheld
 
 OK_FORMAT = False
 name = "exponent"
@@ -16,11 +16,13 @@ LAWS = ((1.77, 1e-5), (1.0, 1e-3), (2.0, 1e-6), (0.5, 3.0))
 
 @withheld
 def SEEN():
-    return [["short", 0], ["middle", 1], ["long", 2]]
+    return [digest(["short", 0]), digest(["middle", 1]), digest(["long", 2])]
 
 
 @withheld
 def KNOWN():
+    import numpy as np
+
     n, found = np.array(LENGTHS), []
     for p, scale in LAWS:
         seconds = scale * n**p
@@ -40,46 +42,48 @@ def KNOWN():
         ]
         if p != round(p):
             known += [[float(way(p)), "Do not round: an exponent need not be whole."] for way in (np.floor, np.ceil)]
-        found.append(known)
+        found.append(hidden(p, known, 1e-3))
     return found
+
+
+@withheld
+def NOISY():
+    import numpy as np
+
+    lengths = np.geomspace(64, 8192, 15)
+    seconds = 1e-5 * lengths**1.5
+    seconds[[0, -1]] *= 1.6, 0.7  # one slow and one fast call, at the ends
+    x, y = np.log(lengths), np.log(seconds)
+    return [lengths.tolist(), seconds.tolist(), (y[-1] - y[0]) / (x[-1] - x[0])]
 
 
 @test_case(name="planted exponents")
 def planted(exponent):
-    for (p, scale), known in zip(LAWS, KNOWN(), strict=True):
-        lengths = np.array(LENGTHS)
+    for (p, scale), hashes in zip(LAWS, KNOWN(), strict=True):
+        lengths = numpy.array(LENGTHS)
         got = call("exponent", exponent, lengths.copy(), scale * lengths**p)
-        value_is(f"exponent(...) for seconds that grow like T^{p}", got, p, known, "The slope of which line?", 1e-3)
+        value_is(f"exponent(...) for seconds that grow like T^{p}", got, *hashes, "The slope of which line?", 1e-3)
 
 
 @test_case(name="noisy times")
 def noisy(exponent):
-    lengths = np.geomspace(64, 8192, 15)
-    seconds = 1e-5 * lengths**1.5
-    seconds[[0, -1]] *= 1.6, 0.7  # one slow and one fast call, at the ends
-    got = number("exponent(...)", call("exponent", exponent, lengths.copy(), seconds.copy()))
-    x, y = np.log(lengths), np.log(seconds)
-    two = (y[-1] - y[0]) / (x[-1] - x[0])
+    lengths, seconds, two = NOISY()
+    got = number("exponent(...)", call("exponent", exponent, numpy.array(lengths), numpy.array(seconds)))
     expect(not close(got, two, 0.02), "Two points decide your slope, and one of them was disturbed: use all points.")
     expect(
         close(got, 1.5, 0.08),
         f"The times grow like T^1.5 but for a disturbed call at either end; your {got:.3f} follows a few of the calls."
-        " Fit one line through all points.",
+        " Does your slope use all of them?",
     )
 
 
-@test_case(name="a prediction was made, and what was seen")
-def seen(prediction, observed):
-    for name, value in (("prediction", prediction), ("observed", observed)):
-        given(name, value)
-        expect(isinstance(value, dict), f"`{name}` should stay a dictionary with three entries.")
-        missing = sorted({"short", "middle", "long"} - set(value))
-        expect(not missing, f"`{name}` has no entry {', '.join(missing)}.")
-        for part in ("short", "middle", "long"):
-            number(f"{name}[{part!r}]", value[part])
-    for part, want in SEEN():
+@test_case(name="what was seen")
+def seen(observed):
+    expect(isinstance(given("observed", observed), dict), "`observed` should stay a dictionary with three entries.")
+    for part, want in zip(("short", "middle", "long"), SEEN(), strict=True):
+        expect(part in observed, f"`observed` has no entry {part}.")
         got = number(f"observed[{part!r}]", observed[part])
         expect(
-            abs(got - want) < 0.35,
+            digest([part, round(got)]) == want,
             f"observed[{part!r}] is {got:g}: round what was printed for that range to the nearest whole number.",
         )

@@ -1,4 +1,4 @@
-"""What the two speed demonstrations do not support."""
+"""Which statements of a made-up report it does not support."""
 
 from otter.test_files import test_case
 
@@ -11,7 +11,7 @@ points = 1
 
 @withheld
 def RIGHT():
-    return halves("ABCD", "ABCDEF")
+    return halves("ACEF", "ABCDEF")
 
 
 @test_case(name="statements")
@@ -21,11 +21,11 @@ def statements(unsupported):
         unsupported,
         RIGHT(),
         {
-            "A": "Do the two models differ in one thing only, and what does a first call measure?",
-            "B": "What does one new token compute when keys and values are kept? Was a step timed?",
-            "C": "What was timed?",
-            "D": "Compare the last numbers.",
-            "E": "Count the pairs of tokens. Does it need a measurement?",
-            "F": "What does one step of the formula need? Does it need a measurement?",
+            "A": "Do the two models differ in one thing only?",
+            "B": "How was it timed, and does the statement go beyond the lengths that were?",
+            "C": "Over which lengths was it seen?",
+            "D": "Count the keys that one new query meets. Does it need a measurement?",
+            "E": "What was timed?",
+            "F": "What does a first call measure?",
         },
     )
