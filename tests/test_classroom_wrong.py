@@ -1,6 +1,7 @@
 """The checks of the lessons: wrong answers get the hint that helps."""
 
 import math
+import re
 import time
 import timeit
 from itertools import pairwise
@@ -60,11 +61,11 @@ def best_with(losses, factor):
     return {arm for arm, gap in gaps.items() if arm == best or gap.mean() <= factor(len(gap)) * stats.sem(gap)}
 
 
-def greedy_share(name):
-    for share in (8, 17, 25, 33, 42, 50, 58, 67, 75, 83, 92):
-        if f"hybrid_{share}" in name:
-            return share
-    return 100 if name == "full_transformer" else 0
+def greedy_depth(name):
+    for layers in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48):
+        if f"stack_{layers}" in name:
+            return layers
+    return 36 if name == "teacher" else 0
 
 
 def BACK(rounds):
@@ -111,8 +112,10 @@ WRONG = [
         (e[j] for j in range(len(x) - 1) if x[j] - x[j + 1] < d), math.inf)}, "falls again"),
     ("context", "plateau", {"plateau": lambda e, x, d: next(
         (e[j] for j in range(len(x) - 1) if abs(x[j] - x[-1]) <= d), math.inf)}, "rises again"),
-    ("hybrids", "share", {"share_of": lambda arm: {"full_transformer": 100, "full_deltanet": 0}.get(arm) or next(
-        (s for s in (92, 83, 75, 67, 58, 50, 42, 33, 25, 17, 8) if f"hybrid_{s}" in arm), 0)}, "which number stands"),
+    ("hybrids", "depth", {"layers_of": lambda arm: 36 * (arm == "teacher") or next(
+        (n for n in (48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1) if f"stack_{n}" in arm), 0)}, "a part of another"),
+    ("hybrids", "depth", {"layers_of": lambda arm: 36 * (arm == "teacher") + sum(
+        int(part) for part in re.findall(r"\d+", arm))}, "Which of its parts"),
     ("context", "plateau", {"plateau": lambda e, x, d: e[next(j for j in range(len(x)) if x[j] - x[-1] < d)]},
      "proves nothing"),
     ("context", "plateau", {"plateau": lambda *a: None if plateau_forward(*a) == np.inf else plateau_forward(*a)},
@@ -157,7 +160,7 @@ WRONG = [
     ("hybrids", "spread", {"spread": lambda k, n: "".join(
         "A" if j in np.linspace(0, n - 1, k).round() else "D" for j in range(n))}, "too wide a hole"),
     ("hybrids", "match", {"mlp_width_for": lambda p, n: round(n / (3 * 64))}, "non-embedding"),
-    ("hybrids", "share", {"share_of": greedy_share}, "the very bug"),
+    ("hybrids", "depth", {"layers_of": greedy_depth}, "a part of another"),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 * (old - new) / new, "against_transformer": 18.6},
      "divide by the new loss"),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old, "against_transformer": 18.6}, "*higher*"),
@@ -272,7 +275,7 @@ WRONG = [
     ("recall", "progress", {"progress": lambda loss, n, b: 100 * (math.log(n) - loss) / (math.log(n) - b)}, "percent"),
     ("hybrids", "spread", {"spread": lambda k, n: ["A"] * k + ["D"] * (n - k)}, "a string"),
     ("hybrids", "match", {"mlp_width_for": lambda p, n: n / (len(p) * 192)}, "a whole number"),
-    ("hybrids", "share", {"share_of": lambda name: {"share": 8}}, "a dictionary"),
+    ("hybrids", "depth", {"layers_of": lambda name: {"layers": 8}}, "a dictionary"),
     ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("grow", "grow"), "observed": ("grow", "shrink")},
      "exchanged"),
     ("hybrids", "luck", {"luck": luck_in_a_loop, "observed": "shrink"}, "two words"),
