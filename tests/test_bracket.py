@@ -9,11 +9,11 @@ from seqmix_study.runs import rate_law
 from seqmix_study.runs.bracket import HIGHEST, LOWEST, START, Optimum, rate, search, step_of
 
 
-def sweep(loss, margin=0.02, start=START, fine=True, span=2):
+def sweep(loss, margin=0.02, start=START, fine=True, span=2, twice=False):
     """Run a search to its end against ``loss(octaves, seed)``; return the optimum and every trial that it asked for."""
     known = {}
     for _ in range(40):
-        found = search(known, margin, start, fine, span)
+        found = search(known, margin, start, fine, span, twice)
         if isinstance(found, Optimum):
             return found, known
         assert not set(found) & set(known), "a trial was asked for twice"
@@ -43,6 +43,21 @@ def test_noise_is_told_as_regret():
         found, _ = sweep(lambda o, s: 0.02 * (o - best) ** 2 + noise.setdefault((o, s), rng.normal(0, 0.01)))  # noqa: B023
         covered.append(0.02 * (found.used / 2 - best) ** 2 <= found.regret_hi)
     assert np.mean(covered) > 0.8
+
+
+def test_a_check_with_a_second_seed_is_not_led_by_one_lucky_run():
+    """One seed of a rate beside the best one happens to be much lower; a second one finds the best rate again."""
+
+    def lucky(octaves, seed):
+        return 0.05 * (octaves + 7) ** 2 - 0.2 * (octaves == -6 and seed == 0) + 0.2 * (octaves == -6 and seed == 1)
+
+    once, trials = sweep(lucky, fine=False)
+    again, more = sweep(lucky, fine=False, twice=True)
+    assert once.used / 2 > -6.6
+    assert again.used / 2 == -7
+    assert {seed for _, seed in trials} == {0}
+    assert {k for k, seed in more if seed == 1} <= {k for k, seed in more if seed == 0}, "a second seed widens nothing"
+    assert again.regret_hi > once.regret_hi, "what two seeds disagree on is told"
 
 
 def test_divergence_and_edges():

@@ -4,6 +4,7 @@ import json
 import math
 import statistics
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -108,3 +109,17 @@ def test_a_published_cell_holds_one_amount_of_training_text_and_every_seed_once(
     cells = compare.published_cells("laptop", Paths())
     assert all(len({row["train_tokens"] for row in rows}) == 1 for rows in cells.values())
     assert all(len(compare.seed_losses(rows)) == len({row["seed"] for row in rows}) for rows in cells.values())
+
+
+def test_a_finding_of_part_of_the_runs_is_not_compared():
+    """What small models say is no contradiction of what large ones said; a rate decided anew is another run alike."""
+    there = pd.DataFrame({"lo": 1.0, "hi": 2.0, "verdict": "yes", "runs": "block-A-d8-s0-aa block-A-d8-s1-ab"}, ["gap"])
+
+    def compared(runs: str, estimate: float) -> list[bool]:
+        here = pd.DataFrame({"estimate": estimate, "runs": runs}, ["gap"])
+        return compare.findings(here, there)["inside"].tolist()
+
+    assert compared("block-A-d8-s0-ba block-A-d8-s1-bb", 1.5) == [True]
+    assert compared("block-A-d8-s0-aa block-A-d8-s1-ab block-A-d8-s2-ac", 3.0) == [False]
+    assert compared("block-A-d8-s0-aa", 3.0) == []
+    assert compared("block-A-d4-s0-aa block-A-d4-s1-ab", 3.0) == []

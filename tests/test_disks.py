@@ -1,6 +1,7 @@
 """Disks that are full or read-only, for real: a file system of 1 MB in memory, also mounted read-only (needs root)."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,15 +10,18 @@ import pytest
 from click.testing import CliRunner
 
 from fake_records import config, record
+from seqmix import checkpoint, models
 from seqmix.files import RecordError
 from seqmix.paths import Paths
 from seqmix_study.__main__ import main
-from seqmix_study.book import executed
+from seqmix_study.book import executed, formats
+from seqmix_study.classroom import build
 from seqmix_study.results import collect
 from seqmix_study.runs import archive, page_file
 from test_engine import grid, run
 
 PLAN = [config(0), config(1)]
+PICTURES = [("--plot", ".svg"), ("--plot", ".png"), ("--plot", ".pdf"), ("--report", ".html")]
 
 
 @pytest.fixture
@@ -136,17 +140,56 @@ def test_an_exported_model_on_a_full_disk_keeps_its_old_version(disk):
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_reports_that_a_disk_does_not_take_name_the_file_and_the_remedy(disk, tmp_path, full):
+def test_what_a_disk_does_not_take_is_named_with_the_remedy_and_leaves_no_half_file(disk, tmp_path, full):
     table, questions = tmp_path / "t.csv", tmp_path / "q.yaml"
     table.write_text("n,loss\n" + "".join(f"{10**k},{3 + 10 / 10 ** (k / 3)}\n" for k in range(3, 9)))
     questions.write_text("questions: {}\n")
+    folder = record(tmp_path / "runs", PLAN[0])
+    checkpoint.save_weights(folder.weights, models.build(PLAN[0].model, 0).state_dict())
+    folder.finish("finished")
     fill(disk) if full else freeze(disk)
-    report = ["fit", str(table), "--n", "n", "--loss", "loss", "--report", str(disk / "r.html")]
-    pack = ["pack", str(disk / "a.tar.gz")]
-    record(tmp_path / "runs", PLAN[0])
-    for words in (report, ["findings", str(table), str(questions), "--out", str(disk)], pack):
+    fit = ["fit", str(table), "--n", "n", "--loss", "loss"]
+    writers = [[*fit, option, f"{disk}/out{end}"] for option, end in PICTURES]
+    writers += [["findings", str(table), str(questions), "--out", f"{disk}/out"], ["pack", f"{disk}/out.tar.gz"]]
+    writers += [["export", PLAN[0].run_id, f"{disk}/out"], ["export", "--page", PLAN[0].run_id, f"{disk}/out.json"]]
+    for words in writers:
         told = CliRunner(env={"SEQMIX_RUNS": str(tmp_path / "runs")}).invoke(main, words)
         assert told.exit_code == 1, told.output
         assert ("the disk is full" if full else "the folder is read-only") in told.output
+        assert told.output.count("\n") == 1
         assert ".tmp" not in told.output
         assert isinstance(told.exception, SystemExit)
+        assert not [path for path in disk.rglob("*") if path.is_file() and path.name != "filler"], words
+
+
+def test_what_students_get_is_whole_or_named(disk, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(Paths().notebooks / "lessons", project / "notebooks" / "lessons")
+    (project / "studies").symlink_to(Paths().studies)
+    (project / "classroom").symlink_to(disk)
+    filler = fill(disk)
+    with pytest.raises(RecordError, match="the disk is full"):
+        build.write_student_folder(Paths(project))
+    assert [path for path in disk.rglob("*") if path.is_file()] == [filler]
+    filler.unlink()
+    build.write_student_folder(Paths(project))
+    copied = disk / "student" / "studies" / "frontier.yaml"
+    assert copied.read_bytes() == (Paths().studies / copied.name).read_bytes()
+
+
+PRINTER = """#!/bin/sh
+for word; do case $word in --print-to-pdf=*) echo new > "${word#*=}";; esac; done
+"""
+
+
+@pytest.mark.parametrize(("script", "says"), [(PRINTER, "the disk is full"), ("#!/bin/sh\n", "could not print")])
+def test_a_pdf_that_could_not_be_printed_leaves_the_old_one_and_says_so(disk, tmp_path, monkeypatch, script, says):
+    browser = tmp_path / "chromium"
+    browser.write_text(script)
+    browser.chmod(0o755)
+    monkeypatch.setenv("SEQMIX_CHROMIUM", str(browser))
+    (disk / "book.pdf").write_text("old")
+    fill(disk)
+    with pytest.raises(RuntimeError, match=says):
+        formats.print_page("file:///page.html", disk / "book.pdf")
+    assert (disk / "book.pdf").read_text() == "old"

@@ -16,7 +16,7 @@ from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix_study.__main__ import main
 from seqmix_study.chapters import archive
-from seqmix_study.runs import samples_and_traces
+from seqmix_study.runs import downstream, samples_and_traces
 from seqmix_study.runs.downstream import DownstreamError, Score, Speaker, make_tasks, scores
 
 WORDS = """amber birch cedar delta ember fjord grove heath ivory jolly koala lemon maple north ocean pearl""".split()  # noqa: SIM905
@@ -145,6 +145,10 @@ def test_what_is_published_of_a_model_is_what_the_command_says(trained, monkeypa
         assert (words[row["task"]] == "at chance") == score.pop("at_chance")
         assert score.items() <= row.items()
         assert row["run_id"] == trained.run_id
+    monkeypatch.setattr(downstream, "make_tasks", None)  # a second model of the corpus is asked what the first was
+    assert samples_and_traces.score(trained.config(), Paths()) == [
+        row | {"said": words[row["task"]]} for row in published
+    ]
     names = {"arm": "model", "tokens": "tokens read", "task": "question"}
     page = archive.scores(pd.DataFrame(published).rename(columns=names))
     assert page.count("<tr") == 1 + len(published)

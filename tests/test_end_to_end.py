@@ -82,7 +82,7 @@ def test_every_model_beats_token_frequencies_and_says_where_it_ran(project):
     for folder in found:
         assert folder.status() == "finished", folder.path
         kept, config, metrics = folder.provenance(), folder.config(), folder.metrics()
-        assert {"corpus_sha256", "code_commit", "device", "kernel"} <= set(kept)
+        assert {"corpus_sha256", "code_commit", "device", "precision"} <= set(kept)
         assert kept["corpus_sha256"]
         if config.data.source not in data.TASKS:
             assert metrics["loss"] < metrics["reference_unigram"], f"{folder.path} learnt less than token frequencies"

@@ -306,3 +306,10 @@ def test_workers_leave_when_the_command_is_killed(paths, monkeypatch):
     folders = [RunFolder(paths.runs / c.run_id) for c in grid(2, 400)]
     wait_for(lambda: not any(folder.running() for folder in folders))
     assert all((folder.path / "checkpoint.pt").exists() for folder in folders)
+    assert [folder.status() for folder in folders] == ["interrupted"] * 2
+    mine = engine.request(runs=grid(1), paths=paths)  # of a launcher that lives
+    mine.write()
+    monkeypatch.setenv("FAKE_DELAY", "0")
+    monkeypatch.setenv("FAKE_MEET", "0")
+    assert run(grid(2, 400), paths, jobs=1).finished == 2
+    assert list((paths.runs / ".jobs").iterdir()) == [mine.file]  # what the killed one had asked for is forgotten

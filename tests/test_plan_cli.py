@@ -2,15 +2,19 @@
 
 import json
 import shutil
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from fake_records import config, record
+from seqmix import study
 from seqmix.config import ModelConfig, SpeedConfig
 from seqmix.paths import Paths
 from seqmix_study.__main__ import main
+from seqmix_study.commands._common import tell_fresh
 from seqmix_study.runs import checks, forecast, machine
 
 STUDY = """
@@ -150,3 +154,27 @@ def test_training_from_a_terminal_says_which_run_failed(project):
     shown = call("train", "tiny", "--jobs", "0", "--only", "more", "--quiet")
     assert shown.exit_code == 1
     assert "progress.jsonl" in shown.output + (shown.stderr or "")
+
+
+def test_a_fresh_training_lies_beside_is_compared_and_the_next_one_is_from_nothing(project):
+    assert call("train", "tiny", "--jobs", "0", "--only", "main").exit_code == 0
+    assert call("collect", "tiny").exit_code == 0
+    before = {path: path.read_bytes() for path in (project.results / "quick").iterdir()}
+    for _ in range(2):
+        done = call("train", "tiny", "--jobs", "0", "--only", "main", "--fresh")
+        assert done.exit_code == 0, done.output
+        assert "4 runs: 4 finished" in done.output
+        assert "4 same" in done.output
+        assert f"records: {project.root / 'runs-fresh'}" in done.output
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_fresh_findings_are_those_of_the_newest_fresh_training(project):
+    fresh = project.root / "runs-fresh"
+    for loss in (2.5, 2.6):  # trained again with other code
+        for c in study.plan("tiny", "quick", paths=project):
+            shutil.rmtree(fresh / c.run_id, ignore_errors=True)
+            record(fresh, c, loss)
+        with redirect_stdout(StringIO()) as said:
+            tell_fresh("quick", Paths(project.root, fresh), ["tiny"])
+        assert "findings answered by both" in said.getvalue(), said.getvalue()

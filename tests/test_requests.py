@@ -1,5 +1,7 @@
 """Wrong requests, over all commands: exit code 2, what is wrong is named, nothing is trained and nothing is left."""
 
+import contextlib
+
 import pytest
 from click.testing import CliRunner
 
@@ -8,6 +10,17 @@ from fake_records import config
 from seqmix_study.__main__ import main
 from seqmix_study.runs import checks
 from test_plan_cli import project  # noqa: F401 (a fixture)
+
+HOSTILE = "a\x1b[2J\u202e\x9b31m\nseqmix: all is well"
+
+HARVESTS = (("compost", 5), ("lime", 3))
+QUESTIONS = """
+columns: {arm: fertiliser, corpus: field, seed: plot, size: none}
+questions:
+  gain: {asks: "Compost or lime?", estimator: difference, value: harvest, first: compost, second: lime, margin: 0.2}
+claims:
+  - {id: merchant, claim: Compost beats lime., all: [{question: gain}], corpora: 1}
+"""
 
 WRONG = [
     (("train", "nope"), "known: tiny"),
@@ -54,7 +67,17 @@ WRONG = [
     (("fit", "/nowhere.csv", "--n", "a", "--loss", "b"), "nowhere"),
     (("findings", "/nowhere.csv"), "no such file"),
     (("nope",), "nope"),
+    (("fit", __file__, "--n", "a", "--loss", "b", "--plot", "out.gif"), "ends in .svg or .png or .pdf"),
+    *(
+        ((*words, HOSTILE), "holds control characters")
+        for words in (["train"], ["fit"], ["run", "x", "-p", "path"], [])
+    ),
 ]
+
+
+def harmless(said: str) -> bool:
+    """No control or direction of text but the ends of our own lines."""
+    return said.replace("\n", "").isprintable() and "\nseqmix: all is well" not in said
 
 
 @pytest.mark.parametrize(("words", "says"), WRONG, ids=lambda part: " ".join(part) if isinstance(part, tuple) else "")
@@ -65,6 +88,7 @@ def test_a_wrong_request_is_one_sentence_and_exit_code_2(project, words, says, m
     assert done.exit_code == 2, said
     assert says in said
     assert "Traceback" not in said
+    assert harmless(said)
     assert not list(project.runs.glob("*/config.json"))
 
 
@@ -102,4 +126,27 @@ def test_a_name_does_not_steer_the_terminal(project, monkeypatch):  # noqa: F811
     done = CliRunner().invoke(main, ["train", "tiny"])
     assert done.exit_code == 2
     assert "[2Jruns" in done.output
-    assert not {"\x1b", "\x07"} & set(done.output)
+    assert harmless(done.output)
+
+
+@pytest.mark.parametrize("mark", ["\x1b[2J", "\u202e", "\x9b31m", "\n", "\u2028", "\x0c"])
+def test_names_in_a_table_stay_words(tmp_path, mark):
+    name = f"a{mark}seqmix: all is well"
+    rows = [f'{10**k},{3 + 10 / 10 ** (k / 3)},"{name}"' for k in range(3, 9)]
+    (tmp_path / "t.csv").write_text("\n".join(["n,loss,family", *rows]), newline="")
+    rows = [f'"{name}",{kind},{plot},{value + plot / 9}' for kind, value in HARVESTS for plot in range(3)]
+    (tmp_path / "h.csv").write_text("\n".join(["field,fertiliser,plot,harvest", *rows]), newline="")
+    (tmp_path / "q.yaml").write_text(QUESTIONS)
+    fit = ["fit", "t.csv", "--n", "n", "--loss", "loss", "--group", "family"]
+    for words in (fit, ["findings", "h.csv", "q.yaml"]):
+        with contextlib.chdir(tmp_path):
+            done = CliRunner().invoke(main, words)
+        assert done.exit_code == 0, done.output
+        assert "seqmix: all is well" in done.output
+        assert harmless(done.output), done.output
+
+
+def test_a_folder_beside_the_records_does_not_forge_a_line(project):  # noqa: F811
+    (project.runs / f"x{HOSTILE}").mkdir(parents=True)
+    done = CliRunner().invoke(main, ["status"])
+    assert (done.exit_code, harmless(done.output)) == (0, True), done.output

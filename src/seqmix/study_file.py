@@ -43,12 +43,9 @@ class Tune(Frozen):
 
     margin: float = Field(0.02, gt=0, description="difference that the group wants to see, nats")
     span: int = Field(2, ge=2, multiple_of=2, description="octaves that the first trials of a sweep cover")
-    law: tuple[tuple[str, int], ...] = Field(
-        (), description="cells (size, steps) with a full sweep; a rate law serves the others. Empty: a sweep each"
-    )
-    check: tuple[tuple[str, int], ...] = Field(
-        (), description="cells that check the law; empty: the corners of the grid"
-    )
+    law: tuple[tuple[str, int], ...] = Field((), description="swept cells (size, steps); a rate law serves the others")
+    check: tuple[tuple[str, int], ...] = Field((), description="cells that check it; empty: the corners of the grid")
+    twice: tuple[tuple[str, int], ...] = Field((), description="checks with a second seed around the best rate")
     follow: bool = Field(
         False, description="further cells of an arm start from its optimum before: three trials or more"
     )

@@ -3,12 +3,14 @@
 import importlib
 import os
 import pkgutil
+import unicodedata
 
 import click
 
 from seqmix import __version__
-from seqmix.files import REMEDIES, disk_error, printable
+from seqmix.files import REMEDIES, disk_error
 from seqmix_study import commands
+from seqmix_study.commands._common import harmless, say
 from seqmix_study.results.published import CollectError
 
 STOPPED = "stopped; what was trained is saved. Start the same command again to go on."
@@ -26,6 +28,12 @@ class LazyGroup(click.Group):
             return None
         return importlib.import_module(f"seqmix_study.commands.{name}").command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse a name whose control characters would make a line of their own of it in what is said."""
+        if odd := next((word for word in args if any(unicodedata.category(c) == "Cc" for c in word)), ""):
+            raise click.UsageError(f"{odd!r} holds control characters: give the file another name")
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         """Call the command; an error of our own is one sentence, never a traceback.
 
@@ -41,11 +49,13 @@ class LazyGroup(click.Group):
         except OSError as error:
             if error.errno not in REMEDIES:
                 raise
-            refused, code = disk_error(error.filename or ".", error, "read or write"), 1
+            refused, code = disk_error(error.filename or "the output", error, "read or write"), 1
         except KeyboardInterrupt as stopped:
             refused, code = STOPPED, getattr(stopped, "exit_code", 130)
-        lines = map(printable, str(refused).splitlines())  # names of others may steer a terminal
-        click.echo(f"seqmix {ctx.invoked_subcommand}: " + "\n".join(lines), err=True)
+        except click.ClickException as error:
+            error.message = harmless(error.message)
+            raise
+        say(f"seqmix {ctx.invoked_subcommand}: {refused}", err=True)
         return ctx.exit(code)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import platform
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +20,7 @@ from seqmix.paths import Paths
 from seqmix_study.book.sources import Chapter
 from seqmix_study.results import published
 
-__all__ = ["changed", "fingerprint"]
+__all__ = ["changed", "digest", "fingerprint"]
 
 PUBLISHING = ("commands", "book", "classroom")
 """Parts of the study package that execute, publish or show chapters without changing what is in them."""
@@ -30,7 +31,8 @@ BESIDE = {"traces.json": "attribution", "samples.json": "frontier", "scores.json
 VERSIONS = ("torch", "numpy", "scipy", "pandas", "matplotlib", "seaborn")
 
 
-def _digest(*parts: bytes) -> str:
+def digest(parts: Iterable[bytes]) -> str:
+    """Hash parts, so that no other cut of the same bytes gives the same."""
     sha = hashlib.sha256()
     for part in parts:
         sha.update(len(part).to_bytes(8, "little"))
@@ -47,7 +49,7 @@ def package_digest(paths: Paths) -> str:
         *paths.studies.glob("*.yaml"),
         *study.rglob("*.yaml"),
     ]
-    return _digest(*(part for f in sorted(files) for part in (f.name.encode(), f.read_bytes())))
+    return digest(part for f in sorted(files) for part in (f.name.encode(), f.read_bytes()))
 
 
 def results_digest(paths: Paths, studies: tuple[str, ...]) -> str:
@@ -65,7 +67,7 @@ def results_digest(paths: Paths, studies: tuple[str, ...]) -> str:
                 parts += [f"{tier.name}/{name}".encode(), json.dumps(held).encode()] if held else []
             elif BESIDE.get(name) in studies:
                 parts += [f"{tier.name}/{name}".encode(), text]
-    return _digest(*parts)
+    return digest(parts)
 
 
 @lru_cache
@@ -76,7 +78,7 @@ def _rows_by_study(text: bytes) -> dict[str | None, str]:
     rows: dict[str | None, list] = {}
     for line in lines:
         rows.setdefault(None if column is None else line[column], []).append(line)
-    return {study: _digest(json.dumps([header, mine]).encode()) for study, mine in rows.items()}
+    return {study: digest([json.dumps([header, mine]).encode()]) for study, mine in rows.items()}
 
 
 @lru_cache
@@ -86,7 +88,7 @@ def environment_digest() -> str:
     for name in VERSIONS:
         with contextlib.suppress(metadata.PackageNotFoundError):
             installed[name] = metadata.version(name)
-    return _digest(json.dumps([platform.python_version(), platform.machine(), installed]).encode())
+    return digest([json.dumps([platform.python_version(), platform.machine(), installed]).encode()])
 
 
 def parameters_digest(values: dict) -> str:
@@ -99,7 +101,7 @@ def parameters_digest(values: dict) -> str:
         if isinstance(value, str) and value and Path(value).is_dir():
             stats = ((f, f.stat()) for f in sorted(Path(value).rglob("*")) if f.is_file())
             described[f"{name}/"] = [[str(f), s.st_size, s.st_mtime_ns] for f, s in stats]
-    return _digest(json.dumps(described).encode())
+    return digest([json.dumps(described).encode()])
 
 
 def fingerprint(chapter: Chapter, values: dict, paths: Paths, *, train: bool) -> dict[str, str]:

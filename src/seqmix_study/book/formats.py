@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix_study.book.build import BuildFailed, run_jupyter_book, slim
 
@@ -73,10 +74,12 @@ def print_page(address: str, target: Path, *flags: str) -> None:
         raise BuildFailed("a PDF needs Chromium: install it, or name it in SEQMIX_CHROMIUM")
     with tempfile.TemporaryDirectory(prefix="seqmix-profile-") as profile:
         command = [browser, *FLAGS, *flags, f"--user-data-dir={profile}", "--no-pdf-header-footer"]
-        command += [f"--print-to-pdf={target}", address]
+        printed = Path(profile, "printed.pdf")
+        command += [f"--print-to-pdf={printed}", address]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    if done.returncode or not target.is_file():
-        raise BuildFailed(f"Chromium could not print {address}:\n{done.stderr[-2000:]}")
+        if done.returncode or not printed.is_file():
+            raise BuildFailed(f"Chromium could not print {address}:\n{done.stderr[-2000:]}")
+        atomic_write(target, printed.read_bytes())
 
 
 def build_epub(paths: Paths) -> Path:
@@ -85,6 +88,5 @@ def build_epub(paths: Paths) -> Path:
     with tempfile.TemporaryDirectory(prefix="seqmix-epub-") as folder:
         arguments = ["--builder", "custom", "--custom-builder", "epub"]
         run_jupyter_book(paths, *arguments, output=Path(folder), settings=EBOOK)
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(next(Path(folder).rglob("*.epub")), target)
+        atomic_write(target, next(Path(folder).rglob("*.epub")).read_bytes())
     return target

@@ -9,7 +9,7 @@ from functools import partial
 from multiprocessing import get_context
 
 from seqmix import study
-from seqmix.files import RecordError
+from seqmix.files import RecordError, printable
 from seqmix.paths import Paths
 from seqmix_study.book.execute import ChapterFailed, execute
 from seqmix_study.book.executed import AlteredError, read_executed
@@ -78,6 +78,7 @@ def run(requests: list[Request], paths: Paths, *, jobs: int | None, force: bool,
             outcomes = pool.map(one, requests)
         for request, (outcome, said) in zip(requests, outcomes, strict=True):
             names[outcome].append(request.chapter.name)
+            said = "\n".join(map(printable, said.split("\n")))  # names of others may steer a terminal
             print(f"{request.chapter.name}: {said}", file=sys.stderr if outcome == "failed" else sys.stdout, flush=True)
     counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in names.items())
     print(f"chapters: {counts} {' '.join(names['failed'])}".rstrip())

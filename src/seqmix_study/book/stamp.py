@@ -4,7 +4,6 @@
 packages, versions of what draws and builds), and of the pages that it put in place.
 """
 
-import hashlib
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,7 @@ import seqmix
 from seqmix.files import atomic_write, json_text, read_json
 from seqmix.paths import Paths
 from seqmix_study.book.build import html_folder
-from seqmix_study.book.fingerprint import environment_digest
+from seqmix_study.book.fingerprint import digest, environment_digest
 
 __all__ = ["is_built", "made_from", "put"]
 
@@ -30,7 +29,7 @@ def made_from(paths: Paths) -> str:
     for folder in (*(paths.root / name for name in FOLDERS), package / "seqmix", package / "seqmix_study"):
         files += [f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
     versions = [environment_digest(), *(metadata.version(name) for name in BUILDERS)]
-    return hashlib.sha256(json_text([_digest(files), versions]).encode()).hexdigest()
+    return digest(part.encode() for part in (_whole(files), *versions))
 
 
 def put(paths: Paths, sources: str) -> None:
@@ -51,12 +50,9 @@ def _stamp(paths: Paths) -> Path:
 
 
 def _pages(paths: Paths) -> str:
-    return _digest(f for f in html_folder(paths).rglob("*") if f.is_file())
+    return _whole(f for f in html_folder(paths).rglob("*") if f.is_file())
 
 
-def _digest(files: Iterable[Path]) -> str:
-    sha = hashlib.sha256()
-    for file in sorted(files):
-        content = file.read_bytes()
-        sha.update(f"{file}\0{len(content)}\0".encode() + content)
-    return sha.hexdigest()
+def _whole(files: Iterable[Path]) -> str:
+    """Hash the names and contents of files."""
+    return digest(part for file in sorted(files) for part in (str(file).encode(), file.read_bytes()))

@@ -9,15 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = [
-    "drawn_panels",
-    "human",
-    "listing",
-    "seconds",
-    "several",
-    "span",
-    "template",
-]
+__all__ = ["drawn_panels", "human", "listing", "seconds", "several", "span", "template"]
 
 
 def drawn_panels(figure: Figure, rows: pd.DataFrame, panel: str) -> Iterator[tuple[Axes, str, pd.DataFrame]]:

@@ -28,11 +28,15 @@ BLUE, RED, GREY = "#1f6fb4", "#c2410c", "#6b7280"
 
 
 def plot(fits: dict[str, Fit], path: Path | str) -> None:
-    """Write the figure of ``figure`` to ``path``; the suffix names the format (svg, pdf, png)."""
-    path = Path(path)
-    if path.suffix.lower() not in (".svg", ".pdf", ".png"):
-        raise OSError(f"{path}: a figure is written as .svg, .pdf or .png")
-    figure(fits).savefig(path, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
+    """Write the figure of ``figure`` to ``path``; its ending names the format (svg, pdf, png). Raises RecordError."""
+    atomic_write(Path(path), _drawn(fits, Path(path).suffix[1:].lower()))
+
+
+def _drawn(fits: dict[str, Fit], form: str) -> bytes:
+    """The figure as a file of one of matplotlib's formats, without the time."""
+    picture = io.BytesIO()
+    figure(fits).savefig(picture, format=form, bbox_inches="tight", metadata={"Date": None} if form == "svg" else None)
+    return picture.getvalue()
 
 
 def figure(fits: dict[str, Fit]) -> "Figure":
@@ -117,9 +121,8 @@ def write_page(fits: dict[str, Fit], document: dict[str, Any], path: Path | str,
     """Write one self-contained HTML page: verdicts, picture, the text report and the JSON document."""
     from seqmix_study.findings.fits.doctor import render
 
-    buffer = io.StringIO()
-    figure(fits).savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    picture = _drawn(fits, "svg").decode().partition("<svg")[2]
     whole = json.dumps(jsonable(document), indent=1, allow_nan=False)
     shown = {"fits": fits, "title": title, "report": render(fits, document), "whole": whole}
-    text = template("fit.html").render(picture=buffer.getvalue().partition("<svg")[2], equations=EQUATIONS, **shown)
+    text = template("fit.html").render(picture=picture, equations=EQUATIONS, **shown)
     atomic_write(Path(path), text)

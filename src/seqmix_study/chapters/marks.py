@@ -9,12 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from seqmix_study.chapters.common import human, listing
 from seqmix_study.chapters.style import look, order
 
-__all__ = [
-    "end_texts",
-    "label",
-    "labels",
-    "log_axis",
-]
+__all__ = ["end_texts", "label", "labels", "log_axis"]
 
 
 def label(arm: str) -> str:

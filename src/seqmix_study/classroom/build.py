@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -61,9 +60,10 @@ def write_student_folder(paths: Paths) -> None:
     The worked solutions of the project go to the instructor's folder.
     """
     lessons, folder = paths.notebooks / "lessons", paths.root / "classroom"
-    shutil.copytree(lessons / "student", folder / "student", dirs_exist_ok=True)
-    shutil.copytree(paths.studies, folder / "student" / "studies", dirs_exist_ok=True)
-    shutil.copytree(lessons / "solutions", folder / "instructor" / "project", dirs_exist_ok=True)
+    copies = {"student": lessons / "student", "student/studies": paths.studies}
+    for name, source in (copies | {"instructor/project": lessons / "solutions"}).items():
+        for file in filter(Path.is_file, source.rglob("*")):
+            atomic_write(folder / name / file.relative_to(source), file.read_bytes())
     atomic_write(folder / "student" / SEALED, seal(lessons / "checks"))
 
 

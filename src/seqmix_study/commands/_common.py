@@ -2,11 +2,15 @@
 
 import json
 import math
+import shutil
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+
+from seqmix.files import printable
 
 TIERS = click.Choice(["quick", "laptop", "gpu"])
 
@@ -24,13 +28,20 @@ class Positive(click.FloatRange):
         return number
 
 
-class Archive(click.Path):
-    """A file whose name says that it is an archive of records."""
+class Named(click.Path):
+    """A file whose name says what is in it by one of these ``endings``."""
+
+    def __init__(self, *endings: str, **more: Any) -> None:
+        super().__init__(dir_okay=False, path_type=Path, **more)
+        self.endings = endings
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not str(value).endswith((".tar.xz", ".tar.gz")):
-            self.fail(f"{value}: the name of an archive ends in .tar.xz or .tar.gz", param, ctx)
+        if not str(value).lower().endswith(self.endings):
+            self.fail(f"{value}: name a file that ends in {' or '.join(self.endings)}", param, ctx)
         return super().convert(value, param, ctx)
+
+
+ARCHIVES = ".tar.xz", ".tar.gz"
 
 
 def finite(row: dict) -> dict:
@@ -38,9 +49,19 @@ def finite(row: dict) -> dict:
     return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
 
 
+def harmless(text: object) -> str:
+    """Return lines of text without what names of others (files, columns, records) would do to a terminal."""
+    return "\n".join(map(printable, str(text).split("\n")))
+
+
+def say(text: object, err: bool = False) -> None:
+    """Print text; what no author wrote stays words."""
+    click.echo(harmless(text), err=err)
+
+
 def refuse(command: str, error: Exception | str, code: int = 2) -> NoReturn:
     """Say why a request cannot be met, and leave (with exit code 2: the request is wrong)."""
-    click.echo(f"seqmix {command}: {error}", err=True)
+    say(f"seqmix {command}: {error}", err=True)
     sys.exit(code)
 
 
@@ -54,41 +75,35 @@ def tell_agreement(tier: str, points: list, place: Any, as_json: bool = False) -
     summary = agreement.summarise(points)
     if as_json:
         rows = [finite(asdict(point)) for point in points]
-        click.echo(json.dumps({"tier": tier, "summary": summary, "points": rows}, indent=1))
+        say(json.dumps({"tier": tier, "summary": summary, "points": rows}, indent=1))
         return summary
     for point in points:
         if point.verdict in ("outside", "diverged"):
             span = f"{point.loss:.4f} not in {point.low:.4f} .. {point.high:.4f} (n = {point.published})"
-            click.echo(f"{point.verdict:<9} {point.study:<9} {point.run_id}  {span}: {point.reason}")
+            say(f"{point.verdict:<9} {point.study:<9} {point.run_id}  {span}: {point.reason}")
     for cell, counts in agreement.by_cell(points).items():
-        click.echo(f"{counts:<24} {cell}")
+        say(f"{counts:<24} {cell}")
     counts = ", ".join(f"{summary[name]} {name}" for name in agreement.VERDICTS)
-    click.echo(f"{len(points)} runs against the published {tier} tier: {counts}")
+    say(f"{len(points)} runs against the published {tier} tier: {counts}")
     if not points:
-        click.echo(f"no ended run of tier {tier} in {place}: seqmix train all --tier {tier} --fresh")
+        say(f"no ended run of tier {tier} in {place}: seqmix train all --tier {tier} --fresh")
     elif summary["alone"] < len(points):
-        click.echo("they agree" if summary["agrees"] else "they do NOT agree: more are outside than chance allows")
+        say("they agree" if summary["agrees"] else "they do NOT agree: more are outside than chance allows")
     return summary
 
 
 def tell_fresh(tier: str, paths: Any, studies: list[str]) -> None:
     """Say of every run, cell and finding that fresh records of ``studies`` can answer whether it agrees."""
-    from seqmix_study.results import agreement
-
-    points = [point for point in agreement.compare(tier, paths) if point.study in studies]
-    tell_agreement(tier, points, paths.runs)
-    _tell_findings(tier, paths, studies)
-
-
-def _tell_findings(tier: str, paths: Any, studies: list[str]) -> None:
-    """Say of every finding that fresh records can answer whether it lies inside the published interval."""
     from seqmix.paths import Paths
     from seqmix_study.findings import study as asked
     from seqmix_study.results import agreement, collect
     from seqmix_study.runs.known import Known
     from seqmix_study.runs.selection import resolve
 
+    points = [point for point in agreement.compare(tier, paths) if point.study in studies]
+    tell_agreement(tier, points, paths.runs)
     place = agreement.Elsewhere(paths.root, paths.runs)
+    shutil.rmtree(place.results, ignore_errors=True)  # tables of an earlier fresh training
     known = Known(tier, paths, committed=False)
     try:
         for name in studies:
@@ -96,9 +111,9 @@ def _tell_findings(tier: str, paths: Any, studies: list[str]) -> None:
         here = asked.compute(tier, place.results).table().set_index("row", drop=False)
         rows = agreement.findings(here, asked.rows(tier, Paths()))
     except (ValueError, OSError) as error:  # a tier without tables, or records that answer nothing
-        click.echo(f"findings: none can be compared ({str(error).splitlines()[0]})")
+        say(f"findings: none can be compared ({str(error).splitlines()[0]})")
         return
     for row in rows[~rows["inside"]].itertuples():
         span = f"{row.estimate:.4g} not in {row.lo:.4g} .. {row.hi:.4g}"
-        click.echo(f"outside   finding {row.Index}: {span} (published as {row.verdict})")
-    click.echo(f"{len(rows)} findings answered by both: {rows['inside'].sum()} inside the published interval")
+        say(f"outside   finding {row.Index}: {span} (published as {row.verdict})")
+    say(f"{len(rows)} findings answered by both from runs alike: {rows['inside'].sum()} inside the published interval")

@@ -1,8 +1,8 @@
 """seqmix book: build the book from the executed chapters."""
 
-import sys
-
 import click
+
+from seqmix_study.commands._common import refuse, say
 
 
 @click.command("book")
@@ -26,22 +26,15 @@ def command(pdf, epub, force) -> None:
         sources = stamp.made_from(paths)
         built = not force and stamp.is_built(paths, sources)
         if not built:
-            _refuse(check_chapters(paths))
+            if findings := check_chapters(paths):
+                refuse("book", "\n".join(findings), 1)
             html = build(paths)
-            _refuse(check_pages(paths, html))
+            if findings := check_pages(paths, html):
+                refuse("book", "\n".join(findings), 1)
             put_in_place(paths, html)
             stamp.put(paths, sources)
-    click.echo(f"the book{' (nothing changed)' if built else ''}: {html_folder(paths) / 'index.html'}")
+    say(f"the book{' (nothing changed)' if built else ''}: {html_folder(paths) / 'index.html'}")
     if pdf:
-        click.echo(f"the PDF: {build_pdf(paths)}")
+        say(f"the PDF: {build_pdf(paths)}")
     if epub:
-        click.echo(f"the EPUB: {build_epub(paths)}")
-
-
-def _refuse(findings) -> None:
-    """Show the findings and stop if there are any."""
-    if findings:
-        for finding in findings:
-            click.echo(str(finding), err=True)
-        click.echo(f"seqmix book: {len(findings)} findings, see above", err=True)
-        sys.exit(1)
+        say(f"the EPUB: {build_epub(paths)}")

@@ -4,6 +4,8 @@ import sys
 
 import click
 
+from seqmix_study.commands._common import say
+
 
 @click.command("check")
 def command() -> None:
@@ -19,6 +21,6 @@ def command() -> None:
 
     findings = [*check_chapters(Paths()), *check_pages(Paths()), *stale(Paths())]
     for finding in findings:
-        click.echo(str(finding))
-    click.echo(f"checks: {len(findings)} findings" if findings else "checks: the book is whole")
+        say(str(finding))
+    say(f"checks: {len(findings)} findings" if findings else "checks: the book is whole")
     sys.exit(1 if findings else 0)

@@ -27,7 +27,7 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
     from seqmix_study.book.formats import print_page
     from seqmix_study.classroom import build, grades, slides
     from seqmix_study.classroom import lesson as source
-    from seqmix_study.commands._common import refuse
+    from seqmix_study.commands._common import refuse, say
 
     paths = Paths()
     known = source.names(paths)
@@ -35,7 +35,7 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
         refuse("classroom", f"no lesson {', '.join(unknown)}; lessons: {', '.join(known)}")
     wanted = list(lessons) or known
     if submitted:
-        click.echo(f"the grades: {grades.collect(submitted, out, paths, click.echo)}")
+        say(f"the grades: {grades.collect(submitted, out, paths, say)}")
     elif pages:
         for name in wanted:
             atomic_write(paths.book / "lessons" / "exercises" / f"{name}.md", source.load(name, paths).page())
@@ -45,17 +45,17 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
         for name, (query, suffix) in product(wanted, {"": ".pdf", "?notes": ".notes.pdf"}.items()):
             deck = paths.root / "classroom" / "slides" / f"{name}.html"
             print_page(deck.as_uri() + query, deck.with_suffix(suffix))
-            click.echo(str(deck.with_suffix(suffix)))
+            say(str(deck.with_suffix(suffix)))
     else:
         failed = []
         for name in wanted:
             try:
                 lesson = build.build(name, paths, execute)
                 state = "all checks passed, and fail with hints without answers" if execute else "not executed"
-                click.echo(f"{name}: {len(lesson.exercises)} exercises; {state}")
+                say(f"{name}: {len(lesson.exercises)} exercises; {state}")
             except (build.ClassroomError, source.LessonError) as error:
                 failed.append(f"{name}: FAILED (its published notebooks are untouched)\n{error}")
         if failed:
             refuse("classroom", "\n".join(failed), 1)
         build.write_student_folder(paths)
-        click.echo(f"the classroom: {paths.root / 'classroom'}")
+        say(f"the classroom: {paths.root / 'classroom'}")

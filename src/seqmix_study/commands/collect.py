@@ -2,6 +2,8 @@
 
 import click
 
+from seqmix_study.commands._common import say
+
 
 @click.command("collect")
 @click.argument("chapter", default="all")
@@ -28,7 +30,7 @@ def command(chapter: str, tier: str, replace: bool, prune: bool) -> None:
         for name, plan in plans.items():
             counts = collect.collect(plan.runs, tier, name, paths=paths, replace=replace, prune=prune)
         rows = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-        click.echo(f"{paths.results / tier}: {rows or 'no rows yet'}")
+        say(f"{paths.results / tier}: {rows or 'no rows yet'}")
         if tier != "quick":
             findings, verdicts = study.write(tier, paths.results)
-            click.echo(f"findings: {len(findings)} rows; verdicts: {len(verdicts)}")
+            say(f"findings: {len(findings)} rows; verdicts: {len(verdicts)}")

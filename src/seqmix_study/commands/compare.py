@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from seqmix_study.commands._common import TIERS
+from seqmix_study.commands._common import TIERS, tell_agreement
 
 
 @click.command("compare")
@@ -19,13 +19,12 @@ def command(study: str, tier: str, fresh: bool, as_json: bool) -> None:
     fall outside than chance allows.
     """
     from seqmix.paths import Paths
-    from seqmix.study import names
-    from seqmix_study.commands._common import refuse, tell_agreement
+    from seqmix.study import load
     from seqmix_study.results.agreement import compare
     from seqmix_study.runs import fresh as from_nothing
 
-    if study and study not in names():
-        refuse("compare", f"no study named {study!r}; known: {', '.join(names())}")
+    if study:
+        load(study)  # refuses an unknown one
     paths = from_nothing.paths() if fresh else Paths()
     summary = tell_agreement(tier, compare(tier, paths, study), paths.runs, as_json)
     sys.exit(0 if summary["agrees"] else 1)

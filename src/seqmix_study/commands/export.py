@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from seqmix_study.commands._common import say
+
 
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
@@ -22,7 +24,7 @@ def command(run: Path, target: Path, page: bool) -> None:
     if not (source / "config.json").is_file():
         raise click.UsageError(f"no run folder {run} (looked in {Paths().runs} too; seqmix status --json names all)")
     try:
-        click.echo(page_file(source, target) if page else hugging_face(source, target))
+        say((page_file if page else hugging_face)(source, target))
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from seqmix_study.commands._common import TIERS, refuse
+from seqmix_study.commands._common import TIERS, refuse, say
 
 
 @click.command("findings")
@@ -39,9 +39,9 @@ def command(runs: Path | None, questions: tuple[Path, ...], tier: str, out: Path
     except (QuestionsError, ValueError, OSError) as error:
         refuse("findings", error)
     for row in rows[rows["id"].isin(ids) | rows["row"].isin(ids)].itertuples():
-        click.echo(f"{row.row}: {row.estimate:.4g} ({row.lo:.4g} to {row.hi:.4g}) {row.unit}: {row.verdict}. {row.why}")
+        say(f"{row.row}: {row.estimate:.4g} ({row.lo:.4g} to {row.hi:.4g}) {row.unit}: {row.verdict}. {row.why}")
     for row in verdicts[verdicts["id"].isin(ids) | (not ids)].itertuples():
-        click.echo(f"{row.id:>6}  {row.verdict:<20} {row.claim}\n        {row.text}")
+        say(f"{row.id:>6}  {row.verdict:<20} {row.claim}\n        {row.text}")
     if not ids:
         counts = verdicts["verdict"].value_counts()
-        click.echo("; ".join(f"{word}: {count}" for word, count in counts.items()) or f"{len(rows)} rows, no claims")
+        say("; ".join(f"{word}: {count}" for word, count in counts.items()) or f"{len(rows)} rows, no claims")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from seqmix_study.commands._common import Named, say
+
 __all__ = ["command"]
 
 
@@ -18,7 +20,7 @@ __all__ = ["command"]
 @click.option("--group", metavar="COL", help="Column of families: one fit each, and their differences.")
 @click.option("--form", type=click.Choice(["c5", "c6"]), help="c5: E + A/N^a + B/D^b (default); c6: with gamma.")
 @click.option("--method", type=click.Choice(["huber", "squares"]), help="Surfaces: huber (default) or squares of ln L.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a figure (svg, png or pdf).")
+@click.option("--plot", type=Named(".svg", ".png", ".pdf"), metavar="FILE", help="Write a figure (.svg, .png or .pdf).")
 @click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write one page of HTML.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 def command(table: Path, plot: Path | None, page: Path | None, as_json: bool, **options: str | bool | None) -> None:
@@ -33,22 +35,16 @@ def command(table: Path, plot: Path | None, page: Path | None, as_json: bool, **
 
     Exit code 2: a column is missing, not numeric or not positive, or the file is no table.
     """
-    from seqmix.files import disk_error
-    from seqmix_study.findings.fits.doctor import TableError, fit_frame, read_table, render, report
+    from seqmix_study.findings.fits.doctor import fit_frame, read_table, render, report
 
     columns = {key: options[key] for key in ("n", "d", "loss", "flops", "seed", "group")}
-    try:
-        fits = fit_frame(read_table(table), **options)
-        document = report(fits, columns)
-        if plot or page:
-            from seqmix_study.chapters import fit_page as pages
+    fits = fit_frame(read_table(table), **options)
+    document = report(fits, columns)
+    if plot or page:
+        from seqmix_study.chapters import fit_page as pages
 
-            if plot:
-                pages.plot(fits, plot)
-            if page:
-                pages.write_page(fits, document, page, table.name)
-    except OSError as error:
-        raise disk_error(error.filename or plot or page, error, "read or write") from error
-    except TableError as error:
-        raise click.UsageError(str(error)) from None
-    click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else render(fits, document))
+        if plot:
+            pages.plot(fits, plot)
+        if page:
+            pages.write_page(fits, document, page, table.name)
+    say(json.dumps(document, indent=2, allow_nan=False) if as_json else render(fits, document))

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from seqmix_study.commands._common import Archive
+from seqmix_study.commands._common import ARCHIVES, Named, say
 
 
 @click.command("pack")
-@click.argument("out", type=Archive(dir_okay=False, path_type=Path))
+@click.argument("out", type=Named(*ARCHIVES))
 @click.option("--weights", is_flag=True, help="Take the weights too (needed to measure more from a run).")
 def command(out: Path, weights: bool) -> None:
     """Write all ended runs to OUT (.tar.xz or .tar.gz), without checkpoints; see seqmix unpack."""
@@ -16,4 +16,4 @@ def command(out: Path, weights: bool) -> None:
     from seqmix_study.runs.archive import pack
 
     done = pack(out, Paths().runs, weights)
-    click.echo(f"{out}: {done['runs']} runs, {done['files']} files, {done['bytes'] / 1e6:.2f} MB")
+    say(f"{out}: {done['runs']} runs, {done['files']} files, {done['bytes'] / 1e6:.2f} MB")

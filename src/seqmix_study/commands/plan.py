@@ -5,6 +5,8 @@ import sys
 
 import click
 
+from seqmix_study.commands._common import say
+
 
 @click.command("plan")
 @click.argument("chapters", nargs=-1, required=True, metavar="STUDY...")
@@ -47,7 +49,7 @@ def command(chapters, tier, only, jobs, fresh, no_time, as_json) -> None:
     report |= {"jobs": place.jobs, "threads": place.threads, "seconds": round(seconds, 1), "refused": refused}
     report["memory_bytes"] = max((run_memory(c) for c in todo if c.kind == "train"), default=0)
     report["flops"] = sum(stage["flops"] for row in studies for stage in row["stages"])
-    click.echo(json.dumps(report, indent=1) if as_json else _text(report))
+    say(json.dumps(report, indent=1) if as_json else _text(report))
     sys.exit(2 if refused else 0)
 
 

@@ -17,7 +17,7 @@ def command(run_id: str, count: int, as_json: bool) -> None:
     """
     from seqmix.paths import Paths
     from seqmix.record import run_folders
-    from seqmix_study.commands._common import refuse
+    from seqmix_study.commands._common import refuse, say
     from seqmix_study.runs import downstream
 
     folder = next((f for f in run_folders(Paths().runs) if f.run_id == run_id), None)
@@ -26,7 +26,7 @@ def command(run_id: str, count: int, as_json: bool) -> None:
     scores = downstream.answers(folder, count)
     if as_json:
         plain = [asdict(score) | {"at_chance": score.at_chance} for score in scores]
-        click.echo(json.dumps({"run_id": run_id, "scores": plain}, indent=1))
+        say(json.dumps({"run_id": run_id, "scores": plain}, indent=1))
         return
     for score in scores:
-        click.echo(score.sentence())
+        say(score.sentence())

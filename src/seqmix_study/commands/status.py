@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 
 import click
 
-from seqmix_study.commands._common import finite
+from seqmix.files import printable
+from seqmix_study.commands._common import finite, say
 
 
 @click.command("status")
@@ -27,16 +28,16 @@ def command(study: str, tier: str, as_json: bool) -> None:
         return _sweeps(study, tier, as_json)
     rows = [_row(folder) for folder in run_folders(Paths().runs)]
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        say(json.dumps(rows, indent=1))
     else:
         counts = Counter(row["status"] for row in rows)
         for row in rows:
             if row["status"] != "finished" or row["notes"]:
                 what = row["problem"] or row["reason"] or (f"step {row['step']}" if row["step"] else "")
-                click.echo(f"{row['status']:<12} {row['study']:<10} {row['run_id']}  {what}".rstrip())
+                say(printable(f"{row['status']:<12} {row['study']:<10} {row['run_id']}  {what}").rstrip())
                 for note in row["notes"]:
-                    click.echo(f"{'':<12} note: {note}")
-        click.echo(", ".join(f"{number} {status}" for status, number in sorted(counts.items())) or "no runs yet")
+                    say(f"{'':<12} note: {note}")
+        say(", ".join(f"{number} {status}" for status, number in sorted(counts.items())) or "no runs yet")
     return sys.exit(1 if any(row["status"] == "corrupt" for row in rows) else 0)
 
 
@@ -67,22 +68,22 @@ def _sweeps(name: str, tier: str, as_json: bool) -> None:
         row |= {"interior": inside, "decided": found is not None, "regret": found.regret if found else None}
         rows.append(finite(row))
     if as_json:
-        click.echo(json.dumps({"sweeps": rows, "waiting": plan.waiting}, indent=1))
+        say(json.dumps({"sweeps": rows, "waiting": plan.waiting}, indent=1))
         return
     for row in rows:
         state = f"decided, regret {row['regret'] or 0:.4f}" if row["decided"] else "going on"
         where = "interior" if row["interior"] else "at the edge"
         score = "diverged" if row["score"] is None else f"{row['score']:.4f}"
         tried = f"{row['trials']:>3} trials, best {row['best_rate']:.3g}"
-        click.echo(f"{row['sweep']:<44} {tried} ({score}), {where}; {state}")
+        say(f"{row['sweep']:<44} {tried} ({score}), {where}; {state}")
     for why, count in Counter(plan.waiting.values()).items():
-        click.echo(f"{count} cells wait for {why.replace('its ', 'their ')}")
+        say(f"{count} cells wait for {why.replace('its ', 'their ')}")
     for stage in forecast(name, queue):
-        click.echo(f"{stage.name}: {stage.done} done, {stage.ready} ready, about {stage.waiting} waiting")
+        say(f"{stage.name}: {stage.done} done, {stage.ready} ready, about {stage.waiting} waiting")
 
 
 def _row(folder) -> dict:
-    from seqmix.files import RecordError, printable
+    from seqmix.files import RecordError
 
     row = {"run_id": folder.run_id, "status": folder.status(), "study": "", "tier": "", "arm": "", "step": 0}
     row |= {"reason": "", "problem": "", "notes": folder.notes(), "loss": None}
@@ -93,7 +94,7 @@ def _row(folder) -> dict:
     try:
         config = folder.config()
         row |= {"study": config.study, "tier": config.tier, "arm": getattr(config, "arm", "")}
-        row |= {"step": folder.step(), "reason": printable(folder.outcome().get("reason", ""))}
+        row |= {"step": folder.step(), "reason": folder.outcome().get("reason", "")}
         row["loss"] = folder.metrics().get("loss")
     except RecordError as error:
         row |= {"problem": str(error)}

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from seqmix_study.commands._common import Positive, tell_fresh
+from seqmix_study.commands._common import Positive, say, tell_fresh
 
 
 @click.command("train")
@@ -39,13 +39,13 @@ def command(chapters, tier, jobs, engine, budget_minutes, only, ensemble, fresh,
     summary = launch.train(job, jobs, engine, progress=not quiet)
     if not leads():
         return
-    click.echo(str(summary))
+    say(str(summary))
     for run_id, notes in summary.notes.items():
         for note in notes:
-            click.echo(f"  {run_id}: {note}", err=True)
+            say(f"  {run_id}: {note}", err=True)
     for run_id, reason in summary.problems.items():
-        click.echo(f"  {run_id}: {reason}", err=True)
-    click.echo(f"records: {paths.runs}")
+        say(f"  {run_id}: {reason}", err=True)
+    say(f"records: {paths.runs}")
     if fresh:
         tell_fresh(tier, paths, list(studies))
     sys.exit(0 if summary.ok else 1)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from seqmix_study.commands._common import Archive
+from seqmix_study.commands._common import ARCHIVES, Named, say
 
 
 @click.command("unpack")
-@click.argument("archive", type=Archive(exists=True, dir_okay=False, path_type=Path))
+@click.argument("archive", type=Named(*ARCHIVES, exists=True))
 def command(archive: Path) -> None:
     """Move the records of ARCHIVE (see seqmix pack) into the runs folder; a record that is there is never replaced.
 
@@ -18,6 +18,6 @@ def command(archive: Path) -> None:
     from seqmix_study.runs.archive import unpack
 
     done = unpack(archive, Paths().runs)
-    click.echo(f"{len(done['added'])} runs added, {len(done['known'])} were there already")
+    say(f"{len(done['added'])} runs added, {len(done['known'])} were there already")
     for run_id in done["different"]:
-        click.echo(f"  kept the record that was here: {run_id} (delete its folder to take the other)", err=True)
+        say(f"  kept the record that was here: {run_id} (delete its folder to take the other)", err=True)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from seqmix_study.commands._common import TIERS
+from seqmix_study.commands._common import TIERS, say, tell_agreement
 
 
 @click.command("verify")
@@ -19,11 +19,10 @@ def command(count: int, tier: str, seed: int, jobs: int | None, as_json: bool) -
     Exit code 1 if a run lies outside its seeds, diverges or fails.
     """
     from seqmix.paths import Paths
-    from seqmix_study.commands._common import tell_agreement
     from seqmix_study.runs.verify import verify
 
     points, problems = verify(tier, count, seed, jobs)
     tell_agreement(tier, points, Paths().cache / "verify", as_json)
     for run_id, reason in problems.items():
-        click.echo(f"failed    {run_id}: {reason}", err=True)
+        say(f"failed    {run_id}: {reason}", err=True)
     sys.exit(1 if problems or any(point.verdict in ("outside", "diverged") for point in points) else 0)

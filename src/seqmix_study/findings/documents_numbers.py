@@ -27,11 +27,9 @@ HYBRID_LOSS = (4.396, 4.465, 4.055, 4.266, 4.272, 4.342, 4.440, 4.416, 4.407, 4.
 
 HYBRID_PRINTED = {"second": 4.266, "deltanet": 4.396, "transformer": 5.146, "winner": 4.055}
 PRINTED_GAINS = {"second": 4.95, "deltanet": 8.40, "transformer": 26.90}  # percent, "statistical significance"
-HEADLINE_GAINS = {"transformer": 27.0, "deltanet": 8.0}
 PERPLEXITY = 57.69
 THROUGHPUT = {12: 282e3, 2: 118e3, 0: 102e3}  # tokens a second by attention layers, printed
 MINUTES = {12: 0.87, 2: 2.08, 0: 2.41}
-QUALITY_PER_TIME = {12: 5.91, 2: 1.95, 0: 1.82}
 CHART = {"star": 4.0, "winner": 3.8, 8: 4.2}  # losses at which the drawn chart places its marks
 MISLABELLED_THROUGHPUT = 223e3  # the row labelled 8 %, public report
 POSITIONS = {"report": (3, 6), "code": (6, 12)}  # layers of the winner, counted from 1

@@ -136,9 +136,11 @@ class Tables:
 def _read(path: Path) -> pd.DataFrame:
     """Read a stranger's table; ValueError names the file."""
     try:
-        return pd.read_csv(path, low_memory=False)
+        frame = pd.read_csv(path, low_memory=False)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    words = frame.select_dtypes(exclude=["number", "bool"])  # a name is one line
+    return frame.assign(**{c: words[c].str.split().str.join(" ") for c in words})
 
 
 def _succeeded(frames: dict[str, pd.DataFrame], stands_for: dict[str, str]) -> dict[str, pd.DataFrame]:

@@ -11,18 +11,7 @@ from dataclasses import dataclass, field
 from seqmix_study.findings.effects import Effect
 from seqmix_study.findings.questions import Question
 
-__all__ = [
-    "MARKS",
-    "VERDICTS",
-    "Answer",
-    "Verdict",
-    "both",
-    "combine",
-    "either",
-    "reads",
-    "side_of",
-    "word_of",
-]
+__all__ = ["MARKS", "VERDICTS", "Answer", "Verdict", "both", "combine", "either", "reads", "side_of", "word_of"]
 
 SUPPORTED, REFUTED, MIXED, DEPENDS = "supported", "refuted", "mixed", "depends"
 CLOSE, UNTESTED, UNTESTABLE, ILL = "too close to call", "not tested", "not testable", "ill-posed"

@@ -33,7 +33,6 @@ SUSPECTS = {
     "corpus_sha256": "text",
     "device": "device",
     "precision": "precision",
-    "kernel": "kernel",
     "torch": "torch",
     "code_commit": "version of the code",
     "hardware": "processor or GPU",
@@ -178,13 +177,19 @@ class Elsewhere(Paths):
 def findings(here: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:
     """Return row, estimate, published lo and hi, verdict and whether it lies inside, of rows that both have answered.
 
-    ``here``, ``there``: tables of findings, indexed by the name of the row.
+    ``here``, ``there``: tables of findings, indexed by the name of the row. Both rest on the same architectures, sizes
+    and seeds (rates, in the hash of a run's name, may differ): part of a study answers another question.
     """
     numbers = there[["lo", "hi"]].astype(float).join(here["estimate"].astype(float), how="inner")
-    numbers = numbers[np.isfinite(numbers).all(axis=1)]
+    alike = [_models(there.at[row, "runs"]) <= _models(here.at[row, "runs"]) for row in numbers.index]
+    numbers = numbers[np.isfinite(numbers).all(axis=1) & np.array(alike, bool)]
     rounding = 1e-5 * numbers[["lo", "hi"]].abs().max(axis=1)  # of the published numbers
     inside = numbers["estimate"].between(numbers["lo"] - rounding, numbers["hi"] + rounding)
-    return numbers.assign(verdict=there["verdict"], inside=inside)
+    return numbers.assign(verdict=there["verdict"].reindex(numbers.index), inside=inside)
+
+
+def _models(runs: object) -> set[str]:
+    return {run.rpartition("-")[0] for run in str(runs).split()}
 
 
 def by_cell(points: list[Point]) -> dict[str, str]:

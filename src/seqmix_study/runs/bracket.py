@@ -62,16 +62,16 @@ class Optimum:
 
 
 def search(
-    known: dict[Trial, float], margin: float, start: int = START, fine: bool = True, span: int = 2
+    known: dict[Trial, float], margin: float, start: int = START, fine: bool = True, span: int = 2, twice: bool = False
 ) -> list[Trial] | Optimum:
     """Return the trials that must be run next, or the optimum once all that are needed are known.
 
     ``known``: trial -> loss on the validation split, nats; infinity if it diverged; below nought where a task was
-    solved, the sooner the lower (``known.Outcome.score``). ``margin``: the difference, nats,
-    that the study wants to see: half-octave trials are added where the parabola is steeper than a quarter of it an
-    octave squared. ``fine``: a full search, with half octaves and a second seed around the best; else three points
-    that confirm a prediction (widened until the best is interior). ``span``: octaves that the first trials cover; tasks
-    that are solved at some rates and not at all at others need a wide look before a narrow one.
+    solved, the sooner the lower (``known.Outcome.score``). ``margin``: the difference, nats, that the study wants to
+    see: half-octave trials are added where the parabola is steeper than a quarter of it an octave squared. ``fine``: a
+    full search, with half octaves and a second seed around the best; else three points that confirm a prediction
+    (widened until the best is interior), with ``twice`` a second seed around it. ``span``: octaves that the first
+    trials cover; tasks that are solved at some rates and not at all at others need a wide look before a narrow one.
     """
     start = min(HIGHEST - 1 - span, max(LOWEST + span, start))
     steps = set(range(start - span, start + span + 1, 2))
@@ -79,20 +79,20 @@ def search(
         if missing := [(k, 0) for k in sorted(steps) if (k, 0) not in known]:
             return missing
         best = _best(known, steps)
-        wider = [k for k, edge in ((best - 2, min(steps)), (best + 2, max(steps))) if best == edge]
-        wider = [k for k in wider if LOWEST <= k <= HIGHEST]
-        if wider:
-            steps |= set(wider)
+        edges = (best - 2, min(steps)), (best + 2, max(steps))
+        if wider := {k for k, edge in edges if best == edge and LOWEST <= k <= HIGHEST}:
+            steps |= wider
             continue
         if not fine:
             found = _optimum(known, steps, best)
             nearest = round(found.vertex)
-            if found.regret <= margin / 8 or nearest in steps:
+            if found.regret > margin / 8 and nearest not in steps:
+                steps.add(nearest)
+                continue
+            if not twice:
                 return found
-            steps.add(nearest)
-            continue
         near = [k for k in (best - 1, best + 1) if LOWEST <= k <= HIGHEST and k not in steps]
-        if near and _curvature(known, steps, best) > margin / 4:
+        if fine and near and _curvature(known, steps, best) > margin / 4:
             steps |= set(near)
             continue
         around = _neighbours(steps, best)

@@ -9,6 +9,7 @@ Text is scored in the run's own tokens. A run on a synthetic source has no words
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,11 @@ from scipy import stats
 from torch.nn import functional as F
 
 from seqmix import data
-from seqmix.config import RunConfig
+from seqmix.config import DataConfig, RunConfig
 from seqmix.record import RunFolder
 from seqmix.restore import restore
 
-__all__ = ["TASKS", "DownstreamError", "Score", "Speaker", "answers", "held_out_text", "make_tasks", "scores"]
+__all__ = ["TASKS", "DownstreamError", "Score", "Speaker", "answers", "held_out_tasks", "make_tasks", "scores"]
 
 TASKS = ("continuation", "last_word")
 """Four-choice continuation (the true next 24 bytes or those of another place) and the last word of a passage."""
@@ -74,7 +75,7 @@ class Speaker:
         config = folder.config()
         if not isinstance(config, RunConfig) or not folder.weights.is_file():
             raise DownstreamError(f"{folder.run_id} has no weights here: train it, or unpack it with its weights")
-        encode, _ = text_codec(config)
+        encode, _ = text_codec(config.data)
         return cls(restore(config, folder, data.open_source(config.data)), encode, config.data.seq_len)
 
     @torch.no_grad()
@@ -94,12 +95,12 @@ class Speaker:
         return self.score(self.encode(context), self.encode(continuation))
 
 
-def text_codec(config: RunConfig):
-    """Return (text -> token ids, token ids -> text) of a run's corpus; DownstreamError if it is no text."""
-    source = data.open_source(config.data)
+def text_codec(config: DataConfig):
+    """Return (text -> token ids, token ids -> text) of a corpus; DownstreamError if it is no text."""
+    source = data.open_source(config)
     if not math.isfinite(source.bytes_per_token):
-        raise DownstreamError(f"source {config.data.source!r} has no words: score a run on real text")
-    if config.data.tokenizer == "bytes":
+        raise DownstreamError(f"source {config.source!r} has no words: score a run on real text")
+    if config.tokenizer == "bytes":
         return lambda text: [*text.encode()], lambda ids: bytes(i for i in ids if i).decode(errors="replace")
     from tokenizers import Tokenizer
 
@@ -107,11 +108,15 @@ def text_codec(config: RunConfig):
     return lambda text: coder.encode(text).ids, lambda ids: coder.decode([i for i in ids if i])
 
 
-def held_out_text(config: RunConfig, most: int = 1_000_000) -> bytes:
-    """Return text that the run was neither trained nor tuned on (the test split, else the held-out one)."""
-    (_, decode), streams = text_codec(config), data.open_source(config.data).streams
+@lru_cache(maxsize=2)
+def held_out_tasks(config: DataConfig, count: int, most: int = 1_000_000) -> dict[str, list[dict[str, Any]]]:
+    """Return the tasks that every model of a corpus is asked, from text that no run was trained or tuned on.
+
+    That is the test split, else the held-out one.
+    """
+    (_, decode), streams = text_codec(config), data.open_source(config).streams
     tokens = streams["test"] if len(streams.get("test", ())) > 10 * CONTEXT else streams["valid"]
-    return decode([int(token) for token in tokens[:most]]).encode()
+    return make_tasks(decode([int(token) for token in tokens[:most]]).encode(), count)
 
 
 def make_tasks(text: bytes, count: int = 200, seed: int = 0) -> dict[str, list[dict[str, Any]]]:
@@ -167,4 +172,4 @@ def scores(speaker: Speaker, tasks: dict[str, list[dict[str, Any]]]) -> list[Sco
 
 def answers(folder: RunFolder, count: int) -> list[Score]:
     """Return the scores of a finished run on ``count`` questions a task, made from its own held-out text."""
-    return scores(Speaker.of(folder), make_tasks(held_out_text(folder.config()), count))
+    return scores(Speaker.of(folder), held_out_tasks(folder.config().data, count))

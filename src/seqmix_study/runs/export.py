@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from seqmix.checkpoint import load_weights
 from seqmix.config import ModelConfig
+from seqmix.files import atomic_write
 from seqmix.models import build
 from seqmix.record import RunFolder
 
@@ -197,17 +198,16 @@ def config_of_llama(plain: dict) -> ModelConfig:
 
 def save(model: nn.Module, folder: Path) -> bool:
     """Write ``config.json`` and ``model.safetensors`` into ``folder``; return whether ``transformers`` can load it."""
-    from safetensors.torch import save_file
+    import safetensors.torch
 
     config: ModelConfig = model.config
     known = not llama_obstacles(config)
     weights = {name: weight.detach().clone().contiguous() for name, weight in model.state_dict().items()}
     plain = llama_config(config) if known else {"model_type": OWN}
     plain |= {OWN: config.model_dump(mode="json")}
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = to_llama(config, weights) if known else weights
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "config.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    atomic_write(folder / "model.safetensors", safetensors.torch.save(tensors, {"format": "pt"}))
+    atomic_write(folder / "config.json", json.dumps(plain, indent=2) + "\n")
     return known
 
 

@@ -1,9 +1,11 @@
 """What a command asks to be run, and what of it is left: the folder of records, with its locks, is the queue."""
 
+import socket
 import time
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 from pydantic import Field
 
 from seqmix.config import RunConfig, SpeedConfig, parse_run
@@ -29,7 +31,7 @@ class EngineError(RuntimeError):
 class Job(Frozen):
     """One request: studies, or runs by their configurations. Written to a file, it is all that a worker needs."""
 
-    id: str
+    id: str = Field(description="machine, process and number of who launched it")
     root: str = Field(description="the project's folder")
     folder: str = Field(description="the folder of records")
     tier: str = ""
@@ -52,7 +54,10 @@ class Job(Frozen):
         return Paths(self.root, self.folder)
 
     def write(self) -> None:
-        """Ask for the job; raises RecordError if the disk does not take it."""
+        """Ask for the job, and no more for those of this machine whose launchers were killed; raises RecordError."""
+        for other in self.file.parent.glob(f"{socket.gethostname()}-*.json"):
+            if not psutil.pid_exists(int(other.stem.split("-")[-2])):
+                other.unlink(missing_ok=True)
         atomic_write(self.file, self.model_dump_json())
 
 

@@ -9,8 +9,10 @@ records. Whatever is interrupted goes on from its last checkpoint when the same 
 """
 
 import importlib
+import os
 import secrets
 import signal
+import socket
 import sys
 import time
 from contextlib import AbstractContextManager
@@ -103,7 +105,7 @@ def request(
     """Return a job: studies (name -> further arguments of ``study.plan``) or runs. ``more``: further fields of Job."""
     paths = paths or Paths()
     return Job(
-        id=f"{time.time():.0f}-{secrets.token_hex(4)}",
+        id=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
         root=str(paths.root),
         folder=str(paths.runs.resolve()),
         tier=tier or next((config.tier for config in runs), ""),

@@ -11,6 +11,7 @@ import time
 
 from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
+from seqmix.files import printable
 from seqmix_study.runs import sign
 from seqmix_study.runs.job import Queue
 
@@ -68,7 +69,7 @@ class Display:
         said += f", {waiting} cells wait for results" if waiting else ""
         if total:
             said += f", {done / total:.0%}{self._left(done, total, bool(waiting))}"
-        return said + (f", loss {min(losses):.3f}" if losses else "") + still
+        return printable(said + (f", loss {min(losses):.3f}" if losses else "") + still)
 
     def _left(self, done: float, total: float, more: bool) -> str:
         now = time.monotonic()

@@ -109,12 +109,12 @@ class Stages:
                 self.out.waiting.setdefault(cell.name, "its learning-rate sweep")
         return self.trials + self._published()
 
-    def _search(self, cell: Cell, start: int, fine: bool = True) -> Optimum | None:
+    def _search(self, cell: Cell, start: int, fine: bool = True, twice: bool = False) -> Optimum | None:
         """Advance the sweep of a cell; decide and return its optimum, or None with the trials it needs planned."""
         template, losses = self._template(cell), {}
         sweep = cell_of(template)
         while True:
-            found = search(losses, self.tune.margin, start, fine, self.tune.span)
+            found = search(losses, self.tune.margin, start, fine, self.tune.span, twice)
             if isinstance(found, Optimum):
                 self.out.sweeps[sweep] = found
                 cell.decided = _from_sweep(sweep, found)
@@ -152,8 +152,7 @@ class Stages:
         there = {other.place: other.decided for other in others if other.decided}
         for cell in cells:
             if cell.place in there:
-                _, about = there[cell.place]
-                self._search(cell, step_of(about.optimum), fine=False)
+                self._search(cell, step_of(there[cell.place][1].optimum), fine=False)
 
     def _law(self, cells: list[Cell]) -> None:
         """Sweep the cells that the law is fitted to, then the corners of the grid that check it; predict the rest."""
@@ -169,7 +168,8 @@ class Stages:
             return
         first = rate_law.fit(fitted)
         for cell in self._checked(cells):
-            if found := self._search(cell, first.step(cell.parameters, cell.first.tokens), fine=False):
+            step, twice = first.step(cell.parameters, cell.first.tokens), cell.size_and_steps in self.tune.twice
+            if found := self._search(cell, step, fine=False, twice=twice):
                 checks.append(cell.swept(found))
             else:
                 self.out.waiting[cell.name] = "the check of its rate law"

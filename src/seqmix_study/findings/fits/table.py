@@ -113,7 +113,7 @@ def _rows(lines: list[str], separator: str | None) -> Iterator[tuple[int, list[s
         return
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     try:
-        yield from ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
+        yield from ((reader.line_num, [" ".join(cell.split()) for cell in cells]) for cells in reader)
     except csv.Error as error:
         raise TableError(f"line {reader.line_num}: {error}") from None
 
