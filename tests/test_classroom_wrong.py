@@ -43,10 +43,12 @@ def in_place(S, k, v, beta):
     return S
 
 
-def every_position(model, tokens, answer):
-    x = model.embed(tokens).detach().requires_grad_()
-    loss = F.cross_entropy(model.from_embeddings(x)[0], torch.full((tokens.shape[1],), answer))
-    return torch.autograd.grad(loss, x)[0][0].norm(dim=-1)
+def norms_of(score):
+    def gradient_norms(model, tokens, answer, rival):
+        x = model.embed(tokens).detach().requires_grad_()
+        return torch.autograd.grad(score(model.from_embeddings(x), answer, rival), x)[0][0].norm(dim=-1)
+
+    return gradient_norms
 
 
 def unpaired(losses):
@@ -150,7 +152,14 @@ WRONG = [
     ("recall", "chrono", {"bias_for": lambda T, s: -math.log(s ** (-1 / T) - 1) * -1}, "*loses*"),
     ("recall", "chrono", {"bias_for": lambda T, s: math.log(T - 1)}, "1/e, whatever the share"),
     ("recall", "chrono", {"bias_for": lambda T, s: math.log(s / (1 - s)) if s != 0.5 else 0.0}, "after one step"),
-    ("recall", "gradient", {"gradient_norms": every_position}, "only the last position"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: (z[0, :, a] - z[0, :, r]).sum())},
+     "only the last one"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: (z[0, :, a] - z[0, :, r]).mean())},
+     "every position"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: F.cross_entropy(z[:, -1], torch.tensor([a])))},
+     "differentiate a loss"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: z[0, -1, a])}, "where is the rival"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: z[0, 0, a] - z[0, 0, r])}, "first position"),
     ("recall", "progress", {"progress": lambda loss, n, b: (math.log2(n) - loss) / (math.log2(n) - b)}, "nats"),
     ("recall", "progress", {"progress": lambda loss, n, b: max(0, (math.log(n) - loss) / (math.log(n) - b))},
      "Do not clip"),
