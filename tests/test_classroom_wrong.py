@@ -43,6 +43,13 @@ def in_place(S, k, v, beta):
     return S
 
 
+def any_change(model, tokens, position):
+    other = tokens.clone()
+    other[0, position] = (tokens[0, position] + 1) % 32
+    changed = (model(other) != model(tokens)).any(-1)[0].nonzero()
+    return int(changed[0]) if len(changed) else None
+
+
 def norms_of(score):
     def gradient_norms(model, tokens, answer, rival):
         x = model.embed(tokens).detach().requires_grad_()
@@ -219,6 +226,15 @@ WRONG = [
     ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x > 0.5 else "neither"}, "smaller line only"),
     ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x > u + d else "one" if x > m + d else "neither"},
      "either of the two"),
+    ("context", "culprit", {"culprit": lambda m, b, d: "none" if m[-2] - m[-1] > d else (
+        "model" if b[-2] - b[-1] >= d else "data")}, "the model falls by exactly delta"),
+    ("context", "culprit", {"culprit": lambda m, b, d: "none" if m[-2] - m[-1] >= d else (
+        "model" if b[-2] - b[-1] > d else "data")}, "the Bayes loss falls by exactly delta"),
+    ("context", "plateau", {"plateau": lambda e, x, d: next((e[j] for j in range(len(x) - 1) if all(
+        v - x[-1] <= d for v in x[j:])), math.inf)}, "exactly delta above"),
+    ("context", "leak", {"first_change": any_change}, "less than 1e-4"),
+    ("scaling", "halving", {"to_halve": lambda E, A, a, N: math.inf if A * N**-a < E else (
+        ((A * N**-a - E) / 2 + 1e-12) / A) ** (-1 / a) / N}, "not above the floor"),
     ("layers", "diagnose", {"diagnose": lambda x, u, m, d: ("neither", "one", "both")[(x - d >= u) + (x - d >= m)]},
      "exactly the margin"),
     ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x - d > max(u, m) else (

@@ -111,8 +111,6 @@ def call(name: str, function: Callable | None, *args: Any, otherwise: str = "", 
     expect(callable(function), f"`{name}` should be a function, not {type(function).__name__}.")
     try:
         result = function(*args)
-    except Hint:
-        raise
     except Exception as error:
         raise Hint(f"`{name}` stopped with {type(error).__name__}: {error}") from error
     if result is None or result is Ellipsis:
