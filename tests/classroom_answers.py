@@ -82,10 +82,11 @@ def worst_by_projection(pairs, K, V, seed):
     return np.abs(keys @ state - values).max()
 
 
-def norms_with_backward(model, tokens, answer):
+def norms_with_backward(model, tokens, answer, rival):
     x = model.embed(tokens).detach().clone().requires_grad_(True)
     logits = model.from_embeddings(x)[0, -1]
-    (-torch.log_softmax(logits, 0)[answer]).backward()
+    odds = torch.log_softmax(logits, 0)  # a difference of logits is one of log-probabilities
+    (odds[answer] - odds[rival]).backward()
     return [float(row.norm()) for row in x.grad[0]]
 
 

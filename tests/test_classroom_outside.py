@@ -250,6 +250,25 @@ def test_no_number_of_a_made_up_report_stands_in_an_installed_file():
     assert numbers & known == set()
 
 
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        ("scaling/difference", r"3\.0[89]"),
+        ("scaling/offset", r'"smaller"(?!, "larger")'),
+        ("recall/capacity", r"\b16\b"),
+        ("hybrids/lower", r"15\.[67]"),
+        ("hybrids/luck", r"shrink\W+grow"),
+        ("speed/double", r"\b[24]\.?0?, "),
+        ("speed/exponent", r"(short|middle|long)\W+[012]"),
+        ("layers/unmoved", r"0\.1[67]|1 / 6"),
+        ("layers/parity", r"switch\W+-1"),
+    ],
+)
+def test_a_check_that_is_handed_out_holds_no_answer_in_clear(handed_out, check, answer):
+    assert re.search(answer, handed_out[check]) is None
+    assert check in ("layers/parity", "scaling/offset") or re.search(r"[0-9a-f]{16}", handed_out[check])
+
+
 def test_checks_hold_no_line_and_no_letters_of_a_solution(handed_out):
     for name in source.names(Paths()):
         lesson = source.load(name, Paths())

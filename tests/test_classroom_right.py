@@ -82,8 +82,8 @@ RIGHT = [
     ("hybrids", "match", {"mlp_width_for": width_by_search}),
     ("hybrids", "match", {"mlp_width_for": lambda p, n: accounting.match(
         ModelConfig(pattern=p, d_model=64, n_heads=4), n)}),
-    ("hybrids", "share", {"share_of": lambda name: {"transformer": 100, "deltanet": 0}.get(name[5:]) if name[0] == "f"
-                          else float(name.removeprefix("hybrid_").split("_")[0])}),
+    ("hybrids", "depth", {"layers_of": lambda name: float(name.removeprefix("stack_").split("_")[0]) if "_" in name
+                          else 36 * (name == "teacher")}),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old, "against_transformer": 15.7}),
     ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("same", "same"), "observed": ["Shrinks", "grow"]}),
     ("hybrids", "best_set", {"may_be_best": best_set_with_scipy}),

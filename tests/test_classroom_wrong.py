@@ -1,6 +1,7 @@
 """The checks of the lessons: wrong answers get the hint that helps."""
 
 import math
+import re
 import time
 import timeit
 from itertools import pairwise
@@ -42,10 +43,19 @@ def in_place(S, k, v, beta):
     return S
 
 
-def every_position(model, tokens, answer):
-    x = model.embed(tokens).detach().requires_grad_()
-    loss = F.cross_entropy(model.from_embeddings(x)[0], torch.full((tokens.shape[1],), answer))
-    return torch.autograd.grad(loss, x)[0][0].norm(dim=-1)
+def any_change(model, tokens, position):
+    other = tokens.clone()
+    other[0, position] = (tokens[0, position] + 1) % 32
+    changed = (model(other) != model(tokens)).any(-1)[0].nonzero()
+    return int(changed[0]) if len(changed) else None
+
+
+def norms_of(score):
+    def gradient_norms(model, tokens, answer, rival):
+        x = model.embed(tokens).detach().requires_grad_()
+        return torch.autograd.grad(score(model.from_embeddings(x), answer, rival), x)[0][0].norm(dim=-1)
+
+    return gradient_norms
 
 
 def unpaired(losses):
@@ -60,11 +70,11 @@ def best_with(losses, factor):
     return {arm for arm, gap in gaps.items() if arm == best or gap.mean() <= factor(len(gap)) * stats.sem(gap)}
 
 
-def greedy_share(name):
-    for share in (8, 17, 25, 33, 42, 50, 58, 67, 75, 83, 92):
-        if f"hybrid_{share}" in name:
-            return share
-    return 100 if name == "full_transformer" else 0
+def greedy_depth(name):
+    for layers in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48):
+        if f"stack_{layers}" in name:
+            return layers
+    return 36 if name == "teacher" else 0
 
 
 def BACK(rounds):
@@ -111,8 +121,10 @@ WRONG = [
         (e[j] for j in range(len(x) - 1) if x[j] - x[j + 1] < d), math.inf)}, "falls again"),
     ("context", "plateau", {"plateau": lambda e, x, d: next(
         (e[j] for j in range(len(x) - 1) if abs(x[j] - x[-1]) <= d), math.inf)}, "rises again"),
-    ("hybrids", "share", {"share_of": lambda arm: {"full_transformer": 100, "full_deltanet": 0}.get(arm) or next(
-        (s for s in (92, 83, 75, 67, 58, 50, 42, 33, 25, 17, 8) if f"hybrid_{s}" in arm), 0)}, "which number stands"),
+    ("hybrids", "depth", {"layers_of": lambda arm: 36 * (arm == "teacher") or next(
+        (n for n in (48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1) if f"stack_{n}" in arm), 0)}, "a part of another"),
+    ("hybrids", "depth", {"layers_of": lambda arm: 36 * (arm == "teacher") + sum(
+        int(part) for part in re.findall(r"\d+", arm))}, "Which of its parts"),
     ("context", "plateau", {"plateau": lambda e, x, d: e[next(j for j in range(len(x)) if x[j] - x[-1] < d)]},
      "proves nothing"),
     ("context", "plateau", {"plateau": lambda *a: None if plateau_forward(*a) == np.inf else plateau_forward(*a)},
@@ -147,7 +159,14 @@ WRONG = [
     ("recall", "chrono", {"bias_for": lambda T, s: -math.log(s ** (-1 / T) - 1) * -1}, "*loses*"),
     ("recall", "chrono", {"bias_for": lambda T, s: math.log(T - 1)}, "1/e, whatever the share"),
     ("recall", "chrono", {"bias_for": lambda T, s: math.log(s / (1 - s)) if s != 0.5 else 0.0}, "after one step"),
-    ("recall", "gradient", {"gradient_norms": every_position}, "only the last position"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: (z[0, :, a] - z[0, :, r]).sum())},
+     "only the last one"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: (z[0, :, a] - z[0, :, r]).mean())},
+     "every position"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: F.cross_entropy(z[:, -1], torch.tensor([a])))},
+     "differentiate a loss"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: z[0, -1, a])}, "where is the rival"),
+    ("recall", "gradient", {"gradient_norms": norms_of(lambda z, a, r: z[0, 0, a] - z[0, 0, r])}, "first position"),
     ("recall", "progress", {"progress": lambda loss, n, b: (math.log2(n) - loss) / (math.log2(n) - b)}, "nats"),
     ("recall", "progress", {"progress": lambda loss, n, b: max(0, (math.log(n) - loss) / (math.log(n) - b))},
      "Do not clip"),
@@ -157,7 +176,7 @@ WRONG = [
     ("hybrids", "spread", {"spread": lambda k, n: "".join(
         "A" if j in np.linspace(0, n - 1, k).round() else "D" for j in range(n))}, "too wide a hole"),
     ("hybrids", "match", {"mlp_width_for": lambda p, n: round(n / (3 * 64))}, "non-embedding"),
-    ("hybrids", "share", {"share_of": greedy_share}, "the very bug"),
+    ("hybrids", "depth", {"layers_of": greedy_depth}, "a part of another"),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 * (old - new) / new, "against_transformer": 18.6},
      "divide by the new loss"),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old, "against_transformer": 18.6}, "*higher*"),
@@ -207,6 +226,15 @@ WRONG = [
     ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x > 0.5 else "neither"}, "smaller line only"),
     ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x > u + d else "one" if x > m + d else "neither"},
      "either of the two"),
+    ("context", "culprit", {"culprit": lambda m, b, d: "none" if m[-2] - m[-1] > d else (
+        "model" if b[-2] - b[-1] >= d else "data")}, "the model falls by exactly delta"),
+    ("context", "culprit", {"culprit": lambda m, b, d: "none" if m[-2] - m[-1] >= d else (
+        "model" if b[-2] - b[-1] > d else "data")}, "the Bayes loss falls by exactly delta"),
+    ("context", "plateau", {"plateau": lambda e, x, d: next((e[j] for j in range(len(x) - 1) if all(
+        v - x[-1] <= d for v in x[j:])), math.inf)}, "exactly delta above"),
+    ("context", "leak", {"first_change": any_change}, "less than 1e-4"),
+    ("scaling", "halving", {"to_halve": lambda E, A, a, N: math.inf if A * N**-a < E else (
+        ((A * N**-a - E) / 2 + 1e-12) / A) ** (-1 / a) / N}, "not above the floor"),
     ("layers", "diagnose", {"diagnose": lambda x, u, m, d: ("neither", "one", "both")[(x - d >= u) + (x - d >= m)]},
      "exactly the margin"),
     ("layers", "diagnose", {"diagnose": lambda x, u, m, d: "both" if x - d > max(u, m) else (
@@ -272,7 +300,7 @@ WRONG = [
     ("recall", "progress", {"progress": lambda loss, n, b: 100 * (math.log(n) - loss) / (math.log(n) - b)}, "percent"),
     ("hybrids", "spread", {"spread": lambda k, n: ["A"] * k + ["D"] * (n - k)}, "a string"),
     ("hybrids", "match", {"mlp_width_for": lambda p, n: n / (len(p) * 192)}, "a whole number"),
-    ("hybrids", "share", {"share_of": lambda name: {"share": 8}}, "a dictionary"),
+    ("hybrids", "depth", {"layers_of": lambda name: {"layers": 8}}, "a dictionary"),
     ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("grow", "grow"), "observed": ("grow", "shrink")},
      "exchanged"),
     ("hybrids", "luck", {"luck": luck_in_a_loop, "observed": "shrink"}, "two words"),

@@ -27,8 +27,7 @@ WIDTH = 92
 def seal(folder: Path) -> str:
     """Return every check file below a folder (LESSON/EXERCISE.py) as one packed text, without what is withheld."""
     checks = {name: handed_out(text) for name, text in _read(folder).items()}
-    packed = base64.b85encode(zlib.compress(json.dumps(checks, sort_keys=True).encode(), 9)).decode()
-    return "\n".join(textwrap.wrap(packed, 120)) + "\n"
+    return base64.b85encode(zlib.compress(json.dumps(checks, sort_keys=True).encode(), 9)).decode() + "\n"
 
 
 def handed_out(check: str) -> str:
@@ -54,8 +53,7 @@ def _checks() -> dict[str, str]:
         return _read(folder)
     for place in (Path.cwd(), paths.root):
         if (place / SEALED).is_file():
-            packed = "".join((place / SEALED).read_text(encoding="utf-8").split())
-            return json.loads(zlib.decompress(base64.b85decode(packed)))
+            return json.loads(zlib.decompress(base64.b85decode((place / SEALED).read_bytes().strip())))
     raise FileNotFoundError(f"no {SEALED} in {Path.cwd()}: keep it beside the notebook, as it was handed out")
 
 

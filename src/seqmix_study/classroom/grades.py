@@ -40,11 +40,8 @@ def to_grade(notebook, lesson: Lesson):
         if cell.cell_type != "code" or "live" in cell.metadata.get("tags", []) or "classroom.evidence" in cell.source:
             continue
         asked = next((name for name in wanted if cell.source.strip() == f'check("{name}")'), None)
-        if asked:
-            own.cells.append(_check(lesson.name, asked))
-            wanted.pop(asked)
-        else:
-            own.cells.append(nbformat.v4.new_code_cell(cell.source))
+        wanted.pop(asked, None)
+        own.cells.append(_check(lesson.name, asked) if asked else nbformat.v4.new_code_cell(cell.source))
     own.cells += [_check(lesson.name, name) for name in wanted]  # whose check cell was removed
     return own
 
@@ -65,6 +62,8 @@ def collect(folder: Path, target: Path, paths: Paths, say=print) -> Path:
         try:
             if name not in names(paths):
                 raise LessonError(f"name it LESSON.ipynb or STUDENT-LESSON.ipynb; lessons: {', '.join(names(paths))}")
+            if any(row[:2] == [student, name] for row in rows):
+                raise LessonError(f"a second notebook of {student} for {name}; leave the one that counts")
             lesson = load(name, paths)
             done = run(to_grade(nbformat.read(path, as_version=4), lesson), paths, allow_errors=True)
         except Exception as error:  # a file of somebody else can break in any way, and costs nobody else the grades

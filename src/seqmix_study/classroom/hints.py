@@ -42,8 +42,7 @@ def given(name: str, value: Any) -> Any:
 def number(name: str, value: Any) -> float:
     """Return an answer as a float (Python, numpy or torch scalar); Hint for anything else."""
     given(name, value)
-    if isinstance(value, (str, bool)) or callable(value):
-        raise Hint(f"`{name}` should be a number, not {value!r}.")
+    expect(not isinstance(value, (str, bool)) and not callable(value), f"`{name}` should be a number, not {value!r}.")
     try:
         return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, RuntimeError):
@@ -63,8 +62,7 @@ def numbers(name: str, value: Any, wanted: str) -> list[float]:
 
 def kind_of(value: Any) -> str:
     """Return what a value is, in words."""
-    words = {dict: "a dictionary", str: "a text", list: "a list", tuple: "a tuple", set: "a set", bool: "True or False"}
-    return words.get(type(value), f"something of type {type(value).__name__}")
+    return {dict: "a dictionary", str: "a text"}.get(type(value), f"something of type {type(value).__name__}")
 
 
 def close(got: float, want: float, rtol: float = 1e-3, atol: float = 1e-12) -> bool:
@@ -89,7 +87,7 @@ def hidden(want: float, known: Iterable[tuple[float, str]] = (), rtol: float = 1
 
     The right one may be rounded, to two figures or more.
     """
-    rounded = [round(want, n) for n in range(1, 7) if abs(round(want, n)) * 10**n >= 9.5]
+    rounded = [round(want, n) for n in range(7) if abs(round(want, n)) * 10**n >= 9.5]
     near = [[_cell(x * (1 + side * rtol), rtol) for side in (-1, 0, 1)] for x in (want, *(wrong for wrong, _ in known))]
     right = sorted({*near[0], *(_cell(x, rtol) for x in rounded)})
     return [right, [[cells, why] for cells, (_, why) in zip(near[1:], known, strict=True)]]
@@ -113,8 +111,6 @@ def call(name: str, function: Callable | None, *args: Any, otherwise: str = "", 
     expect(callable(function), f"`{name}` should be a function, not {type(function).__name__}.")
     try:
         result = function(*args)
-    except Hint:
-        raise
     except Exception as error:
         raise Hint(f"`{name}` stopped with {type(error).__name__}: {error}") from error
     if result is None or result is Ellipsis:

@@ -31,6 +31,11 @@ def delayed(tokens):
     return one_hot(torch.roll(tokens, 3, 1)) * (torch.arange(tokens.shape[1]) >= 3)[None, :, None]
 
 
+def faint(tokens):
+    """As ``delayed``, and every position sees the mean of all, but so faintly that it does not count."""
+    return delayed(tokens) + 1e-4 * averages(tokens)
+
+
 def ask(first_change, model, position):
     tokens = torch.randint(0, 32, (1, 12), generator=torch.Generator().manual_seed(1))
     before = tokens.clone()
@@ -73,5 +78,7 @@ def others(first_change):
     expect(got == 5, f"A model that sees two tokens ahead changes at 5 when 7 changes; you return {got}.")
     got = ask(first_change, delayed, 4)
     expect(got == 7, f"A model that sees only three tokens back changes at 7 when 4 changes; you return {got}.")
+    got = ask(first_change, faint, 4)
+    expect(got == 7, f"A change of less than 1e-4 does not count: here the first that does is at 7; you return {got}.")
     got = ask(first_change, delayed, 10)
     expect(got is None, f"Here no logit changes at all: return None, not {got}.")

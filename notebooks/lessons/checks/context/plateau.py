@@ -24,14 +24,21 @@ CASES = [
     ),
     ([5, 2, 3, 2, 2, 2, 2], 8, "It touches the last value at index 2 and rises again: *from which on* asks for good."),
     ([5, 4, 2, 1.9, 2, 1.95, 2], 4, "A bin a little *below* the last one is no reason to stop."),
+    (
+        [5, 4, 3, 2.25, 2, 2, 2],
+        16,
+        "A bin exactly delta above the last one is not *less* than delta above it.",
+        0.25,
+    ),
 ]
 
 
 @test_case(name="every curve")
 def curves(plateau):
-    for losses, want, why in CASES:
+    for losses, want, why, *wide in CASES:
+        delta = wide[0] if wide else 0.065
         got = number(
-            "plateau(...)", call("plateau", plateau, list(EDGES), [float(x) for x in losses], 0.065, otherwise=NEVER)
+            "plateau(...)", call("plateau", plateau, list(EDGES), [float(x) for x in losses], delta, otherwise=NEVER)
         )
         place = EDGES.index(got) if got in EDGES else None
         upper = want != math.inf and got == EDGES[EDGES.index(want) + 1]
@@ -44,4 +51,4 @@ def curves(plateau):
             f"For {losses} you return the last bin. Alone it proves nothing: return math.inf.",
         )
         side = " (or is it the upper edge of the right bin?)" if upper else ""
-        expect(False, f"For losses {losses}, edges {EDGES}, delta 0.065 you return {got:g}{side}. {why}")
+        expect(False, f"For losses {losses}, edges {EDGES}, delta {delta} you return {got:g}{side}. {why}")

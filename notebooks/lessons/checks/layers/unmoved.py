@@ -12,9 +12,8 @@ points = 1
 @withheld
 def LINE():
     stay, found = [1.0, 1.0, 1.0], []
-    for rounds in range(9):
-        if rounds in (0, 1, 2, 3, 8):
-            found.append([rounds, *stay])
+    for rounds in range(5):
+        found.append([rounds, *stay])
         right, lost, swapped = stay
         stay = [right / 2 + (1 - right) / 10, lost / 2, swapped * 2 / 3 + (1 - swapped) / 15]
     return found

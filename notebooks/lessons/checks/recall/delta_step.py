@@ -1,4 +1,4 @@
-"""One step of the delta rule, against the library's recurrent form and by what it must do."""
+"""One step of the delta rule for keys of any length: against known states, and by what it must do."""
 
 import torch
 from otter.test_files import test_case

@@ -28,32 +28,39 @@ def drawn():
 
 @withheld
 def VALUES():
-    from torch.nn import functional as F
-
     def gradients(model, score):
         x = model.embed(drawn()).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(score(model.from_embeddings(x)), x)
         return gradient[0].double()
 
-    found, answer = [], torch.tensor([7])
+    def loss(logits, position):
+        return torch.nn.functional.cross_entropy(logits[:, position], torch.tensor([7]))
+
+    found = []
     for options in MODELS:
         model = built(options)
         with torch.enable_grad():
-            right = gradients(model, lambda logits: F.cross_entropy(logits[:, -1], answer))
-            every = gradients(model, lambda logits: F.cross_entropy(logits[0], answer.expand(10))).norm(dim=-1)
-            first = gradients(model, lambda logits: F.cross_entropy(logits[:, 0], answer)).norm(dim=-1)
+            right = gradients(model, lambda logits: logits[0, -1, 7] - logits[0, -1, 3])
+            every = gradients(model, lambda logits: (logits[0, :, 7] - logits[0, :, 3]).sum()).norm(dim=-1)
+            first = gradients(model, lambda logits: logits[0, 0, 7] - logits[0, 0, 3]).norm(dim=-1)
             logit = gradients(model, lambda logits: logits[0, -1, 7]).norm(dim=-1)
+            rival = gradients(model, lambda logits: logits[0, -1, 3]).norm(dim=-1)
+            both = gradients(model, lambda logits: logits[0, -1, 7] + logits[0, -1, 3]).norm(dim=-1)
+            surprise = gradients(model, lambda logits: loss(logits, -1)).norm(dim=-1)
         want = right.norm(dim=-1)
-        only = "You score every position; only the last position's logits, [:, -1], are compared with the answer."
+        only = "You score every position; only the last one decides."
         known = [
             [want**2, "These are squares: take the root."],
             [right.abs().sum(-1), "Take the Euclidean norm over the width D."],
             [right.abs().amax(-1), "Take the Euclidean norm over the width D."],
             [right.sum(-1), "Take the Euclidean norm over the width D."],
             [every, only],
-            [10 * every, only],
+            [every / 10, only],
             [first, "You score the first position; the answer is asked for at the last one."],
-            [logit, "You differentiate the logit; the loss is the cross-entropy of the logits and the answer."],
+            [logit, "That is the gradient of one logit: where is the rival?"],
+            [rival, "That is the gradient of the rival's logit: where is the answer?"],
+            [both, "You add the two logits; asked for is their difference."],
+            [surprise, "You differentiate a loss; asked for is the difference of two logits."],
             [want.flip(0), "The order: the norm of the first token comes first."],
             [want / want.max(), "You divide by the largest: the norms themselves were asked for."],
             [want / want.sum(), "You divide by the sum: the norms themselves were asked for."],
@@ -66,7 +73,7 @@ def VALUES():
 def norms(gradient_norms):
     for options, (want, known) in zip(MODELS, VALUES(), strict=True):
         with torch.enable_grad():
-            result = call("gradient_norms", gradient_norms, built(options), drawn(), 7)
+            result = call("gradient_norms", gradient_norms, built(options), drawn(), 7, 3)
         try:
             got = torch.as_tensor(result).detach().double()
         except (TypeError, ValueError, RuntimeError):
@@ -84,6 +91,6 @@ def norms(gradient_norms):
         for wrong, why in known:
             expect(not alike(wrong), why)
         expect(
-            bool((got > 0).any()), "All norms are zero: does the loss depend on the embeddings you differentiate by?"
+            bool((got > 0).any()), "All norms are zero: does the number depend on the embeddings you differentiate by?"
         )
-        expect(False, f"For {options} these are not the norms of one loss's gradient: which loss, at which position?")
+        expect(False, f"For {options} these are not the norms asked for: of which number, at which position?")

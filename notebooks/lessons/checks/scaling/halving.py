@@ -49,9 +49,9 @@ def reachable(to_halve):
 
 @test_case(name="a loss that cannot be halved")
 def unreachable(to_halve):
-    for E, A, alpha, N in ((3.197, 10.0, 0.344, 1e7), (2.0, 5.0, 0.3, 1e6)):
+    for E, A, alpha, N in ((3.197, 10.0, 0.344, 1e7), (2.0, 5.0, 0.3, 1e6), (1.0, 10.0, 0.5, 100.0)):
         factor = call("to_halve", to_halve, E, A, alpha, N, otherwise="Where no size does it, return math.inf.")
         expect(not isinstance(factor, complex), "A complex number: its base is negative, half the loss is below E.")
         factor = number("to_halve(...)", factor)
-        why = "half of the loss is below the floor E: no size does it, so return math.inf"
+        why = "half of the loss is not above the floor E: no size does it, so return math.inf"
         expect(factor == math.inf, f"For E={E}, A={A}, alpha={alpha}, N={N:g} {why}.")
