@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix_study.chapters.address import configuration
 from seqmix_study.results.transaction import locked
