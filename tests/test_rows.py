@@ -85,12 +85,17 @@ def test_a_sentence_holds_until_its_row_flips():
     assert "is invalid: not tuned" in holds(table(verdict="invalid", why="not tuned"), "q/*", "below")
     assert "no row" in holds(table(), "q/books/*", "below")
     assert "answers 'no'" in holds(table(), "q/*", "yes")
+    assert holds(table(), "q/python/1", "==-.2") == holds(table(), "q/python/1", "<0") == ""
+    assert "lies 'below'" in holds(table(), "q/python/1", "==0")
+    assert "lies 'below'" in holds(table(), "q/python/1", ">-.2")
+    assert "is invalid" in holds(table(verdict="invalid", why="not tuned"), "q/*", "<0")
 
 
 def test_the_form_of_a_statement():
     found = SAYS.match("the LSTM leads <gap/python/* gap/books/1 below>")
     assert (found["words"], found["rows"], found["said"]) == ("the LSTM leads", "gap/python/* gap/books/1", "below")
     assert SAYS.match("not called <gap/python too close>")["said"] == "too close"
+    assert SAYS.match("every seed <gap/python >.9>")["said"] == ">.9"
 
 
 def test_values_of_rows():

@@ -45,5 +45,9 @@
   document.addEventListener("DOMContentLoaded", function () {
     document.body.append(told);
     document.querySelectorAll(".values").forEach(start);
+    document.querySelectorAll('p > img[src$=".svg"]:not(.mpl)').forEach((img) => { // on a phone one reads it bit by bit
+      img.parentNode.classList.add("drawn");
+      Object.assign(img.parentNode, { tabIndex: 0, role: "group", ariaLabel: "a drawing; scroll to see all of it" });
+    });
   });
 })();

@@ -1,5 +1,6 @@
 """Build the book: Jupyter Book with every warning an error, then take away what no page needs."""
 
+import json
 import os
 import re
 import shutil
@@ -21,12 +22,17 @@ __all__ = ["BuildFailed", "alone", "build", "html_folder", "put_in_place"]
 FONT_SCRIPT = re.compile(
     r'\s*<script[^>]*fontawesome\.js[^>]*></script>|\s*<link[^>]*rel="preload"[^>]*fontawesome\.js[^>]*>'
 )
-NAMELESS = '<summary><span class="toctree-toggle"'
-NAMED = '<summary aria-label="show or hide the pages beneath"><span class="toctree-toggle"'
-ROLES = (
-    re.compile(r'(<div[^>]*citation[^>]*) role="doc-biblioentry"'),
-    re.compile(r'(<div) role="list"(?= class="citation)'),
-)
+MENDED = {
+    r'(<div[^>]*citation[^>]*) role="doc-biblioentry"': "",
+    r'(<div) role="list"(?= class="citation)': "",
+    r'(<summary) aria-label="Toggle hidden content"': "",
+    r'(<button class="btn search-button-field[^>]*) aria-label="Search"': "",
+    r'(<summary)(?=><span class="toctree-toggle")': ' aria-label="show or hide the pages beneath"',
+    r'(<div id="pst-primary-sidebar")': ' role="complementary" aria-label="contents of the book"',
+}
+"""Roles that ARIA has deprecated, names that hide the words of what they name, and what has no name."""
+TAGS = re.compile(r"<(script|style|svg|math)\b.*?</\1>|<[^>]+>", re.DOTALL)
+SEARCH = '<script src="_static/texts.js"></script><script src="_static/search.js"></script></head>'
 
 
 class BuildFailed(RuntimeError):
@@ -103,7 +109,19 @@ def slim(html: Path) -> None:
         path.unlink()
     for page in html.rglob("*.html"):
         text = FONT_SCRIPT.sub("", page.read_text(encoding="utf-8"))
-        for pattern in ROLES:  # docutils' roles for citations, which ARIA has deprecated
-            text = pattern.sub(r"\1", text)
-        page.write_text(text.replace(NAMELESS, NAMED), encoding="utf-8")
+        for pattern, better in MENDED.items():
+            text = re.sub(pattern, rf"\1{better}", text)
+        page.write_text(text, encoding="utf-8")
     shutil.rmtree(html / ".doctrees", ignore_errors=True)
+    if (search := html / "search.html").is_file():
+        atomic_write(html / "_static/texts.js", f"const TEXTS = {json.dumps(texts(html), separators=(',', ':'))};")
+        atomic_write(search, search.read_text(encoding="utf-8").replace("</head>", SEARCH))
+
+
+def texts(html: Path) -> dict[str, str]:
+    """Return page -> its words, for a search on a disk: there no page may fetch another one to show what was found."""
+    found = {}
+    for page in sorted((html / "book").rglob("*.html")):
+        article = page.read_text(encoding="utf-8").partition("<article")[2].partition("</article>")[0]
+        found[page.relative_to(html).as_posix()] = " ".join(TAGS.sub(" ", f"<{article}").split())
+    return found

@@ -22,7 +22,6 @@ LEFT_OUT = re.compile(r"^document-book/(api|changelog|executed/appendix_runs|les
 EBOOK = {
     "epub_tocscope": "includehidden",
     "epub_css_files": ["ebook.css"],
-    "html_math_renderer": "mathml",
     "html_theme_options": {"launch_buttons": {}},  # the theme cannot make buttons without its web page around them
 }
 """Settings of Sphinx for a book that is read without scripts and without folding."""

@@ -19,7 +19,7 @@ __all__ = ["is_built", "made_from", "put"]
 FOLDERS = ("book", "notebooks", "studies", "results", "tools")
 """Folders of the project that pages are made from, beside the files at its top."""
 
-BUILDERS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "pydata-sphinx-theme", "sphinx-mathjax-offline")
+BUILDERS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "pydata-sphinx-theme", "latex2mathml")
 
 
 def made_from(paths: Paths) -> str:

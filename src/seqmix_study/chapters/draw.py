@@ -78,7 +78,7 @@ def finish(
         if zero:
             axis.axhline(at, color=GREY, lw=1, zorder=0)
             left = 0.01 if _room_above(here, ends, y, at, False) >= _room_above(here, ends, y, at, True) else 0.99
-            place = {"ha": "left" if left < 0.5 else "right", "va": "bottom", "fontsize": 9.5, "color": GREY}
+            place = {"ha": "left" if left < 0.5 else "right", "va": "bottom", "fontsize": 10, "color": GREY}
             axis.annotate(zero, (left, at), xycoords=("axes fraction", "data"), **place)
         if ends:
             last = here.sort_values(ends).groupby(by, sort=False).last()

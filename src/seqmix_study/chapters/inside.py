@@ -61,7 +61,7 @@ def heads(traces: dict) -> tuple[Figure, pd.DataFrame, str]:
                  for h, row in zip(names, weights, strict=True) for t, w in enumerate(row)]  # fmt: skip
         said.append(f"{label(arm)}: on the source {', '.join(f'{share:.2f} by {h}' for h, share in on.items())}.")
     axes[-1].set_xlabel("position in the document")
-    figure.suptitle("Which head looks at the answer?", x=0.01, ha="left", fontsize=11, weight="bold", color=INK)
+    figure.suptitle("In one model a head looks at the answer", x=0.01, ha="left", fontsize=11, weight="bold", color=INK)
     return figure, pd.DataFrame(rows), f"Heat map of attention, a row a head. {' '.join(said)}"
 
 

@@ -63,7 +63,7 @@ def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], line
             (1.01, place),
             xycoords="axes fraction",
             va="center",
-            fontsize=9.5,
+            fontsize=10,
             color=colour,
             annotation_clip=False,
         )

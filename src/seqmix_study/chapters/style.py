@@ -67,7 +67,7 @@ LOOKS = {
     "lstm_2": Look("#a23c00", "2", (0, (4, 1.5)), "LSTM, 2 layers", "lstm"),
     "lstm_4": Look("#6e2800", "3", (0, (6, 1.5, 1, 1.5)), "LSTM, 4 layers", "lstm"),
     "lstm_1_chrono": Look("#8f1d2c", "P", "-", "LSTM, chrono bias", "lstm"),
-    "lstm_1_zero": Look("#b5651d", "X", (0, (1, 1.2)), "LSTM, forget bias 0", "lstm"),
+    "lstm_1_zero": Look("#b5651d", "X", (0, (3, 1, 1, 1, 1, 1)), "LSTM, forget bias 0", "lstm"),
     "deltanet": pure("D"),
     "deltanet_noconv": Look("#3f9d82", "^", (0, (4, 1.5)), "DeltaNet, no convolution", "deltanet"),
     "gated_deltanet": pure("G"),
@@ -215,7 +215,7 @@ RC = {
     "lines.linewidth": 1.9,
     "lines.markersize": 5.5,
     "legend.frameon": False,
-    "legend.fontsize": 9.5,
+    "legend.fontsize": 10,
     "text.color": INK,
 }
 """matplotlib's settings; a seaborn plot takes them as its theme."""

@@ -1,8 +1,7 @@
 """The few own Sphinx roles and hooks of the book; ``_config.yml`` names this one extension.
 
 ``roles``    numbers from published tables, words that a row of findings must carry, numbers that a source states
-``mathjax``  MathJax from a package into ``_static``, so that formulas render without network
-``mathml``   formulas of the EPUB
+``mathml``   formulas without script or network
 ``api``      the package's public functions and classes, from their docstrings
 ``code``     the source of every module as a page
 ``figures``  figures as part of the page, with their values
@@ -10,12 +9,12 @@
 ``headlines``  a card a chapter on the front page
 """
 
-from seqmix_study.book.sphinxext import api, code, figures, headlines, live, mathjax, mathml, roles
+from seqmix_study.book.sphinxext import api, code, figures, headlines, live, mathml, roles
 
 
 def setup(app):
     """Register everything with Sphinx."""
-    for part in (api, code, figures, headlines, live, mathjax, mathml, roles):
+    for part in (api, code, figures, headlines, live, mathml, roles):
         part.setup(app)
     app.add_js_file("figures.js", loading_method="defer")
     app.connect("builder-inited", _share_handlers)

@@ -1,4 +1,4 @@
-"""Formulas as MathML, for books that run no script: the EPUB asks for it (``html_math_renderer``)."""
+"""Formulas as MathML, which browsers and e-book readers draw without a script (``html_math_renderer``)."""
 
 from docutils import nodes
 

@@ -4,8 +4,9 @@
 without a column: the estimate; ``-estimate``: its negative; ``*`` in a name stands for anything, one row must fit).
 ``{says}`the LSTM leads <NAME below>``` prints the words and
 holds them against the row: its ``direction`` (above, below, same, not_above, not_below, open) or its ``verdict`` (yes,
-no, too close, invalid) must be the one named. Several rows, or ``question/*``, may be named; all must agree. A row that
-says otherwise, or is not there, is a warning, which the strict build turns into an error.
+no, too close, invalid) must be the one named, or its estimate must compare as said (``==1``, ``>.9``). Several rows, or
+``question/*``, may be named; all must agree. A row that says otherwise, or is not there, is a warning, which the strict
+build turns into an error.
 
 ``{val}`runs:study == "scaling" and seed == 0:loss.mean:.3f``` prints one number of another published table: a query and
 an aggregate of a column, as pandas has them.
@@ -31,7 +32,7 @@ from seqmix_study.results import published
 __all__ = ["SAYS", "checked", "holds", "lookup", "setup", "value"]
 
 log = logging.getLogger(__name__)
-SAYS = re.compile(r"^(?P<words>.+?)\s*<(?P<rows>.+?)\s+(?P<said>too close|\w+)>$", re.DOTALL)
+SAYS = re.compile(r"^(?P<words>.+?)\s*<(?P<rows>.+?)\s+(?P<said>too close|[\w<>=.]+)>$", re.DOTALL)
 IMPLIED = {"not_above": {"not_above", "below", "same"}, "not_below": {"not_below", "above", "same"}}
 """Weaker statements, and the directions of rows that carry them."""
 
@@ -74,9 +75,9 @@ def checked(key: str) -> str:
 
 def holds(rows: pd.DataFrame, names: str, said: str) -> str:
     """Return why rows do not carry a statement, "" if they do."""
+    compared = said[0] in "<>="
     for pattern in names.split():
-        found = rows[[fnmatch.fnmatchcase(name, pattern) for name in rows.index]]
-        if not len(found):
+        if not len(found := rows[[fnmatch.fnmatchcase(name, pattern) for name in rows.index]]):
             return f"no row {pattern!r} in findings.csv"
         for row in found.itertuples():
             if said in ("yes", "no", "too close", "invalid"):
@@ -84,7 +85,7 @@ def holds(rows: pd.DataFrame, names: str, said: str) -> str:
                     return f"{row.row} answers {row.verdict!r}"
             elif row.verdict == "invalid":
                 return f"{row.row} is invalid: {row.why}"
-            elif row.direction not in IMPLIED.get(said, {said}):
+            elif not (pd.eval(f"{row.estimate} {said}") if compared else row.direction in IMPLIED.get(said, {said})):
                 return f"{row.row} lies {row.direction!r}: {row.estimate:.4g} [{row.lo:.4g}, {row.hi:.4g}]"
     return ""
 
