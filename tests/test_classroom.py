@@ -387,6 +387,7 @@ def test_a_file_that_is_no_notebook_costs_nobody_else_the_grades(tmp_path):
     for name in (*broken, "folder", "gone"):
         assert f"{name}-layers.ipynb: not graded: no notebook that can be run" in result.output
     assert "letter.ipynb: not graded: name it LESSON.ipynb" in result.output
+    assert f"the grades: {table}" in result.output
     assert "layers.ipynb: not graded: a second notebook of zoe for layers" in result.output
     assert pd.read_csv(table)["exercise"].tolist() == list(LESSONS["layers"].exercises)
     (tmp_path / "zoe" / "layers.ipynb").unlink()

@@ -21,7 +21,6 @@ from seqmix.paths import Paths
 __all__ = ["SEALED", "Grader", "exercises", "seal"]
 
 SEALED = "checks.sealed"
-WIDTH = 92
 
 
 def seal(folder: Path) -> str:
@@ -94,5 +93,5 @@ def readable(message: str) -> str:
     if not found:  # the check stumbled over the answer: its last line names the error
         reason = message.strip().splitlines()[-1].strip()
         hint = f"The answer is of another kind or shape than the exercise asks for ({reason})."
-    text = "\n".join(textwrap.fill(line, WIDTH) for line in hint.splitlines())
+    text = "\n".join(textwrap.fill(line, 92) for line in hint.splitlines())
     return ("❌ Not yet.\n" + text).replace("<", "‹").replace(">", "›")

@@ -52,7 +52,7 @@ def _check(lesson: str, exercise: str):
     return nbformat.v4.new_code_cell(f"{AFRESH}\n{source}", metadata={"tags": ["check"]})
 
 
-def collect(folder: Path, target: Path, paths: Paths, say=print) -> Path:
+def collect(folder: Path, target: Path, paths: Paths, say=print) -> None:
     """Grade every submission below a folder (1: passed, or 0) and write one row per student and exercise (CSV).
 
     Raises LessonError at the end, naming each file that could not be graded; the others are graded and written.
@@ -76,6 +76,6 @@ def collect(folder: Path, target: Path, paths: Paths, say=print) -> Path:
     if rows:
         table = pd.DataFrame(rows, columns=["student", "lesson", "exercise", "points", "of"])
         atomic_write(target, table.to_csv(index=False, lineterminator="\n"))
+        say(f"the grades: {target}")
     if refused or not rows:
         raise LessonError("\n".join(refused) or f"{folder} holds no notebook")
-    return target

@@ -34,8 +34,8 @@ def expect(condition: Any, hint: str) -> None:
 
 def given(name: str, value: Any) -> Any:
     """Return the answer; Hint if it is missing or still the three dots of the exercise."""
-    if value is None or value is Ellipsis:
-        raise Hint(f"`{name}` has no answer yet: replace the three dots, run that cell, then this one.")
+    there = value is not None and value is not Ellipsis
+    expect(there, f"`{name}` has no answer yet: replace the three dots, run that cell, then this one.")
     return value
 
 

@@ -35,7 +35,7 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
         raise click.UsageError(f"no lesson {', '.join(unknown)}; lessons: {', '.join(known)}")
     wanted = list(lessons) or known
     if submitted:
-        say(f"the grades: {grades.collect(submitted, out, paths, say)}")
+        grades.collect(submitted, out, paths, say)
     elif pages:
         for name in wanted:
             atomic_write(paths.book / "lessons" / "exercises" / f"{name}.md", source.load(name, paths).page())
