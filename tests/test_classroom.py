@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from seqmix.paths import Paths
 from seqmix_study.__main__ import main
-from seqmix_study.classroom import build
+from seqmix_study.classroom import build, grades
 from seqmix_study.classroom import lesson as source
 from seqmix_study.classroom.grader import Grader
 from seqmix_study.classroom.pictures import Pictures
@@ -367,6 +367,15 @@ def test_grades_from_submissions(tmp_path, monkeypatch):
     count = len(lesson.exercises)
     assert table.groupby("student")["points"].sum().to_dict() == {"ann": count, "bob": 0}
     assert len(table) == 2 * count
+
+
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "@x", "-2+3", "a\nb", "\x1b[2Jc", "d\u202ee", "a|b"])
+def test_a_students_name_is_no_formula_and_steers_no_terminal(tmp_path, name):
+    (tmp_path / f"{name}-scaling.ipynb").write_text("{}")
+    ((student, lesson, _),) = grades.submissions(tmp_path)
+    assert lesson == "scaling"
+    assert student.isprintable()
+    assert student[0] not in "=+-@"
 
 
 def test_a_file_that_is_no_notebook_costs_nobody_else_the_grades(tmp_path):

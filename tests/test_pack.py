@@ -6,7 +6,10 @@ import io
 import json
 import lzma
 import shutil
+import subprocess
+import sys
 import tarfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -227,3 +230,17 @@ def test_values_of_no_kind_that_a_record_has_are_refused_before_they_are_in_the_
         collect.collect([config(0)], "laptop", "scaling", paths=here)
     with contextlib.suppress(RecordError):
         Known("", here).of(config(0))
+
+
+def test_a_run_that_is_being_trained_here_is_waited_for_and_that_is_said(sent, tmp_path, capfd):
+    pack(sent, tmp_path / "runs")
+    folder = RunFolder(tmp_path / "there" / config(0).run_id)
+    folder.write_config(config(0))
+    hold = "import sys; from pathlib import Path; from seqmix.record import RunFolder\n"
+    hold += "with RunFolder(sys.argv[1]).lock():\n    print('held', flush=True)\n    sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", hold, str(folder.path)], **pipes) as trainer:
+        assert trainer.stdout.readline() == b"held\n"
+        threading.Timer(0.3, trainer.stdin.close).start()
+        assert len(unpack(sent, tmp_path / "there")["added"]) == 3
+    assert "waiting for another process" in capfd.readouterr().err

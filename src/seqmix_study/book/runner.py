@@ -58,11 +58,9 @@ def prepare(
         raise ParameterError(f"{name}: {error}\nknown parameters:\n{describe(everywhere)}") from error
     more = {"jobs": jobs} if jobs else {}
     requests = [Request(c, {k: v for k, v in (more | checked).items() if k in c.parameters}) for c in chapters]
-    known = study.names(paths)
-    looked = [each for each in requests if each.chapter.study in known]
+    known, more = study.names(paths), {} if train else {"train": False}
     if len(requests) == 1 or CHECKED & set(passed) or fresh:
-        more = {} if train else {"train": False}
-        asked = [request(each.chapter.study, **each.values | more) for each in looked]
+        asked = [request(r.chapter.study, **r.values | more) for r in requests if r.chapter.study in known]
         for job in filter(None, asked if fresh else ()):
             start_anew(job)
     return requests

@@ -47,8 +47,7 @@ def request(name: str, **values: Any) -> Job | None:
         more |= {"speed.repeats": values["repeats"]} if values["repeats"] else {}
         asked = {"seeds": values["seeds"], "source": values["source"], "path": path, "overrides": more}
         anew = bool(os.environ.get("SEQMIX_FRESH"))
-        paths = fresh.paths() if anew else Paths()
-        job = launch.request({name: asked}, tier, (), paths, committed=not anew)
+        job = launch.request({name: asked}, tier, (), fresh.paths() if anew else Paths(), committed=not anew)
         checks.before_training(job)
         return job
     except (parameters.ParameterError, study.StudyError, checks.CheckError) as error:

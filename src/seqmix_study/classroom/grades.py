@@ -12,10 +12,11 @@ from pathlib import Path
 import nbformat.v4
 import pandas as pd
 
-from seqmix.files import atomic_write
+from seqmix.files import atomic_write, printable
 from seqmix.paths import Paths
 from seqmix_study.classroom.build import PASSED, judge, run
 from seqmix_study.classroom.lesson import Lesson, LessonError, load, names
+from seqmix_study.results.rows import plain
 
 __all__ = ["collect", "submissions", "to_grade"]
 
@@ -27,10 +28,13 @@ for _name in [m for m in __import__("sys").modules if m.startswith(("seqmix_stud
 
 
 def submissions(folder: Path) -> list[tuple[str, str, Path]]:
-    """Return (student, what should be the lesson, file) of every notebook below a folder."""
+    """Return (student, what should be the lesson, file) of every notebook below a folder.
+
+    Names are theirs: they say nothing to a terminal, and are no formula to who opens the grades as a spreadsheet.
+    """
     files = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
     parts = [(*path.stem.rpartition("-")[::2], path) for path in files]
-    return [(student or path.parent.name, lesson, path) for student, lesson, path in parts]
+    return [(plain(student or path.parent.name).lstrip("=+-@"), lesson, path) for student, lesson, path in parts]
 
 
 def to_grade(notebook, lesson: Lesson):
@@ -68,7 +72,7 @@ def collect(folder: Path, target: Path, paths: Paths, say=print) -> None:
             done = run(to_grade(nbformat.read(path, as_version=4), lesson), paths, allow_errors=True)
         except Exception as error:  # a file of somebody else can break in any way, and costs nobody else the grades
             kind = "" if isinstance(error, LessonError) else f"no notebook that can be run ({type(error).__name__}): "
-            refused.append(f"{path}: not graded: {kind}{str(error).strip().partition(chr(10))[0]:.200}")
+            refused.append(f"{printable(str(path))}: not graded: {kind}{str(error).strip().partition(chr(10))[0]:.200}")
             continue
         points = {exercise: int(PASSED in said) for exercise, said in judge(done, lesson).items()}
         say(f"{student}, {name}: {sum(points.values())} of {len(points)}")

@@ -23,6 +23,7 @@ from seqmix.files import LARGEST_JSON, RecordError, disk_error
 from seqmix.record import ENDED, OUTCOME, WEIGHTS, RunFolder, run_folders
 from seqmix_study.results.published import CollectError
 from seqmix_study.results.rows import run_rows
+from seqmix_study.results.transaction import locked
 from seqmix_study.runs import known
 
 __all__ = ["PackError", "pack", "unpack"]
@@ -156,7 +157,7 @@ def _settle(arrived: list[RunFolder], runs: Path) -> dict[str, list[str]]:
     done: dict[str, list[str]] = {"added": [], "known": [], "different": []}
     for folder in arrived:
         here = RunFolder(runs / folder.run_id)
-        with here.lock():
+        with locked(here.lock_path):  # whoever trains it ends first
             status = here.status_unlocked()
             if status in ("finished", "diverged", "corrupt"):
                 same = status != "corrupt" and here.outcome()["files"] == folder.outcome()["files"]
