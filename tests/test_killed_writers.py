@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock, Timeout
@@ -130,20 +131,21 @@ def test_writers_of_one_tier_lose_nothing_of_each_other(tmp_path):
     assert [published.value(tmp_path / name) for name in names] == [[39]] * 3
 
 
-def test_findings_are_computed_before_another_publishes_tables(tmp_path, monkeypatch):
+@pytest.mark.parametrize("words", [["collect", "solve", "--tier", "laptop"], ["findings", "--tier", "laptop"]])
+def test_findings_are_computed_before_another_publishes_tables(tmp_path, monkeypatch, words):
     here, free = Paths(tmp_path), []
     (tmp_path / "studies").symlink_to(Paths().studies)
     monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
     monkeypatch.setenv("SEQMIX_RUNS", str(here.runs))
 
-    def write(*_) -> tuple:
+    def compute(*_) -> None:
         try:
             FileLock(here.results / "laptop" / ".collect.lock").acquire(timeout=0).lock.release()
             free.append(True)
         except Timeout:
             free.append(False)
-        return (), ()
 
-    monkeypatch.setattr(study, "write", write)
-    done = CliRunner().invoke(main, ["collect", "solve", "--tier", "laptop"])
+    monkeypatch.setattr(study, "compute", compute)
+    monkeypatch.setattr(study.claims, "write", lambda *_: [pd.DataFrame(columns=["id", "row", "verdict"])] * 2)
+    done = CliRunner().invoke(main, words)
     assert (done.exit_code, free) == (0, [False]), done.output

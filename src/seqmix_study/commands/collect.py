@@ -24,7 +24,6 @@ def command(chapter: str, tier: str, replace: bool, prune: bool) -> None:
     from seqmix_study.runs.selection import resolve
 
     paths = Paths()
-    counts: dict[str, int] = {}
     plans = resolve(chapter, tier, (), paths)
     with published.alone(paths.results / tier):  # the findings are those of these tables, whoever publishes beside
         for name, plan in plans.items():

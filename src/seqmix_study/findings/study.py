@@ -1,6 +1,7 @@
 """This study's own questions and claims, put to the tables of a tier. What chapters, cards and lessons read."""
 
 import functools
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
 
@@ -61,6 +62,10 @@ def verdicts(tier: str, paths: Paths | None = None) -> pd.DataFrame:
 
 
 def write(tier: str, results: Path | None = None, out: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write findings and verdicts of a tier beside its tables (or into ``out``); return both."""
-    results = results or Paths().results
-    return claims.write(out or results / tier, compute(tier, results), check)
+    """Write findings and verdicts of a tier beside its tables (or into ``out``); return both.
+
+    Beside the tables, nobody else publishes meanwhile: findings of tables that another has replaced would stay.
+    """
+    folder = (results or Paths().results) / tier
+    with nullcontext() if out else published.alone(folder):
+        return claims.write(out or folder, compute(tier, folder.parent), check)

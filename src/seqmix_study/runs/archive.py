@@ -141,8 +141,7 @@ def _incomplete(folder: RunFolder) -> str:
         return why
     there = {file.relative_to(folder.path).as_posix() for file in folder.path.rglob("*") if file.is_file()}
     sealed = {OUTCOME, *folder.outcome().get("files", ())} if OUTCOME in there else {OUTCOME}
-    whole = there in (sealed, sealed - {WEIGHTS})
-    if not whole:
+    if there not in (sealed, sealed - {WEIGHTS}):
         return "its files are not those that its seal names"
     try:
         run_rows(folder.config(), folder)
