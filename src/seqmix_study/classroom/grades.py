@@ -29,8 +29,8 @@ for _name in [m for m in __import__("sys").modules if m.startswith(("seqmix_stud
 def submissions(folder: Path) -> list[tuple[str, str, Path]]:
     """Return (student, what should be the lesson, file) of every notebook below a folder."""
     files = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
-    parts = [(*path.stem.rpartition("-")[::2], path) for path in files]
-    return [(student or path.parent.name, lesson, path) for student, lesson, path in parts]
+    named = ((path, path.stem.rpartition("-")) for path in files)
+    return [(student or path.parent.name, lesson, path) for path, (student, _, lesson) in named]
 
 
 def to_grade(notebook, lesson: Lesson):
