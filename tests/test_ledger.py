@@ -136,7 +136,9 @@ def test_an_entry_shows_each_row_with_its_mark_its_number_and_the_rule(found, ro
     monkeypatch.setattr(page, "_display", shown.append)
     page.entries(found, document)
     (text,) = shown
-    assert text.count("<details") == PER_DOCUMENT[document]
+    assert text.count('<details class="claim">') == PER_DOCUMENT[document] == text.count("<details") - 1
+    total = re.findall(r"\d+", text.partition("one by one:")[2].partition("</summary>")[0])
+    assert sum(map(int, total)) == PER_DOCUMENT[document]
     for _, claim in found[found["document"] == document].iterrows():
         part = text[text.index(f'id="{page.anchor(claim["id"])}"') :].split("</details>")[0]
         for name, word in (item.rsplit(": ", 1) for item in claim["rows"].split("; ") if item):

@@ -28,13 +28,8 @@ COLUMNS = (
 )
 """Columns of findings.csv, in their order; what they mean stands in book/findings.md."""
 
-WORDS = {
-    "length": "T = {:g}",
-    "threads": "threads: {:g}",
-    "batch": "batch {:g}",
-    "train_tokens": "{:g} tokens of text",
-}
-SHORT = {"size": "N = {}", "tokens": "{} tokens"}
+WORDS = {"length": "T = {:g}", "threads": "threads: {:g}", "batch": "batch {:g}", "size": "N = {short}",
+         "tokens": "{short} tokens", "train_tokens": "{:g} tokens of text"}  # fmt: skip
 """How numbers of a condition are said: exactly, or shortened."""
 
 
@@ -122,7 +117,8 @@ class Findings:
         value = _number(value)
         if isinstance(value, str) or str(value) in self.questions.names:
             return self.questions.readable(value)
-        return WORDS[column].format(value) if column in WORDS else SHORT.get(column, "{}").format(short(value))
+        uncut = (column, value) == ("train_tokens", 0)
+        return "all the text" if uncut else WORDS.get(column, "{short}").format(value, short=short(value))
 
     def _spoken(self, text: str) -> str:
         """Return a reason with the names that readers know."""
