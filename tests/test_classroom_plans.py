@@ -278,10 +278,11 @@ def test_a_figure_is_that_of_the_book(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "file",
     ["results/laptop/findings.csv", "results/laptop/verdicts.csv", "book/lessons/scaling.md",
-     "notebooks/lessons/scaling.md", "book/executed/figures/fig-scaling-gap.svg"],
+     "notebooks/lessons/scaling.md", "book/executed/figures/fig-scaling-gap.svg",
+     "book/lessons/diagrams/scaling.svg", "notebooks/scaling.md"],
 )  # fmt: skip
 def test_slides_older_than_what_they_show_are_named(file, tmp_path):
-    for part in ("results/laptop", "book/lessons", "notebooks/lessons"):
+    for part in ("results/laptop", "book/lessons", "book/lessons/diagrams", "notebooks/lessons", "notebooks"):
         for path in (PATHS.root / part).glob("*.*"):
             (tmp_path / part).mkdir(parents=True, exist_ok=True)
             shutil.copy(path, tmp_path / part)
@@ -293,8 +294,10 @@ def test_slides_older_than_what_they_show_are_named(file, tmp_path):
     deck.parent.mkdir(parents=True)
     deck.write_text(f'<meta content="{slides.made_from(tmp_path / "book/lessons/scaling.md", paths)}">', "utf-8")
     assert slides.stale(paths) == []
-    with open(tmp_path / file, "a", encoding="utf-8") as stream:
-        stream.write("x")
+    text = (tmp_path / file).read_text(encoding="utf-8") + "x"
+    (tmp_path / file).write_text(
+        text.replace('{name: fig-scaling-gap, caption: "', '{name: fig-scaling-gap, caption: "x')
+    )
     assert slides.stale(paths) == [f"{deck}:1: stale slides: what they show has changed; run: seqmix classroom scaling"]
 
 

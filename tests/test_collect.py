@@ -5,8 +5,11 @@ import math
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from data_corpus import at, write_corpus
 from fake_records import config, record, say, speed_record
@@ -14,8 +17,11 @@ from seqmix import data
 from seqmix.config import DataConfig, parse_run
 from seqmix.paths import Paths
 from seqmix.record import RecordError
+from seqmix_study.__main__ import main
+from seqmix_study.findings import study
 from seqmix_study.results import collect, columns, configurations, published, rows
 from seqmix_study.results.collect import CollectError
+from seqmix_study.runs import selection
 
 
 @pytest.fixture
@@ -274,3 +280,42 @@ def test_a_published_trial_that_becomes_evidence_is_published_as_that(paths):
     write(paths, [evidence])
     assert [row["role"] for row in table(paths)] == ["evidence"]
     assert len(table(paths, "curves")) == 2, "the curve of evidence is published, that of a trial is not"
+
+
+def test_findings_of_older_tables_count_as_none_until_they_are_computed_again(paths, monkeypatch):
+    """Who is killed between tables and findings leaves no finding of other runs than those in the tables."""
+    record(paths.runs, config(0))
+    write(paths, [config(0)])
+    folder, asked = paths.results / "laptop", []
+    findings = {"findings.csv": "row,estimate\ngap,1\n", "verdicts.csv": "id\n0.1\n", "samples.json": "[]\n"}
+    published.write(folder, findings)
+    monkeypatch.setattr(study, "compute", lambda *which: asked.append(which) or Nothing())
+    assert list(study.rows("laptop", paths).index) == ["gap"]
+    record(paths.runs, config(1))
+    write(paths, [config(0), config(1)])
+    assert published.value(folder / "samples.json") == []
+    assert published.frame(folder / "findings.csv") is published.frame(folder / "verdicts.csv") is None
+    assert len(published.frame(folder / "runs.csv")) == 2
+    assert (list(study.rows("laptop", paths).index), len(asked)) == (["computed"], 1)
+    published.write(folder, findings)  # they are what they were
+    assert (list(study.rows("laptop", paths).index), len(asked)) == (["gap"], 1)
+
+
+class Nothing:
+    def table(self):
+        return pd.DataFrame({"row": ["computed"]})
+
+
+def test_nothing_is_dropped_while_a_plan_waits_for_results(tmp_path, monkeypatch):
+    """What a study still asks for is not known then: a row that it names later would be lost."""
+    monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
+    monkeypatch.delenv("SEQMIX_RUNS", raising=False)
+    dropped = []
+    monkeypatch.setattr(collect, "collect", lambda *_, prune, **more: dropped.append(prune) or {})
+    for waiting in ({}, {"a cell": "its sweep"}):
+        plans = {"tiny": SimpleNamespace(runs=[], waiting=waiting)}
+        monkeypatch.setattr(selection, "resolve", lambda *_, plans=plans: plans)
+        told = CliRunner().invoke(main, ["collect", "tiny", "--prune"])
+        assert told.exit_code == 0, told.output
+        assert ("while 1 of its cells wait" in told.output) == bool(waiting)
+    assert dropped == [True, False]

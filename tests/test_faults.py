@@ -372,7 +372,7 @@ def test_words_of_a_foreign_record_do_not_steer_a_terminal(tmp_path, monkeypatch
     assert all(c.isprintable() or c == "\n" for c in said)
 
 
-def test_a_second_build_says_for_whom_it_waits(tmp_path, capfd):
+def test_who_has_to_wait_for_another_process_says_so(tmp_path, capfd):
     hold = "import sys; from seqmix.paths import Paths; from seqmix_study.book.build import alone\n"
     hold += "with alone(Paths(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -381,7 +381,7 @@ def test_a_second_build_says_for_whom_it_waits(tmp_path, capfd):
         threading.Timer(0.3, other.stdin.close).start()
         with build.alone(Paths(tmp_path)):
             pass
-        assert f"waiting for process {other.pid}" in capfd.readouterr().err
+        assert f"waiting for another process, which writes in {tmp_path / '_build'}" in capfd.readouterr().err
 
 
 def test_computed_markdown_is_refused(chapter):

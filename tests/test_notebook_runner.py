@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from fake_records import record
+from seqmix import study
 from seqmix.paths import Paths
 from seqmix_study.book.runner import current, prepare
 from seqmix_study.book.sources import ChapterError, declared, load
 from seqmix_study.chapters import parameters
 from seqmix_study.chapters.request import RequestError
 from seqmix_study.results import published
+from test_plan_cli import STUDY
 
 HEAD = """\
 ---
@@ -176,6 +179,30 @@ def test_a_name_that_one_chapter_does_not_know_is_refused_for_all(tmp_path):
     with pytest.raises(RequestError, match=r"lstm_2.*known: transformer"):
         prepare("all", {"arms": "transformer,lstm_2"}, paths, train=False)
     assert prepare("other", {"equal_arms": "3"}, paths)[0].passed == {"equal_arms": 3}
+
+
+def test_a_fresh_training_that_is_whole_is_not_taken_for_the_next_one(tmp_path, monkeypatch):
+    paths = Paths(project(tmp_path, tiny=cell("1\n")))
+    (paths.studies / "tiny.yaml").write_text(STUDY)
+    shutil.copy(Paths().studies / "arms.yaml", paths.studies)
+    monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
+    monkeypatch.setenv("SEQMIX_FRESH", "1")
+    monkeypatch.delenv("SEQMIX_RUNS", raising=False)
+    beside = tmp_path / "runs-fresh"
+    first, *others = study.plan("tiny", "quick", seeds=1, paths=paths)
+
+    def left(passed: dict) -> int:
+        prepare("tiny", passed, paths, fresh=True)
+        return len(list(beside.glob("*/outcome.json")))
+
+    record(beside, first)
+    assert left({}) == 1  # it was interrupted, and goes on
+    for config in others:
+        record(beside, config)
+    with pytest.raises(parameters.ParameterError):
+        left({"seeds": "none"})
+    assert left({"seeds": "2"}) == 1 + len(others)  # of these there are more to do
+    assert left({}) == 0
 
 
 def test_unknown_chapter_exits_2_and_names_the_known_ones(tmp_path):

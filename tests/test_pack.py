@@ -1,18 +1,24 @@
 """Records travel whole, or not at all; an archive is trusted for nothing."""
 
+import contextlib
 import hashlib
 import io
 import json
 import lzma
 import shutil
 import tarfile
+from pathlib import Path
 
 import pytest
 
-from fake_records import config, record, speed_record
-from seqmix.files import json_text
+from fake_records import config, record, say, speed_record
+from seqmix.files import RecordError, json_text
+from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.results import collect
+from seqmix_study.results.collect import CollectError
 from seqmix_study.runs.archive import PackError, pack, unpack
+from seqmix_study.runs.known import Known
 
 
 @pytest.fixture
@@ -186,3 +192,38 @@ def test_holes_of_a_sparse_file_do_not_fill_the_disk(sent, tmp_path, monkeypatch
     with pytest.raises(PackError, match="no record has"):
         unpack(sent, tmp_path / "there")
     assert not copied
+
+
+STRANGE = [
+    *(("metrics.json", {"loss_valid": value}) for value in ("x", [1], {"a": 1})),
+    *(("metrics.json", {name: "x"}) for name in ("loss", "seconds", "tokens_done", "reached_target_at_step")),
+    *(("metrics.json", {"evaluated": value}) for value in (5, "index")),
+    ("metrics.json", {"a metric of nobody": 1}),
+    ("provenance.json", {"versions": 5}),
+    ("progress.jsonl", {"step": 3, "tokens": "x"}),
+    ("progress.jsonl", {"step": 9e999, "tokens": 3}),
+    ("outcome.json", {"files": 5}),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), STRANGE)
+def test_values_of_no_kind_that_a_record_has_are_refused_before_they_are_in_the_way(tmp_path, name, change):
+    """Well sealed, but no table takes it: it would stop every plan and every collect of who unpacks it."""
+    here, path = Paths(tmp_path), tmp_path / "foreign.tar.gz"
+    folder = record(here.runs, config(0))
+    file = folder.path / name
+    if name == "outcome.json":
+        say(folder, **change)
+    else:
+        file.write_text(json.dumps(change if name.endswith("l") else json.loads(file.read_text()) | change) + "\n")
+        folder.finish("finished")
+    with tarfile.open(path, "w:gz") as archive:
+        for file in filter(Path.is_file, folder.path.rglob("*")):
+            archive.add(file, f"{folder.run_id}/{file.relative_to(folder.path).as_posix()}")
+    with pytest.raises(PackError, match="not whole"):
+        unpack(path, tmp_path / "there")
+    assert not list((tmp_path / "there").glob("[!.]*"))
+    with contextlib.suppress(CollectError, RecordError):  # copied by hand: a named refusal, and no other error
+        collect.collect([config(0)], "laptop", "scaling", paths=here)
+    with contextlib.suppress(RecordError):
+        Known("", here).of(config(0))

@@ -10,7 +10,7 @@ import click
 from seqmix import __version__
 from seqmix.files import REMEDIES, disk_error
 from seqmix_study import commands
-from seqmix_study.commands._common import harmless, say
+from seqmix_study.commands._common import say
 from seqmix_study.results.published import CollectError
 
 STOPPED = "stopped; what was trained is saved. Start the same command again to go on."
@@ -53,8 +53,7 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt as stopped:
             refused, code = STOPPED, getattr(stopped, "exit_code", 130)
         except click.ClickException as error:
-            error.message = harmless(error.message)
-            raise
+            refused, code = error.format_message(), error.exit_code
         say(f"seqmix {ctx.invoked_subcommand}: {refused}", err=True)
         return ctx.exit(code)
 

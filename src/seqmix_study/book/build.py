@@ -6,8 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import yaml
@@ -62,18 +61,9 @@ def run_jupyter_book(paths: Paths, *arguments: str, output: Path, settings: dict
         raise BuildFailed(f"jupyter-book failed with exit code {done.returncode}: the warnings above are errors")
 
 
-@contextmanager
-def alone(paths: Paths) -> Iterator[None]:
-    """Be the only one who builds here; who has to wait says for whom (a killed build is no longer waited for)."""
-    holder = paths.build / ".holder"
-    if holder.is_file():
-        print(f"waiting for {holder.read_text('utf-8')}, which builds this book", file=sys.stderr, flush=True)
-    with locked(paths.build / ".lock"):
-        atomic_write(holder, f"process {os.getpid()}")
-        try:
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
+def alone(paths: Paths) -> AbstractContextManager[None]:
+    """Be the only one who builds here; a killed build is not waited for."""
+    return locked(paths.build / ".lock")
 
 
 def build(paths: Paths) -> Path:

@@ -18,6 +18,7 @@ from seqmix_study.book.sources import Chapter, chapters_in_toc, load
 from seqmix_study.chapters.parameters import ParameterError, check, describe
 from seqmix_study.chapters.request import request
 from seqmix_study.results.published import CollectError
+from seqmix_study.runs.fresh import start_anew
 
 __all__ = ["Request", "current", "prepare", "run"]
 
@@ -41,11 +42,13 @@ class Request:
         return self.chapter.parameters | self.passed
 
 
-def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None, train: bool = True) -> list[Request]:
+def prepare(
+    name: str, passed: dict, paths: Paths, *, jobs: int | None = None, train: bool = True, fresh: bool = False
+) -> list[Request]:
     """Load the chapter, or all of them, and check every value; raises ChapterError, ParameterError or RequestError.
 
     With ``all`` a parameter must be known to at least one chapter and goes to those that know it. ``jobs`` is handed to
-    chapters that have a parameter of that name.
+    chapters that have a parameter of that name. ``fresh``: where all is well, a fresh training that is whole goes.
     """
     chapters = [load(each, paths) for each in (chapters_in_toc(paths) if name == "all" else [name])]
     everywhere = {n: default for chapter in chapters for n, default in chapter.parameters.items()}
@@ -56,9 +59,12 @@ def prepare(name: str, passed: dict, paths: Paths, *, jobs: int | None = None, t
     more = {"jobs": jobs} if jobs else {}
     requests = [Request(c, {k: v for k, v in (more | checked).items() if k in c.parameters}) for c in chapters]
     known = study.names(paths)
-    for each in requests if len(requests) == 1 or CHECKED & set(passed) else ():
-        if each.chapter.study in known:
-            request(each.chapter.study, **each.values | ({} if train else {"train": False}))
+    looked = [each for each in requests if each.chapter.study in known]
+    if len(requests) == 1 or CHECKED & set(passed) or fresh:
+        more = {} if train else {"train": False}
+        asked = [request(each.chapter.study, **each.values | more) for each in looked]
+        for job in filter(None, asked if fresh else ()):
+            start_anew(job)
     return requests
 
 

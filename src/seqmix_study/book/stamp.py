@@ -34,19 +34,15 @@ def made_from(paths: Paths) -> str:
 
 def put(paths: Paths, sources: str) -> None:
     """Say that the pages which are there were built from ``sources``."""
-    atomic_write(_stamp(paths), json_text({"sources": sources, "pages": _pages(paths)}))
+    atomic_write(paths.build / ".stamp", json_text({"sources": sources, "pages": _pages(paths)}))
 
 
 def is_built(paths: Paths, sources: str) -> bool:
     """Say whether the pages which are there were built from ``sources`` and have not changed since."""
     try:
-        return read_json(_stamp(paths).read_bytes()) == {"sources": sources, "pages": _pages(paths)}
+        return read_json((paths.build / ".stamp").read_bytes()) == {"sources": sources, "pages": _pages(paths)}
     except (OSError, ValueError):
         return False
-
-
-def _stamp(paths: Paths) -> Path:
-    return paths.build / ".stamp"
 
 
 def _pages(paths: Paths) -> str:

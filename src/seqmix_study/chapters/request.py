@@ -13,7 +13,7 @@ from seqmix_study.chapters import parameters
 from seqmix_study.runs import checks, fresh, launch
 from seqmix_study.runs.job import Job
 
-__all__ = ["RequestError", "paths", "reads_only", "request"]
+__all__ = ["RequestError", "reads_only", "request"]
 
 
 class RequestError(ValueError):
@@ -21,11 +21,6 @@ class RequestError(ValueError):
 
     def _render_traceback_(self) -> list[str]:
         return [f"RequestError: {self}"]
-
-
-def paths() -> Paths:
-    """Return the project's folders; with those of a fresh training where ``$SEQMIX_FRESH`` is set."""
-    return fresh.paths() if os.environ.get("SEQMIX_FRESH") else Paths()
 
 
 def reads_only(train: bool) -> bool:
@@ -51,8 +46,9 @@ def request(name: str, **values: Any) -> Job | None:
         more |= {"train.steps": values["steps"]} if values["steps"] else {}
         more |= {"speed.repeats": values["repeats"]} if values["repeats"] else {}
         asked = {"seeds": values["seeds"], "source": values["source"], "path": path, "overrides": more}
-        again = bool(os.environ.get("SEQMIX_FRESH"))
-        job = launch.request({name: asked}, tier, (), paths(), committed=not again)
+        anew = bool(os.environ.get("SEQMIX_FRESH"))
+        paths = fresh.paths() if anew else Paths()
+        job = launch.request({name: asked}, tier, (), paths, committed=not anew)
         checks.before_training(job)
         return job
     except (parameters.ParameterError, study.StudyError, checks.CheckError) as error:

@@ -103,11 +103,18 @@ def chapters(names: Iterable[str], paths: Paths) -> list[str]:
 
 
 def made_from(page: Path, paths: Paths) -> str:
-    """Hash what the slides of a lesson's page show: page, notebook, figures of the book, findings and verdicts."""
+    """Hash what the slides of a lesson's page show, and what shows it.
+
+    Page, notebook, diagrams, figures of the book with captions, findings and verdicts; template, style and script.
+    """
     text, published = page.read_text(encoding="utf-8"), paths.results / PUBLISHED
     files = [page, paths.notebooks / "lessons" / page.name, published / "findings.csv", published / "verdicts.csv"]
-    files += [paths.executed / "figures" / f"{name}.svg" for name in sorted(set(FIGURE.findall(text)))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
+    names, captions = sorted(set(FIGURE.findall(text))), figures(paths)
+    files += [paths.executed / "figures" / f"{name}.svg" for name in names]
+    files += [page.parent / place for _, place in DIAGRAM.findall(text)]
+    files += [Path(__file__).with_suffix(end) for end in (".html", ".css", ".js")]
+    parts = [str([captions.get(name) for name in names]).encode(), *(f.read_bytes() for f in files if f.is_file())]
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def stale(paths: Paths, names: Iterable[str] = ()) -> list[str]:

@@ -3,10 +3,9 @@
 import json
 import math
 import shutil
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -49,20 +48,9 @@ def finite(row: dict) -> dict:
     return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
 
 
-def harmless(text: object) -> str:
-    """Return lines of text without what names of others (files, columns, records) would do to a terminal."""
-    return "\n".join(map(printable, str(text).split("\n")))
-
-
 def say(text: object, err: bool = False) -> None:
-    """Print text; what no author wrote stays words."""
-    click.echo(harmless(text), err=err)
-
-
-def refuse(command: str, error: Exception | str, code: int = 2) -> NoReturn:
-    """Say why a request cannot be met, and leave (with exit code 2: the request is wrong)."""
-    say(f"seqmix {command}: {error}", err=True)
-    sys.exit(code)
+    """Print lines of text without what names of others (files, columns, records) would do to a terminal."""
+    click.echo("\n".join(map(printable, str(text).split("\n"))), err=err)
 
 
 def tell_agreement(tier: str, points: list, place: Any, as_json: bool = False) -> dict:

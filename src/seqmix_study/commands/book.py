@@ -2,7 +2,7 @@
 
 import click
 
-from seqmix_study.commands._common import refuse, say
+from seqmix_study.commands._common import say
 
 
 @click.command("book")
@@ -27,10 +27,10 @@ def command(pdf, epub, force) -> None:
         built = not force and stamp.is_built(paths, sources)
         if not built:
             if findings := check_chapters(paths):
-                refuse("book", "\n".join(findings), 1)
+                raise click.ClickException("\n".join(findings))
             html = build(paths)
             if findings := check_pages(paths, html):
-                refuse("book", "\n".join(findings), 1)
+                raise click.ClickException("\n".join(findings))
             put_in_place(paths, html)
             stamp.put(paths, sources)
     say(f"the book{' (nothing changed)' if built else ''}: {html_folder(paths) / 'index.html'}")

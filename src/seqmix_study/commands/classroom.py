@@ -27,12 +27,12 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
     from seqmix_study.book.formats import print_page
     from seqmix_study.classroom import build, grades, slides
     from seqmix_study.classroom import lesson as source
-    from seqmix_study.commands._common import refuse, say
+    from seqmix_study.commands._common import say
 
     paths = Paths()
     known = source.names(paths)
     if unknown := sorted(set(lessons) - set(known)):
-        refuse("classroom", f"no lesson {', '.join(unknown)}; lessons: {', '.join(known)}")
+        raise click.UsageError(f"no lesson {', '.join(unknown)}; lessons: {', '.join(known)}")
     wanted = list(lessons) or known
     if submitted:
         grades.collect(submitted, out, paths, say)
@@ -40,7 +40,7 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
         for name in wanted:
             atomic_write(paths.book / "lessons" / "exercises" / f"{name}.md", source.load(name, paths).page())
     elif findings := slides.stale(paths, wanted) if pdf else check_chapters(paths, slides.chapters(wanted, paths)):
-        refuse("classroom", "\n".join(findings))
+        raise click.UsageError("\n".join(findings))
     elif pdf:
         for name, (query, suffix) in product(wanted, {"": ".pdf", "?notes": ".notes.pdf"}.items()):
             deck = paths.root / "classroom" / "slides" / f"{name}.html"
@@ -56,6 +56,6 @@ def command(lessons, execute, pages, pdf, submitted, out) -> None:
             except (build.ClassroomError, source.LessonError) as error:
                 failed.append(f"{name}: FAILED (its published notebooks are untouched)\n{error}")
         if failed:
-            refuse("classroom", "\n".join(failed), 1)
+            raise click.ClickException("\n".join(failed))
         build.write_student_folder(paths)
         say(f"the classroom: {paths.root / 'classroom'}")

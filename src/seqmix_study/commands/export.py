@@ -24,22 +24,17 @@ def command(run: Path, target: Path, page: bool) -> None:
     if not (source / "config.json").is_file():
         raise click.UsageError(f"no run folder {run} (looked in {Paths().runs} too; seqmix status --json names all)")
     try:
-        say((page_file if page else hugging_face)(source, target))
+        if page:
+            from seqmix_study.runs.page_export import export_page
+
+            written = export_page(source, target)
+            size, rounding = target.stat().st_size, written["check"]["rounding"]
+            say(f"wrote {target}: {size:,} bytes, {written['format']}, losses within {rounding:.1e} nats")
+        else:
+            from seqmix_study.runs.export import save, trained_model
+
+            known = save(trained_model(source)[1], target)
+            module = "transformers.AutoModelForCausalLM.from_pretrained" if known else "seqmix_study.runs.export.load"
+            say(f'wrote {target}; load it with {module}("{target}")')
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def page_file(source: Path, file: Path) -> str:
-    from seqmix_study.runs.page_export import export_page
-
-    written = export_page(source, file)
-    rounding = written["check"]["rounding"]
-    return f"wrote {file}: {file.stat().st_size:,} bytes, {written['format']}, losses within {rounding:.1e} nats"
-
-
-def hugging_face(source: Path, folder: Path) -> str:
-    from seqmix_study.runs.export import save, trained_model
-
-    known = save(trained_model(source)[1], folder)
-    module = "transformers.AutoModelForCausalLM.from_pretrained" if known else "seqmix_study.runs.export.load"
-    return f'wrote {folder}; load it with {module}("{folder}")'

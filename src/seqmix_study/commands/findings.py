@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from seqmix_study.commands._common import TIERS, refuse, say
+from seqmix_study.commands._common import TIERS, say
 
 
 @click.command("findings")
@@ -37,7 +37,7 @@ def command(runs: Path | None, questions: tuple[Path, ...], tier: str, out: Path
         else:
             rows, verdicts = claims.from_files(runs, *questions, out=out)
     except (QuestionsError, ValueError, OSError) as error:
-        refuse("findings", error)
+        raise click.UsageError(str(error)) from error
     for row in rows[rows["id"].isin(ids) | rows["row"].isin(ids)].itertuples():
         say(f"{row.row}: {row.estimate:.4g} ({row.lo:.4g} to {row.hi:.4g}) {row.unit}: {row.verdict}. {row.why}")
     for row in verdicts[verdicts["id"].isin(ids) | (not ids)].itertuples():

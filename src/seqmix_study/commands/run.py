@@ -25,23 +25,23 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
     """
     from seqmix.paths import Paths
     from seqmix_study.book.runner import prepare, run
-    from seqmix_study.commands._common import refuse, tell_fresh
+    from seqmix_study.commands._common import tell_fresh
     from seqmix_study.runs import fresh as from_nothing
     from seqmix_study.runs.launch import terminable
 
     pairs = [*pairs, ("tier", tier)] if tier is not None else list(pairs)
     names = [name for name, _ in pairs]
     if twice := next((name for name in names if names.count(name) > 1), ""):
-        refuse("run", f"parameter {twice!r} is given twice: name each once")
+        raise click.UsageError(f"parameter {twice!r} is given twice: name each once")
     if fresh and not train:
-        refuse("run", "--fresh and --no-train do not go together")
+        raise click.UsageError("--fresh and --no-train do not go together")
     passed = {name: _absolute(value) if name == "path" else value for name, value in pairs}
     if fresh:
         os.environ["SEQMIX_FRESH"] = "1"
     paths = Paths()
     try:
         with terminable():
-            requests = prepare(chapter, passed, paths, jobs=jobs, train=train)
+            requests = prepare(chapter, passed, paths, jobs=jobs, train=train, fresh=fresh)
             good = run(requests, paths, jobs=jobs, force=force or fresh, train=train)
             if fresh:
                 studies = [name for request in requests for name in request.chapter.studies]

@@ -17,12 +17,12 @@ def command(run_id: str, count: int, as_json: bool) -> None:
     """
     from seqmix.paths import Paths
     from seqmix.record import run_folders
-    from seqmix_study.commands._common import refuse, say
+    from seqmix_study.commands._common import say
     from seqmix_study.runs import downstream
 
     folder = next((f for f in run_folders(Paths().runs) if f.run_id == run_id), None)
     if folder is None:
-        refuse("score", f"no run named {run_id!r} in {Paths().runs}: seqmix status --json names them all")
+        raise click.UsageError(f"no run named {run_id!r} in {Paths().runs}: seqmix status --json names them all")
     scores = downstream.answers(folder, count)
     if as_json:
         plain = [asdict(score) | {"at_chance": score.at_chance} for score in scores]

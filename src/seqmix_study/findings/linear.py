@@ -148,12 +148,7 @@ def _dummies(rows: pd.DataFrame, by: list[str]) -> np.ndarray:
 
 
 def _solve(
-    rows: pd.DataFrame,
-    design: np.ndarray,
-    method: str,
-    misfit: list[str],
-    lower: bool,
-    pick: np.ndarray | None = None,
+    rows: pd.DataFrame, design: np.ndarray, method: str, misfit: list[str], lower: bool, pick: np.ndarray | None = None
 ) -> Contrast:
     """Least squares; the contrast is the last coefficient unless ``pick`` says which.
 

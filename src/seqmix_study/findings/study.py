@@ -36,8 +36,9 @@ def compute(tier: str, results: Path) -> Findings:
 
 def rows(tier: str, paths: Paths | None = None) -> pd.DataFrame:
     """Return findings.csv of a tier, indexed by the name of the row; computed where it has not been written."""
-    file = (paths or Paths()).results / tier / "findings.csv"
-    return _rows(file, file.stat().st_mtime_ns if file.exists() else 0).copy()
+    folder = (paths or Paths()).results / tier
+    changed = folder / published.MANIFEST
+    return _rows(folder / "findings.csv", changed.stat().st_mtime_ns if changed.exists() else 0).copy()
 
 
 @functools.lru_cache(maxsize=2)

@@ -40,8 +40,6 @@ SUSPECTS = {
 }
 """What can move a loss, most likely first."""
 
-CONFIDENCE = 0.975
-
 VERDICTS = ("same", "reproduced", "inside", "outside", "diverged", "alone")
 
 SAME = 2e-3
@@ -95,7 +93,7 @@ def interval(losses: list[float], spread: float) -> tuple[float, float, float]:
     if n == 1:
         half = 1.96 * spread * mean * math.sqrt(2)
     else:
-        half = stats.t.ppf(CONFIDENCE, n - 1) * statistics.stdev(losses) * math.sqrt(1 + 1 / n)
+        half = stats.t.ppf(0.975, n - 1) * statistics.stdev(losses) * math.sqrt(1 + 1 / n)
     return mean, mean - half, mean + half
 
 

@@ -186,10 +186,7 @@ def _relabelled(table: str, rows: pd.DataFrame, plan: list[RunConfig | SpeedConf
 
 
 def load(
-    study: str,
-    tier: str,
-    plan: list[RunConfig | SpeedConfig] | None = None,
-    paths: Paths | None = None,
+    study: str, tier: str, plan: list[RunConfig | SpeedConfig] | None = None, paths: Paths | None = None
 ) -> Frames:
     """Return the tables of a study, table name -> DataFrame, numbers as numbers.
 

@@ -25,6 +25,8 @@ __all__ = ["CollectError", "alone", "beside", "content", "differs", "frame", "ma
 MANIFEST = "manifest.json"
 MARK = "results"
 """Name of the transaction (see ``transaction.replace_together``)."""
+COMPUTED, OUTDATED = ("findings.csv", "verdicts.csv"), "outdated"
+"""Files that are computed from tables, and how the manifest marks them where those are newer."""
 
 REMEDY = "restore the folder (git checkout), or delete it and publish the tier again (seqmix collect)"
 
@@ -68,10 +70,13 @@ def content(path: Path) -> bytes | None:
 
 
 def frame(path: Path, **how: Any) -> "pd.DataFrame | None":
-    """Return a published table as a DataFrame (``how``: options of ``pandas.read_csv``), None if there is none."""
+    """Return a published table as a DataFrame (``how``: options of ``pandas.read_csv``).
+
+    None if there is none, or if it was computed from tables that have changed since.
+    """
     import pandas as pd
 
-    found = content(path)
+    found = None if OUTDATED in manifest(path.parent).get(path.name, {}) else content(path)
     return None if found is None else pd.read_csv(io.BytesIO(found), low_memory=False, **how)
 
 
@@ -107,20 +112,23 @@ def differs(folder: Path, files: dict[str, str]) -> bool:
     known, unfinished = manifest(folder), (folder / f".{MARK}.staged").exists()
     new = {name: text.encode() for name, text in files.items()}
     return unfinished or any(
-        name not in known or known[name]["sha256"] != _hash(data) or _bytes(folder / name) != data
-        for name, data in new.items()
+        known.get(name) != _entry(name, data) or _bytes(folder / name) != data for name, data in new.items()
     )
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
     """Publish ``files`` (name -> text) of a tier as one, with its manifest; what is not named stays as it is.
 
-    A killed call leaves the old files, or the new ones for every reader here. Raises CollectError and RecordError.
+    Findings and verdicts of the tables before count as none from then on, until they are computed again. A killed
+    call leaves the old files, or the new ones for every reader here. Raises CollectError and RecordError.
     """
     if differs(folder, files):
         new = {name: text.encode() for name, text in files.items()}
         with alone(folder):  # what others publish between a look at the manifest and its change would be lost
-            entries = manifest(folder) | {name: _entry(name, data) for name, data in new.items()}
+            entries = manifest(folder)
+            if TABLES.keys() & {Path(name).stem for name in new}:
+                entries |= {name: entries[name] | {OUTDATED: True} for name in COMPUTED if name in entries}
+            entries |= {name: _entry(name, data) for name, data in new.items()}
             sealed = {"files": entries, "seal": _hash(json_text(entries).encode())}
             replace_together(folder, new | {MANIFEST: json_text(sealed).encode()}, MARK)
 

@@ -62,10 +62,7 @@ def _written(table: str, row: dict, origin: Path) -> dict[str, str]:
             f"{origin} has column(s) {', '.join(unknown)} that table {table!r} does not know; "
             "describe them in src/seqmix_study/results/columns.yaml"
         )
-    try:
-        return {name: cell(row.get(name), kind) for name, kind in known.items()}
-    except (TypeError, ValueError, OverflowError) as error:
-        raise CollectError(f"{origin}: a cell is not of its column's kind: {error}") from error
+    return {name: cell(row.get(name), kind) for name, kind in known.items()}
 
 
 def _metrics(metrics: dict) -> dict:
@@ -114,6 +111,15 @@ def _sizes(config: DataConfig) -> dict[str, int]:
 
 def run_rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:
     """Return the rows of one ended run, labelled as ``config`` says; raises CollectError or RecordError."""
+    try:
+        return _rows(config, folder)
+    except CollectError:
+        raise
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise CollectError(f"{folder.path}: a value is not of its column's kind: {error}") from error
+
+
+def _rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:
     rows: Rows = {}
     labels = {"study": config.study, "run_id": config.run_id}
     if isinstance(config, RunConfig):

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from seqmix.files import atomic_write, disk_error
 
@@ -15,11 +16,18 @@ __all__ = ["current", "finish_replacing", "locked", "replace_together"]
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; the system releases it when its holder dies. Raises RecordError where none can be made."""
+    """Hold a lock file, and say if that takes waiting; the system releases it when its holder dies.
+
+    Raises RecordError where none can be made.
+    """
     lock = FileLock(path, is_singleton=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"waiting for another process, which writes in {path.parent}", file=sys.stderr, flush=True)
+            lock.acquire()
     except OSError as error:
         raise disk_error(path, error) from error
     try:

@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from seqmix.files import LARGEST_JSON, disk_error
+from seqmix.files import LARGEST_JSON, RecordError, disk_error
 from seqmix.record import ENDED, OUTCOME, WEIGHTS, RunFolder, run_folders
 from seqmix_study.results.published import CollectError
+from seqmix_study.results.rows import run_rows
+from seqmix_study.runs import known
 
 __all__ = ["PackError", "pack", "unpack"]
 
@@ -133,11 +135,21 @@ def _extract(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, inco
 
 
 def _incomplete(folder: RunFolder) -> str:
-    """Say in what a record that arrived is not what its own seal says; "" if it is."""
+    """Say in what a record that arrived is not what its seal says, or what of it no table takes; "" if it is whole."""
+    if why := folder.problem(deep=True):
+        return why
     there = {file.relative_to(folder.path).as_posix() for file in folder.path.rglob("*") if file.is_file()}
     sealed = {OUTCOME, *folder.outcome().get("files", ())} if OUTCOME in there else {OUTCOME}
     whole = there in (sealed, sealed - {WEIGHTS})
-    return folder.problem(deep=True) or ("" if whole else "its files are not those that its seal names")
+    if not whole:
+        return "its files are not those that its seal names"
+    try:
+        run_rows(folder.config(), folder)
+        known.outcome(folder.metrics(), folder.status_unlocked(), folder.path)
+        folder.step()
+        return "" if isinstance(folder.metrics().get("evaluated", []), list) else "metrics.json, evaluated: no list"
+    except (CollectError, RecordError, OverflowError) as error:
+        return str(error)
 
 
 def _settle(arrived: list[RunFolder], runs: Path) -> dict[str, list[str]]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from seqmix.config import RunConfig
 from seqmix.paths import Paths
-from seqmix.record import RunFolder
+from seqmix.record import RecordError, RunFolder
 from seqmix_study.results.published import read_table
 
-__all__ = ["Known", "Outcome"]
+__all__ = ["Known", "Outcome", "outcome"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Known:
         self._found: dict[str, Outcome] = {}
         for row in read_table("runs", tier, self.paths) if tier and committed else ():
             if row["status"] in ("finished", "diverged"):
-                self._found[row["run_id"]] = _outcome(row, row["status"])
+                self._found[row["run_id"]] = outcome(row, row["status"], row["run_id"])
         timed = read_table("speed", tier, self.paths) if tier and committed else ()
         self.timed = {row["run_id"] for row in timed}
         self.committed = set(self._found) | self.timed
@@ -49,19 +49,16 @@ class Known:
             status = folder.status_unlocked()
             if status not in ("finished", "diverged"):  # a corrupt record says nothing: its worker names it
                 return None
-            self._found[run_id] = _outcome(folder.metrics(), status)
+            self._found[run_id] = outcome(folder.metrics(), status, folder.path)
         return self._found[run_id]
 
 
-def _outcome(row: dict, status: str) -> Outcome:
-    def number(name: str) -> float:
-        value = row.get(name, "")
-        return float(value) if value not in ("", None) else math.nan
-
-    valid = number("loss_valid") if status == "finished" else math.inf
-    solved = number("reached_target_at_step")
-    return Outcome(
-        loss_valid=math.inf if math.isnan(valid) else valid,
-        seconds=number("seconds"),
-        solved_at=0 if math.isnan(solved) else int(solved),
-    )
+def outcome(row: dict, status: str, origin: object) -> Outcome:
+    """Return how a run ended from its metrics or its row; RecordError naming ``origin`` for numbers that are none."""
+    found = (row.get(name, "") for name in ("loss_valid", "seconds", "reached_target_at_step"))
+    try:
+        valid, seconds, solved = (math.nan if value in ("", None) else float(value) for value in found)
+        lost = status != "finished" or math.isnan(valid)
+        return Outcome(math.inf if lost else valid, seconds, 0 if math.isnan(solved) else int(solved))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RecordError(f"{origin} holds a number that is none: {error}; delete it to train the run again") from error

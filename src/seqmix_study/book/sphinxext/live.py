@@ -117,11 +117,8 @@ def regime(asked: dict) -> str:
 def ladders(table: Path, column: str) -> list[dict]:
     """Return the ladders of a figure's table, at least four sizes each: {"label", "points": [[size, loss], ...]}."""
     rows = pd.read_csv(table).dropna(subset=[column, "estimate"]).sort_values(column)
-    lines = (
-        (name, here[[column, "estimate"]].to_numpy().tolist())
-        for name, here in rows.groupby("Architecture", sort=False)
-    )
-    return [{"label": name, "points": points} for name, points in lines if len(points) > 3]
+    lines = [(name, line[[column, "estimate"]]) for name, line in rows.groupby("Architecture", sort=False)]
+    return [{"label": name, "points": line.to_numpy().tolist()} for name, line in lines if len(line) > 3]
 
 
 def ask_for_script(app) -> None:
