@@ -37,8 +37,7 @@ def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
     student, instructor = lesson.student(), lesson.instructor()
     refuse_leaks(lesson, student)
     if execute:
-        run(instructor, paths)
-        tried = instructor, run(lesson.student(), paths, allow_errors=True)
+        tried = run(instructor, paths), run(lesson.student(), paths, allow_errors=True)
         reasons = "the model solutions fail", "without answers these checks pass or give no hint"
         for notebook, wanted, wrong in zip(tried, (PASSED, FAILED), reasons, strict=True):
             if failed := {n: said for n, said in judge(notebook, lesson).items() if wanted not in said}:

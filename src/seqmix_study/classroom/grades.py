@@ -33,8 +33,8 @@ def submissions(folder: Path) -> list[tuple[str, str, Path]]:
     Names are theirs: they say nothing to a terminal, and are no formula to who opens the grades as a spreadsheet.
     """
     files = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
-    parts = [(*path.stem.rpartition("-")[::2], path) for path in files]
-    return [(plain(student or path.parent.name).lstrip("=+-@"), lesson, path) for student, lesson, path in parts]
+    named = ((path, path.stem.rpartition("-")) for path in files)
+    return [(plain(student or path.parent.name).lstrip("=+-@"), lesson, path) for path, (student, _, lesson) in named]
 
 
 def to_grade(notebook, lesson: Lesson):
