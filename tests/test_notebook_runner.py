@@ -12,10 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from fake_records import record
 from seqmix import study
 from seqmix.paths import Paths
+from seqmix_study.__main__ import main
+from seqmix_study.book import runner
 from seqmix_study.book.runner import current, prepare
 from seqmix_study.book.sources import ChapterError, declared, load
 from seqmix_study.chapters import parameters
@@ -203,6 +206,23 @@ def test_a_fresh_training_that_is_whole_is_not_taken_for_the_next_one(tmp_path, 
         left({"seeds": "none"})
     assert left({"seeds": "2"}) == 1 + len(others)  # of these there are more to do
     assert left({}) == 0
+
+
+@pytest.mark.parametrize("listed", ["[all]", "[]", "[tiny, nope]"])
+def test_the_end_of_a_fresh_run_speaks_of_what_was_trained(tmp_path, monkeypatch, listed):
+    """A chapter may read all studies, or none; it trains at most the first that it names."""
+    paths = Paths(project(tmp_path, tiny="", other=""))
+    other = paths.notebooks / "other.md"
+    other.write_text(other.read_text().replace("kernelspec", f"seqmix: {{studies: {listed}}}\nkernelspec", 1))
+    (paths.studies / "tiny.yaml").write_text(STUDY)
+    shutil.copy(Paths().studies / "arms.yaml", paths.studies)
+    monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
+    monkeypatch.setenv("SEQMIX_FRESH", "")
+    monkeypatch.delenv("SEQMIX_RUNS", raising=False)
+    monkeypatch.setattr(runner, "run", lambda *_, **more: True)
+    done = CliRunner().invoke(main, ["run", "other", "--fresh"])
+    assert done.exit_code == 0, done.output
+    assert "0 runs against the published quick tier" in done.output
 
 
 def test_unknown_chapter_exits_2_and_names_the_known_ones(tmp_path):

@@ -23,6 +23,7 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
     published version untouched and does not stop the others. With --fresh, what agrees with the published runs is said
     at the end. Exit codes: 0 done, 1 a chapter failed, 2 the request is wrong, 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
+    from seqmix import study
     from seqmix.paths import Paths
     from seqmix_study.book.runner import prepare, run
     from seqmix_study.commands._common import tell_fresh
@@ -44,8 +45,8 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
             requests = prepare(chapter, passed, paths, jobs=jobs, train=train, fresh=fresh)
             good = run(requests, paths, jobs=jobs, force=force or fresh, train=train)
             if fresh:
-                studies = [name for request in requests for name in request.chapter.studies]
-                tell_fresh(passed.get("tier", "quick"), from_nothing.paths(), list(dict.fromkeys(studies)))
+                trained = {request.chapter.study for request in requests} & set(study.names(paths))
+                tell_fresh(passed.get("tier", "quick"), from_nothing.paths(), sorted(trained))
     except KeyboardInterrupt:
         logging.disable(logging.CRITICAL)  # what the notebook client says of its ended kernel while Python ends
         raise

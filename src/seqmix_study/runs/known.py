@@ -37,8 +37,7 @@ class Known:
         for row in read_table("runs", tier, self.paths) if tier and committed else ():
             if row["status"] in ("finished", "diverged"):
                 self._found[row["run_id"]] = outcome(row, row["status"], row["run_id"])
-        timed = read_table("speed", tier, self.paths) if tier and committed else ()
-        self.timed = {row["run_id"] for row in timed}
+        self.timed = {r["run_id"] for r in (read_table("speed", tier, self.paths) if tier and committed else ())}
         self.committed = set(self._found) | self.timed
 
     def of(self, config: RunConfig) -> Outcome | None:

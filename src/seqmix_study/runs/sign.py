@@ -17,7 +17,7 @@ from typing import Any
 from seqmix.files import RecordError, atomic_write
 from seqmix.record import RunFolder
 
-__all__ = ["TELL", "Result", "Sign", "Teller", "quiet", "read", "remove", "shorten", "standing", "write"]
+__all__ = ["TELL", "Result", "Sign", "Teller", "quiet", "read", "shorten", "standing", "write"]
 
 ATTEMPTS = 2
 """How often a run is tried in one job when its worker dies under it (killed, out of memory, a crash in a library)."""
@@ -68,12 +68,6 @@ def write(folder: RunFolder, sign: Sign) -> None:
         atomic_write(_path(folder), json.dumps(asdict(sign)))
 
 
-def remove(folder: RunFolder) -> None:
-    """Forget the sign of a run that has ended."""
-    with suppress(OSError):
-        _path(folder).unlink(missing_ok=True)
-
-
 def standing(runs: Path, job: str) -> Iterator[tuple[RunFolder, Sign]]:
     """Yield the runs that a job has taken and that have not ended well."""
     for path in sorted((runs / ".locks").glob("*.json")):
@@ -113,10 +107,12 @@ class Teller:
     def leave(self, folder: RunFolder, result: Result) -> None:
         """Sign off: a run that ended well needs no sign, one that failed is not tried again in this job."""
         if result.status in ("finished", "diverged", "skipped"):
-            return remove(folder)
+            with suppress(OSError):
+                _path(folder).unlink(missing_ok=True)
+            return
         left = self.signs.get(folder.run_id, Sign(self.job.id))
         left.tries, left.failed = 0, result.status == "failed"
-        return write(folder, left)
+        write(folder, left)
 
     def __call__(self, row: dict, run_id: str = "") -> bool:
         now = time.monotonic()
