@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+import click
 import nbformat
 import pandas as pd
 import pytest
@@ -243,7 +244,7 @@ def test_a_broken_source_or_chapter_is_found(copy, damage, says, build_book):
     assert old in text
     (copy / file).write_text(text.replace(old, new, 1))
     assert any(re.search(says, str(finding)) for finding in check_chapters(Paths(copy)))
-    with pytest.raises(SystemExit):  # and the build refuses, before it starts
+    with pytest.raises(click.ClickException):  # and the build refuses, before it starts
         build_book(copy)
 
 
