@@ -306,16 +306,28 @@ class Nothing:
         return pd.DataFrame({"row": ["computed"]})
 
 
-def test_nothing_is_dropped_while_a_plan_waits_for_results(tmp_path, monkeypatch):
-    """What a study still asks for is not known then: a row that it names later would be lost."""
+def test_nothing_of_a_group_is_dropped_while_its_cells_wait_for_results(tmp_path, monkeypatch):
+    """What a group still asks for is not known then: a row that it names later would be lost."""
     monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
     monkeypatch.delenv("SEQMIX_RUNS", raising=False)
-    dropped = []
-    monkeypatch.setattr(collect, "collect", lambda *_, prune, **more: dropped.append(prune) or {})
-    for waiting in ({}, {"a cell": "its sweep"}):
-        plans = {"tiny": SimpleNamespace(runs=[], waiting=waiting)}
+    spared = []
+    monkeypatch.setattr(collect, "collect", lambda *_, spare, **more: spared.append(spare) or {})
+    for waiting in (set(), {"books"}):
+        plans = {"tiny": SimpleNamespace(runs=[], open=waiting)}
         monkeypatch.setattr(selection, "resolve", lambda *_, plans=plans: plans)
         told = CliRunner().invoke(main, ["collect", "tiny", "--prune"])
         assert told.exit_code == 0, told.output
-        assert ("while 1 of its cells wait" in told.output) == bool(waiting)
-    assert dropped == [True, False]
+        assert ("nothing of books is dropped" in told.output) == bool(waiting)
+    assert spared == [set(), {"books"}]
+
+
+def test_rows_of_a_spared_group_stay(paths):
+    plan = [config(0), config(1)]
+    for c in plan:
+        record(paths.runs, c)
+    write(paths, plan)
+    write(paths, plan[:1], prune=True, spare={plan[1].group})
+    assert len(table(paths)) == 2
+    write(paths, plan[:1], prune=True, spare={"another"})
+    assert len(table(paths)) == 1
+    assert len(table(paths, "context")) == 3

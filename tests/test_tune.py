@@ -87,7 +87,7 @@ def finish(paths, world, most=100_000):
 
 def test_every_run_ends_up_tuned(paths):
     resolved, _ = finish(paths, World(paths))
-    assert resolved.complete
+    assert not resolved.waiting
     evidence = [run for run in resolved.runs if run.role == "evidence"]
     cells = {(run.family, run.size, run.train.steps) for run in evidence}
     assert len(cells) == 2 * 4 * 2
@@ -117,7 +117,7 @@ def test_order_of_training_changes_nothing(paths):
 
 def test_no_run_waits_for_nothing(paths):
     first = tune.plan("try", "laptop", paths, World(paths))
-    assert not first.complete
+    assert first.waiting
     assert all(run.role == "sweep" for run in first.runs)
     assert all("sweep" in why or "choice" in why or "law" in why for why in first.waiting.values())
 
@@ -197,7 +197,7 @@ def test_typed_rates_pass_through(paths):
     plain = {**STUDY["tiers"]["laptop"]["groups"][0], "base": {"train": {"lr": 1e-3}}}
     (paths.studies / "try.yaml").write_text(yaml.safe_dump(STUDY | {"tiers": {"quick": {"groups": [plain]}}}), "utf-8")
     resolved = tune.plan("try", "quick", paths)
-    assert resolved.complete
+    assert not resolved.waiting
     assert {run.train.lr for run in resolved.runs} == {1e-3}
 
 

@@ -27,10 +27,12 @@ def command(chapter: str, tier: str, replace: bool, prune: bool) -> None:
     plans = resolve(chapter, tier, (), paths)
     with published.alone(paths.results / tier):  # the findings are those of these tables, whoever publishes beside
         for name, plan in plans.items():
-            whole = prune and not plan.waiting
-            counts = collect.collect(plan.runs, tier, name, paths=paths, replace=replace, prune=whole)
-            if whole != prune:
-                say(f"{name}: nothing is dropped while {len(plan.waiting)} of its cells wait for results", err=True)
+            counts = collect.collect(plan.runs, tier, name, paths=paths, replace=replace, prune=prune, spare=plan.open)
+            if prune and plan.open:
+                say(
+                    f"{name}: nothing of {', '.join(sorted(plan.open))} is dropped while cells wait for results",
+                    err=True,
+                )
         rows = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
         say(f"{paths.results / tier}: {rows or 'no rows yet'}")
         if tier != "quick":

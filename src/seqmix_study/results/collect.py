@@ -6,7 +6,7 @@ analysis sees the same numbers either way.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -107,12 +107,14 @@ def collect(
     paths: Paths | None = None,
     replace: bool = False,
     prune: bool = False,
+    spare: Collection[str] = (),
 ) -> dict[str, int]:
     """Merge the ended runs of a plan into ``results/<tier>/*.csv``, all or none; return the rows of each table.
 
     Where nothing changes, nothing is written. Rows of other studies stay. ``prune``: rows of this study's runs that
-    the plan no longer names are dropped, and those of studies that are no more. Raises CollectError for contradictions
-    (see ``replace``) and for a study on two versions of a corpus, RecordError for the disk.
+    the plan no longer names are dropped (but of groups to ``spare``), and those of studies that are no more. Raises
+    CollectError for contradictions (see ``replace``) and for a study on two versions of a corpus, RecordError for the
+    disk.
     """
     paths = paths or Paths()
     folder = paths.results / tier
@@ -123,8 +125,9 @@ def collect(
     def files() -> tuple[dict[str, str], dict[str, int]]:
         merged = _merged(fresh, _committed(tier, paths), paths, tier, replace)
         if prune:
-            others = set(names(paths)) - {study}
-            merged = {n: rows[rows["study"].isin(others) | _runs(rows).isin(planned)] for n, rows in merged.items()}
+            others, runs = set(names(paths)) - {study}, merged["runs"]
+            asked = planned.union(_runs(runs[(runs["study"] == study) & runs["group"].isin(spare)]))
+            merged = {n: rows[rows["study"].isin(others) | _runs(rows).isin(asked)] for n, rows in merged.items()}
         _refuse_mixed_corpora(merged["runs"], folder / "runs.csv")
         known = published.manifest(folder)
         texts = {

@@ -146,5 +146,5 @@ def by_value(plans: dict[str, tune.Resolved]) -> list[Config]:
     Where all rates are decided: one seed of every study before the next seed of any. Else each study in its own order.
     """
     runs = [config for plan in plans.values() for config in plan.runs]
-    complete = all(plan.complete for plan in plans.values())
+    complete = not any(plan.waiting for plan in plans.values())
     return sorted(runs, key=lambda c: (isinstance(c, SpeedConfig), getattr(c, "seed", 0) if complete else 0))

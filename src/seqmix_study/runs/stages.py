@@ -14,16 +14,15 @@ __all__ = ["Resolved", "Stages", "cell_of", "non_embedding", "with_rate"]
 
 @dataclass
 class Resolved:
-    """``runs``: all that is decided, most valuable first, done or not; ``waiting``: cell -> what it waits for."""
+    """``runs``: all that is decided, most valuable first, done or not; ``waiting``: cell -> what it waits for.
+
+    ``open``: the groups that such cells are of.
+    """
 
     runs: list[RunConfig | SpeedConfig] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    open: set[str] = field(default_factory=set)
     sweeps: dict[str, Optimum] = field(default_factory=dict)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every run of the study is known by its rate (not whether it is done)."""
-        return not self.waiting
 
 
 def cell_of(config: RunConfig) -> str:

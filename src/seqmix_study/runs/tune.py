@@ -43,7 +43,9 @@ def resolve(templates: list[Config], groups: dict[str, study.Group], known: Know
         members = [config for config in templates if config.group == group.name]
         tuned = [config for config in members if unresolved(config)]
         ready = [config for config in members if not unresolved(config)]
+        waited = len(out.waiting)
         ready += Stages(group, tuned, known, checks, out).runs() if tuned else []
+        out.open |= {group.name} if len(out.waiting) > waited else set()
         if group.role == "check":
             ready = _looked(ready, known)
         for config in ready:
