@@ -97,21 +97,21 @@ def slim(html: Path) -> None:
         path.unlink()
     for path in html.rglob("fontawesome*.js*"):
         path.unlink()
-    for page in html.rglob("*.html"):
+    texts = {}
+    for page in sorted(html.rglob("*.html")):
         text = FONT_SCRIPT.sub("", page.read_text(encoding="utf-8"))
         for pattern, better in MENDED.items():
             text = re.sub(pattern, rf"\1{better}", text)
-        page.write_text(text, encoding="utf-8")
+        searched = page == html / "search.html"
+        page.write_text(text.replace("</head>", SEARCH) if searched else text, encoding="utf-8")
+        if html / "book" in page.parents:
+            texts[page.relative_to(html).as_posix()] = words(text)
     shutil.rmtree(html / ".doctrees", ignore_errors=True)
-    if (search := html / "search.html").is_file():
-        atomic_write(html / "_static/texts.js", f"const TEXTS = {json.dumps(texts(html), separators=(',', ':'))};")
-        atomic_write(search, search.read_text(encoding="utf-8").replace("</head>", SEARCH))
+    if (html / "search.html").is_file():
+        atomic_write(html / "_static/texts.js", f"const TEXTS = {json.dumps(texts, separators=(',', ':'))};")
 
 
-def texts(html: Path) -> dict[str, str]:
-    """Return page -> its words, for a search on a disk: there no page may fetch another one to show what was found."""
-    found = {}
-    for page in sorted((html / "book").rglob("*.html")):
-        article = page.read_text(encoding="utf-8").partition("<article")[2].partition("</article>")[0]
-        found[page.relative_to(html).as_posix()] = " ".join(TAGS.sub(" ", f"<{article}").split())
-    return found
+def words(page: str) -> str:
+    """Return the words of a page, for a search on a disk: there no page may fetch another to show what was found."""
+    article = page.partition("<article")[2].partition("</article>")[0]
+    return " ".join(TAGS.sub(" ", f"<{article}").split())
