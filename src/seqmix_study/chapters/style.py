@@ -122,28 +122,28 @@ def _hybrid(layers: int, place: str) -> Look:
 
 
 @functools.lru_cache
-def _patterns() -> dict[str, str]:
-    """Return arm -> pattern of ``studies/arms.yaml``."""
-    file = Paths().studies / "arms.yaml"
+def _patterns(paths: Paths) -> dict[str, str]:
+    """Return arm -> pattern of ``studies/arms.yaml``, read once for each place."""
+    file = paths.studies / "arms.yaml"
     arms = yaml.safe_load(file.read_text("utf-8"))["arms"] if file.exists() else {}
     return {arm: spec["pattern"] for arm, spec in arms.items()}
 
 
 def pattern(arm: str) -> str:
     """Return the letters of an arm's layers, bottom first; raises KeyError for an arm that no study knows."""
-    return _patterns()[arm]
+    return _patterns(Paths())[arm]
 
 
 def _from_library(arm: str) -> Look | None:
     """Return the look of an arm by its pattern: the mixer's own, or one of the mixes'; switches change the dashes."""
-    pattern = _patterns().get(arm)
-    if pattern is None:
+    patterns = _patterns(Paths())
+    if (pattern := patterns.get(arm)) is None:
         return None
     kinds = [mixer(letter).label for letter in dict.fromkeys(pattern)]
     if len(kinds) == 1:
         found = pure(pattern[0])
     else:
-        mixes = [name for name, letters in _patterns().items() if len(set(letters)) > 1 and not HYBRID.match(name)]
+        mixes = [name for name, letters in patterns.items() if len(set(letters)) > 1 and not HYBRID.match(name)]
         marker = MIX_MARKERS[mixes.index(arm) % len(MIX_MARKERS)]
         label = ", then ".join(kinds) if len(pattern) == 2 else f"{pattern}: {' + '.join(kinds)}"
         found = Look(PALETTE[MIX], marker, "-", label, MIX)
@@ -155,14 +155,14 @@ def _from_library(arm: str) -> Look | None:
 
 def order(arms) -> list[str]:
     """Return the arms in the order in which legends and tables list them."""
-    known = [*LOOKS, *_patterns()]
+    known = [*LOOKS, *_patterns(Paths())]
     return sorted(dict.fromkeys(arms), key=lambda arm: known.index(arm) if arm in known else len(known))
 
 
 @functools.lru_cache
 def _labels() -> dict[str, str]:
     """Return label -> arm of every arm that the library knows, in the order of legends."""
-    return {look(arm).label: arm for arm in order([*LOOKS, *_patterns()])}
+    return {look(arm).label: arm for arm in order([*LOOKS, *_patterns(Paths())])}
 
 
 def look_of(label: str) -> Look:
