@@ -3,15 +3,13 @@
 The figure is displayed as SVG together with a small record (name, alt text, the plotted numbers as CSV). The runner
 takes the record out when it publishes the chapter: the alt text goes to the image, the numbers to
 ``book/executed/figures/NAME.csv``, and a line beneath the figure links them and says how to make the figure again.
-In plain Jupyter the record is invisible.
+In plain Jupyter the record is invisible. Every command about chapters reads this file: matplotlib (half a second) is
+loaded where a figure is drawn.
 """
 
 import io
 
 import pandas as pd
-from matplotlib.figure import Figure
-
-from seqmix_study.chapters.values import onto
 
 __all__ = ["FIGURE_MIME", "NOTHING", "nothing", "show"]
 
@@ -20,7 +18,7 @@ NOTHING = "No picture in this execution: "
 """How the description of a figure begins that has nothing to show."""
 
 
-def show(name: str, figure: Figure, data: pd.DataFrame, alt: str, **values: str) -> None:
+def show(name: str, figure, data: pd.DataFrame, alt: str, **values: str) -> None:
     """Display a figure (matplotlib) under its name (letters, digits and dashes).
 
     ``data``: the plotted numbers; ``alt``: what is to be seen, in 40 characters or more; ``values``: where the marks
@@ -29,6 +27,8 @@ def show(name: str, figure: Figure, data: pd.DataFrame, alt: str, **values: str)
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
+
+    from seqmix_study.chapters.values import onto
 
     if not name.replace("-", "").isalnum():
         raise ValueError(f"figure name {name!r}: letters, digits and dashes only")
@@ -42,8 +42,10 @@ def show(name: str, figure: Figure, data: pd.DataFrame, alt: str, **values: str)
     display({"image/svg+xml": written, "text/plain": alt, FIGURE_MIME: record}, raw=True)
 
 
-def nothing(why: str) -> tuple[Figure, pd.DataFrame, str]:
+def nothing(why: str) -> tuple:
     """Return an empty figure that says why there is nothing to show in this execution, its data and description."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(5.0, 1.6), layout="constrained")
     axis = figure.subplots()
     axis.axis("off")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from seqmix import study
 from seqmix.config import ModelConfig, RunConfig
@@ -91,7 +91,7 @@ def _after(runs: list[RunConfig], n: int, known) -> Shift | None:
     if any(one is None or other is None for one, other in pairs):
         return None
     differences = np.array([other.loss_valid - one.loss_valid for one, other in pairs])
-    half = stats.t.ppf(0.95, n - 1) * differences.std(ddof=1) / n**0.5
+    half = stdtrit(n - 1, 0.95) * differences.std(ddof=1) / n**0.5
     gain = float(np.median([one.seconds / other.seconds for one, other in pairs]))
     mean = float(differences.mean())
     return Shift(mean, mean - half, mean + half, n, gain)
