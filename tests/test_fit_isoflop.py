@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from seqmix_study.__main__ import main
-from seqmix_study.chapters.fit_page import plot, write_page
+from seqmix_study.chapters.fit_page import figure, plot, write_page
 from seqmix_study.findings.fits import fit_isoflop, fit_optima, fit_surface, render, report
 from seqmix_study.findings.fits.agreement import agree
 from seqmix_study.findings.fits.fit import WORDS
@@ -323,6 +323,18 @@ def test_figures_of_every_kind_of_fit(tmp_path):
     plot(fits, tmp_path / "a.png")
     write_page(fits, report(fits, {}), tmp_path / "a.html", "a <b> table")
     assert "a &lt;b&gt; table" in (tmp_path / "a.html").read_text()
+
+
+def test_a_table_of_budgets_is_drawn_along_its_budgets():
+    c, n, loss = budgets(noise=0.0)
+    fit = fit_surface(n, c / 6 / n, loss, flops=c, n_boot=50)
+    lines = {line.get_label(): line.get_xydata() for line in figure({"all": fit}).axes[0].lines}
+    optima = lines.pop("optimum of a budget")
+    assert len(optima) == 7
+    curves = [xy for xy in lines.values() if len(xy) == 60]
+    assert len(curves) == 7
+    for (x, y), curve in zip(optima, curves, strict=True):  # the law's lowest loss is where the budget has its own
+        assert curve[np.argmin(curve[:, 1])] == pytest.approx((x, y), rel=0.05)
 
 
 def test_quick_coverage():
