@@ -263,6 +263,9 @@ def test_command_writes_json_figure_and_page(table, tmp_path):
     assert "consistent with" in said
     assert "ten times more" in said
     assert "believe  both" in said
+    assert said.count("   surface") == 1
+    for answer in (group["derived"], group["isoflop"]):
+        assert f"quote C^{answer['optimal_exponent']['estimate']:.3f} (" in group["agreement"]["text"]
     assert "budgets  ok: consistent with" in said
     assert "95 %" not in next(row for row in said.splitlines() if "lowest rows" in row)
 
@@ -290,7 +293,7 @@ def test_a_surface_of_budgets_is_held_to_the_same_width():
         words.add(fit.verdict)
         if fit.verdict == "interval":
             said = render({"all": fit}, report({"all": fit}, {}))
-            assert "(quote the interval only)" in next(row for row in said.splitlines() if "N_opt" in row)
+            assert "(quote the interval only)" in next(row for row in said.splitlines() if "N_opt ~" in row)
             assert "no number in it" in fit.agreement["text"]
     assert {"ok", "interval"} <= words
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqmix.files import atomic_write
 from seqmix_study.chapters.common import template
-from seqmix_study.findings.fits.fit import Fit, jsonable
+from seqmix_study.findings.fits.fit import WORDS, Fit, jsonable
 from seqmix_study.findings.fits.forms import EQUATIONS, predict
 
 if TYPE_CHECKING:
@@ -140,5 +140,5 @@ def write_page(fits: dict[str, Fit], document: dict[str, Any], path: Path | str,
     picture = _drawn(fits, "svg").decode().partition("<svg")[2]
     whole = json.dumps(jsonable(document), indent=1, allow_nan=False)
     shown = {"fits": fits, "title": title, "report": render(fits, document), "whole": whole}
-    text = template("fit.html").render(picture=picture, equations=EQUATIONS, **shown)
+    text = template("fit.html").render(picture=picture, equations=EQUATIONS, words=WORDS, **shown)
     atomic_write(Path(path), text)

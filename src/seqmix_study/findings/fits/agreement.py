@@ -45,9 +45,11 @@ def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarra
     else:
         verdict, believe, why = "none", "none", "no compute-optimal exponent may be quoted from this table"
     for name, value, other in (("surface", own, "isoflop"), ("budgets", curve, "surface")):
-        if believe not in (other, "none") and not width_gate(value).passed:
+        if believe not in (other, "none") and value["interval"]:
             ends = "{:.3f} to {:.3f}".format(*value["interval"])
-            why += f"; of the {name} quote the interval, {ends}, and no number in it"
+            number = f"C^{value['estimate']:.3f} ({ends})"
+            quote = number if width_gate(value).passed else f"the interval, {ends}, and no number in it"
+            why += f"; of the {name} quote {quote}"
     answers = {"surface": own, "parabola": curve, "lowest row": lowest}
     text = f"{WHOM[believe]}: {why}"
     fit.agreement = {"verdict": verdict, "believe": believe, "text": text, "optimal_exponent": answers}

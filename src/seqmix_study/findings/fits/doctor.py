@@ -132,9 +132,8 @@ def render(fits: dict[str, Fit], document: dict[str, Any]) -> str:
         if fit.verdict == "slope_only" and "alpha" in fit.intervals and "alpha" not in fit.estimates:
             low, high = fit.intervals["alpha"]
             lines.append(f"  alpha    not identified; 95 % interval {low:.3g} to {high:.3g}")
-        if own := fit.derived.get("optimal_exponent"):
-            said = mark(_word(fit))
-            lines.append(f"  N_opt ~ C^{own['estimate']:.4g}{_span(own['interval'])}{said}")
+        if (own := fit.derived.get("optimal_exponent")) and not fit.isoflop:
+            lines.append(f"  N_opt ~ C^{own['estimate']:.4g}{_span(own['interval'])}{mark(_word(fit))}")
         if np.isfinite(fit.objective):
             lines.append(f"  objective {fit.objective:.10g}   residual sd {fit.sigma:.3g}")
         lines += [f"  {line}" for line in explain(fit).splitlines()] + (_budget_lines(fit) if fit.isoflop else [])
@@ -162,12 +161,10 @@ def _budget_lines(fit: Fit) -> list[str]:
     lines = [f"  budgets  {said}; {used} of {len(found['budgets'])} have an optimum"]
     lines += [f"    failed   {reason}" for reason in found["reasons"]]
     lines += [f"    noticed  {flag}" for flag in found["flags"]]
-    answers = fit.agreement["optimal_exponent"]
-    for name, key, verdict in (("surface", "surface", _word(fit)), ("budgets", "parabola", found["verdict"])):
-        if value := answers[key]:
+    verdicts = {"surface": _word(fit), "budgets": found["verdict"], "lowest rows": "refused"}
+    for (name, verdict), value in zip(verdicts.items(), fit.agreement["optimal_exponent"].values(), strict=True):
+        if value:
             lines.append(f"    N_opt ~ C^{value['estimate']:.4g}{_span(value['interval'])}   {name}{mark(verdict)}")
-    if answers["lowest row"]:
-        lines.append(f"    N_opt ~ C^{answers['lowest row']['estimate']:.4g}   lowest rows{mark('refused')}")
     if ahead := found["prediction"]:
         if "why_not" in ahead:
             lines.append(f"    at {ahead['compute']:.3g} FLOPs (ten times more): no answer, {ahead['why_not']}")

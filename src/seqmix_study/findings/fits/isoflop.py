@@ -122,7 +122,7 @@ def fit_isoflop(
         interval = (data["slope"] + min(ends), data["slope"] + max(ends))
         out["data_exponent"] = {"estimate": data["slope"], "interval": interval}
         lowest = optima_line(log_c, [budget.x[budget.low] for budget in used], level)
-        out["envelope"] = {"optimal_exponent": held([lowest])}
+        out["envelope"] = {"optimal_exponent": {"estimate": lowest["slope"], "interval": None}}
         out["prediction"] = _prediction(lines, ahead, float(np.ptp(log_c)))
     gates = list(_gates(out["optimal_exponent"], lines, found, used))
     out["verdict"] = verdict_of(gates)
