@@ -204,7 +204,7 @@ WRONG = [
     ("layers", "follow", {"follow": lambda b, s: follow_by_lists(b, s[::-1])}, "order of the swaps"),
     ("layers", "follow", {"follow": lambda b, s: b}, "moves what is in its first box"),
     ("layers", "answers", {"answers": lambda scene: [{w[1]: w[2] for w in scene if w[0] == "put"}[w[1]]
-                                                     for w in scene if w[0] == "ask"]}, "A swap moves the keys"),
+                                                     for w in scene if w[0] == "ask"]}, "Red is in a box of the swap"),
     ("layers", "answers", {"answers": lambda scene: answers_backwards(scene)[-1:]}, "One box for every question"),
     ("layers", "answers", {"answers": lambda scene: 3}, "a list of boxes"),
     ("layers", "unmoved", {"unmoved": lambda r: 0.5**r, "observed": 0}, "never come back"),
@@ -254,8 +254,8 @@ WRONG = [
     ("hybrids", "luck", {"luck": lambda n, sd, rng, trials: [np.median(t[:, j] - t[:, 0]) for t in [np.sort(rng.normal(
         0, sd, (trials, n)))] for j in (1, -1)], **SAW}, "medians"),
     # answers of another kind or shape, and half-right ideas
-    ("scaling", "halving", {"to_halve": lambda E, A, a, N: {"factor": 7.0}}, "a dictionary (keys 'factor')"),
-    ("scaling", "fit", {"fit": lambda N, L: dict(zip("EAa", fit_by_curve(N, L), strict=True))}, "a dictionary (keys"),
+    ("scaling", "halving", {"to_halve": lambda E, A, a, N: {"factor": 7.0}}, "a dictionary"),
+    ("scaling", "fit", {"fit": lambda N, L: dict(zip("EAa", fit_by_curve(N, L), strict=True))}, "a dictionary"),
     ("scaling", "fit", {"fit": lambda N, L: "2, 60, 0.4"}, "a text"),
     ("scaling", "difference", {"apart": {"z": 3.09}}, "one number, not a dictionary"),
     ("scaling", "difference", {"apart": 4.3695}, "averaged the variances"),
