@@ -10,10 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from seqmix_study.__main__ import main
-from seqmix_study.chapters.fit_page import plot, write_page
+from seqmix_study.chapters.fit_page import figure, plot, write_page
 from seqmix_study.findings.fits import fit_isoflop, fit_optima, fit_surface, render, report
 from seqmix_study.findings.fits.agreement import agree
+from seqmix_study.findings.fits.fit import WORDS
 from seqmix_study.findings.fits.intervals import budgets as find_budgets
+from seqmix_study.findings.fits.surface import LEAST, MOST
 
 SCRIPT = Path(__file__).parents[1] / "tools" / "fit_coverage.py"
 SPEC = importlib.util.spec_from_file_location("fit_coverage", SCRIPT)
@@ -165,8 +167,11 @@ def test_a_wide_interval_may_be_quoted_and_no_number_in_it():
             said = render(
                 {"all": (fit := fit_surface(n, c / 6 / n, loss, flops=c, n_boot=50))}, report({"all": fit}, {})
             )
-            assert "parabola   (quote the interval only)" in said
+            assert "budgets   (quote the interval only)" in said
             assert fit.agreement["believe"] in ("both", "isoflop")
+            assert "of the budgets quote the interval" in fit.agreement["text"]
+            ahead = next((row for row in said.splitlines() if "ten times more): N" in row), "(quote the interval only)")
+            assert ahead.endswith("(quote the interval only)")
     assert max(words["ok"]) <= 0.06 < min(words["interval"])
     assert max(words["interval"]) <= 0.12 < min(words.get("refused", [1.0]))
     wide = fit_optima(c[::9], n[4::9] * np.exp(0.15 * np.cos(np.pi * np.arange(7))))
@@ -189,9 +194,26 @@ def test_where_methods_disagree_one_is_demoted_and_the_reason_named(law, curves,
     agree(fit, c, n, loss, d)
     assert fit.agreement["verdict"] == "disagree"
     assert fit.agreement["believe"] == believe
-    assert "on the losses of the surface itself curves say 0.5" in fit.agreement["text"]
+    assert "from the losses of the surface itself budgets say 0.5" in fit.agreement["text"]
     assert (fit.isoflop["verdict"] == "ok") == (believe == "isoflop")
+    assert ("N" in fit.isoflop["prediction"]) == (believe == "isoflop")
     assert any(gate.name == "S6 budgets" and not gate.passed for gate in fit.gates) == (believe != "surface")
+
+
+@pytest.mark.parametrize("bend", [0.0, 0.01])
+def test_where_a_law_bends_its_intervals_hold_what_the_ends_of_the_table_say(bend):
+    """The exponent then is another one without the least and without the most compute; noise does not say so."""
+    c, n, _ = budgets()
+    noise = np.exp(0.004 * np.random.default_rng(3).standard_normal(len(n)))
+    loss = coverage.law(TRUTH, n * np.exp(-bend * np.log(c / c.mean()) ** 2), c / 6 / n) * noise
+    fit = fit_surface(n, c / 6 / n, loss, starts=20)
+    whole = fit.bootstrap["answers"]["with all rows"]["optimal_exponent"]["interval"]
+    ends = [fit.refits[name]["optimal_exponent"] for name in (LEAST, MOST)]
+    low, high = fit.derived["optimal_exponent"]["interval"]
+    assert not whole[0] <= min(ends) <= max(ends) <= whole[1]
+    assert (fit.bootstrap["structure"]["bend"]["ratio"] > 1) == (bend > 0)
+    assert (low, high) == ((min(whole[0], *ends), max(whole[1], *ends)) if bend else whole)
+    assert any("without the least and without the most compute" in flag for flag in fit.flags) == (bend > 0)
 
 
 def test_budgets_that_are_none_in_6nd_are_asked_for():
@@ -241,6 +263,15 @@ def test_command_writes_json_figure_and_page(table, tmp_path):
     assert "consistent with" in said
     assert "ten times more" in said
     assert "believe  both" in said
+    assert said.count("   surface") == 1
+    for answer in (group["derived"], group["isoflop"]):
+        assert f"quote C^{answer['optimal_exponent']['estimate']:.3f} (" in group["agreement"]["text"]
+    assert "budgets  ok: consistent with" in said
+    assert "95 %" not in next(row for row in said.splitlines() if "lowest rows" in row)
+
+
+def test_the_help_names_every_verdict():
+    assert all(f'"{word}"' in CliRunner().invoke(main, ["fit", "--help"]).output for word in WORDS)
 
 
 @pytest.mark.parametrize("form", ["c5", "c6"])
@@ -262,7 +293,7 @@ def test_a_surface_of_budgets_is_held_to_the_same_width():
         words.add(fit.verdict)
         if fit.verdict == "interval":
             said = render({"all": fit}, report({"all": fit}, {}))
-            assert "(quote the interval only)" in next(row for row in said.splitlines() if "N_opt" in row)
+            assert "(quote the interval only)" in next(row for row in said.splitlines() if "N_opt ~" in row)
             assert "no number in it" in fit.agreement["text"]
     assert {"ok", "interval"} <= words
 
@@ -295,6 +326,18 @@ def test_figures_of_every_kind_of_fit(tmp_path):
     plot(fits, tmp_path / "a.png")
     write_page(fits, report(fits, {}), tmp_path / "a.html", "a <b> table")
     assert "a &lt;b&gt; table" in (tmp_path / "a.html").read_text()
+
+
+def test_a_table_of_budgets_is_drawn_along_its_budgets():
+    c, n, loss = budgets(noise=0.0)
+    fit = fit_surface(n, c / 6 / n, loss, flops=c, n_boot=50)
+    lines = {line.get_label(): line.get_xydata() for line in figure({"all": fit}).axes[0].lines}
+    optima = lines.pop("optimum of a budget")
+    assert len(optima) == 7
+    curves = [xy for xy in lines.values() if len(xy) == 60]
+    assert len(curves) == 7
+    for (x, y), curve in zip(optima, curves, strict=True):  # the law's lowest loss is where the budget has its own
+        assert curve[np.argmin(curve[:, 1])] == pytest.approx((x, y), rel=0.05)
 
 
 def test_quick_coverage():

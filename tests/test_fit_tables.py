@@ -182,6 +182,9 @@ def test_suffixes_and_empty_cells():
     gaps = frame(N=[*n, ""], loss=[*loss, "3"])
     with pytest.raises(TableError, match="empty cell"):
         fit_frame(gaps, n="N", loss="loss")
+    family = ["a"] * (len(n) - 1) + [" "]
+    with pytest.raises(TableError, match="'family': an empty cell in line"):
+        fit_frame(frame(N=n, loss=loss, family=family), n="N", loss="loss", group="family")
 
 
 def test_flops_against_tokens():

@@ -6,6 +6,7 @@ write. The page carries its picture and styles: it can be mailed.
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from seqmix.files import atomic_write
 from seqmix_study.chapters.common import template
-from seqmix_study.findings.fits.fit import Fit, jsonable
+from seqmix_study.findings.fits.fit import WORDS, Fit, jsonable
 from seqmix_study.findings.fits.forms import EQUATIONS, predict
 
 if TYPE_CHECKING:
@@ -77,33 +78,48 @@ def _data(axis: "Axes", fit: Fit, points: dict[str, np.ndarray]) -> None:
         grid = np.geomspace(n.min(), n.max(), 80)
         if quoted or fit.verdict == "slope_only":
             axis.plot(grid, fit.predict(grid), "-" if quoted else ":", color=RED)
-        draws = fit.bootstrap.get("draws")
-        if quoted and draws and "log_A" in draws:
+        if quoted and fit.bootstrap:
+            draws = fit.bootstrap["draws"]
             axis.fill_between(grid, *_band(fit, {"A": np.exp(draws["log_A"]), **draws}, grid), color=RED, alpha=0.15)
         axis.set(xlabel="parameters N", ylabel="loss (nats a token)")
         return
     marks = axis.scatter(n, y, c=points["D"], s=16, norm="log", cmap="viridis")
-    axis.figure.colorbar(marks, label="tokens D (rings: rows that decide)")
-    for level in np.unique(np.quantile(points["D"], np.linspace(0, 1, 6), method="nearest")) if quoted else ():
-        near, colour = n[np.abs(np.log(points["D"] / level)) < 0.3], marks.to_rgba(level)
-        grid = np.geomspace(near.min(), near.max(), 60)
-        axis.plot(grid, fit.predict(grid, np.full(60, level)), "-", color=colour, lw=1)
+    axis.figure.colorbar(marks, label="tokens D")
+    for grid, tokens in _curves(fit, points) if quoted else ():
+        colour = marks.to_rgba(np.median(tokens))
+        axis.plot(grid, fit.predict(grid, tokens), "-", color=colour, lw=1)
         if fit.bootstrap:
-            axis.fill_between(grid, *_band(fit, fit.bootstrap["draws"], grid, level), color=colour, alpha=0.12)
+            axis.fill_between(grid, *_band(fit, fit.bootstrap["draws"], grid, tokens), color=colour, alpha=0.12)
     if fit.outlier.get("deviations", 0) > 8:
-        axis.plot(fit.outlier["N"], fit.outlier["loss"], "s", mfc="none", mec=RED, ms=11)
-    for row in fit.leverage:
-        axis.plot(row["N"], row["loss"], "o", mfc="none", mec=RED, ms=11)
+        axis.plot(fit.outlier["N"], fit.outlier["loss"], "s", mfc="none", mec=RED, ms=11, label="outlier")
+    rows = [[row["N"], row["loss"]] for row in fit.leverage]
+    axis.plot(*np.reshape(rows, (-1, 2)).T, "o", mfc="none", mec=RED, ms=11, label="rows that pull most")
+    if fit.isoflop.get("verdict", "refused") != "refused":
+        best = [[budget["N_opt"], budget["loss_opt"]] for budget in fit.isoflop["budgets"] if not budget["why"]]
+        axis.plot(*np.transpose(best), "x", color=RED, ms=8, label="optimum of a budget")
+    axis.legend(frameon=False)
     axis.set(xlabel="parameters N", ylabel="loss (nats a token)")
 
 
-def _band(fit: Fit, draws: dict[str, np.ndarray], grid: np.ndarray, d: float | None = None) -> tuple:
-    """95 % band of the fitted law over ``grid``, from at most 200 draws."""
+def _curves(fit: Fit, points: dict[str, np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Sizes and tokens [60] along which a law is drawn: along each budget where there are any, else at equal tokens."""
+    n, d = points["N"], points["D"]
+    optima = [budget["N_opt"] * budget["D_opt"] for budget in fit.isoflop.get("budgets", ()) if not budget["why"]]
+    same = n * d if optima else d
+    for value in optima or np.unique(np.quantile(d, np.linspace(0, 1, 6), method="nearest")):
+        near = n[np.abs(np.log(same / value)) < 0.3]
+        if len(near):
+            grid = np.geomspace(near.min(), near.max(), 60)
+            yield grid, value / grid if optima else np.full(60, value)
+
+
+def _band(fit: Fit, draws: dict[str, np.ndarray], grid: np.ndarray, d: np.ndarray | None = None) -> tuple:
+    """95 % band of the fitted law over ``grid`` (and tokens ``d`` there), from at most 200 draws."""
     rows = []
     for i in range(min(200, len(draws["alpha"]))):
         values = fit.estimates | {name: draws[name][i] for name in fit.estimates if name in draws}
         if np.isfinite(list(values.values())).all() and values["A"] > 0:
-            rows.append(predict(fit.form, values, grid, None if d is None else np.full(len(grid), d)))
+            rows.append(predict(fit.form, values, grid, d))
     return tuple(np.percentile(rows, [2.5, 97.5], axis=0)) if rows else (grid * np.nan, grid * np.nan)
 
 
@@ -124,5 +140,5 @@ def write_page(fits: dict[str, Fit], document: dict[str, Any], path: Path | str,
     picture = _drawn(fits, "svg").decode().partition("<svg")[2]
     whole = json.dumps(jsonable(document), indent=1, allow_nan=False)
     shown = {"fits": fits, "title": title, "report": render(fits, document), "whole": whole}
-    text = template("fit.html").render(picture=picture, equations=EQUATIONS, **shown)
+    text = template("fit.html").render(picture=picture, equations=EQUATIONS, words=WORDS, **shown)
     atomic_write(Path(path), text)

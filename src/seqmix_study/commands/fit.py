@@ -26,9 +26,10 @@ __all__ = ["command"]
 def command(table: Path, plot: Path | None, page: Path | None, as_json: bool, **options: str | bool | None) -> None:
     """Fit a scaling law to TABLE (text with a header), with intervals, a verdict and its reasons.
 
-    The verdict is "ok" (consistent with the law), "slope_only" (the loss falls, but no exponent can be told) or
-    "refused". With --flops, or --d and a few budgets, a curve a budget answers beside the surface and the report says
-    which to believe; --n and --flops without --loss fit a table of compute-optimal sizes.
+    The verdict is "ok" (consistent with the law), "interval" (of a table of budgets: only the interval of its
+    compute-optimal exponent may be quoted), "slope_only" (the loss falls, but no exponent can be told) or "refused".
+    With --flops, or --d and a few budgets, one curve per budget answers beside the surface and the report says which
+    to believe; --n and --flops without --loss fit a table of compute-optimal sizes.
     JSON: "groups" maps each family ("all" without --group) to form, estimates, intervals (95 %, null where open),
     objective, verdict, reasons, derived.optimal_exponent, isoflop and agreement; "comparisons" holds, for every two
     families, the difference of exponents and the iso-loss parameter ratio.

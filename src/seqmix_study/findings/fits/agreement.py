@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from seqmix_study.findings.fits.fit import Fit, Gate
-from seqmix_study.findings.fits.isoflop import fit_isoflop
+from seqmix_study.findings.fits.isoflop import fit_isoflop, refused
 from seqmix_study.findings.fits.optima import CLOSE, MAX_HALF_WIDTH, width_gate
 
 __all__ = ["agree"]
+
+WHOM = {"surface": "the surface", "isoflop": "the budgets", "both": "both", "none": "neither"}
 
 
 def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarray) -> None:
@@ -26,27 +28,30 @@ def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarra
     law, curves = own is not None and not failed, iso["verdict"] != "refused"
     said = ""
     if own and curve and not _close(own, curve):
-        said = f"the surface says N_opt ~ C^{own['estimate']:.3f}, a curve a budget {curve['estimate']:.3f}"
+        said = f"the surface says N_opt ~ C^{own['estimate']:.3f}, the budgets {curve['estimate']:.3f}"
     verdict = "disagree" if said else "one method only"
     if law and curves and said:
-        believe, text = _judge(fit, said, c, n, d)
+        believe, why = _judge(fit, said, c, n, d)
     elif law and curves:
-        verdict, believe, text = "agree", "both", "surface and budgets agree: either may be quoted"
+        verdict, believe, why = "agree", "both", "surface and budgets agree"
     elif law:
+        believe = "surface"
         why = "the budgets alone carry no exponent" if iso["budgets"] else "there is no other method here"
-        believe, text = "surface", f"believe the surface: {why}"
-        text += f", though {said}" if said else ""
+        why += f", though {said}" if said else ""
     elif curves:
-        why = (failed or ["it has no optimum"])[0]
-        believe, text = "isoflop", "believe the curve a budget: it asks nothing of rows far from the optimum"
-        text += f"; {said}, and the surface is not ok ({why})" if said else ""
-        iso["flags"] += [said] if said else []
+        believe, why = "isoflop", "they ask nothing of rows far from the optimum"
+        if said:
+            why += f"; {said}, and the surface is not ok ({(failed or ['it has no optimum'])[0]})"
     else:
-        verdict, believe, text = "none", "none", "no compute-optimal exponent may be quoted from this table"
-    chosen = {"surface": own, "isoflop": curve}.get(believe)
-    if chosen and not width_gate(chosen).passed:
-        text += "; quote its interval, {:.3f} to {:.3f}, and no number in it".format(*chosen["interval"])
+        verdict, believe, why = "none", "none", "no compute-optimal exponent may be quoted from this table"
+    for name, value, other in (("surface", own, "isoflop"), ("budgets", curve, "surface")):
+        if believe not in (other, "none") and value["interval"]:
+            ends = "{:.3f} to {:.3f}".format(*value["interval"])
+            number = f"C^{value['estimate']:.3f} ({ends})"
+            quote = number if width_gate(value).passed else f"the interval, {ends}, and no number in it"
+            why += f"; of the {name} quote {quote}"
     answers = {"surface": own, "parabola": curve, "lowest row": lowest}
+    text = f"{WHOM[believe]}: {why}"
     fit.agreement = {"verdict": verdict, "believe": believe, "text": text, "optimal_exponent": answers}
 
 
@@ -59,21 +64,17 @@ def _judge(fit: Fit, said: str, c: np.ndarray, n: np.ndarray, d: np.ndarray) -> 
     """
     own, curve = (part["optimal_exponent"]["estimate"] for part in (fit.derived, fit.isoflop))
     twin = (fit_isoflop(c, n, fit.predict(n, d), d, draws=2)["optimal_exponent"] or {}).get("estimate", np.nan)
-    said += f"; on the losses of the surface itself curves say {twin:.3f}"
+    said += f"; from the losses of the surface itself budgets say {twin:.3f}"
+    believe, why = "none", f"{said}, which explains neither"
     if abs(twin - own) <= CLOSE:
-        believe, text = (
-            "isoflop",
-            f"believe the curve a budget: {said}, so the surface misses the losses near the optima",
-        )
+        believe, why = "isoflop", f"{said}, so the surface misses the losses near the optima"
     elif abs(twin - curve) <= CLOSE:
-        believe, text = "surface", f"believe the surface: {said}, so the curves are wrong in this design"
-    else:
-        believe, text = "none", f"believe neither: {said}, which explains neither"
+        believe, why = "surface", f"{said}, so budgets mislead in this design"
     if believe != "surface":
-        fit.gates.append(Gate("S6 budgets", False, own - curve, CLOSE, text, "slope_only"))
+        fit.gates.append(Gate("S6 budgets", False, own - curve, CLOSE, why, "slope_only"))
     if believe != "isoflop":
-        fit.isoflop |= {"verdict": "refused", "reasons": [text]}
-    return believe, text
+        fit.isoflop = refused(fit.isoflop, [why])
+    return believe, why
 
 
 def _close(a: dict[str, Any], b: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ This is the whole of ``seqmix fit`` but the command line, with the same names; a
 committed results.
 """
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,9 @@ def fit_frame(
             notes.append("most rows have fewer tokens than parameters: were the columns of --n and --d swapped?")
         notes += _compute(read) if d is not None and flops is not None else []
     labels = frame[group].astype(str).str.strip() if group is not None else pd.Series("all", index=frame.index)
+    if not (filled := labels != "").all():
+        line = frame.index[int(np.argmin(filled))]
+        raise TableError(f"column {group!r}: an empty cell in line {line}; fill such cells or leave their rows out")
     names = list(dict.fromkeys(labels))
     if len(names) > MOST_GROUPS:
         raise TableError(f"--group {group!r}: {len(names)} groups; at most {MOST_GROUPS} are fitted at once")
@@ -106,28 +110,13 @@ def _compute(read: dict[str, np.ndarray]) -> list[str]:
 
 def report(fits: dict[str, Fit], columns: dict[str, str | None]) -> dict[str, Any]:
     """Return the JSON document: one object a group, the comparisons of groups, columns and versions."""
-    names = list(fits)
-    if len(names) <= ALL_PAIRS:
-        pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    else:
-        pairs = [(names[0], b) for b in names[1:]]
+    pairs = list(combinations(fits.items(), 2))[: len(fits) - 1 if len(fits) > ALL_PAIRS else None]
     comparisons = [
-        {
-            "first": a,
-            "second": b,
-            "exponents": compare_exponents(fits[a], fits[b]),
-            "iso_loss_ratio": iso_loss_ratio(fits[a], fits[b]),
-        }
-        for a, b in pairs
+        {"first": a, "second": b, "exponents": compare_exponents(x, y), "iso_loss_ratio": iso_loss_ratio(x, y)}
+        for (a, x), (b, y) in pairs
     ]
-    return jsonable(
-        {
-            "groups": {name: {"group": name, **fit.to_dict()} for name, fit in fits.items()},
-            "comparisons": comparisons,
-            "columns": columns,
-            "versions": versions(),
-        }
-    )
+    groups = {name: {"group": name, **fit.to_dict()} for name, fit in fits.items()}
+    return jsonable({"groups": groups, "comparisons": comparisons, "columns": columns, "versions": versions()})
 
 
 def render(fits: dict[str, Fit], document: dict[str, Any]) -> str:
@@ -143,9 +132,8 @@ def render(fits: dict[str, Fit], document: dict[str, Any]) -> str:
         if fit.verdict == "slope_only" and "alpha" in fit.intervals and "alpha" not in fit.estimates:
             low, high = fit.intervals["alpha"]
             lines.append(f"  alpha    not identified; 95 % interval {low:.3g} to {high:.3g}")
-        if own := fit.derived.get("optimal_exponent"):
-            said = mark(_word(fit))
-            lines.append(f"  N_opt ~ C^{own['estimate']:.4g}{_span(own['interval'])}{said}")
+        if (own := fit.derived.get("optimal_exponent")) and not fit.isoflop:
+            lines.append(f"  N_opt ~ C^{own['estimate']:.4g}{_span(own['interval'])}{mark(_word(fit))}")
         if np.isfinite(fit.objective):
             lines.append(f"  objective {fit.objective:.10g}   residual sd {fit.sigma:.3g}")
         lines += [f"  {line}" for line in explain(fit).splitlines()] + (_budget_lines(fit) if fit.isoflop else [])
@@ -169,25 +157,22 @@ def _budget_lines(fit: Fit) -> list[str]:
     """The budgets' answer, the three exponents side by side, and which to believe."""
     found = fit.isoflop
     used = sum(1 for table in found["budgets"] if not table["why"])
-    lines = [f"  budgets  {found['verdict']}: {used} of {len(found['budgets'])} have an optimum"]
+    said = {"ok": "ok: consistent with N_opt = k C^a", "interval": "interval only"}.get(found["verdict"], "refused")
+    lines = [f"  budgets  {said}; {used} of {len(found['budgets'])} have an optimum"]
     lines += [f"    failed   {reason}" for reason in found["reasons"]]
     lines += [f"    noticed  {flag}" for flag in found["flags"]]
-    verdicts = {"surface": _word(fit), "parabola": found["verdict"], "lowest row": "refused"}
-    for name, value in fit.agreement.get("optimal_exponent", {}).items():
+    verdicts = {"surface": _word(fit), "budgets": found["verdict"], "lowest rows": "refused"}
+    for (name, verdict), value in zip(verdicts.items(), fit.agreement["optimal_exponent"].values(), strict=True):
         if value:
-            span = _span(value["interval"])
-            lines.append(f"    N_opt ~ C^{value['estimate']:.4g}{span}   {name}{mark(verdicts[name])}")
+            lines.append(f"    N_opt ~ C^{value['estimate']:.4g}{_span(value['interval'])}   {name}{mark(verdict)}")
     if ahead := found["prediction"]:
         if "why_not" in ahead:
             lines.append(f"    at {ahead['compute']:.3g} FLOPs (ten times more): no answer, {ahead['why_not']}")
         else:
             low, high = ahead["interval"]
-            lines.append(
-                f"    at {ahead['compute']:.3g} FLOPs (ten times more): N = {ahead['N']:.3g} "
-                f"({low:.3g} to {high:.3g}), D = {ahead['D']:.3g}"
-            )
-    lines.append(f"  believe  {fit.agreement['believe']}: {fit.agreement['text']}")
-    return lines
+            size = f"N = {ahead['N']:.3g} ({low:.3g} to {high:.3g}), D = {ahead['D']:.3g}"
+            lines.append(f"    at {ahead['compute']:.3g} FLOPs (ten times more): {size}{mark(found['verdict'])}")
+    return [*lines, f"  believe  {fit.agreement['text']}"]
 
 
 def _pair_text(pair: dict[str, Any]) -> str:

@@ -162,8 +162,7 @@ def data_hash(*arrays: Any) -> str:
     """Return a sha256 over the numbers fitted, so that a result can be matched to its table."""
     digest = hashlib.sha256()
     for array in arrays:
-        if array is not None:
-            digest.update(np.ascontiguousarray(np.asarray(array, float)).tobytes())
+        digest.update(np.ascontiguousarray(np.asarray(array, float)).tobytes())
     return digest.hexdigest()
 
 

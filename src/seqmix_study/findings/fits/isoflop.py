@@ -19,7 +19,7 @@ from seqmix_study.findings.fits.intervals import budgets, levels, misfits, varia
 from seqmix_study.findings.fits.ladder import checked, without_copies
 from seqmix_study.findings.fits.optima import BENT, FEWEST_BUDGETS, gates_of, held, optima_line
 
-__all__ = ["fit_isoflop"]
+__all__ = ["fit_isoflop", "refused"]
 
 #: (excess of ln L over the lowest row, degree of the curve); the first is the estimate, the others widen it.
 VARIANTS = ((0.1, 3), (0.05, 3), (0.2, 3), (0.1, 2))
@@ -105,11 +105,10 @@ def fit_isoflop(
     (d,) = checked(D=c / 6 / n if d is None else d)
     found = _read(*without_copies(c, n, loss, d)[0])
     used = [budget for budget in found if not budget.why]
-    out: dict[str, Any] = {"budgets": [budget.to_dict() for budget in found], "verdict": "refused"}
-    out |= dict.fromkeys(("optimal_exponent", "data_exponent", "envelope", "prediction"))
-    out |= {"reasons": [] if found else [NO_DESIGN], "flags": []}
+    out: dict[str, Any] = dict.fromkeys(("optimal_exponent", "data_exponent", "envelope", "prediction"))
+    out |= {"budgets": [budget.to_dict() for budget in found], "verdict": "refused", "reasons": [], "flags": []}
     if not found:
-        return out
+        return out | {"reasons": [NO_DESIGN]}
     lines: list[dict[str, Any]] = []
     if len(used) >= 2:
         log_c = np.array([budget.log_c for budget in used])
@@ -119,22 +118,24 @@ def fit_isoflop(
         lines[0] |= {key: WIDER * lines[0][key] for key in ("t", "half")}
         out["optimal_exponent"] = own = held(lines)
         data = optima_line(log_c, [np.log(budget.to_dict()["D_opt"]) for budget in used], level)
-        spans = (own["estimate"] - own["interval"][1], own["estimate"] - own["interval"][0])
-        spans = [data["slope"] + np.array(spans), data["slope"] + data["half"] * np.array([-1, 1])]
-        interval = (float(np.min(spans)), float(np.max(spans)))
+        ends = [own["estimate"] - end for end in own["interval"]] + [-data["half"], data["half"]]
+        interval = (data["slope"] + min(ends), data["slope"] + max(ends))
         out["data_exponent"] = {"estimate": data["slope"], "interval": interval}
         lowest = optima_line(log_c, [budget.x[budget.low] for budget in used], level)
-        out["envelope"] = {"optimal_exponent": held([lowest])}
+        out["envelope"] = {"optimal_exponent": {"estimate": lowest["slope"], "interval": None}}
         out["prediction"] = _prediction(lines, ahead, float(np.ptp(log_c)))
     gates = list(_gates(out["optimal_exponent"], lines, found, used))
     out["verdict"] = verdict_of(gates)
     for gate in gates:
         if not gate.passed:
             out["flags" if gate.severity == "flag" else "reasons"].append(gate.reason)
-    if out["prediction"] and (out["verdict"] == "refused" or out["prediction"].get("why_not")):
-        why = "; ".join(out["reasons"]) if out["verdict"] == "refused" else out["prediction"]["why_not"]
-        out["prediction"] = {"compute": out["prediction"]["compute"], "why_not": why}
-    return out
+    return refused(out, out["reasons"]) if out["verdict"] == "refused" else out
+
+
+def refused(found: dict[str, Any], reasons: list[str]) -> dict[str, Any]:
+    """What ``fit_isoflop`` found, refused for these reasons: nothing is predicted either."""
+    ahead = found["prediction"] and {"compute": found["prediction"]["compute"], "why_not": "; ".join(reasons)}
+    return found | {"verdict": "refused", "reasons": reasons, "prediction": ahead}
 
 
 def _read(c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarray) -> list[Budget]:
@@ -207,15 +208,16 @@ def _prediction(lines: list[dict[str, Any]], ahead: float, span: float) -> dict[
     line, compute = lines[0], float(np.exp(ahead))
     half = line["t"] * line["sd"] * np.sqrt(1 + 1 / line["count"] + (ahead - line["centre"]) ** 2 / line["spread"])
     low, high = min(at[0] - half, *at), max(at[0] + half, *at)
-    out = {"compute": compute, "N": float(np.exp(at[0])), "interval": (float(np.exp(low)), float(np.exp(high)))}
-    out["D"] = compute / 6 / out["N"]
+    size, low, high = (float(np.exp(v)) for v in (at[0], low, high))
     if line["bend"] < BENT:
-        out["why_not"] = f"ln N_opt bends in ln C (p = {line['bend']:.2g}): the exponent changes with the budget"
+        why = f"ln N_opt bends in ln C (p = {line['bend']:.2g}): the exponent changes with the budget"
     elif span < 1.5 * np.log(10):
-        out["why_not"] = f"the budgets span {span / np.log(10):.2f} decades: too few to go one decade beyond"
-    elif not high - low < 2 * np.log(3):
-        out["why_not"] = f"the size is not known within a factor of three ({np.exp(low):.3g} to {np.exp(high):.3g})"
-    return out
+        why = f"the budgets span {span / np.log(10):.2f} decades: too few to go one decade beyond"
+    elif not high < 9 * low:
+        why = f"the size is not known within a factor of three ({low:.3g} to {high:.3g})"
+    else:
+        return {"compute": compute, "N": size, "interval": (low, high), "D": compute / 6 / size}
+    return {"compute": compute, "why_not": why}
 
 
 def _gates(
@@ -224,10 +226,10 @@ def _gates(
     decades = (used[-1].log_c - used[0].log_c) / np.log(10) if used else 0.0
     left = [f"{np.exp(budget.log_c):.2g} FLOPs: {budget.why}" for budget in tables if budget.why]
     why = "; ".join(left[:3]) + (f"; and {len(left) - 3} more" if len(left) > 3 else "")
-    reason = f"most budgets have no minimum inside their sizes: {why}"
     yield from gates_of(len(used), decades, found, lines)
-    yield at_most("I1 optimum", len(left), len(tables) / 2, reason)
-    yield at_most("I3 lost", len(left), 0, f"budgets left out: {why}", "flag")
+    most = len(left) > len(tables) / 2
+    said = "most budgets have no minimum inside their sizes" if most else "budgets left out"
+    yield at_most("I1 optima", len(left), 0, f"{said}: {why}", "refused" if most else "flag")
     if len(used) > FEWEST_BUDGETS:
         half = float(np.ptp(found["interval"])) / 2
         log_c, optima = (np.array(v) for v in zip(*((b.log_c, b.optima[0]) for b in used), strict=True))

@@ -81,8 +81,8 @@ def width_gate(found: dict[str, Any] | None, beyond: str = "refused") -> Gate:
     ``beyond`` that the failure has this severity.
     """
     half = float(np.ptp(found["interval"] or (0, 0))) / 2 if found else float("inf")
-    reason = f"the compute-optimal exponent is only known within {half:.3f} (allowed {MAX_HALF_WIDTH:g}, "
-    reason += f"for an interval alone {MAX_OF_INTERVALS:g})"
+    reason = f"the compute-optimal exponent is only known within {half:.3f} (a number needs {MAX_HALF_WIDTH:g}, "
+    reason += f"an interval from budgets {MAX_OF_INTERVALS:g})"
     severity = "interval" if half <= MAX_OF_INTERVALS else beyond
     return at_most("I2 width", half, MAX_HALF_WIDTH, reason, severity)
 
@@ -93,7 +93,8 @@ def gates_of(count: int, decades: float, found: dict[str, Any] | None, lines: li
     yield at_least("I0 budgets", count, FEWEST_BUDGETS, reason)
     reason = f"budgets with a minimum span {decades:.2f} decades, an exponent needs {MIN_DECADES:g}"
     yield at_least("I0 range", decades, MIN_DECADES, reason)
-    yield width_gate(found)
+    if found:
+        yield width_gate(found)
     if lines and lines[0]["bend"] < BENT:
         first, last = lines[0]["ends"]
         change = max(abs(first - lines[0]["slope"]), abs(last - lines[0]["slope"]))

@@ -60,7 +60,6 @@ def _fit_curve(fit: Fit, ladder: Ladder, profile: Profile, n_boot: int, rng: int
         alpha, e, log_a = resample_alphas(ladder.log_n, ladder.mean, counts)
         fit.bootstrap = {
             "resamples": n_boot,
-            "unit": "sizes",
             "share_inside": float(((alpha > BOUNDS[0]) & (alpha < BOUNDS[1])).mean()),
             "draws": {"alpha": alpha, "E": e, "log_A": log_a},
         }

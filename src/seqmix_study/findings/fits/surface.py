@@ -31,6 +31,7 @@ STRETCH = 1.08
 LEFT_OUT = 30
 ALL, SHORT = "with all rows", "without the fewest-token quarter"
 TERM = "with a term for few tokens"
+LEAST, MOST = "without the quarter of least compute", "without the quarter of most compute"
 EXPONENTS = ("alpha", "beta", "optimal_exponent")
 
 
@@ -161,7 +162,8 @@ def _second_opinion(fit: Fit, problem: Problem, best: np.ndarray, delta: float, 
     found = quantities(other, point[None], n, d)
     fit.cross_check = {"method": kind, "objective": value}
     fit.cross_check["estimates"] = {name: float(found[name][0]) for name in PARAMETERS[fit.form]}
-    kept = {"without the highest-loss tenth": loss < np.quantile(loss, 0.9), SHORT: _long(d)}
+    kept = {"without the highest-loss tenth": loss < np.quantile(loss, 0.9), SHORT: _upper(d)}
+    kept |= {LEAST: _upper(n * d), MOST: _upper(1 / n / d)}
     kept = {name: rows for name, rows in kept.items() if rows.sum() > 2 * len(best)}
     model, slope = (v[0] for v in problem.model(best[None]))
     off = np.abs(problem.log_loss - model)
@@ -171,9 +173,7 @@ def _second_opinion(fit: Fit, problem: Problem, best: np.ndarray, delta: float, 
     found = quantities(problem, problem.minimise(np.tile(best, (len(weights), 1)), weights)[0], n, d)
     for i, name in enumerate(kept):
         fit.refits[name] = {key: found[key][i] for key in ("alpha", "beta", "optimal_exponent")}
-    moves = found["optimal_exponent"][len(kept) :] - fit.estimates["beta"] / (
-        fit.estimates["alpha"] + fit.estimates["beta"]
-    )
+    moves = found["optimal_exponent"][len(kept) :] - quantities(problem, best[None], n, d)["optimal_exponent"]
     far = int(np.argmax(off))
     usual = 1.4826 * float(np.median(off)) + 1e-12
     fit.outlier = {"N": n[far], "D": d[far], "loss": loss[far], "deviations": off[far] / usual}
@@ -183,15 +183,17 @@ def _second_opinion(fit: Fit, problem: Problem, best: np.ndarray, delta: float, 
     ]
 
 
-def _long(d: np.ndarray) -> np.ndarray:
-    """The rows beyond the quarter with the fewest tokens."""
-    return d > np.quantile(d, 0.25) * (1 + 1e-9)
+def _upper(values: np.ndarray) -> np.ndarray:
+    """The rows beyond the quarter with the smallest values."""
+    return values > np.quantile(values, 0.25) * (1 + 1e-9)
 
 
 def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.random.Generator) -> None:
     """Fill what is derived from the law and, from ``draws`` refits to drawn tables, the intervals.
 
-    Where the residuals say that the law fails for few tokens, intervals hold the answers of ``_for_few_tokens`` too.
+    Where the residuals say that the law fails for few tokens, intervals hold the answers of ``_for_few_tokens`` too;
+    where they bend otherwise, those of the exponents hold the answers without the least and without the most compute:
+    a law that bends says something else there.
     """
     n, d = np.array(fit.points["N"]), np.array(fit.points["D"])
     own = quantities(problem, best[None], n, d)
@@ -216,15 +218,17 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
             del spans[TERM], drawn[TERM]
         drawn = {key: np.concatenate([more[key] for more in drawn.values()]) for key in own}
         ends = {key: (min(s[key][0] for s in spans.values()), max(s[key][1] for s in spans.values())) for key in own}
+        if seen["bend"]["ratio"] > 1:
+            for key in EXPONENTS:
+                held = [*ends[key], *(fit.refits[name][key] for name in (LEAST, MOST) if name in fit.refits)]
+                ends[key] = (min(held), max(held))
         with np.errstate(over="ignore"):
             ends |= {name: tuple(np.exp(ends[f"log_{name}"])) for name in "AB"}
         ends["E"] = (max(ends["E"][0], 0.0), ends["E"][1])
         fit.intervals = {name: ends[name] for name in PARAMETERS[fit.form]}
-        deviations = shared.deviations()
         fit.bootstrap = {
             "resamples": draws,
-            "unit": ", ".join([*(name for name, sd in deviations.items() if name != "rows" and sd > 0), "rows"]),
-            "deviations": deviations,
+            "deviations": shared.deviations(),
             "share_inside": float(inside.mean()),
             "structure": seen,
             "answers": {
@@ -250,7 +254,7 @@ def _for_few_tokens(
     The second sees more of the table, but is an answer only where it does not contradict the first.
     """
     found = {}
-    for name, rows, term in ((SHORT, _long(d), False), (TERM, np.ones(len(d), bool), True)):
+    for name, rows, term in ((SHORT, _upper(d), False), (TERM, np.ones(len(d), bool), True)):
         if rows.sum() > 2 * len(best) and len(np.unique(d[rows])) > 2:
             other = Problem(problem.form, problem.x[rows], problem.y[rows], problem.log_loss[rows], problem.delta, term)
             starts = other.starts(20, rng)
@@ -277,8 +281,7 @@ def _plane(n: np.ndarray, d: np.ndarray, loss: np.ndarray, level: float) -> dict
     slopes = inverse @ loss
     residual = loss - loss.mean() - x @ slopes
     half = stdtrit(df, 0.5 + level / 2) * np.sqrt(residual @ residual / df) * np.linalg.norm(inverse, axis=1)
-    middle = np.array([v.mean() for v in logs.values()])
-    out: dict[str, Any] = {"c0": float(loss.mean() - slopes @ middle)}
+    out: dict[str, Any] = {}
     for name, slope, reach in zip(logs, slopes.tolist(), half.tolist(), strict=True):
         out |= {name: slope, f"{name}_interval": (slope - reach, slope + reach)}
     return out

@@ -153,8 +153,9 @@ def _structure(fit: Fit) -> Iterator[Gate]:
         reason = "the law does not hold over this table: " if hard else ""
         reason += f"residuals have structure ({name}), {ratio:.1f} times what misfits of sizes explain and "
         reason += f"{100 * share:.0f} % of their variance"
-        if name != "bend" and others:
-            reason += f": intervals hold the answers {' and '.join(name for name, _ in others)}"
+        held = ["without the least and without the most compute"] if name == "bend" else [other for other, _ in others]
+        if held and not hard:
+            reason += f": intervals hold the answers {' and '.join(held)}"
         yield at_most("S8 structure", ratio, 1.0, reason, "refused" if hard else "flag")
     for name, answer in others:
         for key, other in answer.items():

@@ -63,9 +63,8 @@ def read_table(path: Path | str) -> pd.DataFrame:
             )
     if all(_number(name) is not None for name in header):
         raise TableError(f"{path}: the first line is {', '.join(header)}: the table needs a header with column names")
-    return pd.DataFrame(
-        [cells for _, cells in rows], columns=header, index=[number for number, _ in rows], dtype=object
-    )
+    lines, cells = zip(*rows, strict=True)
+    return pd.DataFrame(cells, columns=header, index=lines, dtype=object)
 
 
 def _lines(path: Path | str) -> list[str]:
