@@ -26,10 +26,14 @@ def halve_by_search(E, A, alpha, N):
     return np.float64(math.exp(root) / N)
 
 
-def fit_by_curve(N, L):
-    start = [L.min() * 0.9, (L.max() - L.min()) * N.min() ** 0.3, 0.3]
-    found, _ = optimize.curve_fit(lambda n, e, a, p: e + a * n**-p, N, L, p0=start, maxfev=20_000)
-    return list(found)
+def fit_by_curve(N, first, second):
+    def error(alpha):
+        x = N**-alpha
+        lines = [np.polyfit(x, losses, 1) for losses in (first, second)]
+        return sum(((np.polyval(line, x) - y) ** 2).sum() for line, y in zip(lines, (first, second), strict=True))
+
+    alpha = optimize.minimize_scalar(error, bounds=(0.01, 2), method="bounded").x
+    return [*(np.polyfit(N**-alpha, losses, 1)[1] for losses in (first, second)), alpha]
 
 
 def seeds_by_counting(sd, effect):
@@ -97,12 +101,12 @@ def spread_with_ends(k, layers):
     return "".join(letters)
 
 
-def width_by_search(pattern, target):
-    sizes = [
-        accounting.parameters(ModelConfig(pattern=pattern, d_model=64, n_heads=4, mlp_width=w))["non_embedding"]
-        for w in range(1, 1200)
+def width_by_search(pattern, target, length):
+    work = [
+        accounting.train_flops_per_token(ModelConfig(pattern=pattern, d_model=64, n_heads=4, mlp_width=w), length)
+        for w in range(1, 600)
     ]
-    return 1 + int(np.abs(np.array(sizes) - target).argmin())
+    return 1 + int(np.abs(np.array(work) - target).argmin())
 
 
 def luck_in_a_loop(arms, sd, rng, trials):

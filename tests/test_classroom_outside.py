@@ -96,7 +96,7 @@ RIGHT = [
     ("scaling", "offset", {"prediction": "'larger'", "observed": "Smaller.", "apparent": steepness}),
     ("scaling", "offset", {"prediction": "same", "observed": "smaller", "apparent":
      lambda E, A, a, n: round(steepness(E, A, a, n), 3)}),
-    ("scaling", "fit", {"fit": lambda N, L: pd.Series(fit_by_curve(N, L), index=["E", "A", "alpha"])}),
+    ("scaling", "fit", {"fit": lambda *given: pd.Series(fit_by_curve(*given), index=["E1", "E2", "alpha"])}),
     ("scaling", "difference", {"apart": 3.1}),
     ("scaling", "difference", {"apart": decimal.Decimal("3.09")}),
     ("scaling", "difference", {"apart": np.array([3.0897])}),
@@ -217,7 +217,7 @@ def called(code: str) -> set[str]:
 
 
 PLAIN = {"append", "arange", "clone", "detach", "items", "tensor"}
-GIVEN = {"hybrids/match": {"ModelConfig", "parameters"}, "speed/state": {"state_bytes"}}
+GIVEN = {"hybrids/match": {"ModelConfig", "train_flops_per_token"}, "speed/state": {"state_bytes"}}
 """What the text of an exercise names itself, and asks of what is returned."""
 
 

@@ -47,7 +47,7 @@ RIGHT = [
     ("scaling", "difference", {"apart": -3.09}),
     ("scaling", "difference", {"apart": torch.tensor(3.0897)}),
     ("scaling", "seeds", {"seeds_needed": seeds_by_counting}),
-    ("scaling", "fit", {"fit": lambda N, L: (x for x in fit_by_curve(N, L))}),
+    ("scaling", "fit", {"fit": lambda N, a, b: (x for x in fit_by_curve(N, a, b))}),
     ("scaling", "halving", {"to_halve": lambda E, A, a, N: float("inf") if A * N**-a <= E else (
         (A * N**-a - E) / (2 * A)) ** (-1 / a) / N}),
     ("scaling", "flaws", {"unsupported": "A, D and E"}),
@@ -80,8 +80,8 @@ RIGHT = [
     ("recall", "flaws", {"unsupported": ("A", "C", "E")}),
     ("hybrids", "spread", {"spread": spread_with_ends}),
     ("hybrids", "match", {"mlp_width_for": width_by_search}),
-    ("hybrids", "match", {"mlp_width_for": lambda p, n: accounting.match(
-        ModelConfig(pattern=p, d_model=64, n_heads=4), n)}),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: ModelConfig(
+        pattern=p, d_model=64, n_heads=4, mlp_width=width_by_search(p, n, T))}),
     ("hybrids", "depth", {"layers_of": lambda name: float(name.removeprefix("stack_").split("_")[0]) if "_" in name
                           else 36 * (name == "teacher")}),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 - 100 * new / old, "against_transformer": 15.7}),

@@ -24,9 +24,12 @@ from classroom_answers import (
     stopwatch_with_timeit,
     told,
     unbound_by_counting,
+    width_by_search,
     worst_by_projection,
 )
 from seqmix import accounting
+from seqmix.config import ModelConfig
+from seqmix_study.findings.fits import fit_power
 
 
 def sleepy_mean(run, repeats, warmup):
@@ -77,6 +80,12 @@ def greedy_depth(name):
     return 36 if name == "teacher" else 0
 
 
+def alone(N, first, second, choose):
+    """Two calls of the package's own fit, of one law each, for an exponent that both share."""
+    one, two = (fit_power(N, losses, seeds=np.zeros(len(N))).estimates for losses in (first, second))
+    return one["E"], two["E"], choose(one["alpha"], two["alpha"])
+
+
 def BACK(rounds):
     return 1 / 6 + 5 / 6 * 0.4**rounds
 
@@ -98,9 +107,12 @@ WRONG = [
     ("scaling", "offset", {"prediction": "larger", "observed": "smaller", "apparent": lambda E, A, a, n: a},
      "E included"),
     ("scaling", "offset", {"observed": "yes", "apparent": lambda E, A, a, n: a}, '"larger" or "same"'),
-    ("scaling", "fit", {"fit": lambda N, L: (0, 1, -np.polyfit(np.log(N), np.log(L), 1)[0])}, "no floor"),
-    ("scaling", "fit", {"fit": lambda N, L: fit_by_curve(N, L)[::-1]}, "another order"),
-    ("scaling", "fit", {"fit": lambda N, L: 0.4}, "3 numbers: E, A, alpha"),
+    ("scaling", "fit", {"fit": lambda N, a, b: (0, 1, -np.polyfit(np.log(N), np.log(a), 1)[0])}, "no floor"),
+    ("scaling", "fit", {"fit": lambda N, a, b: fit_by_curve(N, a, b)[::-1]}, "another order"),
+    ("scaling", "fit", {"fit": lambda N, a, b: 0.4}, "3 numbers: E1, E2, alpha"),
+    ("scaling", "fit", {"fit": lambda N, a, b: fit_by_curve(N, a, a)}, "E2="),
+    ("scaling", "fit", {"fit": lambda N, a, b: alone(N, a, b, lambda one, two: one)}, "that of one"),
+    ("scaling", "fit", {"fit": lambda N, a, b: alone(N, a, b, lambda one, two: (one + two) / 2)}, "their mean"),
     ("scaling", "difference", {"apart": 2.211}, "squares"),
     ("scaling", "difference", {"apart": 7.474}, "the sum of the estimates"),
     ("scaling", "difference", {"apart": 0.241}, "divide it by the standard error"),
@@ -175,7 +187,13 @@ WRONG = [
     ("hybrids", "spread", {"spread": lambda k, n: "A" * k + "D" * (n - k)}, "hold no A"),
     ("hybrids", "spread", {"spread": lambda k, n: "".join(
         "A" if j in np.linspace(0, n - 1, k).round() else "D" for j in range(n))}, "too wide a hole"),
-    ("hybrids", "match", {"mlp_width_for": lambda p, n: round(n / (3 * 64))}, "non-embedding"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: round(n / (3 * 64))}, "FLOPs a token"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: accounting.match(
+        ModelConfig(pattern=p, d_model=64, n_heads=4), n)}, "number of parameters"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: accounting.match(
+        ModelConfig(pattern=p, d_model=64, n_heads=4), round(n / 6))}, "Six FLOPs a parameter"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: width_by_search(p, n, 256)}, "another length"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: width_by_search(p, 3 * n, T)}, "the forward pass"),
     ("hybrids", "depth", {"layers_of": greedy_depth}, "a part of another"),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 * (old - new) / new, "against_transformer": 18.6},
      "divide by the new loss"),
@@ -204,7 +222,7 @@ WRONG = [
     ("layers", "follow", {"follow": lambda b, s: follow_by_lists(b, s[::-1])}, "order of the swaps"),
     ("layers", "follow", {"follow": lambda b, s: b}, "moves what is in its first box"),
     ("layers", "answers", {"answers": lambda scene: [{w[1]: w[2] for w in scene if w[0] == "put"}[w[1]]
-                                                     for w in scene if w[0] == "ask"]}, "A swap moves the keys"),
+                                                     for w in scene if w[0] == "ask"]}, "Red is in a box of the swap"),
     ("layers", "answers", {"answers": lambda scene: answers_backwards(scene)[-1:]}, "One box for every question"),
     ("layers", "answers", {"answers": lambda scene: 3}, "a list of boxes"),
     ("layers", "unmoved", {"unmoved": lambda r: 0.5**r, "observed": 0}, "never come back"),
@@ -254,9 +272,9 @@ WRONG = [
     ("hybrids", "luck", {"luck": lambda n, sd, rng, trials: [np.median(t[:, j] - t[:, 0]) for t in [np.sort(rng.normal(
         0, sd, (trials, n)))] for j in (1, -1)], **SAW}, "medians"),
     # answers of another kind or shape, and half-right ideas
-    ("scaling", "halving", {"to_halve": lambda E, A, a, N: {"factor": 7.0}}, "a dictionary (keys 'factor')"),
-    ("scaling", "fit", {"fit": lambda N, L: dict(zip("EAa", fit_by_curve(N, L), strict=True))}, "a dictionary (keys"),
-    ("scaling", "fit", {"fit": lambda N, L: "2, 60, 0.4"}, "a text"),
+    ("scaling", "halving", {"to_halve": lambda E, A, a, N: {"factor": 7.0}}, "a dictionary"),
+    ("scaling", "fit", {"fit": lambda N, a, b: dict(zip("EFa", fit_by_curve(N, a, b), strict=True))}, "a dictionary"),
+    ("scaling", "fit", {"fit": lambda N, a, b: "2, 1.2, 0.4"}, "a text"),
     ("scaling", "difference", {"apart": {"z": 3.09}}, "one number, not a dictionary"),
     ("scaling", "difference", {"apart": 4.3695}, "averaged the variances"),
     ("scaling", "offset", {"prediction": "smaller", "observed": "larger", "apparent":
@@ -299,7 +317,7 @@ WRONG = [
     ("recall", "progress", {"progress": lambda loss, n, b: (loss - b) / (math.log(n) - b)}, "still to go"),
     ("recall", "progress", {"progress": lambda loss, n, b: 100 * (math.log(n) - loss) / (math.log(n) - b)}, "percent"),
     ("hybrids", "spread", {"spread": lambda k, n: ["A"] * k + ["D"] * (n - k)}, "a string"),
-    ("hybrids", "match", {"mlp_width_for": lambda p, n: n / (len(p) * 192)}, "a whole number"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: n / (len(p) * 191)}, "a whole number"),
     ("hybrids", "depth", {"layers_of": lambda name: {"layers": 8}}, "a dictionary"),
     ("hybrids", "luck", {"luck": luck_in_a_loop, "prediction": ("grow", "grow"), "observed": ("grow", "shrink")},
      "exchanged"),

@@ -75,11 +75,11 @@ def digest(answer: Any) -> str:
     return hashlib.pbkdf2_hmac("sha256", str(answer).encode(), b"seqmix", 1000).hex()[:16]
 
 
-def _cell(value: float, rtol: float) -> str:
-    """Return the hash of the cell that holds a number, on a grid with steps of ``rtol`` times the number."""
+def _cell(value: float, rtol: float, steps: int = 0) -> str:
+    """Return the hash of the cell ``steps`` beside the one of a number, on a grid of ``rtol`` times the number."""
     if abs(value) < 1e-9 or not math.isfinite(value):
         return digest(abs(round(float(value), 6)))
-    return digest((bool(value > 0), rtol, math.floor(math.log(abs(value)) / rtol)))
+    return digest((bool(value > 0), rtol, math.floor(math.log(abs(value)) / rtol) + steps))
 
 
 def hidden(want: float, known: Iterable[tuple[float, str]] = (), rtol: float = 1e-2) -> list:
@@ -88,7 +88,7 @@ def hidden(want: float, known: Iterable[tuple[float, str]] = (), rtol: float = 1
     The right one may be rounded, to two figures or more.
     """
     rounded = [round(want, n) for n in range(7) if abs(round(want, n)) * 10**n >= 9.5]
-    near = [[_cell(x * (1 + side * rtol), rtol) for side in (-1, 0, 1)] for x in (want, *(wrong for wrong, _ in known))]
+    near = [[_cell(x, rtol, side) for side in (-1, 0, 1)] for x in (want, *(wrong for wrong, _ in known))]
     right = sorted({*near[0], *(_cell(x, rtol) for x in rounded)})
     return [right, [[cells, why] for cells, (_, why) in zip(near[1:], known, strict=True)]]
 
@@ -105,20 +105,19 @@ def call(name: str, function: Callable | None, *args: Any, otherwise: str = "", 
     """Call a student's function; Hint if it is missing, raises, returns nothing, or a dictionary (unless ``mapping``).
 
     An iterator is returned as a list. ``otherwise``: what else returning nothing may mean here, for cases in which
-    there is nothing to be found.
+    there is nothing to be found. Where all arguments are numbers and texts, the Hint names them.
     """
     given(name, function)
     expect(callable(function), f"`{name}` should be a function, not {type(function).__name__}.")
+    case = f"{name}{args!r}".replace(",)", ")") if all(isinstance(part, (str, int, float)) for part in args) else name
     try:
         result = function(*args)
     except Exception as error:
-        raise Hint(f"`{name}` stopped with {type(error).__name__}: {error}") from error
-    if result is None or result is Ellipsis:
-        more = f" {otherwise}" if otherwise else ""
-        raise Hint(f"`{name}` returns nothing yet: replace the three dots (and is there a `return`?).{more}")
-    if isinstance(result, dict) and not mapping:
-        keys = ", ".join(repr(key) for key in list(result)[:3])
-        raise Hint(f"`{name}` returns a dictionary (keys {keys}). Return the values themselves, as the text asks.")
+        raise Hint(f"`{case}` stopped with {type(error).__name__}: {str(error).rstrip('.')}.") from error
+    yet = f"returns nothing yet: replace the three dots (and is there a `return`?). {otherwise}"
+    expect(result is not None and result is not Ellipsis, f"`{case}` {yet.strip()}")
+    alone = mapping or not isinstance(result, dict)
+    expect(alone, f"`{name}` returns a dictionary. Return the values themselves, as the text asks.")
     return list(result) if isinstance(result, Iterator) else result
 
 

@@ -35,6 +35,13 @@ def VALUES():
                 [bins(x, e, np.median), "These are medians; the mean over all tokens of the bin was asked for."],
                 [bins(x, e, high=0), "A bin holds edges[j] up to, but not including, edges[j + 1]."],
                 [bins(x, e, low=0), "A bin begins with its lower edge: edges[j] belongs to it."],
+                [
+                    [
+                        float(np.mean(x[lo - 1 : hi - 1])) if len(x[lo - 1 : hi - 1]) else np.nan
+                        for lo, hi in pairwise(e)
+                    ],
+                    "These are rows, so sequences: the token index is the second axis.",
+                ],
                 [bins(x[:1], e), "These are the bins of the first sequence alone: all sequences belong to the mean."],
             ],
         ]

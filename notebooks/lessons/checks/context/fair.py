@@ -53,10 +53,14 @@ def pairs(fair_pairs):
         want, nearly = ({(a, b) for a, b in pairs} for pairs in (right, of_the_larger))
         expect(got == want or got != {(b, a) for a, b in want}, "The LSTM's size comes first in each pair.")
         case = f"With tolerance {tolerance} the pair"
+        families = {float(size): family for family, size in curves}
         for a, b in sorted(got - want):
             why = (
                 "Of which of the two sizes is your difference a share?" if (a, b) in nearly else "Compare their ratio."
             )
+            if families.get(a) == families.get(b):
+                why = "A pair is one LSTM and one Transformer."
             expect(False, f"{case} {a:g}, {b:g} does not belong. {why}")
         for a, b in sorted(want - got):
+            expect(got, f"{case} {a:g}, {b:g} is missing: is `tolerance` a share in your code, or a difference?")
             expect(False, f"{case} {a:g}, {b:g} is missing: may the smaller size belong to either family?")

@@ -33,6 +33,11 @@ def planted(may_be_best):
             "Look for the smallest mean, wherever it stands.",
         ),
         (
+            {"lucky": 3.2 + np.array([-0.9, 0.3, 0.2, 0.3, 0.2]), "steady": 3.0 + SMALL, "high": 3.3 + SMALL[::-1]},
+            {"lucky", "steady"},
+            "The best arm has the smallest mean, not the smallest single loss.",
+        ),
+        (
             {"a": 3.0 + SEEDS, "b": 3.0 + SEEDS + np.array([0.05, 0.01, 0.04, -0.02, 0.02])},
             {"a", "b"},
             "The difference is smaller than its uncertainty.",
@@ -54,4 +59,11 @@ def planted(may_be_best):
         expect(not isinstance(got, (str, float, int)), f"Return a set of names, not {got!r}.")
         got = set(got)
         shown = {arm: [round(float(value), 3) for value in values] for arm, values in losses.items()}
+        (best,) = {"a", "best", "steady"} & set(losses)
+        why = why if best in got else f"The best arm itself, {best!r}, is missing."
+        why = (
+            why
+            if got != {best} or "c" not in losses
+            else "That is the best alone: who cannot be told from it belongs to the set, too."
+        )
         expect(got == want, f"For {shown} you return {sorted(got, key=str)}. {why}")

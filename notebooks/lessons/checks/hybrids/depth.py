@@ -22,4 +22,6 @@ def every(layers_of):
         expect(
             not part, f"For {arm!r} you return {got:g}: one name is a part of another, as in the code of the exercise."
         )
+        named = "The function of the exercise tells which number belongs to a name without one."
+        expect(arm.startswith("stack"), f"For {arm!r} you return {got:g}. {named}")
         expect(False, f"For {arm!r} you return {got:g}. Which of its parts is the number of layers?")

@@ -1,4 +1,4 @@
-"""An MLP width for a number of parameters: judged by the count it gives."""
+"""An MLP width for an amount of work: judged by the work it gives."""
 
 from otter.test_files import test_case
 
@@ -10,24 +10,30 @@ OK_FORMAT = False
 name = "match"
 points = 1
 
+CASES = (("AAAA", 1_000_000, 128), ("DDDA", 1_800_000, 1024), ("L" * 6, 1_500_000, 512), ("GA", 1_600_000, 2048))
 
-@test_case(name="three patterns")
+
+def near(count, target):
+    return abs(count / target - 1) <= 0.01
+
+
+@test_case(name="four stacks")
 def patterns(mlp_width_for):
-    for pattern, target in (("A" * 4, 200_000), ("DDDA", 200_000), ("L" * 6, 350_000), ("GA", 90_000)):
-        got = call("mlp_width_for", mlp_width_for, pattern, target)
+    for pattern, target, length in CASES:
+        got = call("mlp_width_for", mlp_width_for, pattern, target, length)
         width = number("mlp_width_for(...)", got.mlp_width if isinstance(got, ModelConfig) else got)
         expect(width == int(width), f"For {pattern} you return {width:.2f}: a width is a whole number.")
         expect(width >= 1, f"For {pattern} you return {width:.0f}: a width is at least 1 (0 would mean the default).")
-        counts = accounting.parameters(ModelConfig(pattern=pattern, d_model=64, n_heads=4, mlp_width=int(width)))
-        off = counts["non_embedding"] / target - 1
-        if abs(off) <= 0.01:
+        config = ModelConfig(pattern=pattern, d_model=64, n_heads=4, mlp_width=int(width))
+        work, counts = accounting.train_flops_per_token(config, length), accounting.parameters(config)
+        if near(work, target):
             continue
-        total = abs(counts["total"] / target - 1) <= 0.01
-        expect(not total, f"For {pattern} you matched the total; leave the embedding out: 'non_embedding'.")
-        layer = abs(counts["non_embedding"] - target) > 0.5 * target
-        more = " Each of the layers has its own MLP." if layer else ""
-        expect(
-            False,
-            f"For {pattern} and target {target} your width {width:.0f} gives {counts['non_embedding']} non-embedding"
-            f" parameters, {off:+.1%}.{more}",
-        )
+        case = f"For {pattern}, {target} FLOPs and {length} tokens"
+        sizes = [counts["total"], counts["non_embedding"]]
+        expect(not any(near(n, target) for n in sizes), f"{case} you match the number of parameters, not the work.")
+        rule = "Six FLOPs a parameter leave out what attention and the recurrence do besides their matrices."
+        expect(not any(near(6 * n, target) for n in sizes), f"{case}: {rule}")
+        expect(not near(work / 3, target), f"{case} you match the forward pass; training costs three times as much.")
+        others = (accounting.train_flops_per_token(config, other) for other in (1, 64, 128, 256, 512, 1024, 2048))
+        expect(not any(near(other, target) for other in others), f"{case}: that is the work at another length.")
+        expect(False, f"{case} your width {width:.0f} gives {work:,.0f} FLOPs a token, {work / target - 1:+.1%}.")

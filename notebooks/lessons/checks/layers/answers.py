@@ -39,6 +39,8 @@ def SCENES():
 def of(answers, scene):
     got = call("answers", answers, list(scene))
     try:
+        lost = [box is None for box in got]
+        expect(not any(lost), "For a key that has a box you answer None: where did it go? A box may hold many keys.")
         return [int(box) for box in got]
     except (TypeError, ValueError):
         raise Hint("Return a list of boxes, one number for each question.") from None
@@ -52,7 +54,7 @@ def small(answers):
         (
             [*put, ("swap", 0, 4), ("ask", "red"), ("ask", "blue")],
             [4, 3],
-            "A swap moves the keys of its two boxes only.",
+            "Red is in a box of the swap and is moved, once; blue is in neither.",
         ),
         ([*put, ("swap", 0, 3), ("ask", "red"), ("ask", "blue")], [3, 0], "Both boxes of the swap hold a key."),
         ([*put, ("ask", "red"), ("swap", 0, 1), ("ask", "red")], [0, 1], "A question asks for now, not for the end."),

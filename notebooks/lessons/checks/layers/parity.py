@@ -17,9 +17,9 @@ def STATES():
         hidden(
             a ** sum(bits),
             [
+                *[[0.0, "A bit 0 keeps the state: it is no factor."]][: a ** sum(bits) != 0 and 0 in bits],
                 [a ** len(bits), "A bit 0 keeps the state: multiply at the ones only."],
-                [a * sum(bits), "The factor is applied again and again, not once: each one multiplies the state."],
-                [0.0 if sum(bits) else 99.0, "A state of zero stays zero: it starts at 1.0."],
+                *[[a * sum(bits), "Applied again and again, not once: each one multiplies the state."]][: sum(bits)],
             ],
             1e-6,
         )
@@ -30,7 +30,11 @@ def STATES():
 @test_case(name="the state")
 def states(state):
     for (bits, a), hashes in zip(CASES, STATES(), strict=True):
-        hint = "Start with 1.0 and multiply by `a` at every bit that is 1." if bits else "Nothing has happened yet."
+        hint = (
+            "Start with 1.0 and multiply by `a` at every bit that is 1."
+            if bits
+            else "Nothing has happened yet: the state is where it starts, at 1.0."
+        )
         value_is(f"state({bits}, {a})", call("state", state, list(bits), a), *hashes, hint, 1e-6)
 
 

@@ -39,7 +39,7 @@ def accuracy(unmoved):
         got = number("unmoved(...)", call("unmoved", unmoved, rounds))
         if abs(got - want) < 0.02:
             continue
-        case = f"After {rounds} rounds you return {got:.3g}"
+        case = f"After {rounds} round{'s' * (rounds != 1)} you return {got:.3g}"
         expect(abs(got - 100 * want) > 2.5, f"{case}: an accuracy lies between 0 and 1.")
         expect(rounds == 0 or abs(got - (1 - want)) > 0.02, f"{case}, the share of *wrong* answers.")
         expect(rounds < 2 or abs(got - never_back) > 0.015, f"{case}: can a key that was moved away never come back?")

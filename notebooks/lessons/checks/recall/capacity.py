@@ -2,11 +2,39 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, expect, hidden, number, value_is, withheld
+from seqmix_study.classroom.hints import call, close, expect, hidden, number, value_is, withheld
 
 OK_FORMAT = False
 name = "capacity"
 points = 1
+
+SHAPES = ((12, 4), (10, 10), (6, 12))
+
+
+@withheld
+def OTHERS():
+    """What else students take from the table of errors, where it is not the largest absolute one."""
+    import torch
+    from torch.nn import functional as F
+
+    found = []
+    for K, V in SHAPES:
+        random = torch.Generator().manual_seed(1)
+        basis = torch.linalg.qr(torch.randn(K, K, generator=random, dtype=torch.float64))[0]
+        keys = torch.cat([basis, F.normalize(torch.randn(K, K, generator=random, dtype=torch.float64), dim=1)])
+        values = torch.randn(2 * K, V, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        state = torch.zeros(K, V, dtype=torch.float64)
+        for key, value in zip(keys, values, strict=True):
+            state = state + torch.outer(key, value - state.T @ key)
+        off = keys @ state - values
+        mean, worst = "That is a mean: one bad pair hides among good ones.", float(off.abs().max())
+        signed = "An error below zero is an error, too: the largest *absolute* one was asked for."
+        known = ((off.max(), signed), (off.abs().mean(), mean), (off.pow(2).mean().sqrt(), mean))
+        known += ((off.pow(2).mean(), mean), (off.pow(2).max(), "That is a square: the error itself was asked for."))
+        added = keys @ (keys.T @ values) - values
+        known += ((added.abs().max(), "The values are added up: each write takes off what its key reads already."),)
+        found.append([[float(value), why] for value, why in known if not close(float(value), worst, 1e-2)])
+    return found
 
 
 @withheld
@@ -24,7 +52,7 @@ def COUNT():
 
 @test_case(name="the experiment")
 def experiment(worst_error):
-    for K, V in ((12, 4), (10, 10), (6, 12)):
+    for (K, V), others in zip(SHAPES, OTHERS(), strict=True):
         for pairs in (1, K // 2):
             error = number("worst_error(...)", call("worst_error", worst_error, pairs, K, V, 1))
             expect(error >= 0, "Return the largest *absolute* error.")
@@ -38,6 +66,8 @@ def experiment(worst_error):
             error > 1e-3,
             f"{2 * K} pairs (K={K}, V={V}) cannot all come back. Read *after* all were written.",
         )
+        for other, why in others:
+            expect(not close(error, other, 1e-3), why)
 
 
 @test_case(name="what was seen")

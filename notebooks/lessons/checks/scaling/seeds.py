@@ -9,7 +9,7 @@ name = "seeds"
 points = 1
 
 
-CASES = ((0.05, 0.05), (0.06, 0.1), (0.1, 0.02), (0.03, 0.5), (0.02, 0.011))
+CASES = ((0.05, 0.05), (0.06, 0.1), (0.1, 0.02), (0.03, 0.5), (0.02, 0.011), (0.05, 0.072))
 
 
 @withheld
@@ -36,6 +36,10 @@ def VALUES():
             (
                 lambda n: student(n, degrees=lambda n: n - 1) * (2 / n) ** 0.5,
                 "Both arms together have 2n - 2 degrees of freedom.",
+            ),
+            (
+                lambda n: student(n, degrees=lambda n: 2 * n - 1) * (2 / n) ** 0.5,
+                "Both arms together have 2n - 2 degrees of freedom: each spends one on its mean.",
             ),
             (lambda n: 2 * student(n) * (2 / n) ** 0.5, "The *half*-width is compared with the effect, not the whole."),
             (lambda n: student(n) * 2 / n**0.5, "Two spreads add in squares: the root of 2, not 2."),

@@ -52,5 +52,6 @@ def arms(tuned):
         if got_lr == lr and bool(got_edge) == edge:
             continue
         expect(got_lr != min(TRIALS[arm].values()), "The first of the pair is the learning rate, not the loss.")
-        hint = HINTS.get(arm, "The best rate is the one with the smallest loss.")
+        inside = "This rate lies between two others that were tried: it is at no edge."
+        hint = HINTS.get(arm, inside if got_lr == lr else "The best rate is the one with the smallest loss.")
         expect(False, f"For {TRIALS[arm]} you return {(got_lr, got_edge)}. {hint}")

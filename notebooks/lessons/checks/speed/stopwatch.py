@@ -40,5 +40,7 @@ def known(stopwatch):
     expect(ratio < 3, "The slow warm-up calls are in your times: call run() `warmup` times first, without timing it.")
     ratio = measured(stopwatch, [USUAL, USUAL, SLOW, USUAL, USUAL, USUAL], 5, 1)
     expect(ratio < 2.5, "One slow call among five moves your result: take the median, not the mean or the maximum.")
+    ratio = measured(stopwatch, [USUAL, USUAL, USUAL, SLOW, USUAL, USUAL], 5, 1)
+    expect(ratio < 2.5, "The third of five calls was slow: the median is the middle by size, not by order.")
     ratio = measured(stopwatch, [USUAL, USUAL, USUAL, 4 * USUAL, 4 * USUAL, 4 * USUAL], 5, 1)
     expect(ratio > 2.5, "Three of five calls are slow, and your result does not show it: is it the fastest call?")

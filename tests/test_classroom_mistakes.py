@@ -1,0 +1,170 @@
+"""The checks of the lessons: mistakes that once passed or got the hint of another, right answers once refused."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from classroom_answers import told
+from seqmix_study.classroom.hints import Hint, hidden, value_is
+
+
+@pytest.mark.parametrize(
+    "want", [1.0, -1.0, 2.0, 0.25, math.e, 16.0, 1e-6, *np.random.default_rng(0).lognormal(0, 3, 40)]
+)
+@pytest.mark.parametrize("rtol", [1e-6, 1e-3, 1e-2])
+def test_a_right_number_is_right_with_its_last_digits_off(want, rtol):
+    right, known = hidden(want, rtol=rtol)
+    for off in (0, 1e-12, -1e-12, rtol / 2, -rtol / 2, 0.99 * rtol, -0.99 * rtol):
+        value_is("x", want * (1 + off), right, known, rtol=rtol)
+    for off in (3 * rtol, -3 * rtol):
+        if not any(math.isclose(round(want, n), want * (1 + off), rel_tol=2 * rtol) for n in range(7)):
+            with pytest.raises(Hint):
+                value_is("x", want * (1 + off), right, known, rtol=rtol)
+
+
+def test_float32_has_a_half_life():
+    def half_life(b):
+        return torch.tensor(0.5).log() / torch.tensor(float(b)).sigmoid().log()
+
+    assert told("recall", "half_life", {"half_life": half_life})[0]
+
+
+def stored(pairs, K, V, seed, judge):
+    """The lesson's experiment, and ``judge`` of its table of errors."""
+    generator = torch.Generator().manual_seed(seed)
+    basis = torch.linalg.qr(torch.randn(K, K, generator=generator, dtype=torch.float64))[0]
+    more = torch.randn(max(0, pairs - K), K, generator=generator, dtype=torch.float64)
+    keys = torch.cat([basis, more / more.norm(dim=1, keepdim=True)])[:pairs]
+    values = torch.randn(pairs, V, generator=torch.Generator().manual_seed(seed + 1), dtype=torch.float64)
+    state = torch.zeros(K, V, dtype=torch.float64)
+    for key, value in zip(keys, values, strict=True):
+        state = state + torch.outer(key, value - state.T @ key)
+    return float(judge(keys @ state - values))
+
+
+def capacity(judge):
+    return {"worst_error": lambda *case: stored(*case, judge), "exact_pairs": 16}
+
+
+def timed(pick):
+    def stopwatch(run, repeats, warmup):
+        import time
+
+        seconds = []
+        for _ in range(warmup + repeats):
+            start = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - start)
+        return pick(seconds[warmup:])
+
+    return {"stopwatch": stopwatch}
+
+
+def best(losses, start, degrees=lambda n: n - 1, strict=False):
+    first = min(losses, key=lambda arm: start(losses[arm]))
+    found = set()
+    for arm, values in losses.items():
+        gap = np.subtract(values, losses[first])
+        limit = stats.t.ppf(0.975, degrees(len(gap))) * stats.sem(gap)
+        if gap.mean() < limit or (gap.mean() == limit and not strict):
+            found.add(arm)
+    return found
+
+
+def seeds(degrees):
+    def seeds_needed(sd, effect):
+        return next(n for n in range(1, 999) if stats.t.ppf(0.975, degrees(n)) * sd * (2 / n) ** 0.5 <= effect)
+
+    return {"seeds_needed": seeds_needed}
+
+
+def change(differs, new=lambda old: (old + 1) % 32, choose=min):
+    def first_change(model, tokens, position):
+        other = tokens.clone()
+        other[0, position] = new(tokens[0, position])
+        found = torch.nonzero(differs((model(other) - model(tokens))[0])).flatten().tolist()
+        return choose(found) if found else None
+
+    return {"first_change": first_change}
+
+
+def any_logit(difference):
+    return (difference.abs() > 1e-4).any(-1)
+
+
+def tuned(trials):
+    found = {}
+    for arm, losses in trials.items():
+        ended = {rate: loss for rate, loss in losses.items() if loss == loss}
+        rate = min(ended, key=ended.get)
+        found[arm] = rate, rate not in (min(losses), max(losses))
+    return found
+
+
+def names_of(arm):
+    return int(arm.split("_")[-1]) if "_" in arm else 0
+
+
+def scenes(scene):
+    """Keeps one key a box, and loses the other."""
+    inside, found = {}, []
+    for word, *rest in scene:
+        if word == "put":
+            inside[rest[1]] = rest[0]
+        elif word == "swap":
+            inside[rest[0]], inside[rest[1]] = inside.get(rest[1]), inside.get(rest[0])
+        else:
+            found.append(next((box for box, key in inside.items() if key == rest[0]), None))
+    return found
+
+
+def product(bits, a):
+    return float(np.prod([a * bit for bit in bits]))
+
+
+def half(before, after):
+    ends = stats.ttest_rel(after, before).confidence_interval()
+    return (ends.high + ends.low) / 2, ends.high - ends.low
+
+
+WRONG = [
+    ("recall", "capacity", capacity(lambda error: error.max()), "below zero is an error, too"),
+    ("recall", "capacity", capacity(lambda error: error.abs().mean()), "one bad pair hides"),
+    ("recall", "capacity", capacity(lambda error: error.pow(2).mean().sqrt()), "one bad pair hides"),
+    ("speed", "stopwatch", timed(lambda seconds: seconds[len(seconds) // 2]), "the middle by size, not by order"),
+    ("hybrids", "best_set", {"may_be_best": lambda losses: best(losses, min)}, "not the smallest single loss"),
+    ("hybrids", "best_set", {"may_be_best": lambda losses: best(losses, np.mean, strict=True)}, "'a', is missing"),
+    ("hybrids", "best_set", {"may_be_best": lambda losses: {min(losses, key=lambda arm: np.mean(losses[arm]))}},
+     "the best alone"),
+    ("hybrids", "depth", {"layers_of": lambda arm: 36 if arm == "teacher" else names_of(arm)},
+     "`layers_of('stack_3_late')` stopped with ValueError: invalid literal for int() with base 10: 'late'."),
+    ("hybrids", "depth", {"layers_of": lambda arm: int(arm.split("_")[1]) if "_" in arm else 0},
+     "a name without one"),
+    ("hybrids", "spread", {"spread": lambda k, layers: "D" * (layers // k)}, "`spread(0, 12)` stopped with"),
+    ("scaling", "seeds", seeds(lambda n: 2 * n - 1), "each spends one on its mean"),
+    ("scaling", "tuned", {"tuned": tuned}, "at no edge"),
+    ("context", "leak", change(any_logit, new=lambda old: 0), "where the token was 0"),
+    ("context", "leak", change(any_logit, new=lambda old: old + 1), "Token ids are 0 to 31"),
+    ("context", "leak", change(lambda d: (d > 1e-4).any(-1)), "A logit that falls differs"),
+    ("context", "leak", change(lambda d: d[:, 0].abs() > 1e-4), "do you look at every logit"),
+    ("context", "leak", change(lambda d: d.abs().amax(-1) >= d.abs().max().clamp(min=1e-4)), "the largest change"),
+    ("context", "fair", {"fair_pairs": lambda curves, t: [(a, b) for f, a in curves for g, b in curves
+                                                          if a != b and max(a, b) <= (1 + t) * min(a, b)]},
+     "one LSTM and one Transformer"),
+    ("context", "fair", {"fair_pairs": lambda curves, t: [(a, b) for f, a in curves for g, b in curves
+                                                          if f < g and abs(a - b) <= t]}, "a share in your code"),
+    ("layers", "parity", {"state": product, "switch": -1}, "it is no factor"),
+    ("layers", "parity", {"state": lambda bits, a: 0.0, "switch": -1}, "where it starts"),
+    ("layers", "gain", {"gain": half}, "the whole width"),
+    ("layers", "answers", {"answers": scenes}, "A box may hold many keys"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lesson", "exercise", "answers", "fragment"), WRONG)
+def test_a_mistake_is_named(lesson, exercise, answers, fragment):
+    passed, text = told(lesson, exercise, answers)
+    assert not passed
+    assert fragment in text
