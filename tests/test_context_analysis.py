@@ -8,6 +8,7 @@ import pytest
 
 from seqmix import data
 from seqmix.config import DataConfig
+from seqmix.data.oracle import KINDS
 from seqmix_study.findings.answer import findings
 from seqmix_study.findings.context import draws_of, loss_curve
 from seqmix_study.findings.questions import Questions
@@ -62,7 +63,7 @@ def test_a_negative_control_is_flat_by_the_datas_fault(oracles):
 
 def test_facts_are_never_flat(oracles):
     windows = oracles["almanac"]
-    value = windows.kind == list(windows.kinds).index("value")
+    value = windows.kind == KINDS.index("value")
     assert flat_from(rows(windows.bayes, mask=value)).hi == np.inf
 
 

@@ -11,6 +11,7 @@ from seqmix import data
 from seqmix.config import DataConfig
 from seqmix.data.almanac import PRESETS
 from seqmix.data.markov import MARKOV
+from seqmix.data.oracle import KINDS
 
 LANGUAGES = [*PRESETS, *MARKOV]
 
@@ -73,7 +74,7 @@ def test_evaluation_is_fixed_held_out_and_a_prefix(name):
     for part in ("inputs", "targets", "bayes", "kind", "age"):
         np.testing.assert_array_equal(getattr(few, part), getattr(many, part)[:10])
         assert getattr(many, part).shape == (150, 66)
-    assert many.kind.max() < len(many.kinds)
+    assert many.kind.max() < len(KINDS)
     assert not same(opened.evaluation(10, "test"), few)
     scored = few.targets != data.IGNORE
     assert np.isfinite(few.bayes[scored]).all()

@@ -119,19 +119,9 @@ def stacks(study_, offsets, corpora=("python", "almanac-12"), **more):
     return pd.DataFrame(rows).assign(params_non_embedding=50_000, conv="LA", skeleton="block")
 
 
-def test_a_successor_takes_the_place_of_a_study_with_its_first_evidence():
-    old = stacks("hybrids", {"hybrid_0": 0.2, "hybrid_2": 0.0}, ["almanac-12"]).assign(role="", sweep="")
-    new = stacks("stacks", {"hybrid_0": -0.3, "hybrid_2": 0.0}, ["almanac-12"])
-    for also, gap in ((new.iloc[:0], 0.2), (new.assign(role="sweep"), 0.2), (new, -0.3)):
-        (row,) = ask({"runs": pd.concat([old, also])}).rows("hybrid_against_deltanet")
-        assert row.effect.estimate == pytest.approx(gap, abs=0.02)
-        assert row.effect.n == 10
-        assert ("no sweep" in row.why) == (gap > 0)
-
-
 def test_mixes_of_lstm_and_attention_are_compared_with_both_and_by_place():
     offsets = {"transformer_conv": 0.0, "lstm_block_conv": 0.1, "la_conv": 0.0, "alll_conv": 0.2, "llla_conv": -0.1}
-    runs = stacks("stacks", offsets, n_layers=4)
+    runs = stacks("hybrids", offsets, n_layers=4)
     runs["pattern"] = runs["arm"].map(lambda arm: {"alll_conv": "ALLL", "llla_conv": "LLLA"}.get(arm, "LALA"))
     runs["place"] = runs["arm"].map({"alll_conv": "front", "llla_conv": "back"}).fillna("")
     found = ask({"runs": runs})
@@ -144,41 +134,24 @@ def test_mixes_of_lstm_and_attention_are_compared_with_both_and_by_place():
         assert set(words(found, id).values()) == {"yes"}, id
 
 
-def test_reading_on_past_the_window_is_told_from_collapsing():
-    runs, context = [], []
-    rng = np.random.default_rng(3)
-    for arm, length, seed in itertools.product(("transformer", "lstm_1"), (64, 512), range(3)):
+def test_reading_past_the_window_is_told_from_a_text_that_gets_harder():
+    rise = {"transformer": 1.5, "sliding_window": 0.0, "transformer_nope": 0.2, "lstm_1": 0.0}
+    rng, runs, context = np.random.default_rng(3), [], []
+    harder = rng.normal(0.4, 0.3, 6)  # what comes later is harder for everybody, in some stretches more than in others
+    for arm, length, seed in itertools.product(rise, (64, 512), range(3)):
         family = "lstm" if arm == "lstm_1" else arm
-        one = run("windows", arm, seed, 2.0, family=family, source="books", tokens=3e6, params_non_embedding=24_000)
+        one = run("context", arm, seed, 2.0, family=family, source="books", tokens=3e6, params_non_embedding=24_000)
         one |= {"seq_len": length, "run_id": f"{one['run_id']}-{length}"}
         runs.append(one)
-        edges = [16, 32, 48, 64, 256, 384, 512, 1024, 1448]
-        for lo, block in itertools.product(edges, range(6)):
-            loss = 2.0 + (1.5 if arm == "transformer" and lo >= length else 0.0) + rng.normal(0, 0.01)
-            row = {"study": "windows", "run_id": one["run_id"], "measure": "beyond", "kind": "all", "block": block}
-            context.append(row | {"lo": lo, "hi": lo + 16, "count": 1000, "loss": loss})
+        for at, block in itertools.product((0.1, 0.3, 0.6, 0.8, 1.0, 1.5, 3.0), range(6)):
+            loss = 2.0 + (rise[arm] + harder[block]) * (at >= 1) + 0.3 * (at < 0.5) + rng.normal(0, 0.005)
+            row = {"study": "context", "run_id": one["run_id"], "measure": "beyond", "kind": "all", "block": block}
+            context.append(row | {"lo": int(at * length), "hi": int(at * length) + 1, "count": 9, "loss": loss})
     found = ask({"runs": pd.DataFrame(runs), "context": pd.DataFrame(context)})
-    answers = words(found, "reads_on")
-    assert {word for (_, _, family), word in answers.items() if family == "transformer"} == {"yes"}
-    assert {word for (_, _, family), word in answers.items() if family == "lstm"} == {"no"}
-
-
-def test_reading_past_a_window_is_measured_in_windows_of_any_length():
-    rng, runs, context = np.random.default_rng(2), [], []
-    rise = {"transformer": 1.0, "lstm_2": 0.0}
-    for arm, window, seed in itertools.product(rise, (16, 64), range(3)):
-        one = run("context", arm, seed, 2.0, source="stdlib", seq_len=window, tokens=1e6, params_non_embedding=1e5)
-        runs.append(one | {"size": "d48"})
-        for block, at in itertools.product(range(4), (0.1, 0.3, 0.6, 1.0, 1.5, 3.0)):
-            lo = max(1, int(at * window))
-            loss = 2 + rise[arm] * (lo >= window) + 0.3 * (at < 0.5) + rng.normal(0, 0.005)
-            row = {"measure": "longer", "kind": "all", "lo": lo, "hi": lo + 1, "block": block, "loss": loss, "count": 9}
-            context.append({"study": "context", "run_id": one["run_id"], **row})
-    found = ask({"runs": pd.DataFrame(runs), "context": pd.DataFrame(context)})
-    for row in found.rows("past_window"):
-        assert row.effect.estimate == pytest.approx(rise[row.key["arm"]], abs=0.02), row.name
-    said = words(found, "past_window")
-    assert {key[2]: word for key, word in said.items()} == {"transformer": "yes", "lstm_2": "no"}
+    for end, arm in (("", "transformer"), ("_sliding", "sliding_window"), ("_nope", "transformer_nope")):
+        rows = list(found.rows(f"past_window{end}"))
+        assert [row.effect.estimate for row in rows] == pytest.approx([rise[arm]] * 2, abs=0.02), arm
+        assert set(words(found, f"past_window{end}").values()) == {"yes" if rise[arm] else "no"}
 
 
 def test_every_count_is_held_against_attention_with_the_same_convolution():

@@ -51,7 +51,7 @@ def stacks(count=0.0, place=0.0, attention_recalls=0.3, seeds=5):
     for (arm, k, where), corpus, seed in itertools.product(arms, ("python", "books"), range(seeds)):
         value = 2 + count * k + place * (where == "back") + rng.normal(0, 0.003)
         more = {"pattern": "D" * (12 - k) + "A" * k, "place": where, "source": corpus, "n_layers": 12, "conv": "DA"}
-        runs.append(run("stacks", arm, seed, value, tokens=4e5, params_non_embedding=1.4e5, **more))
+        runs.append(run("hybrids", arm, seed, value, tokens=4e5, params_non_embedding=1.4e5, **more))
     for arm, seed in itertools.product(("deltanet", "hybrid_half"), range(seeds)):
         right = 0.5 + attention_recalls * (arm == "hybrid_half") + rng.normal(0, 0.01)
         more = {"source": "mqar", "pairs": 8, "accuracy": right, "lr": 1e-3, "place": "", "pattern": "DD"}

@@ -149,7 +149,7 @@ def test_the_forecast_reads_what_the_published_runs_took(tmp_path, monkeypatch):
     assert assumed_seconds(half, paths) == pytest.approx(forecasts.flops(half) / (forecasts.RATES["bfloat16"][0] * 32))
 
 
-FIRST_EDITION = {"context", "hybrids"}
+FIRST_EDITION = {"hybrids"}
 """Studies whose tables go when their successors are whole."""
 
 CORES = 2

@@ -43,20 +43,20 @@ def test_every_arm_of_few_layers_is_matched_at_the_sizes_of_the_probes(size):
 
 
 def test_plan_is_seed_major():
-    seeds = [config.seed for config in study.plan("windows", "quick")]
+    seeds = [config.seed for config in study.plan("context", "quick")]
     assert seeds == sorted(seeds)
     assert len(set(seeds)) > 1
 
 
 def test_same_data_order_for_every_architecture():
-    for config in study.plan("windows", "quick"):
+    for config in study.plan("context", "quick"):
         assert config.data_seed == config.seed
 
 
 def test_fields_joined_in_a_grid_vary_together():
     cells = {
         (run.data.seq_len, run.train.batch_size)
-        for run in study.plan("windows", "laptop", overrides={"groups": ["python"], "arms": ["transformer"]})
+        for run in study.plan("context", "laptop", overrides={"groups": ["python"], "arms": ["transformer"]})
     }
     assert cells == {(256, 16), (64, 64), (128, 32), (512, 8), (1024, 4)}
 
@@ -70,15 +70,15 @@ def test_groups_that_share_a_list_of_cells_left_out_may_differ_by_name():
 
 
 def test_touching_one_parameter_renames_only_what_it_changes():
-    before = {c.run_id for c in study.plan("windows", "quick")}
-    after = {c.run_id for c in study.plan("windows", "quick", seeds=3)}
+    before = {c.run_id for c in study.plan("context", "quick")}
+    after = {c.run_id for c in study.plan("context", "quick", seeds=3)}
     assert before < after
-    assert not before & {c.run_id for c in study.plan("windows", "quick", overrides={"train.steps": 7})}
+    assert not before & {c.run_id for c in study.plan("context", "quick", overrides={"train.steps": 7})}
 
 
 def test_a_smaller_grid_is_a_subset():
-    whole = {c.run_id for c in study.plan("windows", "quick")}
-    part = study.plan("windows", "quick", overrides={"arms": ["transformer"], "sizes": ["d32"]})
+    whole = {c.run_id for c in study.plan("context", "quick")}
+    part = study.plan("context", "quick", overrides={"arms": ["transformer"], "sizes": ["d32"]})
     assert {c.run_id for c in part} < whole
     assert {c.arm for c in part} == {"transformer"}
 

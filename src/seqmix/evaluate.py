@@ -15,17 +15,11 @@ from torch.nn import functional as F
 
 from seqmix import data, probes
 from seqmix.config import RunConfig
-from seqmix.data import IGNORE
+from seqmix.data import BLOCKS, IGNORE
 from seqmix.data.swaps import swaps
 from seqmix.interpret import inside
 
-__all__ = ["BLOCKS", "MEASURES", "held_out", "losses", "octave_edges", "test_loss"]
-
-BLOCKS = 32
-"""Groups of evaluation windows that the bootstrap resamples."""
-
-TEST_BLOCKS = 16
-"""Stretches of test text that the published loss is reported by."""
+__all__ = ["MEASURES", "held_out", "losses", "octave_edges", "test_loss"]
 
 CONTEXT_WINDOWS = 16
 """Windows of the context measurements for each window of the ordinary loss: a bin needs thousands of tokens."""
@@ -80,7 +74,7 @@ def test_loss(
     windows = source.evaluation(config.train.test_sequences, "test")
     each = losses(model, windows.inputs, windows.targets, place)
     scored = windows.targets != IGNORE
-    groups = np.arange(len(windows)) * TEST_BLOCKS // len(windows) if windows.block is None else windows.block
+    groups = np.arange(len(windows)) * BLOCKS // len(windows) if windows.block is None else windows.block
     rows = []
     for block in np.unique(groups):
         members = groups == block
@@ -132,27 +126,18 @@ def _block_rows(
 
 
 def _index_rows(measure: str, windows: Any, each: np.ndarray) -> list[dict]:
-    """Loss by token index, half an octave a bin, over all tokens and over each kind that the source knows."""
-    index = np.broadcast_to(np.arange(1, each.shape[1] + 1), each.shape)
-    masks = {"all": windows.targets != IGNORE}
-    if windows.kind is not None:
-        masks |= {name: windows.kind == code for code, name in enumerate(windows.kinds)}
+    """Loss by token index, half an octave a bin."""
+    index, scored = np.arange(1, each.shape[1] + 1), windows.targets != IGNORE
     rows: list[dict] = []
-    for kind, mask in masks.items():
-        for lo, hi in pairwise(octave_edges(each.shape[1])):
-            rows += _block_rows(measure, kind, lo, hi, each, mask & (index >= lo) & (index < hi), windows.bayes)
+    for lo, hi in pairwise(octave_edges(each.shape[1])):
+        rows += _block_rows(measure, "all", lo, hi, each, scored & (index >= lo) & (index < hi), windows.bayes)
     return rows
 
 
 def by_index(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
-    """Loss by token index, and, where the source knows them, by kind of token and by age of the last mention."""
+    """Loss by token index in windows as long as those of training."""
     windows = source.evaluation(CONTEXT_WINDOWS * config.train.eval_sequences, "test")
-    each = losses(model, windows.inputs, windows.targets, place)
-    rows = _index_rows("index", windows, each)
-    if windows.age is not None:
-        for lo, hi in pairwise(octave_edges(each.shape[1], per_octave=1)):
-            rows += _block_rows("age", "value", lo, hi, each, (windows.age >= lo) & (windows.age < hi), windows.bayes)
-    return {"context": rows}
+    return {"context": _index_rows("index", windows, losses(model, windows.inputs, windows.targets, place))}
 
 
 def beyond(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:

@@ -188,8 +188,7 @@ def class_sampler(offsets: list[int], vocab_size: int, seed: int = 5) -> Callabl
 def inside(model: torch.nn.Module, source: Any, config: RunConfig, place: torch.device) -> dict[str, list[dict]]:
     """Score every method on the same queries; one row a method, score and set of queries (all, or answered rightly)."""
     queries = draw_queries(source.evaluation(4 * QUERIES), QUERIES, place)
-    almanac = source.almanac
-    random_like = class_sampler(sorted(almanac.offsets.values()), almanac.vocab_size)
+    random_like = class_sampler(source.classes, source.vocab_size)
     scores = {
         "gradient_x_input": gradient_x_input(model, queries),
         "integrated_gradients": integrated_gradients(model, queries).abs(),

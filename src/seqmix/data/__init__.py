@@ -17,7 +17,7 @@ from pathlib import Path
 from seqmix.config import DataConfig
 from seqmix.data import files
 from seqmix.data.almanac import PRESETS
-from seqmix.data.base import IGNORE, Batch, CorpusError, Source
+from seqmix.data.base import BLOCKS, IGNORE, Batch, CorpusError, Source
 from seqmix.data.boxes import Boxes
 from seqmix.data.cache import remember
 from seqmix.data.markov import MARKOV, MarkovSource
@@ -27,7 +27,8 @@ from seqmix.data.text import FEWEST_WINDOWS, open_text, token_store
 from seqmix.data.tracking import GROUPS, Product
 from seqmix.paths import Paths
 
-__all__ = ["GROUPS", "IGNORE", "TASKS", "Batch", "CorpusError", "corpus_name", "fingerprint", "names", "open_source"]
+__all__ = ["BLOCKS", "GROUPS", "IGNORE", "TASKS", "Batch", "CorpusError", "corpus_name", "fingerprint", "names",
+           "open_source"]  # fmt: skip
 
 TASKS = ("first_token", "mqar", *GROUPS, "boxes")
 """Sources that ask questions: the accuracy of the answers is what counts, and there is no text to model."""

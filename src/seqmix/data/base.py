@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "Task", "generator"]
+__all__ = ["BLOCKS", "IGNORE", "Batch", "CorpusError", "Evaluation", "Source", "Task", "generator"]
 
 IGNORE = -100
 """Target of a position that is not scored (PyTorch's ``ignore_index``)."""
+
+BLOCKS = 16
+"""Stretches of test text, or groups of evaluation windows, that losses are reported by: what a bootstrap draws."""
 
 _BLOCK = 64
 _PURPOSES = {"train": 1, "valid": 2, "test": 3, "pool": 4, "ngram": 5, "swap": 6, "table": 7, "fresh": 8}
@@ -49,7 +52,7 @@ class Evaluation(Batch):
     """Held-out windows, the same for everyone. The optional arrays are [n, T], aligned with ``targets``.
 
     ``bayes``: exact -log p of the target under the generator, nats (nan where not scored).
-    ``kind``: class of the target, an index into ``kinds``. ``age``: tokens since the last mention of what the target
+    ``kind``: class of the target (``oracle.KINDS``). ``age``: tokens since the last mention of what the target
     states, 0 if it is not mentioned before (or if the class has no mentions). ``block`` [n]: which stretch of the
     held-out text a window is from (windows of one stretch are alike; generated sequences have none). ``steps``: what
     has happened so far to the thing that is asked for: swaps (boxes) or factors (group products); 0 where nothing
@@ -60,7 +63,6 @@ class Evaluation(Batch):
     kind: np.ndarray | None = None
     age: np.ndarray | None = None
     steps: np.ndarray | None = None
-    kinds: tuple[str, ...] = ()
     block: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -142,7 +144,7 @@ def asked(inputs: np.ndarray, targets: np.ndarray, age: np.ndarray, steps: np.nd
     """Return the evaluation windows of a task: whoever knows the rule answers every question."""
     scored = targets != IGNORE
     bayes = np.where(scored, 0.0, np.nan)
-    return Evaluation(inputs, targets, bayes, scored.astype(np.int64), age, steps, ("filler", "query"))
+    return Evaluation(inputs, targets, bayes, scored.astype(np.int64), age, steps)
 
 
 def check_split(split: str) -> str:

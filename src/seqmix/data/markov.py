@@ -107,7 +107,7 @@ class MarkovSource(SyntheticSource):
         return self.mixture.sample(n, self.seq_len + 1, rng)
 
     def evaluation(self, n: int, split: str = "valid") -> Evaluation:
-        return Evaluation(*in_blocks(n, split, self._read), kinds=("token",))
+        return Evaluation(*in_blocks(n, split, self._read))
 
     def _read(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
         tokens = self.sample(n, rng)

@@ -62,6 +62,11 @@ class Mqar(Task):
 
     GAP_POWER = 0.01
 
+    @property
+    def classes(self) -> list[int]:
+        """Where the range of each class of symbols begins: keys, values."""
+        return [1, self.vocab_size // 2]
+
     @classmethod
     def open(cls, seq_len: int, pairs: int = 0, symbols: int = 0) -> "Mqar":
         pairs, symbols = pairs or 8, symbols or 256

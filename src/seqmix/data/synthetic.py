@@ -54,6 +54,11 @@ class AlmanacSource(SyntheticSource):
 
     almanac: Almanac = PRESETS["almanac"]
 
+    @property
+    def classes(self) -> list[int]:
+        """Where the range of each class of tokens begins, ascending."""
+        return sorted(self.almanac.offsets.values())
+
     @classmethod
     def open(cls, name: str, seq_len: int, train_tokens: int = 0) -> "AlmanacSource":
         almanac = PRESETS[name]
@@ -63,7 +68,7 @@ class AlmanacSource(SyntheticSource):
         return self.almanac.sample(n, self.seq_len + 1, rng)
 
     def evaluation(self, n: int, split: str = "valid") -> Evaluation:
-        return Evaluation(*in_blocks(n, split, self._read), kinds=oracle.KINDS)
+        return Evaluation(*in_blocks(n, split, self._read))
 
     def _read(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
         length = self.seq_len + 1

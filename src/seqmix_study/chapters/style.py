@@ -61,6 +61,7 @@ def pure(letter: str, **change) -> Look:
 LOOKS = {
     "transformer": pure("A", label="Transformer"),
     "transformer_conv": Look("#3f88c9", "o", (0, (4, 1.5)), "Transformer + convolution", "attention"),
+    "transformer_nope": pure("A", label="Transformer without positions", line=(0, (1, 1.2))),
     "lstm": Look("#a23c00", "s", "-", "best LSTM", "lstm"),  # of its family, by the validation text
     "lstm_block": pure("L", label="LSTM in the block"),
     "lstm_1": Look("#d1661c", "1", (0, (1, 1.2)), "LSTM, 1 layer", "lstm"),
@@ -160,9 +161,9 @@ def order(arms) -> list[str]:
 
 
 @functools.lru_cache
-def _labels() -> dict[str, str]:
-    """Return label -> arm of every arm that the library knows, in the order of legends."""
-    return {look(arm).label: arm for arm in order([*LOOKS, *_patterns(Paths())])}
+def _labels(paths: Paths) -> dict[str, str]:
+    """Return label -> arm of every arm that the library knows, in the order of legends; once for each place."""
+    return {look(arm).label: arm for arm in order([*LOOKS, *_patterns(paths)])}
 
 
 def look_of(label: str) -> Look:
@@ -170,13 +171,13 @@ def look_of(label: str) -> Look:
     name = label.removeprefix(YOURS)
     start = next((start for start in FIRST_WORDS if name.startswith(start)), "")
     other = Look(PALETTE[FIRST_WORDS[start]] if start else INK, "o", "-", name, "other")
-    found = look(_labels()[name]) if name in _labels() else other
+    found = look(labels[name]) if name in (labels := _labels(Paths())) else other
     return found if name == label else replace(found, label=label, line=(0, (1, 1)))
 
 
 def order_labels(labels) -> list[str]:
     """Return names of figures in the order of legends; names of no arm come last, as they came."""
-    known = list(_labels())
+    known = list(_labels(Paths()))
 
     def place(label: str) -> int:
         name = label.removeprefix(YOURS)

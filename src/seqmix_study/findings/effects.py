@@ -208,13 +208,11 @@ def _newcombe(a: tuple, b: tuple, n: int, method: str, scale: float = 1.0) -> Ef
 
 @estimator
 def share(sample: Sample, rules: Rules, tables: Tables) -> Effect:
-    """Share of runs whose value is ``at_least`` (or ``at_most``) the option; Wilson, differences after Newcombe."""
-    options = sample.question.options
+    """Share of runs whose value is ``options.at_least`` or more; Wilson, differences after Newcombe."""
     parts, counts = [], []
     for side in sample.sides:
         values = side["value"]
-        good = int((values >= options["at_least"]).sum() if "at_least" in options else
-                   (values <= options["at_most"]).sum())  # fmt: skip
+        good = int((values >= sample.question.options["at_least"]).sum())
         found = stats.binomtest(good, len(values)).proportion_ci(rules.level, method="wilson")
         parts.append((good / len(values), float(found.low), float(found.high)))
         counts.append(len(values))

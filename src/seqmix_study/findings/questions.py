@@ -193,7 +193,6 @@ class Rules(Strict):
     roles: dict[str, Where] = Field(
         default_factory=dict, description="for rows whose column `role` is empty: role -> which rows have it"
     )
-    stands_for: dict[str, str] = Field({}, description="study -> the one whose place it takes with its first evidence")
     not_evidence: Where = Field(default_factory=dict, description="rows that are never evidence, e.g. a code check")
 
 

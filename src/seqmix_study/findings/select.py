@@ -74,7 +74,6 @@ class Tables:
         return cls({name: frame for name, frame in found.items() if frame is not None}, questions)
 
     def __post_init__(self) -> None:
-        self.frames = _succeeded(self.frames, self.questions.rules.stands_for)
         self.frames = {name: self._named(frame) for name, frame in self.frames.items()}
         runs = self.frames.get("runs")
         for name, frame in self.frames.items():
@@ -141,19 +140,6 @@ def _read(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path}: {error}") from error
     words = frame.select_dtypes(exclude=["number", "bool"])  # a name is one line
     return frame.assign(**{c: words[c].str.split().str.join(" ") for c in words})
-
-
-def _succeeded(frames: dict[str, pd.DataFrame], stands_for: dict[str, str]) -> dict[str, pd.DataFrame]:
-    """Put the rows of studies with evidence in the place of those they stand for."""
-    runs = frames.get("runs")
-    if runs is None or not {"study", "role", "status"} <= set(runs):
-        return frames
-    there = set(runs.loc[(runs["role"] == "evidence") & (runs["status"] == "finished"), "study"])
-    names = {new: old for new, old in stands_for.items() if new in there}
-    return {
-        name: frame[~frame["study"].isin(names.values())].replace({"study": names}) if "study" in frame else frame
-        for name, frame in frames.items()
-    }
 
 
 def _derive(frame: pd.DataFrame, name: str, how: Derived) -> pd.DataFrame:

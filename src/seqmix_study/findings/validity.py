@@ -179,4 +179,4 @@ def too_weak(effect: Effect, question: Question, rules: Rules) -> str:
     beyond = _beyond(effect, question)
     units = detect.needed(effect.se, effect.df, effect.n, beyond, question.says) if effect.se > 0 else None
     would = f"; about {units} units like these {effect.n} would" if units else ""
-    return f"cannot be decided here: power {power:.0%}{would}"
+    return f"cannot be decided here: power {power:.0%} at {question.detect or question.margin:g} past the margin{would}"

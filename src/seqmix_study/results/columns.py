@@ -27,9 +27,6 @@ TABLES: dict[str, tuple[Column, ...]] = {
 KEYS: dict[str, tuple[str, ...]] = {table: tuple(found["key"]) for table, found in FILE["tables"].items()}
 """Columns that a table is sorted by; together they name a row."""
 
-KINDS = ("all", "value")
-"""Kinds of token whose losses are published: those that a chapter reads (the others are half of all rows)."""
-
 
 def dictionary() -> str:
     """Return ``results/README.md``."""
