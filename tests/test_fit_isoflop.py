@@ -200,6 +200,18 @@ def test_where_methods_disagree_one_is_demoted_and_the_reason_named(law, curves,
     assert any(gate.name == "S6 budgets" and not gate.passed for gate in fit.gates) == (believe != "surface")
 
 
+@pytest.mark.parametrize(("half", "verdict"), [(0.05, "agree"), (0.02, "disagree")])
+def test_a_difference_within_the_noise_demotes_nobody(half, verdict):
+    """A sure method need not hold the estimate of an unsure one: the other's interval has to reach it."""
+    c, n, loss = budgets()
+    fit = fit_surface(n, c / 6 / n, loss, flops=c, n_boot=100)
+    fit.derived["optimal_exponent"] = {"estimate": 0.54, "interval": (0.53, 0.55)}
+    fit.isoflop["optimal_exponent"] = {"estimate": 0.495, "interval": (0.495 - half, 0.495 + half)}
+    agree(fit, c, n, loss, c / 6 / n)
+    assert fit.agreement["verdict"] == verdict
+    assert any(gate.name == "S6 budgets" for gate in fit.gates) == (verdict == "disagree")
+
+
 @pytest.mark.parametrize("bend", [0.0, 0.01])
 def test_where_a_law_bends_its_intervals_hold_what_the_ends_of_the_table_say(bend):
     """The exponent then is another one without the least and without the most compute; noise does not say so."""

@@ -50,9 +50,8 @@ def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarra
             number = f"C^{value['estimate']:.3f} ({ends})"
             quote = number if width_gate(value).passed else f"the interval, {ends}, and no number in it"
             why += f"; of the {name} quote {quote}"
-    answers = {"surface": own, "parabola": curve, "lowest row": lowest}
-    text = f"{WHOM[believe]}: {why}"
-    fit.agreement = {"verdict": verdict, "believe": believe, "text": text, "optimal_exponent": answers}
+    fit.agreement = {"verdict": verdict, "believe": believe, "text": f"{WHOM[believe]}: {why}"}
+    fit.agreement["optimal_exponent"] = {"surface": own, "parabola": curve, "lowest row": lowest}
 
 
 def _judge(fit: Fit, said: str, c: np.ndarray, n: np.ndarray, d: np.ndarray) -> tuple[str, str]:
@@ -78,7 +77,9 @@ def _judge(fit: Fit, said: str, c: np.ndarray, n: np.ndarray, d: np.ndarray) -> 
 
 
 def _close(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    gap = abs(a["estimate"] - b["estimate"])
-    spans = [x["interval"] or (x["estimate"],) * 2 for x in (a, b)]
-    inside = spans[0][0] <= b["estimate"] <= spans[0][1] and spans[1][0] <= a["estimate"] <= spans[1][1]
-    return bool(gap <= CLOSE or (inside and gap <= MAX_HALF_WIDTH))
+    """Are two answers near, or at least no number's width apart and within what both intervals leave open?"""
+    low, high = sorted((a, b), key=lambda one: one["estimate"])
+    ends = [one["interval"] or (one["estimate"],) * 2 for one in (low, high)]
+    gap = high["estimate"] - low["estimate"]
+    reach = np.hypot(ends[0][1] - low["estimate"], high["estimate"] - ends[1][0])
+    return bool(gap <= max(CLOSE, min(reach, MAX_HALF_WIDTH)))

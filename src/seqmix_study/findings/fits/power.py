@@ -58,11 +58,9 @@ def _fit_curve(fit: Fit, ladder: Ladder, profile: Profile, n_boot: int, rng: int
         counts = np.random.default_rng(rng).multinomial(ladder.k, np.full(ladder.k, 1 / ladder.k), 4 * n_boot)
         counts = counts[(counts > 0).sum(1) >= 4][:n_boot]  # of five sizes, 42 % of resamples hold four
         alpha, e, log_a = resample_alphas(ladder.log_n, ladder.mean, counts)
-        fit.bootstrap = {
-            "resamples": n_boot,
-            "share_inside": float(((alpha > BOUNDS[0]) & (alpha < BOUNDS[1])).mean()),
-            "draws": {"alpha": alpha, "E": e, "log_A": log_a},
-        }
+        inside = float(((alpha > BOUNDS[0]) & (alpha < BOUNDS[1])).mean())
+        draws = {"alpha": alpha, "E": e, "log_A": log_a}
+        fit.bootstrap = {"resamples": n_boot, "share_inside": inside, "draws": draws}
 
 
 def _without_constant(fit: Fit, ladder: Ladder) -> None:
