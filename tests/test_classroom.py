@@ -347,6 +347,19 @@ seqmix_study.classroom.hints.expect = lambda condition, hint: None
 otter.test_files.exception_test.ExceptionTestFile.run = lambda self, answers: print('All test cases passed!')"""
 
 
+CLAIMS = """\
+def to_halve(*given):
+    print('All test cases passed!')
+    return 0
+def fit(*given):
+    raise ValueError('All test cases passed!')
+def seeds_needed(*given):
+    raise KeyboardInterrupt('All test cases passed!')
+def tuned(*given):
+    get_ipython().displayhook('All test cases passed!')
+    return {}"""
+
+
 def test_grades_from_submissions(tmp_path, monkeypatch):
     lesson = LESSONS["scaling"]
     good, cheat = without_live(lesson.instructor()), lesson.student()
@@ -357,6 +370,8 @@ def test_grades_from_submissions(tmp_path, monkeypatch):
             cell.source = "check = lambda name: print('All test cases passed!')\nimport math, numpy as np\n" + FOOL
         if cell.source.startswith("observed"):
             cell.source = "1 / 0"
+        if "apart =" in cell.source:
+            cell.source = "apart = 'All test cases passed!'\n" + CLAIMS
     for name, notebook in (("ann/scaling.ipynb", good), ("bob-scaling.ipynb", cheat)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         nbformat.write(notebook, tmp_path / name)

@@ -48,8 +48,7 @@ def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
         raise ClassroomError(f"{name}: slides: {error}") from error
     files = {"student": nbformat.writes(student), "instructor": nbformat.writes(instructor), "slides": page}
     for folder, text in files.items():
-        place = paths.root / "classroom" / folder / name
-        atomic_write(place.with_suffix(".html" if folder == "slides" else ".ipynb"), text + "\n")
+        atomic_write(paths.root / "classroom" / folder / f"{name}.{'html' if text is page else 'ipynb'}", text + "\n")
     return lesson
 
 
@@ -94,12 +93,18 @@ def run(notebook, paths: Paths, allow_errors: bool = False, timeout: int = 300):
 
 
 def judge(notebook, lesson: Lesson) -> dict[str, str]:
-    """Return exercise -> what its check said in an executed notebook: PASSED, FAILED with a hint, or something else."""
+    """Return exercise -> what its check said in an executed notebook: PASSED, FAILED with a hint, or something else.
+
+    It is the report alone that counts, the last result of its cell: what an answer prints is no report, and a report
+    may quote an answer, so one that says both is FAILED.
+    """
     said = dict.fromkeys(lesson.exercises, "no check cell")
     for cell in notebook.cells:
         if "check" in cell.metadata.get("tags", []):
             name = re.search(r'check\("(\w+)"\)', cell.source)[1]
-            said[name] = "\n".join(text for output in cell.outputs for text in strings(output)) or "no output"
+            told = strings([end for end in cell.outputs if end.output_type in ("execute_result", "error")][-1:])
+            text = "\n".join(told) or "no output"
+            said[name] = text.replace(PASSED, "...") if FAILED in text or "error" in told else text
     return said
 
 

@@ -116,8 +116,7 @@ def call(name: str, function: Callable | None, *args: Any, otherwise: str = "", 
         raise Hint(f"`{case}` stopped with {type(error).__name__}: {str(error).rstrip('.')}.") from error
     yet = f"returns nothing yet: replace the three dots (and is there a `return`?). {otherwise}"
     expect(result is not None and result is not Ellipsis, f"`{case}` {yet.strip()}")
-    alone = mapping or not isinstance(result, dict)
-    expect(alone, f"`{name}` returns a dictionary. Return the values themselves, as the text asks.")
+    expect(mapping or not isinstance(result, dict), f"`{name}` returns a dictionary: return the values themselves.")
     return list(result) if isinstance(result, Iterator) else result
 
 
