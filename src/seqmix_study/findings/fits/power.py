@@ -60,7 +60,7 @@ def _fit_curve(fit: Fit, ladder: Ladder, profile: Profile, n_boot: int, rng: int
         alpha, e, log_a = resample_alphas(ladder.log_n, ladder.mean, counts)
         inside = float(((alpha > BOUNDS[0]) & (alpha < BOUNDS[1])).mean())
         draws = {"alpha": alpha, "E": e, "log_A": log_a}
-        fit.bootstrap = {"resamples": n_boot, "share_inside": inside, "draws": draws}
+        fit.bootstrap = {"resamples": n_boot, "unit": "sizes", "share_inside": inside, "draws": draws}
 
 
 def _without_constant(fit: Fit, ladder: Ladder) -> None:

@@ -226,9 +226,11 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
             ends |= {name: tuple(np.exp(ends[f"log_{name}"])) for name in "AB"}
         ends["E"] = (max(ends["E"][0], 0.0), ends["E"][1])
         fit.intervals = {name: ends[name] for name in PARAMETERS[fit.form]}
+        deviations = shared.deviations()
         fit.bootstrap = {
             "resamples": draws,
-            "deviations": shared.deviations(),
+            "unit": ", ".join([*(name for name, sd in deviations.items() if name != "rows" and sd > 0), "rows"]),
+            "deviations": deviations,
             "share_inside": float(inside.mean()),
             "structure": seen,
             "answers": {
@@ -281,7 +283,7 @@ def _plane(n: np.ndarray, d: np.ndarray, loss: np.ndarray, level: float) -> dict
     slopes = inverse @ loss
     residual = loss - loss.mean() - x @ slopes
     half = stdtrit(df, 0.5 + level / 2) * np.sqrt(residual @ residual / df) * np.linalg.norm(inverse, axis=1)
-    out: dict[str, Any] = {}
+    out: dict[str, Any] = {"c0": float(loss.mean() - slopes @ [v.mean() for v in logs.values()])}
     for name, slope, reach in zip(logs, slopes.tolist(), half.tolist(), strict=True):
         out |= {name: slope, f"{name}_interval": (slope - reach, slope + reach)}
     return out
