@@ -7,7 +7,7 @@
                   progress.jsonl     the curve, one row an evaluation
                   checkpoint.pt      newest state of an unfinished run; checkpoint.previous.pt: the one before
                   weights.pt         weights of a finished run
-                  tables/<name>.csv  measurements with many rows; "context-age" goes to the result "context"
+                  tables/<name>.csv  measurements with many rows; "context-index" goes to the result "context"
                   metrics.json       measurements with one value
                   notes.txt          what a reader should know about the way (e.g. a damaged checkpoint)
                   outcome.json       how it ended: written last, with the checksum of every file above

@@ -1,4 +1,4 @@
-"""How much of its context does a model use? Curves over token index, visible tokens, age or swap distance.
+"""How much of its context does a model use? Curves over token index, visible tokens or swap distance.
 
 Input: rows of ``context.csv`` (mean loss of a block of evaluation windows in a bin [lo, hi), and the count of tokens),
 of one arm, one measure and one kind, with a ``seed`` column. Blocks are the same windows for every run, so differences
