@@ -1,6 +1,12 @@
-"""A suite that was started in the background inherits that SIGINT is ignored; what a test interrupts must hear it."""
+"""A suite that was started in the background inherits that SIGINT is ignored; what a test interrupts must hear it.
 
+Nor does a test train into the folder of runs of whoever starts the suite.
+"""
+
+import os
 import signal
+
+os.environ.pop("SEQMIX_RUNS", None)
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
