@@ -151,9 +151,6 @@ def test_the_forecast_reads_what_the_published_runs_took(tmp_path, monkeypatch):
     assert assumed_seconds(half, paths) == pytest.approx(forecasts.flops(half) / (forecasts.RATES["bfloat16"][0] * 32))
 
 
-FIRST_EDITION = {"hybrids"}
-"""Studies whose tables go when their successors are whole."""
-
 CORES = 2
 
 
@@ -187,7 +184,7 @@ def test_a_study_of_the_laptop_tier_takes_at_most_four_hours(name):
 
 
 def test_the_laptop_tier_takes_at_most_one_night():
-    assert sum(hours(name, "laptop") for name in laptop() if name not in FIRST_EDITION) <= 16
+    assert sum(hours(name, "laptop") for name in laptop()) <= 16
 
 
 def test_what_waits_counts_as_work_that_is_left(tmp_path, monkeypatch):

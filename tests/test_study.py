@@ -1,5 +1,7 @@
 """Studies: every committed file plans, arms are matched, order is seed-major, wrong requests are refused by name."""
 
+import copy
+
 import pytest
 import yaml
 
@@ -117,10 +119,13 @@ def test_a_broken_study_file_is_named(tmp_path):
     (tmp_path / "_toc.yml").touch()
     (tmp_path / "studies" / "arms.yaml").write_text((Paths().studies / "arms.yaml").read_text())
     plain = yaml.safe_load((Paths().studies / "frontier.yaml").read_text())
-    plain["tiers"]["quick"]["groups"][0]["sedes"] = [1]
-    (tmp_path / "studies" / "frontier.yaml").write_text(yaml.safe_dump(plain))
-    with pytest.raises(study.StudyError, match=r"frontier\.yaml[\s\S]*sedes"):
-        study.plan("frontier", paths=Paths(tmp_path))
+    chain = {"like": {"transformer": "lstm_2", "lstm_2": "lstm_1"}}  # nobody would ever search for the middle one
+    for field, value, says in (("sedes", [1], "sedes"), ("tune", chain, "like lstm_2, which needs a search")):
+        changed = copy.deepcopy(plain)
+        changed["tiers"]["quick"]["groups"][0][field] = value
+        (tmp_path / "studies" / "frontier.yaml").write_text(yaml.safe_dump(changed))
+        with pytest.raises(study.StudyError, match=rf"frontier\.yaml[\s\S]*{says}"):
+            study.plan("frontier", paths=Paths(tmp_path))
 
 
 def test_speed_measurements_belong_to_this_machine():

@@ -228,18 +228,12 @@ def test_precision_follows_its_check():
 def test_no_rate_is_typed_where_results_are_published():
     """Studies of the laptop and gpu tiers say ``lr: tuned``; a number is a code check's (quick) only."""
     for name in study.names():
-        if name in BEFORE_TUNING:
-            continue
         for tier, groups in study.load(name).tiers.items():
             for group in groups.groups if tier != "quick" else ():
                 fields = [group.base.get("train", {}).get("lr", "tuned")] if group.kind == "train" else ["tuned"]
                 everywhere = [*group.per_arm.values(), *group.per_size.values(), group.grid, group.tune.fix]
                 fields += [value for mapping in everywhere for key, value in mapping.items() if key == "train.lr"]
                 assert fields == ["tuned"], f"{name}, {tier}, {group.name}: a typed rate"
-
-
-BEFORE_TUNING = {"context", "hybrids"}
-"""Studies of the first edition, whose tables stay until their successors are whole."""
 
 
 def test_pairs_are_added_until_bfloat16_is_shown_harmless(paths):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from seqmix.frozen import Frozen
 from seqmix.paths import Paths
@@ -54,6 +54,13 @@ class Tune(Frozen):
     fix: dict[str, Any] = Field(
         default_factory=dict, description="dotted fields of the sweeps that differ from the runs"
     )
+
+    @field_validator("like")
+    @classmethod
+    def _no_chain(cls, like: dict[str, str]) -> dict[str, str]:
+        if chained := sorted({*like} & {*like.values()}):
+            raise ValueError(f"others start like {', '.join(chained)}, which needs a search of its own then")
+        return like
 
 
 class Group(Frozen):
