@@ -34,6 +34,15 @@ def draw_law(rng: np.random.Generator) -> dict[str, float]:
     return {name: float(rng.uniform(*ends)) for name, ends in names.items()}
 
 
+def optimum(truth: dict[str, float], c: float) -> float:
+    """The size with the least loss for ``c`` FLOPs."""
+    ratio = truth["alpha"] * truth["A"] * 1e8 ** truth["alpha"]
+    ratio /= truth["beta"] * truth["B"] * 1e10 ** truth["beta"]
+    return ratio ** (1 / (truth["alpha"] + truth["beta"])) * (c / 6) ** (
+        truth["beta"] / (truth["alpha"] + truth["beta"])
+    )
+
+
 def grid(truth: dict[str, float], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Every size with every number of tokens: 8 x 6."""
     n, d = np.meshgrid(np.geomspace(1e7, 3e9, 8), np.geomspace(3e8, 1e11, 6), indexing="ij")
@@ -46,14 +55,8 @@ def scattered(truth: dict[str, float], rng: np.random.Generator) -> tuple[np.nda
 
 def budgets(truth: dict[str, float], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Seven budgets of eight sizes around each optimum, off centre by up to a factor of two."""
-    a = truth["beta"] / (truth["alpha"] + truth["beta"])
-    n = []
-    for c in np.geomspace(1e18, 1e21, 7):
-        ratio = truth["alpha"] * truth["A"] * 1e8 ** truth["alpha"]
-        ratio /= truth["beta"] * truth["B"] * 1e10 ** truth["beta"]
-        best = ratio ** (1 / (truth["alpha"] + truth["beta"])) * (c / 6) ** a
-        n.append(best * rng.uniform(0.5, 2) * np.geomspace(1 / 6, 6, 8))
-    n = np.concatenate(n)
+    sizes = np.geomspace(1 / 6, 6, 8)
+    n = np.concatenate([optimum(truth, c) * rng.uniform(0.5, 2) * sizes for c in np.geomspace(1e18, 1e21, 7)])
     return n, np.repeat(np.geomspace(1e18, 1e21, 7), 8) / 6 / n
 
 
