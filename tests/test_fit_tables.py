@@ -83,6 +83,18 @@ REFUSED = {
         ["last column has cells and no name"],
     ),
     "four hundred digits": (GOOD.replace("10000,", f"{'1' * 400},", 1), [f"'{'1' * 60}' in line 2"]),
+    "printed with an index, a name of two words": (
+        "      N  val loss\n" + "\n".join(f"{i}  {row.replace(',', '  ')}" for i, row in enumerate(BODY, start=1)),
+        ["without a name"],
+    ),
+    "a mark in one row and its twin rows below": (
+        "\n".join(["N,loss,note", *(f"{row},{chr(34) if i in (2, 6) else 'x'}" for i, row in enumerate(BODY))]),
+        ["lines 4 to 8", "a quoted cell"],
+    ),
+    "a number too many before an empty note": (
+        "\n".join(["N,loss,note", *(f"{row}," for row in BODY), "20000,1e6,2.7"]),
+        ["losses up to 1e+06 are no nats"],
+    ),
     "no header": ("\n".join(GOOD.split("\n")[1:]), ["header"]),
     "two columns of one name": (GOOD.replace("N,loss", "N,N", 1), ["columns named 'N'"], "--loss", "N"),
     "mixed units": (GOOD.replace("10000,", "0.01,", 1), ["mixed units"]),
@@ -118,6 +130,34 @@ def test_files_that_are_no_text(tmp_path):
     path.write_bytes(GOOD.encode("utf-16"))
     assert run(path, "--n", "N", "--loss", "loss").exit_code == 0
     assert run(tmp_path, "--n", "N", "--loss", "loss").exit_code == 2
+
+
+def test_lines_that_were_left_out_are_named(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("# runs\n" + "\n".join([HEAD, *(f"#{row}" if i == 3 else row for i, row in enumerate(BODY))]))
+    result = run(path, "--n", "N", "--loss", "loss")
+    assert "lines that start with # were left out: 6" in result.output
+    path.write_text(GOOD)
+    assert "left out" not in run(path, "--n", "N", "--loss", "loss").output
+
+
+def test_what_has_no_size_is_not_read_for_ever(tmp_path):
+    """A device gives zeros without end; a quoted cell of two lines that holds no separator is a cell."""
+    assert "this is more" in run("/dev/zero", "--n", "N", "--loss", "loss").output
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["N,loss,note", *(f'{row},"two\nlines"' for row in BODY)]))
+    assert len(read_table(path)) == len(BODY)
+
+
+def test_swapped_columns_of_optima_are_asked_for():
+    c = np.geomspace(1e18, 1e21, 7)
+    n = 0.1 * c**0.5 * np.exp(0.02 * np.cos(np.arange(7) ** 2))
+    table = frame(C=c, N=n, falls=1e18 / n)
+    assert fit_frame(table, n="N", flops="C")["all"].verdict == "ok"
+    for names in (("C", "N"), ("falls", "C")):
+        fit = fit_frame(table, n=names[0], flops=names[1])["all"]
+        assert fit.verdict == "refused"
+        assert any("swapped" in reason for reason in fit.reasons)
 
 
 def frame(**columns):

@@ -222,7 +222,9 @@ def test_damaged_files_are_refused_with_the_name_of_their_folder(tmp_path, conte
         export.load(tmp_path)
 
 
-@pytest.mark.parametrize("value", [torch.full((48,), float("nan")), torch.ones(48, dtype=torch.int8)])
+@pytest.mark.parametrize(
+    "value", [torch.full((48,), float("nan")), torch.ones(48, dtype=torch.int8), torch.ones(48).to(torch.float8_e4m3fn)]
+)
 def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
     from safetensors.torch import load_file, save_file
 
@@ -241,6 +243,34 @@ def test_what_lies_beside_the_weights_is_not_mixed_in(tmp_path):
     (tmp_path / "model_adapter.safetensors").write_bytes(b"")
     with torch.no_grad():
         assert torch.equal(export.load(tmp_path)(tokens()), new(tokens()))
+
+
+def test_shards_of_two_exports_are_refused(tmp_path):
+    old = llama()
+    old.save_pretrained(tmp_path, max_shard_size="40KB")
+    shards = sorted(tmp_path.glob("model-*-of-*.safetensors"))
+    shards[0].with_name(shards[0].name.replace("-of-", "-of-9")).write_bytes(shards[0].read_bytes())
+    with pytest.raises(ValueError, match="two models are mixed"):
+        export.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "theirs", [{"rms_norm_eps": 0.1}, {"rope_parameters": {"rope_type": "default", "rope_theta": 3.0}}]
+)
+def test_a_configuration_of_ours_that_others_have_left_behind_is_refused(tmp_path, theirs):
+    export.save(model_of(), tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | theirs))
+    with pytest.raises(ValueError, match="stale"):
+        export.load(tmp_path)
+
+
+@torch.no_grad()
+def test_a_folder_that_transformers_wrote_again_still_loads(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    export.save(ours := model_of(), tmp_path / "ours")
+    transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours").save_pretrained(tmp_path / "again")
+    assert (export.load(tmp_path / "again")(tokens()) - ours(tokens())).abs().max() < 1e-5
 
 
 @torch.no_grad()

@@ -225,11 +225,17 @@ def load(folder: Path | str) -> nn.Module:
         if not isinstance(plain, dict):
             raise ValueError("config.json is no configuration of a model")
         config = ModelConfig.model_validate(plain[OWN]) if OWN in plain else config_of_llama(plain)
-        weights = {name: weight for file in files for name, weight in load_file(file).items()}
+        llama = plain.get("model_type") == "llama"
+        if llama and llama_config(config) != llama_config(config_of_llama(plain)):
+            raise ValueError(f"config.json describes another Llama than its part {OWN!r}, which is stale: delete that")
+        parts = [load_file(file) for file in files]
+        weights = {name: weight for part in parts for name, weight in part.items()}
+        if len(weights) < sum(map(len, parts)):
+            raise ValueError("a tensor is in two of its files: those of two models are mixed")
         for name, weight in weights.items():
-            if not (weight.is_floating_point() and weight.float().isfinite().all()):
+            if not (weight.is_floating_point() and weight.itemsize > 1 and weight.float().isfinite().all()):
                 raise ValueError(f"{name} ({weight.dtype}) is damaged or quantised: it has values that are no numbers")
-        if plain.get("model_type") == "llama":
+        if llama:
             weights = from_llama(config, weights, plain.get("num_key_value_heads", 0))
         model = build(config)
         model.load_state_dict(weights)

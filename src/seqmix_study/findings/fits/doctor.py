@@ -53,7 +53,7 @@ def fit_frame(
     surface = loss is not None and (d is not None or flops is not None)
     if (form or method) and not surface:
         raise TableError("--form and --method are those of a surface: it needs --d or --flops, and --loss")
-    notes = []
+    notes = list(frame.attrs.get("notes", []))
     if frame.empty:
         raise TableError("the table is empty: no rows")
     kinds = {"n": "size", "d": "tokens", "loss": "loss", "flops": "flops"}
@@ -137,9 +137,7 @@ def render(fits: dict[str, Fit], document: dict[str, Any]) -> str:
             lines.append(f"  objective {fit.objective:.10g}   residual sd {fit.sigma:.3g}")
         lines += [f"  {line}" for line in explain(fit).splitlines()] + (_budget_lines(fit) if fit.isoflop else [])
         blocks.append("\n".join(lines))
-    for pair in document["comparisons"]:
-        blocks.append(_pair_text(pair))
-    return "\n\n".join(blocks)
+    return "\n\n".join([*blocks, *map(_pair_text, document["comparisons"])])
 
 
 def _word(fit: Fit) -> str:
@@ -174,9 +172,8 @@ def _optimum(table: dict[str, Any]) -> str:
     """The best size and tokens of one budget, with their intervals where its sizes hold them."""
     spans = (table["N_interval"], table["D_interval"])
     size, data = (f"{ends[0]:.3g} to {ends[1]:.3g}" if ends is not None else "not inside its sizes" for ends in spans)
-    return (
-        f"    at {table['compute']:.3g} FLOPs: N_opt {table['N_opt']:.3g} ({size}), D_opt {table['D_opt']:.3g} ({data})"
-    )
+    said = f"    at {table['compute']:.3g} FLOPs: N_opt {table['N_opt']:.3g} ({size}), "
+    return f"{said}D_opt {table['D_opt']:.3g} ({data})"
 
 
 def _ahead(found: dict[str, Any] | None, verdict: str) -> list[str]:

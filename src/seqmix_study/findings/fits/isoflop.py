@@ -40,6 +40,7 @@ class Budget:
     log_d: np.ndarray
     rows: int
     why: str = ""  # no optimum, because
+    drawn: float = 0.0  # half the width of the interval of ln N in drawn tables, see _shared
 
     def __post_init__(self) -> None:
         low = self.low = int(np.argmin(self.y))
@@ -100,7 +101,7 @@ class Budget:
         out = {"compute": float(np.exp(self.log_c)), "rows": self.rows, "lowest": low, "why": self.why}
         if self.why:
             return out
-        half = self.half(level)
+        half = max(self.half(level), self.drawn)
         ends = [min(self.optima[0] - half, *self.optima), max(self.optima[0] + half, *self.optima)]
         # tokens by interpolation of the rows' own: C = 6 N D need not hold in the table
         log_d = np.interp([self.optima[0], *ends], self.x, self.log_d)
@@ -124,14 +125,16 @@ def fit_isoflop(
     found = _read(*without_copies(c, n, loss, d)[0])
     used = [budget for budget in found if not budget.why]
     out: dict[str, Any] = dict.fromkeys(("optimal_exponent", "data_exponent", "envelope", "prediction"))
-    out |= {"budgets": [budget.to_dict(level) for budget in found], "verdict": "refused", "reasons": [], "flags": []}
-    if not found:
-        return out | {"reasons": [NO_DESIGN]}
+    out |= {"verdict": "refused", "reasons": [] if found else [NO_DESIGN], "flags": []}
+    log_c = np.array([budget.log_c for budget in used])
     lines: list[dict[str, Any]] = []
     if len(used) >= 2:
-        log_c = np.array([budget.log_c for budget in used])
         lines = [optima_line(log_c, [budget.optima[i] for budget in used], level) for i in range(len(VARIANTS))]
         _shared(lines[0], used, level, draws, np.random.default_rng(rng))
+    out["budgets"] = [budget.to_dict(level) for budget in found]
+    if not found:
+        return out
+    if lines:
         lines[0] |= {key: WIDER * lines[0][key] for key in ("t", "half")}
         out["optimal_exponent"] = own = held(lines)
         data = optima_line(log_c, [np.log(row["D_opt"]) for row in out["budgets"] if not row["why"]], level)
@@ -212,6 +215,8 @@ def _shared(line: dict[str, Any], used: list[Budget], level: float, draws: int, 
         lost = np.isnan(tops[:, i])  # a drawn curve without a minimum: somewhere in the window
         tops[lost, i] = rng.uniform(*ends, lost.sum())
     centred, moved = log_c - log_c.mean(), tops[1:] - tops[0]
+    for budget, half in zip(used, np.quantile(np.abs(moved), level, axis=0), strict=True):
+        budget.drawn = float(half)
     slopes = moved @ centred / (centred @ centred)
     left = moved - moved.mean(1, keepdims=True) - slopes[:, None] * centred
     error = np.sqrt(np.square(left).sum(1) / (len(used) - 2) / (centred @ centred))

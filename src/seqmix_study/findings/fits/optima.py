@@ -109,11 +109,13 @@ def gates_of(count: int, decades: float, found: dict[str, Any] | None, lines: li
     yield at_least("I0 range", decades, MIN_DECADES, reason)
     if found:
         yield width_gate(found)
+        share = found["estimate"]
+        reason = f"N_opt ~ C^{share:.3g}: with compute the sizes or the tokens fall; were columns swapped?"
+        yield Gate("I3 share", 0 < share < 1, share, 1.0, reason)
     if lines and lines[0]["bend"] < BENT:
         first, last = lines[0]["ends"]
         change = max(abs(first - lines[0]["slope"]), abs(last - lines[0]["slope"]))
-        reason = (
-            f"ln N_opt bends in ln C (p = {lines[0]['bend']:.2g}): the exponent runs from {first:.3f} to {last:.3f}"
-        )
+        reason = f"ln N_opt bends in ln C (p = {lines[0]['bend']:.2g}): "
+        reason += f"the exponent runs from {first:.3f} to {last:.3f}"
         hard = change > CLOSE and lines[0]["bend"] < NOT_ONE
         yield Gate("I5 bend", False, change, CLOSE, reason, "refused" if hard else "flag")

@@ -81,10 +81,8 @@ def _without_constant(fit: Fit, ladder: Ladder) -> None:
     fit.form, fit.estimates = "K", {"E": 0.0, "A": float(np.exp(line.intercept)), "alpha": -float(line.slope)}
     fit.objective = float(np.square(ladder.mean - fit.predict(ladder.n)).sum())
     fit.sigma = float(np.sqrt(fit.objective / fit.df))
-    fit.notes.append(
-        f"no constant is needed: the irreducible loss is between 0 and {max(high, 0):.4g} nats; "
-        "the interval of alpha allows for it"
-    )
+    said = f"no constant is needed: the irreducible loss is between 0 and {max(high, 0):.4g} nats"
+    fit.notes.append(f"{said}; the interval of alpha allows for it")
 
 
 def _slope(ladder: Ladder, level: float) -> dict[str, Any]:

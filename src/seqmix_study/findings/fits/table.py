@@ -36,17 +36,17 @@ class TableError(ValueError):
 def read_table(path: Path | str) -> pd.DataFrame:
     """Read a table with a header line; every cell as text, the index is the line number in the file.
 
-    Separators: comma, tab, semicolon, bar, or blanks. Empty lines and lines that start with # are skipped, an empty
-    last column (a comma at the end of lines) too. Raises TableError where a row does not have the header's cells.
+    Separators: comma, tab, semicolon, bar, or blanks. Empty lines and lines that start with # are skipped (those below
+    the header are named in ``attrs``), an empty last column (a comma at the end of lines) too. Raises TableError where
+    a row does not have the header's cells.
     """
     lines = _lines(path)
     separator = _separator(lines)
-    rows = [(number, cells) for number, cells in _rows(lines, separator) if any(cells) and not cells[0].startswith("#")]
-    if not rows:
-        raise TableError(f"{path}: the file is empty")
-    header, rows = rows[0][1], rows[1:]
-    if not rows:
-        raise TableError(f"{path}: the file is empty: a header and no rows")
+    filled = [(number, cells) for number, cells in _rows(lines, separator) if any(cells)]
+    rows = [(number, cells) for number, cells in filled if not cells[0].startswith("#")]
+    if len(rows) < 2:
+        raise TableError(f"{path}: the file is empty{': a header and no rows' if rows else ''}")
+    (first, header), rows = rows[0], rows[1:]
     while header and not header[-1] and all(len(c) < len(header) or not c[len(header) - 1] for _, c in rows):
         header = header[:-1]  # an empty last column
     if header and not header[-1]:
@@ -57,28 +57,31 @@ def read_table(path: Path | str) -> pd.DataFrame:
             rows[i] = (number, cells[:width])
         elif len(cells) != width:
             named = SEPARATORS.get(separator, "blank")
-            raise TableError(
-                f"line {number} has {len(cells)} cells, the header has {width} (separator: {named}); "
-                "quote cells that contain it, or fill the missing ones"
-            )
+            said = f"line {number} has {len(cells)} cells, the header has {width} (separator: {named}); "
+            raise TableError(f"{said}quote cells that contain it, or fill the missing ones")
+    names = lines[first - 1]  # of a printed table the index has none, and a name of two words takes its place
+    words = len(re.split(r"\s{2,}", names.strip())) if separator is None and names[0].isspace() else width
+    if 1 < words < width and not all(lines[number - 1][0].isspace() for number, _ in rows):
+        raise TableError(f"{path}: a column without a name, or a name of several words: separate columns by commas")
     if all(_number(name) is not None for name in header):
         raise TableError(f"{path}: the first line is {', '.join(header)}: the table needs a header with column names")
-    lines, cells = zip(*rows, strict=True)
-    return pd.DataFrame(cells, columns=header, index=lines, dtype=object)
+    numbers, cells = zip(*rows, strict=True)
+    frame = pd.DataFrame(cells, columns=header, index=numbers, dtype=object)
+    left = [str(number) for number, cells in filled if number > first and cells[0].startswith("#")]
+    frame.attrs["notes"] = [f"lines that start with # were left out: {', '.join(left[:5])}"] if left else []
+    return frame
 
 
 def _lines(path: Path | str) -> list[str]:
     """The lines of a file; TableError for what is no text file of bearable size."""
     path = Path(path)
     try:
-        size = path.stat().st_size
-        raw = path.read_bytes() if size <= MOST_BYTES else b""
-    except FileNotFoundError:
-        raise TableError(f"{path}: no such file") from None
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)  # a pipe or a device has no size to ask for
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from None
-    if size > MOST_BYTES:
-        raise TableError(f"{path}: {size / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read")
+    if len(raw) > MOST_BYTES:
+        raise TableError(f"{path}: at most {MOST_BYTES / 1e6:.0f} MB are read, and this is more")
     for start, name in SIGNATURES.items():
         if raw.startswith(start):
             raise TableError(f"{path}: this is {name}; save the table as CSV")
@@ -110,9 +113,14 @@ def _rows(lines: list[str], separator: str | None) -> Iterator[tuple[int, list[s
     if separator is None:
         yield from ((number, line.split()) for number, line in enumerate(lines, start=1))
         return
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    reader, last = csv.reader(lines, delimiter=separator, skipinitialspace=True), 0
     try:
-        yield from ((reader.line_num, [" ".join(cell.split()) for cell in cells]) for cells in reader)
+        for cells in reader:
+            if reader.line_num > last + 1 and any(separator in cell for cell in cells):
+                said = "a quoted cell that holds the separator runs over them: is a mark missing?"
+                raise TableError(f"lines {last + 1} to {reader.line_num}: {said}")
+            last = reader.line_num
+            yield last, [" ".join(cell.split()) for cell in cells]
     except csv.Error as error:
         raise TableError(f"line {reader.line_num}: {error}") from None
 
@@ -138,9 +146,8 @@ def numbers(frame: pd.DataFrame, column: str, kind: str) -> tuple[np.ndarray, li
             shown = repr(str(cell)[:60]) if str(cell).strip() else "an empty cell"
             known = ", ".join(map(str, frame.columns))
             hint = "; fill such cells or leave their rows out" if str(cell).strip().lower() in MISSING else ""
-            raise TableError(
-                f"column {column!r}: {shown} in line {frame.index[row]} is {word}; known columns: {known}{hint}"
-            )
+            said = f"column {column!r}: {shown} in line {frame.index[row]} is {word}"
+            raise TableError(f"{said}; known columns: {known}{hint}")
     if kind == "loss":
         return _nats(values, column, notes)
     if re.search(LOGARITHM, _words(column)):
@@ -149,17 +156,14 @@ def numbers(frame: pd.DataFrame, column: str, kind: str) -> tuple[np.ndarray, li
     jump = order[1:] / order[:-1]
     if len(jump) and jump.max() > JUMP:
         at = int(np.argmax(jump))
-        raise TableError(
-            f"column {column!r}: nothing lies between {order[at]:g} and {order[at + 1]:g}: mixed units? "
-            "write all rows in one unit"
-        )
+        said = f"column {column!r}: nothing lies between {order[at]:g} and {order[at + 1]:g}"
+        raise TableError(f"{said}: mixed units? write all rows in one unit")
     return values, notes
 
 
 def _number(cell: str) -> float | None:
     """A number, with a suffix K, M, B, G or T where there is one; None for anything else."""
-    text = cell.strip()
-    factor = 1.0
+    text, factor = cell.strip(), 1.0
     if text[-1:].lower() in SUFFIX and len(text) > 1:
         factor, text = SUFFIX[text[-1].lower()], text[:-1].strip()
     try:
@@ -178,9 +182,8 @@ def _commas(cells: pd.Series, column: str) -> tuple[pd.Series, str]:
     if decimal.all() and not thousands.all() and not cells.str.contains(".", regex=False).any():
         return cells.str.replace(",", ".", regex=False), f"commas in {column!r} were read as decimal points"
     row = with_comma.index[0]
-    raise TableError(
-        f"column {column!r}: {with_comma.iloc[0]!r} in line {row} is ambiguous: write no commas in numbers"
-    )
+    said = f"column {column!r}: {with_comma.iloc[0]!r} in line {row}"
+    raise TableError(f"{said} is ambiguous: write no commas in numbers")
 
 
 def _nats(values: np.ndarray, column: str, notes: list[str]) -> tuple[np.ndarray, list[str]]:
@@ -196,11 +199,9 @@ def _nats(values: np.ndarray, column: str, notes: list[str]) -> tuple[np.ndarray
         return np.log(values), [*notes, f"{column!r} is a perplexity: its logarithm was fitted"]
     if re.search(BITS, name):
         return values * np.log(2), [*notes, f"{column!r} counts bits: times ln 2 it was fitted in nats"]
-    if np.median(values) > MOST_NATS:
-        raise TableError(
-            f"column {column!r}: losses around {np.median(values):.3g} are no nats per token; if they are "
-            "perplexities, name the column so (ppl)"
-        )
+    if values.max() > MOST_NATS:
+        said = f"column {column!r}: losses up to {values.max():.3g} are no nats per token"
+        raise TableError(f"{said}; if they are perplexities, name the column so (ppl)")
     return values, notes
 
 
@@ -210,10 +211,7 @@ def _words(column: str) -> str:
 
 def plausible(values: np.ndarray, what: str, kind: str) -> None:
     """TableError where ``values`` are no counts of this ``kind``, "size" or "tokens": they are in other units."""
-    low, high = COUNTS[kind]
-    if values.min() < low or values.max() > high:
-        raise TableError(
-            f"{what}: {values.min():.3g} to {values.max():.3g} are no numbers of "
-            f"{'parameters' if kind == 'size' else kind}; write parameters, tokens and FLOPs in full or with a suffix "
-            "(70M, 2B; one PFLOP-day is 8.64e19 FLOPs)"
-        )
+    if values.min() < COUNTS[kind][0] or values.max() > COUNTS[kind][1]:
+        said = f"{values.min():.3g} to {values.max():.3g} are no numbers of {'parameters' if kind == 'size' else kind}"
+        hint = "write parameters, tokens and FLOPs in full or with a suffix (70M, 2B; one PFLOP-day is 8.64e19 FLOPs)"
+        raise TableError(f"{what}: {said}; {hint}")
