@@ -137,8 +137,7 @@ def render(fits: dict[str, Fit], document: dict[str, Any]) -> str:
             lines.append(f"  objective {fit.objective:.10g}   residual sd {fit.sigma:.3g}")
         lines += [f"  {line}" for line in explain(fit).splitlines()] + (_budget_lines(fit) if fit.isoflop else [])
         blocks.append("\n".join(lines))
-    for pair in document["comparisons"]:
-        blocks.append(_pair_text(pair))
+    blocks += map(_pair_text, document["comparisons"])
     return "\n\n".join(blocks)
 
 
