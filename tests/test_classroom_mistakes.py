@@ -1,6 +1,7 @@
 """The checks of the lessons: mistakes that once passed or got the hint of another, right answers once refused."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,16 @@ import pytest
 import torch
 from scipy import stats
 
-from classroom_answers import fit_by_curve, halve_by_search, luck_in_a_loop, seeds_by_counting, told
+from classroom_answers import (
+    fit_by_curve,
+    follow_by_lists,
+    halve_by_search,
+    lstm_width_by_search,
+    luck_in_a_loop,
+    seeds_by_counting,
+    told,
+    unbound_by_counting,
+)
 from seqmix_study.classroom.hints import Hint, hidden, value_is
 
 
@@ -42,6 +52,8 @@ def test_other_ways_to_write_what_was_asked_for_pass():
         return float(np.float32(stored(*case, lambda error: error.abs().max())) + np.float32(2e-6))  # as float32 is off
 
     for lesson, exercise, answers in (
+        ("hybrids", "luck", {"luck": noise_of_ones_own, "observed": "shrink, grow"}),
+        ("hybrids", "luck", {"luck": noise_of_scipy, "observed": "shrink, grow"}),
         ("scaling", "tuned", {"tuned": tuned}),
         ("recall", "capacity", {"worst_error": single, "exact_pairs": 16}),
         ("hybrids", "luck", {"luck": luck_in_a_loop, "observed": "shrink and grow"}),
@@ -143,6 +155,36 @@ def scenes(scene):
     return found
 
 
+def largest_is_best(arms, sd, rng, trials):
+    tables = -np.sort(-rng.normal(0, sd, (trials, arms)), axis=1)
+    return (tables[:, 0] - tables[:, 1]).mean(), (tables[:, 0] - tables[:, -1]).mean()
+
+
+def noise_of_ones_own(arms, sd, rng, trials):
+    """Box and Muller: never asks the generator for normal noise."""
+    radius = np.sqrt(-2 * np.log(1 - rng.random((trials, arms))))
+    tables = np.sort(sd * radius * np.cos(2 * np.pi * rng.random((trials, arms))), axis=1)
+    return [(tables[:, place] - tables[:, 0]).mean() for place in (1, -1)]
+
+
+def noise_of_scipy(arms, sd, rng, trials):
+    tables = np.sort(stats.norm(4, sd).rvs((trials, arms), random_state=rng), axis=1)
+    return [(tables[:, place] - tables[:, 0]).mean() for place in (1, -1)]
+
+
+def norms(score):
+    def gradient_norms(model, tokens, answer, rival):
+        x = model.embed(tokens).detach().requires_grad_()
+        last = model.from_embeddings(x)[0, -1]
+        return torch.autograd.grad(score(last, answer, rival), x)[0][0].norm(dim=-1)
+
+    return {"gradient_norms": gradient_norms}
+
+
+def over_scenes(keys, sizes, rng, trials):
+    return rng.multinomial(keys, np.array(sizes) / sum(sizes), size=trials).max(axis=0).mean() / keys
+
+
 def product(bits, a):
     return float(np.prod([a * bit for bit in bits]))
 
@@ -152,7 +194,103 @@ def half(before, after):
     return (ends.high + ends.low) / 2, ends.high - ends.low
 
 
+SAW = {"observed": "shrink, grow"}
+SEEN = {"observed": {"short": 0, "middle": 1, "long": 2}}
+
 WRONG = [
+    ("hybrids", "luck", {"luck": largest_is_best, "observed": ("shrink", "grow")}, "the largest loss for the best"),
+    ("scaling", "halving", {"to_halve": lambda *law: math.log10(halve_by_search(*law))}, "the logarithm of what"),
+    ("scaling", "halving", {"to_halve": lambda *law: halve_by_search(*law) + 7}, "not half of it"),
+    ("scaling", "offset", {"observed": "smaller", "apparent": lambda E, A, a, n: -np.mean(np.log(
+        E + A * np.array(n) ** -a) / np.log(n))}, "through the origin"),
+    ("context", "binned", {"binned": lambda x, e: x.mean(0)[np.array(e[:-1]) - 1]}, "the lower edge alone"),
+    ("context", "binned", {"binned": lambda x, e: [x[:, : b - 1].mean() for b in e[1:]]}, "begins at the first token"),
+    ("context", "binned", {"binned": lambda x, e: [x[:, a - 1 : b - 1].sum() / (b - a) for a, b in pairwise(e)]},
+     "the tokens of one sequence"),
+    ("context", "binned", {"binned": lambda x, e: [x[:, a - 1 : b - 1].max() for a, b in pairwise(e)]},
+     "for the indices 4, 5 and 6 you say 6"),
+    ("context", "truncated", {"truncated": lambda x, y, n: (x[-n:], y[:, -1])}, "You cut sequences"),
+    ("context", "truncated", {"truncated": lambda x, y, n: (x[:, -n - 1 : -1], y[:, -1])}, "the last input token"),
+    ("context", "leak", {"first_change": lambda model, tokens, position: position + 1}, "positions count from 0"),
+    ("context", "leak", change(any_logit, choose=max), "the last position that changes"),
+    ("context", "leak", {"first_change": lambda model, tokens, position: next((t for t in range(12) if (model(
+        31 - tokens).argmax(-1) != model(tokens).argmax(-1))[0, t]), None)}, "Compare all logits, one by one"),
+    ("context", "fair", {"fair_pairs": lambda curves, t: [(a, b) for f, a in curves for g, b in curves
+                                                          if f < g and abs(math.log10(a / b)) <= t]}, "1.25 times"),
+    ("recall", "delta_step", {"delta_step": lambda S, k, v, b: (1 - b) * S + b * torch.outer(k, v) / (k @ k)}, "fades"),
+    ("recall", "delta_step", {"delta_step": lambda S, k, v, b: S + b * torch.outer(k, v - S.T @ k) / len(k)},
+     "it reads 3 in your state, not v"),
+    ("recall", "delta_step", {"delta_step": lambda S, k, v, b: S + b * torch.outer(k, v - S.T @ k / (k @ k))},
+     "it reads 24 in your state"),
+    ("recall", "half_life", {"half_life": lambda b: (1 + math.exp(b)) / 2}, "of what is *left*"),
+    ("recall", "half_life", {"half_life": lambda b: math.log(0.5) / math.log(abs(math.tanh(b or 9)))}, "not the tanh"),
+    ("recall", "half_life", {"half_life": lambda b: 3.3}, "after that many steps 0.514 is left"),
+    ("recall", "chrono", {"bias_for": lambda T, s: 2.0}, "leave 0.281 of the content"),
+    ("recall", "gradient", norms(lambda z, a, r: z.softmax(-1)[a] - z.softmax(-1)[r]), "leave the softmax out"),
+    ("recall", "gradient", norms(lambda z, a, r: z[a] / z[r]), "You divide the two logits"),
+    ("recall", "progress", {"progress": lambda loss, n, b: (n - math.exp(loss)) / (n - math.exp(b))}, "perplexities"),
+    ("recall", "progress", {"progress": lambda loss, n, b: ((math.log(n) - loss) / (math.log(n) - b)) ** 3},
+     "0.125 half way between"),
+    ("hybrids", "lower", {"lower_by": lambda new, old: 100 * math.log(old / new), "against_transformer": 15.7},
+     "a difference of logarithms"),
+    ("hybrids", "lower", {"lower_by": lambda new, old: 30.0, "against_transformer": 15.7}, "percent of 4.0 are 1.2;"),
+    ("layers", "follow", {"follow": lambda box, swaps: follow_by_lists(box, swaps[:-1])}, "moves what is in its first"),
+    ("layers", "unmoved", {"unmoved": lambda r: 1 / 6 + 5 / 6 * 0.4 ** max(0, r - 1), "observed": 0}, "too few"),
+    ("layers", "unmoved", {"unmoved": lambda r: 0.6 if r else 1, "observed": 0}, "leave the key's own box"),
+    ("layers", "unmoved", {"unmoved": lambda r: (1, 0.5, 0.4)[min(r, 2)], "observed": 0}, "The first round is right"),
+    ("layers", "unbound", {"unbound": over_scenes}, "is the largest taken over *scenes*"),
+    ("layers", "unbound", {"unbound": lambda *case: unbound_by_counting(*case) + 0.07}, "the fullest box whose keys"),
+    ("layers", "parity", {"state": lambda bits, a: 1 + a * sum(bits), "switch": -1}, "you add it"),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(a) - np.mean(b), stats.t.ppf(0.975, len(a) - 1) * stats.sem(a))},
+     "one list alone"),
+    ("speed", "exponent", SEEN | {"exponent": lambda n, s: np.mean(np.log(s) / np.log(n))}, "through the origin"),
+    ("speed", "exponent", SEEN | {"exponent": lambda n, s: 1.5}, "2 to the power of your exponent is 2.83"),
+    ("scaling", "fit", {"fit": lambda *law: (*fit_by_curve(*law)[:2], fit_by_curve(*law)[2] * math.log(10))},
+     "but for a base of logarithms"),
+    ("scaling", "difference", {"apart": 0.001}, "That is a probability"),
+    ("scaling", "difference", {"apart": 6.179}, "divided by a root of n"),
+    ("scaling", "seeds", {"seeds_needed": lambda sd, e: max(2, seeds_by_counting(sd, e) - 1)}, "the smallest n"),
+    ("context", "truncated", {"truncated": lambda x, y, n: (np.where(np.arange(12) >= 12 - n, x, 0), y[:, -1])},
+     "cut off, not masked"),
+    ("context", "leak", change(lambda d: d.mean(-1).abs() > 1e-4), "the mean of the logits"),
+    ("context", "fair", {"fair_pairs": lambda curves, t: [
+        (a, b) for f, a in curves if f == "LSTM"
+        for b in [min((size for g, size in curves if g != "LSTM"), key=lambda size: abs(size - a))]
+        if max(a, b) <= (1 + t) * min(a, b)]}, "more than one partner"),
+    ("recall", "delta_step", {"delta_step": lambda S, k, v, b: S + b * torch.outer(k, v - S.sum(0)) / (k @ k)},
+     "what you read and take off"),
+    ("recall", "delta_step", {"delta_step": lambda S, k, v, b: S + b * torch.outer(k, v - S.T @ k) / sum(abs(k)) ** 2},
+     "of length 5 reads 0"),
+    ("recall", "gradient", norms(lambda z, a, r: z.max()), "the largest logit"),
+    ("recall", "gradient", norms(lambda z, a, r: 3 * (z[a] - z[r])), "every norm is 3 times what"),
+    ("recall", "gradient", norms(lambda z, a, r: z[a] - z[r] + z[0]), "Logits of other tokens have a say"),
+    ("recall", "gradient", norms(lambda z, a, r: z[a].detach() - 2 * z[r]), "`answer` at the last position has no say"),
+    ("hybrids", "luck", SAW | {"luck": lambda *case: np.multiply(luck_in_a_loop(*case), (1, 1 / case[0]))},
+     "not divided by the arms"),
+    ("hybrids", "luck", SAW | {"luck": lambda *case: np.multiply(luck_in_a_loop(*case), (1.5, 1))},
+     "the gap to the second is not"),
+    ("scaling", "halving", {"to_halve": lambda E, A, a, N: math.inf if A * N**-a <= E else (
+        (A * N**-a - E) / 2) ** (-1 / a) / N}, "A is missing"),
+    ("scaling", "seeds", {"seeds_needed": lambda sd, e: seeds_by_counting(sd, e) * 3 + 1}, "and the half-width 0.0"),
+    ("scaling", "offset", SAW | {"apparent": lambda E, A, a, n: 0.4}, "for alpha = 0.7 you return 0.4"),
+    ("layers", "gain", {"gain": lambda b, a: (np.mean(a) - np.mean(b), np.ptp(np.subtract(a, b)) / 2)},
+     "how sure their mean is"),
+    ("speed", "stopwatch", timed(lambda seconds: 0), "You return 0"),
+    ("speed", "matched", {"count": lambda m: 7, "matched_width": lstm_width_by_search}, "there you count 7"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: 1}, "the least there is"),
+    ("hybrids", "luck", SAW | {"luck": lambda n, sd, rng, trials: [np.sort(rng.uniform(-sd, sd, (trials, n)))[
+        :, [i, 0]].mean(0) @ (1, -1) for i in (1, -1)]}, "Uniform noise"),
+    ("layers", "gain", {"gain": lambda b, a: (sum(a) - sum(b), 0.1)}, "the sum of the differences"),
+    ("speed", "exponent", SEEN | {"exponent": lambda n, s: s[-1] / s[0] / (n[-1] / n[0])}, "a ratio of ratios"),
+    ("speed", "matched", {"count": lambda m: sum(sum(p.shape) for p in m.parameters()),
+                          "matched_width": lstm_width_by_search}, "add the numbers of a shape"),
+    ("speed", "crossover", {"crossover": lambda n, a, b: 200.5}, "none of the lengths that were measured"),
+    ("speed", "double", {"factors": {"prefill": 300, "decode": 100, "recurrent": 0}}, "by how much it grows"),
+    ("speed", "double", {"factors": {"prefill": 6.4e7, "decode": 8000, "recurrent": 1}}, "a number of scores"),
+    ("speed", "matched", {"count": lambda m: sum(p.numel() for p in m.parameters()), "matched_width":
+                          lambda i, n: round(n / (4 * i))}, "those of the inputs alone"),
+    ("speed", "matched", {"count": lambda m: sum(p.numel() for p in m.parameters()), "matched_width":
+                          lambda i, n: lstm_width_by_search(i, 1.1 * n)}, "By your own count nn.LSTM(128, 3"),
     ("recall", "capacity", capacity(lambda error: error.max()), "below zero is an error, too"),
     ("recall", "capacity", capacity(lambda error: error.abs().mean()), "one bad pair hides"),
     ("recall", "capacity", capacity(lambda error: error.pow(2).mean().sqrt()), "one bad pair hides"),

@@ -79,6 +79,19 @@ def _cell(value: float, rtol: float, steps: int = 0) -> str:
     return digest((bool(value > 0), rtol, math.floor(math.log(abs(value)) / rtol) + steps))
 
 
+def usual(right: float) -> list[tuple[float, str]]:
+    """Return what mistakes that have a name in every exercise make of the right number: for functions, not answers."""
+    x, size, bases = right or math.nan, abs(right) or math.nan, (math.log(2), math.log(10))
+    named = {
+        "It is the other way round: you return the inverse.": [1 / x],
+        "You return the logarithm of what was asked for.": [math.log(size) / base for base in (1, *bases)],
+        "Two bases of logarithms: both have to be the same.": [x * base**side for base in bases for side in (1, -1)],
+        "You return the square of what was asked for, or its root.": [x * x, size**0.5],
+        "You return twice what was asked for, or half of it.": [2 * x, x / 2],
+    }
+    return [(wrong, why) for why, each in named.items() for wrong in each if abs(wrong - x) > 0.02 * size]
+
+
 def hidden(want: float, known: Iterable[tuple[float, str]] = (), rtol: float = 1e-2) -> list:
     """Return what ``value_is`` may know of the right number and of ``known`` wrong ones with their hints: hashes.
 
@@ -121,9 +134,8 @@ def guessed(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return the one of the ``choices`` that an answer of at most two words names; Hint for anything else."""
     words = re.findall(r"[a-z]+", "" if isinstance(given(name, value), dict) else str(value).lower())
     found = [choice for choice in choices for word in words if word in (choice, f"{choice}s")]
-    listed = ", ".join(f'"{choice}"' for choice in choices[:-1])
-    one = len(found) == 1 and len(words) <= 2 and "not" not in words
-    expect(one, f'`{name}` should be {listed} or "{choices[-1]}".')
+    rest = ", ".join(f'"{choice}"' for choice in choices[:-1])
+    expect(len(found) == 1 and len(words) < 3 and "not" not in words, f'`{name}` should be {rest} or "{choices[-1]}".')
     return found[0]
 
 
@@ -146,9 +158,8 @@ def chosen(name: str, value: Any, right: list[str], reasons: dict[str, str]) -> 
     expect(letters != set(known), f"`{name}` names every statement, but some are plain readings. Weigh each of them.")
     parts = known[: len(known) // 2], known[len(known) // 2 :]
     for half, want, got in zip(parts, right, halves("".join(letters), "".join(known)), strict=True):
-        if got != want:
-            among = f"Among {', '.join(half[:-1])} and {half[-1]} at least one is judged wrongly, too much or missing."
-            raise Hint(among + "".join(f"\n{letter}: {reasons[letter]}" for letter in half))
+        among = f"Among {', '.join(half[:-1])} and {half[-1]} at least one is judged wrongly, too much or missing."
+        expect(got == want, among + "".join(f"\n{letter}: {reasons[letter]}" for letter in half))
 
 
 def _letters(name: str, value: Any) -> set[str]:

@@ -82,9 +82,8 @@ class Lesson:
             f"The lesson is [here](../{self.name}.md). `make classroom` makes these exercises into notebooks whose"
             " cells check the answers; the solutions are in the teacher's notebooks only.",
         ]
-        for cell in self._cells(DIRECTIVE)[1:]:
-            if not {"check", "setup"} & set(cell.metadata.get("tags", [])):
-                out.append(cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```")
+        cells = [c for c in self._cells(DIRECTIVE)[1:] if not {"check", "setup"} & set(c.metadata.get("tags", []))]
+        out += [cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```" for cell in cells]
         return "\n\n".join(out) + "\n"
 
     def solution_lines(self) -> set[str]:

@@ -16,6 +16,7 @@ reveal.js from the network, so they are not used.)
 
 import base64
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -85,10 +86,8 @@ def deck(page: Path, pictures: Pictures) -> str:
     first = Slide("", title, goals, "Show while people come in. **Ask**: which of these could you do today?", 0)
     plan_notes = "Say when the break is; slides marked † may be left out. **Ask**: which part do you expect to be hard?"
     slides = [first, Slide("", "Plan", plan, plan_notes, 0), *slides]
-    shown, minute = [], 0
-    for slide in slides:
-        shown.append(_shown(slide, pictures) | {"minute": minute})
-        minute += slide.minutes
+    starts = itertools.accumulate((slide.minutes for slide in slides), initial=0)
+    shown = [_shown(slide, pictures) | {"minute": minute} for slide, minute in zip(slides, starts, strict=False)]
     environment = Environment(loader=PackageLoader(__package__, ""), autoescape=True, trim_blocks=True)
     template = environment.get_template("slides.html")
     return template.render(title=title, slides=shown, made=made_from(page, pictures.paths))

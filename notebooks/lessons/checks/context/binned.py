@@ -43,6 +43,26 @@ def VALUES():
                     "These are rows, so sequences: the token index is the second axis.",
                 ],
                 [bins(x[:1], e), "These are the bins of the first sequence alone: all sequences belong to the mean."],
+                [
+                    [float(x[:, lo - 1].mean()) for lo in e[:-1]],
+                    "That is the loss at the lower edge alone: all tokens of the bin belong to its mean.",
+                ],
+                [
+                    [float(x[:, hi - 2].mean()) for hi in e[1:]],
+                    "That is the loss of the bin's last token alone: all tokens of the bin belong to its mean.",
+                ],
+                [
+                    [float(x[:, : hi - 1].mean()) for hi in e[1:]],
+                    "Each of your means begins at the first token: a bin begins at its own lower edge.",
+                ],
+                [
+                    [float(x[:, lo - 1 : hi - 1].mean(1).sum()) for lo, hi in pairwise(e)],
+                    "You divide by the tokens of one sequence: all sequences are in the sum, so all count.",
+                ],
+                [
+                    [float(x[:, lo - 1 : hi - 1].sum() / x.size) for lo, hi in pairwise(e)],
+                    "You divide by all tokens: each bin has a number of its own.",
+                ],
             ],
         ]
         for x, e in tables()
@@ -62,6 +82,17 @@ def bins(binned):
             alike = all(close(a, b, 1e-6) or (a != a and b != b) for a, b in zip(got, other, strict=True))
             expect(not off or not alike, why)
         where = ", ".join(str(j) for j in off)
-        expect(
-            not off, f"For edges {edges} and {losses.shape[1]} tokens bin {where} is off. Take one bin by hand first."
+        case = f"For edges {edges} and {losses.shape[1]} tokens bin {where} is off."
+        expect(not off, f"{case} {small(binned)}")
+
+
+def small(binned):
+    """What an answer says where every loss is its token's index, so that it shows which tokens it takes."""
+    table = np.tile(np.arange(1.0, 9.0), (3, 1))
+    got = np.asarray(call("binned", binned, table, [2, 4, 7]), dtype=float).reshape(-1)
+    shown = f"{got[-1]:.4g}" if got.size else "nothing"
+    if close(got[-1], 5.0, 1e-6):
+        return (
+            "Where every loss is its token's index you are right: is it the *mean*, over all tokens of all sequences?"
         )
+    return f"Take three sequences in which the loss *is* the token's index: for the indices 4, 5 and 6 you say {shown}."

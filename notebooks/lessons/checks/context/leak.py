@@ -78,8 +78,12 @@ def ask(first_change, model, position, token=None):
 def causal(first_change):
     for pattern in "ADL":
         model = models.build(ModelConfig(pattern=pattern * 2, d_model=16, vocab_size=32), seed=0).eval()
-        for position in (0, 5, 11):
-            got = ask(first_change, model, position)
+        found = {position: ask(first_change, model, position) for position in (0, 5, 11)}
+        late = all(got == position + 1 for position, got in found.items())
+        expect(not late, "You are one too far, at every position: positions count from 0.")
+        last = found[0] == found[5] == 11
+        expect(not last, "You return the last position that changes; the first one was asked for.")
+        for position, got in found.items():
             expect(
                 got is not None,
                 "You found no change. Does the function return something, and is the new token different from the old?",
@@ -91,9 +95,20 @@ def causal(first_change):
             )
 
 
+def quiet(tokens):
+    """As ``delayed``, but the largest logit is always the same one: the predicted token never changes."""
+    return delayed(tokens) + 5 * (torch.arange(32) == 3)
+
+
 @test_case(name="models that do otherwise")
 def others(first_change):
     call("first_change", lambda: first_change)
+    got = ask(first_change, quiet, 4)
+    expect(
+        got is not None,
+        "Here two logits of one token change by 1, one up and one down; neither the predicted token nor the mean of the"
+        " logits does. Compare all logits, one by one.",
+    )
     why = "is the new one another, whatever it was, and do you look at every logit?"
     for token in range(32):
         got = ask(first_change, one_hot, 4, token)

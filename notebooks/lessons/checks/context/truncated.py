@@ -31,6 +31,10 @@ def seen_and_wanted(truncated):
             seen, wanted = (np.asarray(part) for part in result)
         except (TypeError, ValueError):
             raise Hint("Return two arrays: seen, wanted.") from None
+        rows = seen.shape == (visible, 12) and visible != 4
+        masked = seen.shape == (4, 12) and visible < 12
+        expect(not masked, "All tokens are still there: the far past is cut off, not masked, so `seen` gets shorter.")
+        expect(not rows, "You cut sequences, the first axis: all of them stay, and tokens are the second axis.")
         expect(
             seen.shape == (4, visible),
             f"`seen` should be [4, {visible}], not {list(seen.shape)}.",
@@ -39,6 +43,8 @@ def seen_and_wanted(truncated):
             visible == 12 or not np.array_equal(seen, first),
             "You show the first tokens. The far past is hidden: the *last* tokens stay visible.",
         )
+        one_off = visible < 12 and np.array_equal(seen, inputs[:, 11 - visible : 11])
+        expect(not one_off, "You are one off: the last input token belongs to what is seen.")
         expect(np.array_equal(seen, part), f"With visible={visible}, `seen` is not the end of inputs.")
         expect(
             wanted.size == 4,
@@ -50,5 +56,7 @@ def seen_and_wanted(truncated):
         )
         expect(
             np.array_equal(wanted.reshape(4), last),
-            f"With visible={visible}, `wanted` changed. The target stays the same at every length.",
+            "`wanted` should be the target after the last token of each of the four sequences."
+            if visible == 1
+            else f"With visible={visible}, `wanted` changed. The target stays the same at every length.",
         )

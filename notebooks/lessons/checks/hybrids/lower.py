@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, hidden, value_is, withheld
+from seqmix_study.classroom.hints import call, hidden, number, value_is, withheld
 
 OK_FORMAT = False
 name = "lower"
@@ -14,6 +14,8 @@ PAIRS = ((3.0, 4.0), (2.0, 2.5), (1.0, 1.0), (5.0, 4.0), (3.5, 3.8))
 
 @withheld
 def VALUES():
+    import math
+
     def judged(new, old):
         want = 100 * (old - new) / old
         return want, [
@@ -25,6 +27,9 @@ def VALUES():
             [100 * (new - old) / new, "You exchanged the two losses."],
             [round(want), "Do not round to whole percents."],
             [100 * new / old, "That is what is left of the old loss, not what is gone."],
+            [100 * math.log(old / new), "That is a difference of logarithms; percent is a share of the old loss."],
+            [100 * math.exp(new - old), "That is a ratio of perplexities; percent of the old loss was asked for."],
+            [100 - 100 * math.exp(new - old), "That is by how much the perplexity is lower; the loss was asked for."],
         ]
 
     want, against = judged(3.472, 4.118)
@@ -35,8 +40,9 @@ def VALUES():
 @test_case(name="percent of the old loss")
 def of_the_old(lower_by):
     for (new, old), hashes in zip(PAIRS, VALUES()[0], strict=True):
-        got = call("lower_by", lower_by, new, old)
-        value_is(f"lower_by({new}, {old})", got, *hashes, "How much is gone, and of what?", 1e-4)
+        got = number(f"lower_by({new}, {old})", call("lower_by", lower_by, new, old))
+        hint = f"That many percent of {old} are {got * old / 100:.4g}; {new} and {old} are {abs(old - new):.4g} apart."
+        value_is(f"lower_by({new}, {old})", got, *hashes, hint, 1e-4)
 
 
 @test_case(name="the hybrid against the Transformer")

@@ -33,6 +33,9 @@ def patterns(mlp_width_for):
         expect(not any(near(n, target) for n in sizes), f"{case} you match the number of parameters, not the work.")
         rule = "Six FLOPs a parameter leave out what attention and the recurrence do besides their matrices."
         expect(not any(near(6 * n, target) for n in sizes), f"{case}: {rule}")
+        least = f"{case} you return 1, the least there is: is `target` divided by something? It is per token already."
+        expect(width > 1, least)
+        expect(not near(3 * work, target), f"{case} you match a third of it: training costs are what is counted here.")
         expect(not near(work / 3, target), f"{case} you match the forward pass; training costs three times as much.")
         others = (accounting.train_flops_per_token(config, other) for other in (1, 64, 128, 256, 512, 1024, 2048))
         expect(not any(near(other, target) for other in others), f"{case}: that is the work at another length.")

@@ -67,8 +67,9 @@ def small(answers):
 
 @test_case(name="scenes of the task")
 def scenes(answers):
-    for told, right, at_first in SCENES():
-        scene = [tuple(what) for what in told]
+    scenes = [[[tuple(what) for what in told], *more] for told, *more in SCENES()]
+    ignored = all(of(answers, scene) == at_first for scene, _, at_first in scenes)
+    expect(not ignored, "You answer where the keys were put: the swaps are ignored.")
+    for scene, right, _ in scenes:
         got = of(answers, scene)
-        expect(got == right or got != at_first, "You answer where the keys were put: the swaps are ignored.")
         expect(got == right, f"For {scene} the answers {got} are not right. Move *every* key that is in a swapped box.")

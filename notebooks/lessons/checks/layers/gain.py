@@ -22,6 +22,8 @@ def VALUES():
         gaps, n = np.subtract(after, before), len(before)
         t, sd, mean = stats.t.ppf(0.975, n - 1), gaps.std(ddof=1), gaps.mean()
         half, error = t * sd / n**0.5, sd / n**0.5
+        seeds = "That is how far the seeds lie apart; asked for is how sure their mean is."
+        alone = "That is the spread of one list alone: take that of the differences, seed by seed."
         apart = np.hypot(np.std(before, ddof=1), np.std(after, ddof=1)) / n**0.5
         means = [
             [-mean, "The sign: after minus before."],
@@ -35,11 +37,21 @@ def VALUES():
             [100 * mean, "That is in percent: accuracies lie between 0 and 1."],
             [half, "The two are exchanged: the mean difference comes first."],
             [np.mean(after) / np.mean(before), "That is a ratio; the difference was asked for."],
+            [n * mean, "That is the sum of the differences; their mean was asked for."],
+            [n * mean / (n - 1), "A mean divides by n; n - 1 belongs to the standard deviation."],
+            [np.max(after) - np.max(before), "That compares the best seeds; the mean over all was asked for."],
+            [np.median(after) - np.median(before), "Those are medians; the mean of the differences was asked for."],
+            [np.abs(gaps).mean(), "You take absolute values: a seed that got worse counts with its sign."],
+            [mean / gaps.std(ddof=1), "You divide by the spread; the difference itself was asked for."],
+            [mean / error, "That is the difference in standard errors; the difference itself was asked for."],
             [np.median(gaps), "That is the median of the differences; their mean was asked for."],
         ]
         halfs = [
             [1.96 * error, "1.96 belongs to a spread that is known; with few seeds Student's quantile is larger."],
             [2 * error, "The factor depends on the number of seeds: Student's quantile, not two."],
+            [np.ptp(np.percentile(gaps, [2.5, 97.5])) / 2, seeds],
+            [np.ptp(gaps) / 2, seeds],
+            [np.ptp(gaps), seeds],
             [t * gaps.std() / n**0.5, "The standard deviation of a sample divides by n - 1."],
             [t * sd, "That is for one seed; the mean of n is more precise by the root of n."],
             [t * sd / n, "Divide by the root of n, not by n."],
@@ -50,6 +62,12 @@ def VALUES():
             [stats.t.ppf(0.95, n - 1) * error, "2.5 % lie beyond *each* end of a 95 % interval."],
             [stats.t.ppf(0.975, n) * error, "The degrees of freedom are one fewer than the seeds."],
             [stats.t.ppf(0.975, 2 * n - 2) * error, "There are n differences, so n - 1 degrees of freedom."],
+            *[[t * np.std(one, ddof=1) / n**0.5, alone] for one in (before, after)],
+            [
+                t * np.std([*before, *after], ddof=1) / n**0.5,
+                "You put both lists into one spread: take that of the differences, seed by seed.",
+            ],
+            [sd, "That is the standard deviation; the half-width has the root of n and Student's quantile, too."],
             [2 * half, "That is the whole width; the half-width was asked for."],
             [mean + half, "That is the upper end of the interval; its half-width was asked for."],
         ]

@@ -19,6 +19,7 @@ def STATES():
             [
                 *[[0.0, "A bit 0 keeps the state: it is no factor."]][: a ** sum(bits) != 0 and 0 in bits],
                 [a ** len(bits), "A bit 0 keeps the state: multiply at the ones only."],
+                *[[1 + a * sum(bits), "The state is multiplied by `a`; you add it."]][: sum(bits)],
                 *[[a * sum(bits), "Applied again and again, not once: each one multiplies the state."]][: sum(bits)],
             ],
             1e-6,

@@ -48,6 +48,9 @@ def cases(unbound):
         expect(abs(got - equal) > 0.015, f"{case}: the boxes are not equally likely here.")
         chosen = f"{case}, the accuracy of a *fixed* box. The best answer looks at each scene."
         expect(abs(got - fixed) > 0.015, chosen)
+        few = number("unbound(...)", call("unbound", unbound, keys, list(sizes), np.random.default_rng(1), 100))
+        scenes = f"{case}, with 100 scenes in the place of 4,000 {few:.3g}: is the largest taken over *scenes*?"
+        expect(abs(few - got) < 0.06, f"{scenes} It is the largest among the boxes of each scene.")
         expect(got <= 1, f"{case}, more than one.")
         expect(
             False,

@@ -35,6 +35,7 @@ def LIMIT():
 
 @test_case(name="the accuracy")
 def accuracy(unmoved):
+    line = [want for _, want, *_ in LINE()]
     for rounds, want, never_back, swaps in LINE():
         got = number("unmoved(...)", call("unmoved", unmoved, rounds))
         if abs(got - want) < 0.02:
@@ -44,7 +45,13 @@ def accuracy(unmoved):
         expect(rounds == 0 or abs(got - (1 - want)) > 0.02, f"{case}, the share of *wrong* answers.")
         expect(rounds < 2 or abs(got - never_back) > 0.015, f"{case}: can a key that was moved away never come back?")
         expect(rounds == 0 or abs(got - swaps) > 0.015, f"{case}: that is for swaps of two boxes; a round moves three.")
-        expect(rounds == 0, f"{case}. Is a key moved as often as you say, and does it come back as often?")
+        expect(rounds == 0 or abs(got - line[rounds - 1]) > 0.01, f"{case}: that is one round too few.")
+        expect(rounds == 0 or abs(got - want * line[1]) > 0.01, f"{case}: that is one round too many.")
+        expect(rounds != 1, f"{case}. Count the draws of three boxes that leave the key's own box alone.")
+        back = (
+            "The first round is right. In each further one it may be moved away, or *back* from where it is: how often?"
+        )
+        expect(rounds == 0, f"{case}. {back}")
         expect(False, f"{case}: without a round nothing has moved.")
 
 

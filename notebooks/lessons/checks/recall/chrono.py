@@ -1,5 +1,6 @@
 """A bias that keeps a share over a distance."""
 
+import torch
 from otter.test_files import test_case
 
 from seqmix_study.classroom.hints import call, digest, hidden, number, value_is, withheld
@@ -32,12 +33,14 @@ def BIASES():
             [logit(share), "That keeps the share after one step; after T steps much less is left."],
             [math.log(T - 1), "That leaves 1/e, whatever the share is."],
             [math.log(T / math.log(2)), "That leaves a half, whatever the share is."],
+            [logit(share**T) if share**T > 1e-9 else math.nan, "The other root: T steps keep the power of one step."],
             [
                 logit(1 - share / T),
                 "The loss of T steps is not T times the loss of one: each step takes from what is left.",
             ],
         ]
-        found.append([sorted(map(digest, fits)), hidden(exact, [k for k in known if f"{k[0]:.1f}" not in fits])[1]])
+        known = [k for k in known if f"{k[0]:.1f}" not in fits and math.isfinite(k[0])]
+        found.append([sorted(map(digest, fits)), hidden(exact, known)[1]])
     return found
 
 
@@ -46,5 +49,6 @@ def left_over(bias_for):
     for (T, share), (fits, known) in zip(CASES, BIASES(), strict=True):
         b = number("bias_for(...)", call("bias_for", bias_for, T, share))
         if digest(f"{b:.1f}") not in fits:
-            hint = f"Try it: which share of the content does your bias leave after {T} steps?"
+            kept = float(torch.tensor(b, dtype=torch.float64).sigmoid())
+            hint = f"Try it: with your bias a step keeps {kept:.4g}, and {T} steps leave {kept**T:.3g} of the content."
             value_is(f"bias_for({T}, {share})", b, [], known, hint)

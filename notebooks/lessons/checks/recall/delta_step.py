@@ -1,5 +1,7 @@
 """One step of the delta rule for keys of any length: against known states, and by what it must do."""
 
+import math
+
 import torch
 from otter.test_files import test_case
 
@@ -48,7 +50,18 @@ def VALUES():
             ],
             [S + beta * torch.outer(k, v), adds],
             [S + beta * torch.outer(k, v) / length**2, adds],
-            [(1 - beta) * S + beta * torch.outer(k, v), "The whole state fades: only what this key holds may change."],
+            *[
+                [
+                    fades * S + beta * torch.outer(k, v) / by,
+                    "The whole state fades: only what this key holds may change.",
+                ]
+                for fades in (1 - beta, beta)
+                for by in (1.0, length, length**2)
+            ],
+            [
+                S + beta * torch.outer(k, v - stored) / length**4,
+                "You undo the length of the key once too often: once for reading and writing together.",
+            ],
             [want.T, "Rows belong to the key, columns to the value: your state is transposed."],
         ]
         for scale in (1.0, length**2):
@@ -110,9 +123,34 @@ def rule(delta_step):
         for wrong, why in known:
             expect(not alike(wrong), why)
         sized(got, S)
+        tried(delta_step)
         expect(
             False, f"For K={K}, V={V}, beta={beta} the state is not right. In words: what is read, and what written?"
         )
+
+
+def tried(delta_step):
+    """The smallest case in which a step does not do what was asked for: key, what it reads at first, value, beta."""
+    for key, held, value, beta in (
+        ([1.0, 0.0], 0.0, 6.0, 1.0),
+        ([1.0, 0.0], 0.0, 6.0, 0.5),
+        ([1.0, 0.0], 3.0, 6.0, 1.0),
+        ([2.0, 0.0], 0.0, 6.0, 1.0),
+        ([2.0, 0.0], 0.0, 6.0, 0.5),
+        ([2.0, 0.0], 4.0, 6.0, 1.0),
+        ([2.0, 0.0], 4.0, 6.0, 0.5),
+        ([3.0, 4.0], 0.0, 6.0, 1.0),
+        ([3.0, 4.0], 6.0, 9.0, 1.0),
+    ):
+        k, v, S = torch.tensor(key).double(), torch.tensor([value]).double(), torch.zeros(2, 1).double()
+        S[0, 0] = held / k[0]
+        reads = float((sized(step(delta_step, S, k, v, beta), S) * k[:, None]).sum())
+        asked = "v" if beta == 1 else "the middle between the two"
+        where = "into an empty state you write rightly, so look at what you read and take off"
+        part = where if held else "the state was empty, so look at what you write"
+        case = f"The key {key} of length {math.hypot(*key):g} reads {held:g}, v is {value:g}, beta {beta:g}"
+        right = abs(reads - held - beta * (value - held)) < 1e-5
+        expect(right, f"{case}: after a step it reads {reads:.3g} in your state, not {asked}; {part}.")
 
 
 @test_case(name="what it must do")

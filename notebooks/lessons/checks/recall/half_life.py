@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, hidden, value_is, withheld
+from seqmix_study.classroom.hints import call, hidden, number, usual, value_is, withheld
 
 OK_FORMAT = False
 name = "half_life"
@@ -36,12 +36,20 @@ def VALUES():
             known.append([lost, "The gate says what is *kept*: sigma(b), not 1 - sigma(b)."])
         rounded = "Do not round: the number of steps need not be whole."
         known += [[float(way(want)), rounded] for way in (math.ceil, math.floor, round, "{:.1g}".format)]
-        found.append(hidden(want, [[wrong, why] for wrong, why in known if math.isfinite(wrong)]))
+        linear = "A step does not take the same amount each time: it takes its share of what is *left*."
+        known += [[0.5 / (1 - kept), linear], [1 / (1 - kept), linear]]
+        if b > 0:
+            bent = "The gate is the sigmoid of its bias, not the tanh: it lies between 0 and 1 for every bias."
+            known.append([math.log(0.5) / math.log(math.tanh(b)), bent])
+        known += usual(want)
+        found.append([kept, *hidden(want, [[wrong, why] for wrong, why in known if math.isfinite(wrong)])])
     return found
 
 
 @test_case(name="half is left")
 def half(half_life):
-    for b, hashes in zip(BIASES, VALUES(), strict=True):
-        hint = "Which share does one step keep, which do n steps keep, and for which n is that a half?"
-        value_is(f"half_life({b})", call("half_life", half_life, b), *hashes, hint)
+    for b, (kept, *hashes) in zip(BIASES, VALUES(), strict=True):
+        steps = number(f"half_life({b})", call("half_life", half_life, b))
+        left = f"{kept**steps:.3g}" if 0 <= steps < 1e6 else "another share"
+        hint = f"With this bias one step keeps {kept:.3g}, and after that many steps {left} is left, not a half."
+        value_is(f"half_life({b})", steps, *hashes, hint)

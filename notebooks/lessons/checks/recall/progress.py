@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, hidden, value_is, withheld
+from seqmix_study.classroom.hints import call, hidden, number, usual, value_is, withheld
 
 OK_FORMAT = False
 name = "progress"
@@ -38,18 +38,31 @@ def VALUES():
             [(guess - loss) / guess, "The whole way ends at the best possible loss, not at zero."],
             [(guess - loss) / loss, "You divide by the loss: the whole way begins at guessing."],
             [-want, "The sign: 0 is guessing, 1 is the best possible."],
+            [
+                (choices - math.exp(loss)) / (choices - math.exp(best)),
+                "These are perplexities (e to the loss): the way is one of losses.",
+            ],
+            [
+                (guess - loss) / best if best else math.nan,
+                "You divide by the best loss: the whole way begins at guessing.",
+            ],
+            [loss / guess, "That is the loss in units of guessing: where does the way begin, and where does it end?"],
         ]
         if math.log10(choices) != best:
             known.append([(math.log10(choices) - loss) / (math.log10(choices) - best), "Use the natural logarithm."])
         if loss > guess:
             known.append([0.0, "Do not clip: worse than guessing is negative."])
-        found.append(hidden(want, known, 1e-3))
+        known = [one for one in [*known, *usual(want)] if math.isfinite(one[0])]
+        found.append([guess, *hidden(want, known, 1e-3)])
     return found
 
 
 @test_case(name="from guessing to the best")
 def share(progress):
-    for (loss, choices, best), hashes in zip(CASES, VALUES(), strict=True):
+    for (loss, choices, best), (guess, *hashes) in zip(CASES, VALUES(), strict=True):
         case = f"progress({loss:.3g}, {choices}, {best})"
-        hint = "Where does the way begin, where does it end, and where does the model stand?"
-        value_is(case, call("progress", progress, loss, choices, best), *hashes, hint, 1e-3)
+        got = number(case, call("progress", progress, loss, choices, best))
+        points = (guess, best, (guess + best) / 2)
+        start, end, half = (number("progress(...)", call("progress", progress, at, choices, best)) for at in points)
+        hint = f"Here you return {start:.3g} for guessing, {end:.3g} for the best loss and {half:.3g} half way between."
+        value_is(case, got, *hashes, hint, 1e-3)

@@ -11,6 +11,9 @@ points = 1
 
 @withheld
 def VALUES():
+    import math
+
+    chance = "That is a probability; asked for is how many standard errors the two lie apart."
     one, two, gap = 0.063, 0.046, 0.412 - 0.171
     error = (one**2 + two**2) ** 0.5
     return hidden(
@@ -33,6 +36,26 @@ def VALUES():
             [gap, "That is the difference itself; divide it by the standard error of the difference."],
             [error, "That is the standard error of the difference; how often does it fit into the difference?"],
             [error / gap, "It is the other way round: the difference in units of its standard error."],
+            [math.erfc(gap / error / 2**0.5), chance],
+            [math.erfc(gap / error / 2**0.5) / 2, chance],
+            [math.erf(gap / error / 2**0.5), chance],
+            *[
+                [
+                    gap / error * n**0.5,
+                    "The errors are those of the estimates already: nothing is divided by a root of n.",
+                ]
+                for n in (2, 3, 4, 5, 6, 8, 10)
+            ],
+            [gap / (one**2 + two**2) ** 0.25, "You took the root twice."],
+            [gap / (one * two) ** 0.5, "That divides by a mean of the two errors: their squares add up."],
+            [gap / max(one, two) * 2**0.5, "You took one error for both: their squares add up."],
+            [gap / one / 2**0.5, "You took one error for both: their squares add up."],
+            [gap / two / 2**0.5, "You took one error for both: their squares add up."],
+            [(gap / error) ** 2, "That is the square of what was asked for."],
+            [gap / 0.171, "That is a relative difference; asked for is the difference in standard errors."],
+            [gap / 0.412, "That is a relative difference; asked for is the difference in standard errors."],
+            [gap - 1.96 * error, "That is the end of an interval; asked for is the difference in standard errors."],
+            [gap + 1.96 * error, "That is the end of an interval; asked for is the difference in standard errors."],
             [1.96 * error, "That is the half-width of an interval; asked for is the difference in standard errors."],
         ],
     )

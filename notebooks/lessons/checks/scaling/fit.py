@@ -52,6 +52,9 @@ def recovers(fit):
         expect(not lines, "That is a line through ln L: it has no floor. Fit E1 and E2 as well.")
         expect(not any(close(got[n], amplitude, 0.05) for n, amplitude in ((0, A), (1, A), (1, B))),
                "Among the three numbers is an amplitude A: the floors were asked for.")  # fmt: skip
+        scale = any(close(got[2], alpha * by, 0.02) for by in (2.302585, 1 / 2.302585, 0.693147, 1 / 0.693147))
+        expect(not scale, "alpha is right but for a base of logarithms: it is the power of N itself.")
+        expect(not close(got[2], 1 / alpha, 0.02), "That is 1 / alpha: the exponent itself was asked for.")
         made = f"For losses made with E1={E}, E2={F}, alpha={alpha} you found {got[0]:.3g}, {got[1]:.3g}, {got[2]:.3g}."
         expect(close(got[2], alpha, 0.03), f"{made} Is your search over alpha fine and wide enough, and its error"
                " smallest at the end?")  # fmt: skip

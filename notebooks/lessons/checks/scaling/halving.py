@@ -4,7 +4,7 @@ import math
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, expect, hidden, number, value_is, withheld
+from seqmix_study.classroom.hints import call, expect, hidden, number, usual, value_is, withheld
 
 OK_FORMAT = False
 name = "halving"
@@ -35,6 +35,13 @@ def VALUES():
                     [want - 1, "That is by how much more; asked for is the factor."],
                     [2.0, "Doubling N does not halve a loss, unless alpha is 1 and there is no floor."],
                     [loss / 2, "That is half the loss; asked for is the factor of N that leads to it."],
+                    [
+                        (loss / 2 - E) ** (-1 / alpha) / N,
+                        "A is missing: what lies above the floor is A times the power.",
+                    ],
+                    [((loss / 2 - E) / A) ** -alpha / N, "To solve for N, take the power -1/alpha, not alpha."],
+                    [((loss / 2 - E) / A) ** (1 / alpha) / N, "The sign of the exponent: the power is -1/alpha."],
+                    *usual(want),
                 ],
                 1e-3,
             )
@@ -45,8 +52,11 @@ def VALUES():
 @test_case(name="a loss that can be halved")
 def reachable(to_halve):
     for law, hashes in zip(LAWS, VALUES(), strict=True):
-        hint = "Put it to the test: is the loss at that many times N half of the loss at N?"
-        value_is("to_halve({}, {}, {}, {:g})".format(*law), call("to_halve", to_halve, *law), *hashes, hint, 1e-3)
+        case, (E, A, alpha, N) = "to_halve({}, {}, {}, {:g})".format(*law), law
+        factor = number(case, call("to_halve", to_halve, *law))
+        now, then = E + A * N**-alpha, E + A * abs(factor * N or 1) ** -alpha
+        hint = f"Put it to the test: {now:.4g} is the loss at N; at that many times N it is {then:.4g}, not half of it."
+        value_is(case, factor, *hashes, hint, 1e-3)
 
 
 @test_case(name="a loss that cannot be halved")

@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, digest, expect, guessed, hidden, value_is, withheld
+from seqmix_study.classroom.hints import call, digest, expect, guessed, hidden, number, usual, value_is, withheld
 
 OK_FORMAT = False
 name = "offset"
@@ -46,7 +46,13 @@ def VALUES():
             [start, "That is the intercept; np.polyfit returns the slope first."],
             [-start, "That is the intercept; np.polyfit returns the slope first."],
         ]
+        through = "Your line goes through the origin: a line has a start of its own, too."
         known += [[alpha, above], [two, points]] if E else []
+        known += [
+            [-(x @ y) / (x @ x), through],
+            *((sign * wrong, through) for sign in (1, -1) for wrong in (y / x)[-1:]),
+        ]
+        known += [[-(y / x).mean(), through], [(y / x).mean(), through], *usual(-slope)]
         found.append(hidden(-slope, known, 1e-3))
     return found
 
@@ -54,7 +60,8 @@ def VALUES():
 @test_case(name="the steepness")
 def steepness(apparent):
     for law, hashes in zip(LAWS, VALUES(), strict=True):
-        hint = "A straight line of ln L against ln N."
+        pure = call("apparent", apparent, 0.0, 20.0, 0.7, list(SIZES))
+        hint = f"Where E is 0 the steepness is alpha itself: for alpha = 0.7 you return {number('apparent', pure):.4g}."
         got = call("apparent", apparent, *law, list(SIZES))
         value_is("apparent({}, {}, {}, ...)".format(*law), got, *hashes, hint, 1e-3)
 

@@ -35,6 +35,8 @@ def pairs(crossover):
         )
         if got == want:
             continue
+        measured = got in LENGTHS or got == math.inf or got in range(len(LENGTHS))
+        expect(measured, f"{got:g} is none of the lengths that were measured: return one of them, or math.inf.")
         extra = ""
         if got in range(len(LENGTHS)):
             extra = " (Return the length, not its place.)"

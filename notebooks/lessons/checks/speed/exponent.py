@@ -3,7 +3,7 @@
 import numpy
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, close, digest, expect, given, hidden, number, value_is, withheld
+from seqmix_study.classroom.hints import call, close, digest, expect, given, hidden, number, usual, value_is, withheld
 
 OK_FORMAT = False
 name = "exponent"
@@ -40,6 +40,24 @@ def KNOWN():
             [p / np.log(2), bases],
             [np.log(scale), "That is the intercept; np.polyfit returns the slope first."],
         ]
+        x, y, start = (
+            np.log(n),
+            np.log(seconds),
+            "Your line goes through the origin; a line has a start of its own, too.",
+        )
+        known += [
+            [(x @ y) / (x @ x), start],
+            [(y / x).mean(), start],
+            [y[-1] / x[-1], start],
+            [y.sum() / x.sum(), start],
+        ]
+        ratio, less = (
+            "That is a ratio of ratios: take the logarithm of both.",
+            "That is the exponent of the seconds *a token*.",
+        )
+        known += [[(seconds[-1] / seconds[0]) / (n[-1] / n[0]), ratio], [(seconds[-1] / seconds[0]), ratio]]
+        known += [[p - 1, less], [np.polyfit(np.log(n[1:]), np.log(np.diff(seconds) / np.diff(n)), 1)[0], less]]
+        known += usual(p)
         if p != round(p):
             known += [[float(way(p)), "Do not round: an exponent need not be whole."] for way in (np.floor, np.ceil)]
         found.append(hidden(p, known, 1e-3))
@@ -61,8 +79,10 @@ def NOISY():
 def planted(exponent):
     for (p, scale), hashes in zip(LAWS, KNOWN(), strict=True):
         lengths = numpy.array(LENGTHS)
-        got = call("exponent", exponent, lengths.copy(), scale * lengths**p)
-        value_is(f"exponent(...) for seconds that grow like T^{p}", got, *hashes, "The slope of which line?", 1e-3)
+        got = number("exponent(...)", call("exponent", exponent, lengths.copy(), scale * lengths**p))
+        twice = f"2 to the power of your exponent is {2**got:.3g}" if abs(got) < 99 else "your exponent says otherwise"
+        hint = f"Twice the length takes {2**p:.3g} times as long here; {twice}."
+        value_is(f"exponent(...) for seconds that grow like T^{p}", got, *hashes, hint, 1e-3)
 
 
 @test_case(name="noisy times")

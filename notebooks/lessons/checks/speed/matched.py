@@ -20,6 +20,7 @@ def modules():
 def COUNTS():
     def known(module):
         parameters = list(module.parameters())
+        shapes = [tuple(p.shape) for p in parameters]
         return hidden(
             sum(p.numel() for p in parameters),
             [
@@ -31,6 +32,10 @@ def COUNTS():
                 ],
                 [sum(p.numel() for p in parameters if p.requires_grad), "Count frozen ones, too: they are part of it."],
                 [sum(b.numel() for b in module.state_dict().values()), "You count buffers too; take parameters only."],
+                [sum(map(sum, shapes)), "You add the numbers of a shape; a matrix has rows *times* columns."],
+                [max(p.numel() for p in parameters), "That is the largest tensor alone: add up all of them."],
+                [len(list(module.modules())), "That is the number of modules; add up the sizes of their tensors."],
+                [parameters[0].numel(), "That is the first tensor alone: add up all of them."],
                 [sum(4 * p.numel() for p in parameters), "That is the number of bytes."],
             ],
             1e-9,
@@ -42,7 +47,8 @@ def COUNTS():
 @test_case(name="the count")
 def counting(count):
     for module, hashes in zip(modules(), COUNTS(), strict=True):
-        hint = "Every entry of every tensor of weights and biases counts once."
+        line = number("count(...)", call("count", count, nn.Linear(7, 3)))
+        hint = f"In nn.Linear(7, 3) are 3 times 7 weights and 3 biases; there you count {line:g}."
         value_is(f"count({type(module).__name__})", call("count", count, module), *hashes, hint, 1e-9)
 
 
@@ -59,6 +65,10 @@ def WIDTHS():
         (lambda i, h: h * (i + h), "That is one gate's; four gates have weights."),
         (lambda i, h: h * (i + h + 2), "That is one gate's; there are four."),
         (lambda i, h: 4 * h * (i + h + 1), "PyTorch keeps two vectors of biases."),
+        (lambda i, h: 4 * h * i, "The hidden state has weights of its own: these are those of the inputs alone."),
+        (lambda i, h: 4 * h * h, "The inputs have weights, too: these are those of the hidden state alone."),
+        (lambda i, h: 3 * h * (i + h + 2), "That is a GRU's: an LSTM has four sets of weights."),
+        (lambda i, h: 4 * h * (i + h + 2) + i * (h + 1), "That counts a readout, too: the LSTM alone was asked for."),
     )
     return [
         [
@@ -70,10 +80,11 @@ def WIDTHS():
 
 
 @test_case(name="the matched width")
-def width(matched_width):
+def width(matched_width, count):
     for (inputs, target), (right, known) in zip(CASES, WIDTHS(), strict=True):
         got = number("matched_width(...)", call("matched_width", matched_width, inputs, target))
         expect(got == int(got) and got >= 1, f"A hidden size is a whole number from 1 on, not {got:g}.")
-        hint = "Build that LSTM and count: how far is it from the target?"
+        has = call("count", count, nn.LSTM(inputs, min(int(got), 3000)))
+        hint = f"By your own count nn.LSTM({inputs}, {got:.0f}) has {number('count(...)', has):,.0f}."
         why = next((why for widths, why in known if digest(int(got)) in widths), hint)
         expect(digest(int(got)) in right, f"For {inputs} inputs and {target} parameters {got:.0f} is off. {why}")

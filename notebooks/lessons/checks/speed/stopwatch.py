@@ -31,6 +31,7 @@ def measured(stopwatch, costs, repeats, warmup):
 @test_case(name="calls of known length")
 def known(stopwatch):
     ratio = measured(stopwatch, [USUAL] * 7, 5, 2)
+    expect(ratio != 0, "You return 0: seconds are not rounded, and run() stands between the two readings of the clock.")
     expect(
         ratio > 0.5, "The result is too small: seconds of one call, with run() between the two readings of the clock."
     )
