@@ -112,8 +112,7 @@ class Chapter:
         """Display a table of computed numbers."""
         from IPython.display import HTML, display
 
-        text = frame.to_html(index=False, border=0, float_format=lambda x: f"{x:.{digits}g}", na_rep="", escape=True)
-        display(HTML(text))
+        display(HTML(frame.to_html(index=False, border=0, float_format=lambda x: f"{x:.{digits}g}", na_rep="")))
 
 
 def open(name: str, **asked: Any) -> Chapter:

@@ -1,5 +1,6 @@
 """``seqmix plan``: what would run, stage by stage, and what it would cost."""
 
+import datetime
 import json
 import sys
 
@@ -58,25 +59,19 @@ def _text(report: dict) -> str:
     for row in report["studies"]:
         for stage in row["stages"]:
             left = (f"{stage['flops']:.2g}", duration(stage["seconds"])) if stage["seconds"] else ("", "")
-            waiting = f"about {stage['waiting']}" if stage["waiting"] else 0
-            lines.append((row["study"], stage["name"], stage["done"], stage["ready"], waiting, *left))
+            counts = stage["done"], stage["ready"], f"about {stage['waiting']}" if stage["waiting"] else 0
+            lines.append((row["study"], stage["name"], *counts, *left))
     widths = [max(len(str(line[k])) for line in lines) for k in range(len(lines[0]))]
     table = ["  ".join(str(cell).rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines]
     work = f"{report['to_do']} of {report['runs']} runs to do with {report['jobs']} worker(s) of "
     work += f"{report['threads']} thread(s); the largest needs about {report['memory_bytes'] / 2**20:,.0f} MiB"
     left = report["to_do"] or report["waiting"]
     table += ["", work if left else "nothing to do: all is published or here (--fresh: what it costs from nothing)"]
-    if report["waiting"]:
-        table.append(f"{report['waiting']} cells wait for results before their runs are known")
-    if left:
-        table.append(f"estimated time: {duration(report['seconds'])}, {report['flops']:.2g} FLOP")
+    table += [f"{report['waiting']} cells wait for results before their runs are known"] if report["waiting"] else []
+    table += [f"estimated time: {duration(report['seconds'])}, {report['flops']:.2g} FLOP"] if left else []
     return "\n".join(table + [f"REFUSED: {reason}" for reason in report["refused"]])
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as a person would say them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    """Return hours, minutes and seconds, as the line of progress writes them."""
+    return str(datetime.timedelta(seconds=round(seconds)))
