@@ -122,8 +122,11 @@ def norms(gradient_norms):
         expect(False, f"For {options} these are not the norms asked for: of which number, at which position?")
 
 
+OTHERS = [token for token in range(24) if token not in (7, 3)]
+
+
 class Part(torch.nn.Module):
-    """A model of which one logit at one position is the sum of the embedding of token 4; all others are zero."""
+    """A model of which a logit, or some, of one position is the sum of token 4's embedding; all others are zero."""
 
     def __init__(self, position, token):
         super().__init__()
@@ -145,12 +148,7 @@ def parts(gradient_norms):
         (-1, 3, True, "The logit of `rival` at the last position has no say in yours."),
         (8, 7, False, "Logits of earlier positions have a say in yours: only the last one decides."),
         (0, 7, False, "Logits of earlier positions have a say in yours: only the last one decides."),
-        (
-            -1,
-            11,
-            False,
-            "Logits of other tokens have a say in yours: only those of `answer` and `rival` are asked for.",
-        ),
+        (-1, OTHERS, False, "Logits of other tokens have a say in yours: `answer` and `rival` alone are asked for."),
     ):
         with torch.enable_grad():
             got = call("gradient_norms", gradient_norms, Part(position, token), drawn(), 7, 3)
