@@ -37,11 +37,9 @@ WIDER = 0.25
 GPU_RATE = 40e12
 """FLOP/s of an H200-class GPU on models of this size, several at once; assumed, not measured."""
 
-START_SECONDS = 3.0
-"""A worker's start."""
+START_SECONDS = 3.0  # a worker's start
 
-SHAPES, MEASURE_SECONDS = 4, 10.0
-"""Runs whose steps are timed here, and about how long that may take."""
+SHAPES, MEASURE_SECONDS = 4, 10.0  # runs whose steps are timed here, and about how long that may take
 
 NAMES = {"check": "precision", "sweep": "sweeps", "choice": "choice", "evidence": "evidence", "speed": "speed"}
 
@@ -60,12 +58,14 @@ class Stage:
 
 @functools.lru_cache
 def _published(paths: Paths) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
-    """Return kind of model and precision -> widths, ascending, and the FLOP/s of the fastest published run of each.
+    """Return kind of model and precision -> widths, ascending, and the FLOP/s of the fastest run on the usual machine.
 
     A wider model of a kind is no slower a FLOP: where the runs say so, the machine was busy with more than them.
     """
     found: dict[tuple, dict[int, float]] = {}
-    for row in read_table("runs", "laptop", paths):
+    rows = read_table("runs", "laptop", paths)
+    usual = statistics.mode([row.get("hardware") for row in rows] or [None])
+    for row in [row for row in rows if row.get("hardware") == usual]:
         if row["status"] == "finished" and row["steps_done"] == row["steps"] and float(row["seconds"] or 0) > 0:
             kind = row["skeleton"], frozenset(row["pattern"]), bool(row["conv"]), row["precision"]
             known, width = found.setdefault(kind, {}), int(row["d_model"])
