@@ -61,7 +61,7 @@ gpu: export PYTHONPATH := src
 gpu: ## on a borrowed GPU, about half an hour: what book/gpu.md says, in its order, then one archive of the records
 	-$(GPU_PYTHON) -m pytest -m gpu -q -p no:cacheprovider
 	-$(STUDY) train speed --tier gpu --budget-minutes 5
-	-$(STUDY) train stacks --tier gpu --ensemble --budget-minutes 8
+	-$(STUDY) train hybrids --tier gpu --ensemble --budget-minutes 8
 	-$(STUDY) train frontier --tier gpu --ensemble --budget-minutes 9
 	-$(STUDY) train boxes layers --tier gpu --ensemble --budget-minutes 3
 	$(STUDY) pack gpu-runs.tar.xz

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -172,3 +173,13 @@ def test_a_temporary_folder_of_the_killed_goes_and_one_in_use_stays(tmp_path, mo
             assert len(list(tmp_path.iterdir())) == 2
         assert not mine.exists()
     assert not list(tmp_path.iterdir())
+
+
+def test_temporary_folders_made_at_once_do_not_stop_each_other(tmp_path):
+    def many(_):
+        for _ in range(300):
+            with transaction.scratch(tmp_path):
+                pass
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(many, range(4)))

@@ -133,3 +133,10 @@ def test_an_installation_shows_that_it_goes_on():
     recipe = (ROOT / "Makefile").read_text()
     assert "pip install" in recipe
     assert not re.search(r"pip install.*(--quiet|-q\b)", recipe)
+
+
+def test_the_studies_that_the_makefile_trains_have_that_tier():
+    asked = re.findall(r"\btrain ([a-z ]+?) --tier (\w+)", (ROOT / "Makefile").read_text())
+    assert len(asked) > 3
+    for name, tier in [(name, tier) for names, tier in asked for name in names.split()]:
+        assert tier in yaml.safe_load((ROOT / f"studies/{name}.yaml").read_text())["tiers"], name

@@ -106,7 +106,6 @@ def execute(chapter: Notebook, passed: dict, paths: Paths) -> dict:
             raise ChapterFailed(f"{chapter.name}: {type(error).__name__}: {error}") from error
         notebook = nbformat.read(done, 4)
     figures, described, noisy = prepare_for_reading(notebook, chapter, values)
-    seconds = round(time.monotonic() - started, 1)
     record = {
         "parameters": values,
         "title": chapter.title,
@@ -116,7 +115,7 @@ def execute(chapter: Notebook, passed: dict, paths: Paths) -> dict:
     }
     notebook.metadata["seqmix"] = record
     publish(notebook, figures, place)
-    return record | {"seconds": seconds, "noisy": noisy}
+    return record | {"seconds": round(time.monotonic() - started, 1), "noisy": noisy}
 
 
 def _explain(chapter: Notebook, notebook, error) -> str:

@@ -43,10 +43,12 @@ def scratch(place: Path | None = None) -> Iterator[Path]:
     usual = tempfile.gettempdir()
     place = place or Path("/tmp" if len(usual) > 60 and os.path.isdir("/tmp") else usual)  # sockets: 107 bytes in all
     for left in place.glob(".sq-*"):
-        with suppress(OSError), FileLock(left / "lock", timeout=0):
-            if time.time() - left.stat().st_mtime > 60:  # else it is just being made
-                shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix=".sq-", dir=place) as folder, FileLock(Path(folder, "lock")):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > 60:  # else it is just being made, or removed
+                with FileLock(left / "lock", timeout=0):
+                    shutil.rmtree(left)
+    made = tempfile.TemporaryDirectory(prefix=".sq-", dir=place, ignore_cleanup_errors=True)  # another may look into it
+    with made as folder, FileLock(Path(folder, "lock")):
         yield Path(folder)
 
 

@@ -93,8 +93,7 @@ class Budget:
         free, left = len(x) - len(curve), y - curve(x)
         moved = self.optimum(np.vstack([self.y, self.y + step * np.eye(len(self.y))[rows]]), 0)[0]
         error = np.sqrt(left @ left / max(free, 1)) * np.linalg.norm(moved[1:] - moved[0]) / step
-        known = free > 0 and np.isfinite(error)
-        return float(stdtrit(free, 0.5 + level / 2) * error) if known else np.inf
+        return float(stdtrit(free, 0.5 + level / 2) * error) if free > 0 and np.isfinite(error) else np.inf
 
     def to_dict(self, level: float) -> dict[str, Any]:
         low = {"N": float(np.exp(self.x[self.low])), "loss": float(np.exp(self.y[self.low]))}
