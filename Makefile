@@ -15,18 +15,22 @@ PUBLISHED ?= $(if $(wildcard results/laptop/runs.csv),laptop,$(if $(wildcard res
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
+# pip is silent for minutes where no terminal looks on: say every half minute that it goes on.
+TICK = while sleep 30 > /dev/null; do echo "installing for $$SECONDS s, $$(du -sm $(VENV) | cut -f1) MB so far"; done
+PIP = @echo pip install $(1); ($(TICK)) & trap "kill $$!" EXIT; $(BIN)/python -m pip install --disable-pip-version-check $(1)
+
 # The stamp is newer than what it depends on when the environment is up to date: a second `make book` installs nothing.
 $(VENV)/.ready: requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed; set PYTHON=")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $$(grep -E '^torch==' requirements.txt)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -r requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(call PIP,-c constraints.txt $$(grep -E '^torch==' requirements.txt))
+	$(call PIP,-c constraints.txt -r requirements.txt)
+	$(call PIP,--no-deps --no-build-isolation -e .)
 	touch $@
 
 # Ray is for the tests and for clusters; who wants the book needs none of its 79 MB. Where it cannot be had its test is skipped.
 $(VENV)/.ray: $(VENV)/.ready
-	$(BIN)/python -m pip install --disable-pip-version-check -e ".[ray]" && touch $@ || echo "no Ray here: its test is skipped"
+	$(call PIP,-e ".[ray]") && touch $@ || echo "no Ray here: its test is skipped"
 
 setup: $(VENV)/.ready ## make .venv with the pinned packages
 
