@@ -18,12 +18,13 @@ from seqmix_study.results import published
 from seqmix_study.results.columns import TABLES
 from seqmix_study.results.rows import run_rows
 
+# Columns of runs.csv that say which runs differ by their seeds only.
 CELL = [
     *("arm", "source", "tokenizer", "pairs", "train_tokens", "pattern", "skeleton", "conv", "d_model", "n_heads"),
     *("mlp_width", "forget_bias", "forget_init", "seq_len", "batch_size", "steps", "lr"),
 ]
-"""Columns of runs.csv that say which runs differ by their seeds only."""
 
+# What can move a loss, most likely first.
 SUSPECTS = {
     "corpus_sha256": "text",
     "device": "device",
@@ -33,20 +34,19 @@ SUSPECTS = {
     "hardware": "processor or GPU",
     "threads": "number of threads",
 }
-"""What can move a loss, most likely first."""
 
 VERDICTS, BAD = ("same", "reproduced", "inside", "outside", "diverged", "alone"), ("outside", "diverged")
 
+# Largest relative difference of a loss that counts as the same run on another machine: rounding in another order grows
+# over the steps of a run, but stays far below the spread over seeds.
 SAME = 2e-3
-"""Largest relative difference of a loss that counts as the same run on another machine: rounding in another order grows
-over the steps of a run, but stays far below the spread over seeds."""
 
 
+# What is said of one run of this machine against its published cell; losses in nats per token.
 POINT = [
     *("study", "arm", "tier", "run_id", "seed", "loss", "mean", "low", "high"),
     *("published", "verdict", "reason", "cell"),
 ]
-"""What is said of one run of this machine against its published cell; losses in nats per token."""
 
 
 def _text(rows: list[dict[str, str]]) -> pd.DataFrame:

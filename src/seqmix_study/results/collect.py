@@ -21,11 +21,11 @@ from seqmix_study.results import columns, configurations, published
 from seqmix_study.results.published import CollectError
 from seqmix_study.results.rows import run_rows
 
+# Table name -> its rows; every cell is text, as it stands in the file.
 Frames = dict[str, pd.DataFrame]
-"""Table name -> its rows; every cell is text, as it stands in the file."""
 
+# Columns that together may have one version of a corpus only.
 CORPUS = ["study", "source", "tokenizer", "seq_len", "pairs"]
-"""Columns that together may have one version of a corpus only."""
 
 
 def _ended(plan: Iterable[RunConfig | SpeedConfig], runs: Path) -> tuple[list, list]:

@@ -12,21 +12,21 @@ from seqmix.record import RunFolder
 from seqmix_study.results import columns
 from seqmix_study.results.published import CollectError
 
+# Table name -> rows; every cell as it stands in the file.
 Rows = dict[str, list[dict[str, str]]]
-"""Table name -> rows; every cell as it stands in the file."""
 
 
+# Roles whose curves and measurements are published; of a trial, a check or a losing sibling the row is enough.
 PUBLISHED_WHOLE = ("", "evidence")
-"""Roles whose curves and measurements are published; of a trial, a check or a losing sibling the row is enough."""
 
 
 COLUMNS = {column.name for column in columns.TABLES["runs"]}
+# Columns of runs.csv, and those of them that a record's provenance gives.
 PROVEN = ("device", "kernel", "precision", "threads", "hardware", "code_commit", "python")
-"""Columns of runs.csv, and those of them that a record's provenance gives."""
 
 
+# Characters with a meaning in a page -> harmless ones.
 MARKUP = str.maketrans("`<>{}[]|$\\", "'‹›()()¦§/")
-"""Characters with a meaning in a page -> harmless ones."""
 
 
 def plain(text: object) -> str:

@@ -20,11 +20,11 @@ from seqmix.files import atomic_write, read_json
 from seqmix.models import build
 from seqmix.record import RunFolder
 
+# ``model_type`` of architectures that ``transformers`` does not know, and the key of our configuration.
 OWN = "seqmix"
-"""``model_type`` of architectures that ``transformers`` does not know, and the key of our configuration."""
 
+# Llama's tensors that are parts of one of ours, and those of them that are rotated.
 JOINED, ROTATED = re.compile(r"\.(q|k|v|gate|up)_proj\."), re.compile(r"\.[qk]_proj\.")
-"""Llama's tensors that are parts of one of ours, and those of them that are rotated."""
 
 
 def llama_obstacles(config: ModelConfig) -> list[str]:
@@ -74,9 +74,10 @@ def swap_pairs(weight: Tensor, config: ModelConfig, ours: bool) -> Tensor:
     return weight.view(*shape, weight.shape[-1]).transpose(1, 2).reshape(weight.shape).contiguous()
 
 
+# What the ``config.json`` of a Llama must say in whole numbers above zero.
 REQUIRED = "hidden_size num_attention_heads num_hidden_layers vocab_size max_position_embeddings intermediate_size"
-"""What the ``config.json`` of a Llama must say in whole numbers above zero."""
 
+# Part of one of our layers -> the parts of Llama's whose rows it holds, in order.
 LAYER = {
     "mixer.qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     "mixer.out": ("self_attn.o_proj",),
@@ -85,7 +86,6 @@ LAYER = {
     "mixer_norm": ("input_layernorm",),
     "mlp_norm": ("post_attention_layernorm",),
 }
-"""Part of one of our layers -> the parts of Llama's whose rows it holds, in order."""
 
 
 def places(config: ModelConfig) -> dict[str, list[str]]:

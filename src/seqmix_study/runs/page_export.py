@@ -19,15 +19,16 @@ from seqmix.models import build
 from seqmix_study.runs import page_file
 from seqmix_study.runs.export import trained_model
 
+# Ways to write numbers, with the bytes of each.
 FORMATS = {"int8": 1, "int16": 2, "int24": 3}
-"""Ways to write numbers, with the bytes of each."""
 
+# The first format is taken that changes no token's loss by more, nats.
 TOLERANCE = 5e-4
-"""The first format is taken that changes no token's loss by more, nats."""
 
+# Where the page's own JavaScript is, a module a mixer.
 PAGE = Path(__file__).parents[1] / "book" / "page"
-"""Where the page's own JavaScript is, a module a mixer."""
 
+# What models of text are checked on: 96 tokens of one kind and 200 of another.
 PASSAGE = """\
 The keeper of the lamp wrote every evening what the sea had brought: a rope, two oars, a letter without a name. \
 "Who reads a log," she asked, "that nobody sends for?" The letter stayed in the drawer, and the drawer stayed shut.
@@ -37,7 +38,6 @@ def area(width, height):
         raise ValueError("width and height must not be negative")
     return width * height
 """
-"""What models of text are checked on: 96 tokens of one kind and 200 of another."""
 
 
 def packed(weight: Tensor, form: str) -> tuple[bytes, Tensor]:
