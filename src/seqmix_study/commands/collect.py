@@ -27,7 +27,7 @@ def command(chapter: str, tier: str, replace: bool, prune: bool) -> None:
     plans = resolve(chapter, tier, (), paths)
     with published.alone(paths.results / tier):  # the findings are those of these tables, whoever publishes beside
         for name, plan in plans.items():
-            counts = collect.collect(plan.runs, tier, name, paths=paths, replace=replace, prune=prune, spare=plan.open)
+            counts = collect.collect(plan.runs, tier, name, paths, replace, spare=plan.open if prune else None)
             if open_groups := ", ".join(sorted(plan.open)) if prune else "":
                 say(f"{name}: nothing of {open_groups} is dropped while cells wait for results", err=True)
         rows = ", ".join(f"{number} {name}" for name, number in counts.items() if number)

@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from seqmix.config import RunConfig
 from seqmix.paths import Paths
 from seqmix.record import run_folders
 from seqmix_study.results import published
-from seqmix_study.results.columns import TABLES
+from seqmix_study.results.collect import as_text
 from seqmix_study.results.rows import run_rows
 
+# Columns of runs.csv that say which runs differ by their seeds only.
 CELL = [
     *("arm", "source", "tokenizer", "pairs", "train_tokens", "pattern", "skeleton", "conv", "d_model", "n_heads"),
     *("mlp_width", "forget_bias", "forget_init", "seq_len", "batch_size", "steps", "lr"),
 ]
-"""Columns of runs.csv that say which runs differ by their seeds only."""
 
+# What can move a loss, most likely first.
 SUSPECTS = {
     "corpus_sha256": "text",
     "device": "device",
@@ -33,25 +33,19 @@ SUSPECTS = {
     "hardware": "processor or GPU",
     "threads": "number of threads",
 }
-"""What can move a loss, most likely first."""
 
 VERDICTS, BAD = ("same", "reproduced", "inside", "outside", "diverged", "alone"), ("outside", "diverged")
 
+# Largest relative difference of a loss that counts as the same run on another machine: rounding in another order grows
+# over the steps of a run, but stays far below the spread over seeds.
 SAME = 2e-3
-"""Largest relative difference of a loss that counts as the same run on another machine: rounding in another order grows
-over the steps of a run, but stays far below the spread over seeds."""
 
 
+# What is said of one run of this machine against its published cell; losses in nats per token.
 POINT = [
     *("study", "arm", "tier", "run_id", "seed", "loss", "mean", "low", "high"),
     *("published", "verdict", "reason", "cell"),
 ]
-"""What is said of one run of this machine against its published cell; losses in nats per token."""
-
-
-def _text(rows: list[dict[str, str]]) -> pd.DataFrame:
-    """Return rows of runs.csv as a table, every cell as it stands in the file."""
-    return pd.DataFrame(rows, columns=[column.name for column in TABLES["runs"]])
 
 
 def published_cells(rows: pd.DataFrame) -> pd.DataFrame:
@@ -89,14 +83,11 @@ def _reason(here: dict, there: pd.DataFrame) -> str:
 
 
 def _here(runs: Path, tier: str) -> pd.DataFrame:
-    rows = []
-    for folder in run_folders(runs):
-        if folder.status_unlocked() not in ("finished", "diverged"):
-            continue
-        config = folder.config()
-        if isinstance(config, RunConfig) and config.tier == tier:
-            rows += run_rows(config, folder)["runs"]
-    return _text(rows)
+    ended = [folder for folder in run_folders(runs) if folder.status_unlocked() in ("finished", "diverged")]
+    asked = [
+        (config, folder) for folder in ended if (config := folder.config()).kind == "train" and config.tier == tier
+    ]
+    return as_text("runs", [row for config, folder in asked for row in run_rows(config, folder)["runs"]])
 
 
 def compare(tier: str, paths: Paths) -> pd.DataFrame:
@@ -106,7 +97,7 @@ def compare(tier: str, paths: Paths) -> pd.DataFrame:
     (published finished), or alone (no published run of this configuration: another tier, size, step count or arm).
     Raises CollectError, RecordError.
     """
-    rows, here = _text(published.read_table("runs", tier, paths)), _here(paths.runs, tier)
+    rows, here = as_text("runs", published.read_table("runs", tier, paths)), _here(paths.runs, tier)
     rows = rows[(rows["status"] == "finished") & (rows["loss"] != "")]
     there = rows.drop_duplicates("run_id").set_index("run_id")
     points = here.merge(published_cells(rows), on=CELL, how="left")
@@ -121,10 +112,9 @@ def compare(tier: str, paths: Paths) -> pd.DataFrame:
     }
     points["verdict"] = np.select([*told.values()], [*told], "outside")
     points["beside"] = points["run_id"].where(twin.notna(), points["beside"])
-    points["reason"] = [_reason(row, there) for row in points.to_dict("records")]
-    points["cell"] = [
-        f"{row.arm}, {row.source}, width {row.d_model}, {row.steps} steps, rate {row.lr}" for row in points.itertuples()
-    ]
+    known = points.to_dict("records")
+    points["reason"] = [_reason(row, there) for row in known]
+    points["cell"] = ["{arm}, {source}, width {d_model}, {steps} steps, rate {lr}".format_map(row) for row in known]
     whole = {"seed": points["seed"].astype(int), "published": points["published"].fillna(0).astype(int)}
     return points.assign(loss=loss, **whole)[POINT]
 

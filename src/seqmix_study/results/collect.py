@@ -7,54 +7,50 @@ analysis sees the same numbers either way.
 
 import math
 import sys
-from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from seqmix.config import RunConfig, SpeedConfig
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
 from seqmix.study import names
 from seqmix_study.results import columns, configurations, published
 from seqmix_study.results.published import CollectError
-from seqmix_study.results.rows import run_rows
+from seqmix_study.results.rows import Config, run_rows
 
+# Table name -> its rows; every cell is text, as it stands in the file.
 Frames = dict[str, pd.DataFrame]
-"""Table name -> its rows; every cell is text, as it stands in the file."""
 
+# Columns that together may have one version of a corpus only.
 CORPUS = ["study", "source", "tokenizer", "seq_len", "pairs"]
-"""Columns that together may have one version of a corpus only."""
 
 
-def _ended(plan: Iterable[RunConfig | SpeedConfig], runs: Path) -> tuple[list, list]:
-    """Split a plan into runs that have a result here and those that have none; a corrupt record raises."""
+def _records(plan: list[Config], runs: Path) -> tuple[Frames, list[Config], list[Config]]:
+    """Return the rows of the runs that have a result here, these runs and the others; a corrupt record raises."""
+    found: dict[str, list[dict[str, str]]] = {name: [] for name in columns.TABLES}
     ended, others = [], []
     for config in plan:
         folder = RunFolder(runs / config.run_id)
         status = folder.status_unlocked()
         if status == "corrupt":
             raise CollectError(f"a record cannot be trusted: {folder.problem()}")
-        (ended if status in ("finished", "diverged") else others).append(config)
-    return ended, others
-
-
-def _gather(ended: list[RunConfig | SpeedConfig], runs: Path) -> Frames:
-    """Return the rows of many runs."""
-    found: dict[str, list[dict[str, str]]] = {name: [] for name in columns.TABLES}
-    for config in ended:
-        for name, rows in run_rows(config, RunFolder(runs / config.run_id)).items():
+        if status not in ("finished", "diverged"):
+            others.append(config)
+            continue
+        ended.append(config)
+        for name, rows in run_rows(config, folder).items():
             found[name] += rows
-    return {name: _ordered(name, _text(name, rows)) for name, rows in found.items()}
+    return {name: _ordered(name, as_text(name, rows)) for name, rows in found.items()}, ended, others
 
 
-def _text(table: str, rows: list[dict[str, str]]) -> pd.DataFrame:
+def as_text(table: str, rows: list[dict[str, str]]) -> pd.DataFrame:
+    """Return rows as a table, every cell as it stands in the file."""
     return pd.DataFrame(rows, columns=[column.name for column in columns.TABLES[table]], dtype=object)
 
 
 def _committed(tier: str, paths: Paths) -> Frames:
-    return {name: _text(name, published.read_table(name, tier, paths)) for name in columns.TABLES}
+    return {name: as_text(name, published.read_table(name, tier, paths)) for name in columns.TABLES}
 
 
 def _ordered(table: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -100,42 +96,30 @@ def _refuse_mixed_corpora(runs: pd.DataFrame, table: Path) -> None:
 
 
 def collect(
-    plan: list[RunConfig | SpeedConfig],
-    tier: str,
-    study: str = "",
-    *,
-    paths: Paths | None = None,
-    replace: bool = False,
-    prune: bool = False,
-    spare: Collection[str] = (),
+    plan: list[Config], tier: str, study: str, paths: Paths, replace: bool = False, spare: set[str] | None = None
 ) -> dict[str, int]:
     """Merge the ended runs of a plan into ``results/<tier>/*.csv``, all or none; return the rows of each table.
 
-    Where nothing changes, nothing is written. Rows of other studies stay. ``prune``: rows of this study's runs that
-    the plan no longer names are dropped (but of groups to ``spare``), and those of studies that are no more. It says
+    Where nothing changes, nothing is written. Rows of other studies stay. With ``spare``, rows of this study's runs
+    that the plan no longer names are dropped (but of these groups), and those of studies that are no more. It says
     in a line of the error stream how many measurements of runs that were published before are new. Raises
     CollectError for contradictions (see ``replace``) and for a study on two versions of a corpus, RecordError for the
     disk.
     """
-    paths = paths or Paths()
     folder = paths.results / tier
-    ended, _ = _ended(plan, paths.runs)
-    fresh = _gather(ended, paths.runs)
+    fresh, ended, _ = _records(plan, paths.runs)
 
     def files() -> tuple[dict[str, str], dict[str, int], tuple[int, int]]:
         merged, *measured = _merged(fresh, _committed(tier, paths), paths, tier, replace)
-        if prune:
+        if spare is not None:
             others, runs = set(names(paths)) - {study}, merged["runs"]
             asked = {(config.study, config.run_id) for config in plan}
             asked |= {*_runs(runs[(runs["study"] == study) & runs["group"].isin(spare)])}
             merged = {n: rows[rows["study"].isin(others) | _runs(rows).isin(asked)] for n, rows in merged.items()}
         _refuse_mixed_corpora(merged["runs"], folder / "runs.csv")
         known = published.manifest(folder)
-        texts = {
-            f"{n}.csv": rows.to_csv(index=False, lineterminator="\n")
-            for n, rows in merged.items()
-            if len(rows) or f"{n}.csv" in known
-        }
+        filled = {f"{n}.csv": rows for n, rows in merged.items() if len(rows) or f"{n}.csv" in known}
+        texts = {name: rows.to_csv(index=False, lineterminator="\n") for name, rows in filled.items()}
         kept = {*merged["runs"]["run_id"], *merged["speed"]["run_id"]}
         if texts:
             texts[configurations.NAME] = configurations.text(tier, ended, kept, paths)
@@ -193,7 +177,7 @@ def _typed(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.replace(missing).astype(kinds).reset_index(drop=True)
 
 
-def _relabelled(table: str, rows: pd.DataFrame, plan: list[RunConfig | SpeedConfig]) -> pd.DataFrame:
+def _relabelled(table: str, rows: pd.DataFrame, plan: list[Config]) -> pd.DataFrame:
     """Return the committed rows of the plan's runs under the plan's labels, whichever study they were trained for."""
     labels = ["study", "tier", "group", "arm"] if table == "runs" else ["study"]
     asked = pd.DataFrame([{name: getattr(config, name, "") for name in ("run_id", *labels)} for config in plan])
@@ -203,9 +187,7 @@ def _relabelled(table: str, rows: pd.DataFrame, plan: list[RunConfig | SpeedConf
     return pd.concat([found[~own], found[own]])[list(rows)]  # of rows with one key the last will count
 
 
-def load(
-    study: str, tier: str, plan: list[RunConfig | SpeedConfig] | None = None, paths: Paths | None = None
-) -> Frames:
+def load(study: str, tier: str, plan: list[Config] | None = None, paths: Paths | None = None) -> Frames:
     """Return the tables of a study, table name -> DataFrame, numbers as numbers.
 
     With a plan: exactly the rows of its runs, from the records where they have ended on this machine, else from
@@ -215,16 +197,11 @@ def load(
     paths = paths or Paths()
     if plan is None:
         return {name: _typed(name, rows[rows["study"] == study]) for name, rows in _committed(tier, paths).items()}
-    ended, others = _ended(plan, paths.runs)
-    rows, found = _gather(ended, paths.runs), set()
+    (rows, _, others), found = _records(plan, paths.runs), set()
     for name, table in _committed(tier, paths).items() if others else ():
         more = _relabelled(name, table, others)
         found |= {*more["run_id"]}
         rows[name] = _ordered(name, pd.concat([rows[name], more]))
     tables = {name: _typed(name, table) for name, table in rows.items()}
-    tables["runs"].attrs |= {
-        "from_records": len({config.run_id for config in ended}),
-        "from_results": len(found),
-        "missing": sorted({config.run_id for config in others} - found),
-    }
+    tables["runs"].attrs["missing"] = sorted({config.run_id for config in others} - found)
     return tables

@@ -22,8 +22,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
     for table, found in FILE["tables"].items()
 }
 
+# Columns that a table is sorted by; together they name a row.
 KEYS: dict[str, tuple[str, ...]] = {table: tuple(found["key"]) for table, found in FILE["tables"].items()}
-"""Columns that a table is sorted by; together they name a row."""
 
 
 def dictionary() -> str:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MANIFEST = "manifest.json"
+# Name of the transaction (see ``transaction.replace_together``).
 MARK = "results"
-"""Name of the transaction (see ``transaction.replace_together``)."""
+# Files that are computed from tables, and how the manifest marks them where those are newer.
 COMPUTED, OUTDATED = ("findings.csv", "verdicts.csv"), "outdated"
-"""Files that are computed from tables, and how the manifest marks them where those are newer."""
 
 REMEDY = "restore the folder (git checkout), or delete it and publish the tier again (seqmix collect)"
 

@@ -12,21 +12,23 @@ from seqmix.record import RunFolder
 from seqmix_study.results import columns
 from seqmix_study.results.published import CollectError
 
+Config = RunConfig | SpeedConfig
+
+# Table name -> rows; every cell as it stands in the file.
 Rows = dict[str, list[dict[str, str]]]
-"""Table name -> rows; every cell as it stands in the file."""
 
 
+# Roles whose curves and measurements are published; of a trial, a check or a losing sibling the row is enough.
 PUBLISHED_WHOLE = ("", "evidence")
-"""Roles whose curves and measurements are published; of a trial, a check or a losing sibling the row is enough."""
 
 
 COLUMNS = {column.name for column in columns.TABLES["runs"]}
+# Columns of runs.csv, and those of them that a record's provenance gives.
 PROVEN = ("device", "kernel", "precision", "threads", "hardware", "code_commit", "python")
-"""Columns of runs.csv, and those of them that a record's provenance gives."""
 
 
+# Characters with a meaning in a page -> harmless ones.
 MARKUP = str.maketrans("`<>{}[]|$\\", "'‹›()()¦§/")
-"""Characters with a meaning in a page -> harmless ones."""
 
 
 def plain(text: object) -> str:
@@ -102,7 +104,7 @@ def _sizes(config: DataConfig) -> dict[str, int]:
     return {"train_size": 0} if streams is None else {f"{split}_size": len(part) for split, part in streams.items()}
 
 
-def run_rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:
+def run_rows(config: Config, folder: RunFolder) -> Rows:
     """Return the rows of one ended run, labelled as ``config`` says; raises CollectError or RecordError."""
     try:
         return _rows(config, folder)
@@ -112,7 +114,7 @@ def run_rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:
         raise CollectError(f"{folder.path}: a value is not of its column's kind: {error}") from error
 
 
-def _rows(config: RunConfig | SpeedConfig, folder: RunFolder) -> Rows:
+def _rows(config: Config, folder: RunFolder) -> Rows:
     rows: Rows = {}
     labels = {"study": config.study, "run_id": config.run_id}
     if isinstance(config, RunConfig):

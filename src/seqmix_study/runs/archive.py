@@ -28,11 +28,11 @@ from seqmix_study.runs import known
 
 FILES = r"config\.json|provenance\.json|progress\.jsonl|metrics\.json|notes\.txt|tables/[A-Za-z0-9_-]+\.csv"
 NAMES = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,120}}/({FILES}|{re.escape(OUTCOME)}|{re.escape(WEIGHTS)})")
+# No weights are larger (bytes); every other file of a record is read whole and far smaller.
 LARGEST = 8 * 2**30
-"""No weights are larger (bytes); every other file of a record is read whole and far smaller."""
 
+# How often its own size an archive may hold: records of many like runs shrink to a fiftieth.
 GROWTH = 200
-"""How often its own size an archive may hold: records of many like runs shrink to a fiftieth."""
 
 
 class PackError(CollectError):

@@ -11,20 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Grid step at which a search without any prediction begins: rate 2^-7 = 0.0078.
 START = -14
-"""Grid step at which a search without any prediction begins: rate 2^-7 = 0.0078."""
 
+# Ends of the grid: rates from 6.1e-5 to 0.71.
 LOWEST, HIGHEST = -28, -1
-"""Ends of the grid: rates from 6.1e-5 to 0.71."""
 
+# Loss over the best one that a diverged trial, or one that is worse still, counts with in a parabola, nats.
 DIVERGED = 1.0
-"""Loss over the best one that a diverged trial, or one that is worse still, counts with in a parabola, nats."""
 
 CONFIDENCE = 0.9
 DRAWS = 4000
 
+# Grid step and seed.
 Trial = tuple[int, int]
-"""Grid step and seed."""
 
 
 def rate(step: int) -> float:

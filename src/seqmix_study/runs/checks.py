@@ -14,8 +14,8 @@ from seqmix.data import CorpusError
 from seqmix_study.runs.job import EngineError, Job, Queue
 from seqmix_study.runs.machine import run_memory, visible_gpus
 
+# Tokens and number of the stretches of held-out text that are looked for; tokens of training text searched.
 STRETCH, STRETCHES, MOST_SEARCHED = 64, 16, 2**28
-"""Tokens and number of the stretches of held-out text that are looked for; tokens of training text searched."""
 
 
 class CheckError(ValueError):

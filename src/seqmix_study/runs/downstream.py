@@ -20,14 +20,14 @@ from seqmix.config import DataConfig, RunConfig
 from seqmix.record import RunFolder
 from seqmix.restore import restore
 
+# Four-choice continuation (the true next 24 bytes or those of another place) and the last word of a passage.
 TASKS = ("continuation", "last_word")
-"""Four-choice continuation (the true next 24 bytes or those of another place) and the last word of a passage."""
 
+# Answers of a question; bytes of text before an ending; bytes of the ending.
 CHOICES, CONTEXT, ENDING = 4, 160, 24
-"""Answers of a question; bytes of text before an ending; bytes of the ending."""
 
+# Bytes of held-out text that questions are made from.
 MOST = 1_000_000
-"""Bytes of held-out text that questions are made from."""
 
 
 @dataclass(frozen=True)

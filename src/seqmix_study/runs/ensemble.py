@@ -27,11 +27,11 @@ from seqmix_study.runs.machine import run_memory
 from seqmix_study.runs.replicas import Replicas
 from seqmix_study.runs.sign import Result, Teller, shorten
 
+# Runs in one ensemble at most.
 MOST = 64
-"""Runs in one ensemble at most."""
 
+# Part of the memory that an ensemble may fill by the generous estimate of ``machine.run_memory``.
 SHARE = 0.6
-"""Part of the memory that an ensemble may fill by the generous estimate of ``machine.run_memory``."""
 
 
 class Ensemble:

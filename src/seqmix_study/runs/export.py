@@ -20,11 +20,15 @@ from seqmix.files import atomic_write, read_json
 from seqmix.models import build
 from seqmix.record import RunFolder
 
+# ``model_type`` of architectures that ``transformers`` does not know, and the key of our configuration.
 OWN = "seqmix"
-"""``model_type`` of architectures that ``transformers`` does not know, and the key of our configuration."""
 
+# Llama's tensors that are parts of one of ours, and those of them that are rotated.
 JOINED, ROTATED = re.compile(r"\.(q|k|v|gate|up)_proj\."), re.compile(r"\.[qk]_proj\.")
-"""Llama's tensors that are parts of one of ours, and those of them that are rotated."""
+
+# Our sizes -> what a Llama's ``config.json`` calls them, where they must be whole numbers above zero.
+SIZES = {"d_model": "hidden_size", "n_heads": "num_attention_heads", "n_layers": "num_hidden_layers"}
+SIZES |= {"vocab_size": "vocab_size", "max_length": "max_position_embeddings", "mlp_hidden": "intermediate_size"}
 
 
 def llama_obstacles(config: ModelConfig) -> list[str]:
@@ -43,26 +47,12 @@ def llama_config(config: ModelConfig) -> dict:
     """Return the ``config.json`` of a Llama-shaped ``config``; ValueError for another architecture."""
     if obstacles := llama_obstacles(config):
         raise ValueError(f"not a Llama: {', '.join(obstacles)}")
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "hidden_size": config.d_model,
-        "intermediate_size": config.mlp_hidden,
-        "num_hidden_layers": config.n_layers,
-        "num_attention_heads": config.n_heads,
-        "num_key_value_heads": config.n_heads,
-        "head_dim": config.head_dim,
-        "vocab_size": config.vocab_size,
-        "max_position_embeddings": config.max_length,
-        "rope_theta": config.rope_base,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base},
-        "rms_norm_eps": config.norm_eps,
-        "tie_word_embeddings": config.tie_embeddings,
-        "hidden_act": "silu",
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "dtype": "float32",
-    }
+    plain = {theirs: getattr(config, ours) for ours, theirs in SIZES.items()}
+    plain |= {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "dtype": "float32"}
+    plain |= {"num_key_value_heads": config.n_heads, "head_dim": config.head_dim, "rms_norm_eps": config.norm_eps}
+    plain |= {"rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base}}
+    plain |= {"rope_theta": config.rope_base, "tie_word_embeddings": config.tie_embeddings}
+    return plain | {"bos_token_id": None, "eos_token_id": None}
 
 
 def swap_pairs(weight: Tensor, config: ModelConfig, ours: bool) -> Tensor:
@@ -74,9 +64,7 @@ def swap_pairs(weight: Tensor, config: ModelConfig, ours: bool) -> Tensor:
     return weight.view(*shape, weight.shape[-1]).transpose(1, 2).reshape(weight.shape).contiguous()
 
 
-REQUIRED = "hidden_size num_attention_heads num_hidden_layers vocab_size max_position_embeddings intermediate_size"
-"""What the ``config.json`` of a Llama must say in whole numbers above zero."""
-
+# Part of one of our layers -> the parts of Llama's whose rows it holds, in order.
 LAYER = {
     "mixer.qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     "mixer.out": ("self_attn.o_proj",),
@@ -85,7 +73,6 @@ LAYER = {
     "mixer_norm": ("input_layernorm",),
     "mlp_norm": ("post_attention_layernorm",),
 }
-"""Part of one of our layers -> the parts of Llama's whose rows it holds, in order."""
 
 
 def places(config: ModelConfig) -> dict[str, list[str]]:
@@ -156,7 +143,7 @@ def config_of_llama(plain: dict) -> ModelConfig:
     """Return the configuration that a Llama's ``config.json`` describes; ValueError for variants it is not."""
     if plain.get("model_type") != "llama":
         raise ValueError(f"model_type {plain.get('model_type')!r}: only folders of Llama models can be read")
-    if lacking := [name for name in REQUIRED.split() if not (isinstance(plain.get(name), int) and plain[name] > 0)]:
+    if lacking := [name for name in SIZES.values() if not (isinstance(plain.get(name), int) and plain[name] > 0)]:
         raise ValueError(f"config.json has no number above zero for {', '.join(lacking)}")
     rope = plain.get("rope_parameters") or plain.get("rope_scaling") or {}
     if not isinstance(rope, dict):
@@ -178,17 +165,11 @@ def config_of_llama(plain: dict) -> ModelConfig:
     }
     if obstacles := [name for name, fine in checks.items() if not fine]:
         raise ValueError(f"a Llama that this package cannot be: {', '.join(obstacles)}")
-    return ModelConfig(
-        pattern="A" * plain["num_hidden_layers"],
-        d_model=width,
-        n_heads=heads,
-        vocab_size=plain["vocab_size"],
-        max_length=plain["max_position_embeddings"],
-        mlp_width=plain["intermediate_size"],
-        rope_base=rope.get("rope_theta", plain.get("rope_theta", 10000.0)),
-        norm_eps=plain.get("rms_norm_eps", 1e-6),
-        tie_embeddings=plain.get("tie_word_embeddings", False),
-    )
+    shape = {ours: plain[theirs] for ours, theirs in SIZES.items()}
+    shape |= {"pattern": "A" * shape.pop("n_layers"), "mlp_width": shape.pop("mlp_hidden")}
+    shape |= {"rope_base": rope.get("rope_theta", plain.get("rope_theta", 10000.0))}
+    shape |= {"norm_eps": plain.get("rms_norm_eps", 1e-6), "tie_embeddings": plain.get("tie_word_embeddings", False)}
+    return ModelConfig(**shape)
 
 
 def save(model: nn.Module, folder: Path | str) -> bool:

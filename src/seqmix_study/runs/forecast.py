@@ -24,18 +24,18 @@ from seqmix_study.runs.known import Known, Outcome
 from seqmix_study.runs.machine import Layout
 from seqmix_study.runs.progress import flops
 
+# Of a run that is not known: its loss, nats; octaves from the first rate tried to the best one; what lets a member of
+# a family win by chance, nats.
 WORSE, BESIDE, DRAWN = 100.0, 1.5, 1e-6
-"""Of a run that is not known: its loss, nats; octaves from the first rate tried to the best one; what lets a member of
-a family win by chance, nats."""
 
+# FLOP/s of one core where no run of that kind is published: so many for each unit of width, and at most so many.
 RATES = {"float32": (0.65e9, 50e9), "bfloat16": (1.2e9, 90e9)}
-"""FLOP/s of one core where no run of that kind is published: so many for each unit of width, and at most so many."""
 
+# Power of the width by which FLOP/s grow beyond the widest published run: the least of four kinds, d64 to d128.
 WIDER = 0.25
-"""Power of the width by which FLOP/s grow beyond the widest published run: the least of four kinds, d64 to d128."""
 
+# FLOP/s of an H200-class GPU on models of this size, several at once; assumed, not measured.
 GPU_RATE = 40e12
-"""FLOP/s of an H200-class GPU on models of this size, several at once; assumed, not measured."""
 
 START_SECONDS = 3.0  # a worker's start
 

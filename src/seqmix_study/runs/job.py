@@ -18,8 +18,8 @@ from seqmix_study.runs.known import Known
 
 Config = RunConfig | SpeedConfig
 
+# Part of a worker's time that planning may take: results decide what comes next, but not every second.
 PLAN_SHARE = 0.03
-"""Part of a worker's time that planning may take: results decide what comes next, but not every second."""
 
 
 class EngineError(RuntimeError):

@@ -32,8 +32,8 @@ from seqmix_study.runs.worker import answering, in_team, leads, stoppable, work
 
 AGAIN = "start the same command again to go on"
 
+# Workers on a cluster where ``jobs`` does not say how many.
 MOST = 64
-"""Workers on a cluster where ``jobs`` does not say how many."""
 
 
 class Terminated(KeyboardInterrupt):

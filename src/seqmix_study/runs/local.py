@@ -16,11 +16,11 @@ from seqmix_study.runs.worker import OBSTACLE
 
 POLL = 0.2
 
+# Seconds without any change of its run's files after which a worker counts as standing still.
 PATIENCE = 900.0
-"""Seconds without any change of its run's files after which a worker counts as standing still."""
 
+# Seconds that a worker has to finish its step and save when it is asked to leave.
 LAST_CHANCE = 120.0
-"""Seconds that a worker has to finish its step and save when it is asked to leave."""
 
 
 class Worker:

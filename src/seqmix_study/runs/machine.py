@@ -15,11 +15,11 @@ from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.provenance import cores
 
+# Parameters below which a model counts as small (one thread, or four to a GPU) or medium (two to a GPU).
 SMALL, MEDIUM = 3_000_000, 50_000_000
-"""Parameters below which a model counts as small (one thread, or four to a GPU) or medium (two to a GPU)."""
 
+# Memory of a worker before it builds a model: Python and torch on a CPU.
 PROCESS_BYTES = 350 * 2**20
-"""Memory of a worker before it builds a model: Python and torch on a CPU."""
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,16 @@ from seqmix.models import build
 from seqmix_study.runs import page_file
 from seqmix_study.runs.export import trained_model
 
+# Ways to write numbers, with the bytes of each.
 FORMATS = {"int8": 1, "int16": 2, "int24": 3}
-"""Ways to write numbers, with the bytes of each."""
 
+# The first format is taken that changes no token's loss by more, nats.
 TOLERANCE = 5e-4
-"""The first format is taken that changes no token's loss by more, nats."""
 
+# Where the page's own JavaScript is, a module a mixer.
 PAGE = Path(__file__).parents[1] / "book" / "page"
-"""Where the page's own JavaScript is, a module a mixer."""
 
+# What models of text are checked on: 96 tokens of one kind and 200 of another.
 PASSAGE = """\
 The keeper of the lamp wrote every evening what the sea had brought: a rope, two oars, a letter without a name. \
 "Who reads a log," she asked, "that nobody sends for?" The letter stayed in the drawer, and the drawer stayed shut.
@@ -37,7 +38,6 @@ def area(width, height):
         raise ValueError("width and height must not be negative")
     return width * height
 """
-"""What models of text are checked on: 96 tokens of one kind and 200 of another."""
 
 
 def packed(weight: Tensor, form: str) -> tuple[bytes, Tensor]:
@@ -76,35 +76,22 @@ def page_model(model: nn.Module, form: str = "", words: list[str] | None = None,
     facts that travel with it. ValueError if the model would not fit into a page.
     """
     tokens = check_tokens(model, words)
-    exact = build(model.config)
-    exact.load_state_dict(model.state_dict())
-    reference, _ = losses_and_logits(exact, tokens)
+    reference, _ = losses_and_logits(model.config, model.state_dict(), tokens)
     for one in [form] if form else FORMATS:
         parts = {name: packed(weight, one) for name, weight in model.state_dict().items()}
-        twin = build(model.config)
-        twin.load_state_dict({name: numbers for name, (_, numbers) in parts.items()})
-        losses, logits = losses_and_logits(twin, tokens)
+        written = {name: numbers for name, (_, numbers) in parts.items()}
+        losses, logits = losses_and_logits(model.config, written, tokens)
         rounding = float((losses - reference).abs().max())
         if rounding <= TOLERANCE:
             break
     weights = base64.b64encode(b"".join(content for content, _ in parts.values())).decode()
-    if len(weights) > page_file.LARGEST_PAGE:
-        raise ValueError(
-            f"the model has {len(weights):,} bytes as {one}, a page takes {page_file.LARGEST_PAGE:,}; "
-            "export a smaller one"
-        )
+    if len(weights) > (most := page_file.LARGEST_PAGE):
+        raise ValueError(f"it has {len(weights):,} bytes as {one}, a page takes {most:,}: export a smaller model")
+    exported = {"about": about, "config": model.config.model_dump(mode="json"), "mixers": mixers(model.config)}
+    exported |= {"words": words, "format": one}
+    exported |= {"tensors": [[name, list(numbers.shape)] for name, numbers in written.items()], "weights": weights}
     check = {"tokens": tokens.tolist(), "losses": losses.tolist(), "logits": logits.tolist(), "rounding": rounding}
-    exported = {
-        "about": about,
-        "config": model.config.model_dump(mode="json"),
-        "mixers": mixers(model.config),
-        "words": words,
-        "format": one,
-        "tensors": [[name, list(numbers.shape)] for name, (_, numbers) in parts.items()],
-        "weights": weights,
-        "check": check,
-    }
-    return page_file.sealed(exported)
+    return page_file.sealed(exported | {"check": check})
 
 
 def mixers(config: ModelConfig) -> dict[str, dict]:
@@ -132,8 +119,10 @@ def check_tokens(model: nn.Module, words: list[str] | None) -> Tensor:
 
 
 @torch.no_grad()
-def losses_and_logits(model: nn.Module, tokens: Tensor) -> tuple[Tensor, Tensor]:
+def losses_and_logits(config: ModelConfig, weights: dict[str, Tensor], tokens: Tensor) -> tuple[Tensor, Tensor]:
     """Return the loss of each token but the first [T - 1], nats, and the logits after the last [W], in float32."""
+    model = build(config)
+    model.load_state_dict(weights)
     logits = model.eval()(tokens[None])[0]
     return F.cross_entropy(logits[:-1], tokens[1:], reduction="none"), logits[-1]
 
@@ -145,18 +134,11 @@ def export_page(run: Path, file: Path) -> dict:
     """
     folder, model = trained_model(run)
     config = folder.config()
-    if config.data.tokenizer != "bytes":
-        raise ValueError(
-            f"{run}: reads {config.data.tokenizer}; a page reads bytes or the tokens of a synthetic source"
-        )
-    exported = page_model(
-        model,
-        words=words_of(config.data, config.model.vocab_size),
-        run_id=config.run_id,
-        arm=config.arm,
-        seq_len=config.data.seq_len,
-        loss=folder.metrics().get("loss"),
-        weights_sha256=folder.outcome()["files"]["weights.pt"]["sha256"],
-    )
+    if (reads := config.data.tokenizer) != "bytes":
+        raise ValueError(f"{run}: reads {reads}; a page reads bytes or the tokens of a synthetic source")
+    about = {"run_id": config.run_id, "arm": config.arm, "seq_len": config.data.seq_len}
+    about |= {"loss": folder.metrics().get("loss")}
+    about |= {"weights_sha256": folder.outcome()["files"]["weights.pt"]["sha256"]}
+    exported = page_model(model, words=words_of(config.data, config.model.vocab_size), **about)
     page_file.write(file, exported)
     return exported

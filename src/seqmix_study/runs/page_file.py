@@ -22,8 +22,8 @@ from pathlib import Path
 
 from seqmix.files import atomic_write, read_json
 
+# Most bytes that the models of one page may have together.
 LARGEST_PAGE = 2_000_000
-"""Most bytes that the models of one page may have together."""
 
 
 class PageModelError(ValueError):

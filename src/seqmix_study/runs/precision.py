@@ -16,14 +16,14 @@ from seqmix import study
 from seqmix.config import ModelConfig, RunConfig
 from seqmix.paths import Paths
 
+# Largest shift of a mean loss, nats, that the published tables tolerate.
 MARGIN = 0.005
-"""Largest shift of a mean loss, nats, that the published tables tolerate."""
 
+# The study that checks.
 STUDY = "precision"
-"""The study that checks."""
 
+# Pairs after which the interval is looked at.
 LOOK = 16
-"""Pairs after which the interval is looked at."""
 
 
 @dataclass(frozen=True)

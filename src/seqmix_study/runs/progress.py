@@ -16,11 +16,11 @@ from seqmix_study.runs import sign
 from seqmix_study.runs.job import Queue
 
 LOOK = 1.0
+# Seconds between two looks at the records, and between two lines in a log.
 LINE = 60.0
-"""Seconds between two looks at the records, and between two lines in a log."""
 
+# Makes the line of a terminal empty.
 CLEAR = "\r\x1b[2K"
-"""Makes the line of a terminal empty."""
 
 
 def flops(config: RunConfig | SpeedConfig) -> float:

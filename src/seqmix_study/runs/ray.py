@@ -13,8 +13,8 @@ from seqmix_study.runs.job import EngineError, Job
 from seqmix_study.runs.machine import Layout
 from seqmix_study.runs.progress import Display
 
+# How often workers that were lost are started again, each.
 RETRIES = 3
-"""How often workers that were lost are started again, each."""
 
 
 def copy(plain: str) -> str:

@@ -83,8 +83,8 @@ class ConvStack(Stack):
         return y.flatten(0, 1), None
 
 
+# Parts that hold parameters, and what takes their place.
 STACKS = {nn.Linear: LinearStack, nn.Embedding: EmbeddingStack, RMSNorm: NormStack, ShortConv: ConvStack}
-"""Parts that hold parameters, and what takes their place."""
 
 
 class Replicas(BlockLM):

@@ -17,11 +17,11 @@ from typing import Any
 from seqmix.files import RecordError, atomic_write
 from seqmix.record import RunFolder
 
+# How often a run is tried in one job when its worker dies under it (killed, out of memory, a crash in a library).
 ATTEMPTS = 2
-"""How often a run is tried in one job when its worker dies under it (killed, out of memory, a crash in a library)."""
 
+# Seconds between two signs of life.
 TELL = 1.0
-"""Seconds between two signs of life."""
 
 
 @dataclass

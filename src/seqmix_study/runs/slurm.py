@@ -20,8 +20,8 @@ from seqmix_study.runs.progress import Display
 
 POLL = 1.0
 
+# Seconds between two looks into the queue. A job that is not there twice, and left no result, has been lost.
 LOOK = 20.0
-"""Seconds between two looks into the queue. A job that is not there twice, and left no result, has been lost."""
 
 
 class Copy:

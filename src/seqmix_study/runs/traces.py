@@ -19,11 +19,11 @@ from seqmix.models.lstm import LSTMLayer
 from seqmix.models.recurrence import Recurrence
 
 CLASSES = ("key", "value", "filler")
+# Held-out documents over which gates are averaged.
 DOCUMENTS = 128
-"""Held-out documents over which gates are averaged."""
 
+# Held-out documents among which questions are looked for (that of the picture in the other split).
 CANDIDATES = 512
-"""Held-out documents among which questions are looked for (that of the picture in the other split)."""
 
 DIGITS = 3
 

@@ -23,11 +23,11 @@ from seqmix.record import RunFolder
 from seqmix_study.runs.job import Job, Queue, unmeasured
 from seqmix_study.runs.sign import Result, Teller, shorten
 
+# Exit code of a worker that met what the next run would meet too (a full disk); its last line says what.
 OBSTACLE = 3
-"""Exit code of a worker that met what the next run would meet too (a full disk); its last line says what."""
 
+# Seconds between two looks for work where others hold what is left.
 POLL = 0.5
-"""Seconds between two looks for work where others hold what is left."""
 
 Config = RunConfig | SpeedConfig
 
