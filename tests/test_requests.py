@@ -61,7 +61,7 @@ WRONG = [
     (("unpack", "/nowhere.tar.gz"), "does not exist"),
     (("export", "nope", "x"), "no run folder nope"),
     (("fit", "/nowhere.csv", "--n", "a", "--loss", "b"), "nowhere"),
-    (("findings", "/nowhere.csv"), "no such file"),
+    (("findings", "/nowhere.csv"), "does not exist"),
     (("nope",), "nope"),
     (("fit", __file__, "--n", "a", "--loss", "b", "--plot", "out.gif"), "ends in .svg or .png or .pdf"),
     *(

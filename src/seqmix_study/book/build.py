@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import yaml
@@ -14,11 +13,11 @@ import yaml
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
 from seqmix_study.chapters.address import configuration
-from seqmix_study.results.transaction import locked
 
 FONT_SCRIPT = re.compile(
     r'\s*<script[^>]*fontawesome\.js[^>]*></script>|\s*<link[^>]*rel="preload"[^>]*fontawesome\.js[^>]*>'
 )
+# Roles that ARIA has deprecated, names that hide the words of what they name, and what has no name.
 MENDED = {
     r'(<div[^>]*citation[^>]*) role="doc-biblioentry"': "",
     r'(<div) role="list"(?= class="citation)': "",
@@ -27,7 +26,6 @@ MENDED = {
     r'(<summary)(?=><span class="toctree-toggle")': ' aria-label="show or hide the pages beneath"',
     r'(<div id="pst-primary-sidebar")': ' role="complementary" aria-label="contents of the book"',
 }
-"""Roles that ARIA has deprecated, names that hide the words of what they name, and what has no name."""
 TAGS = re.compile(r"<(script|style|svg|math)\b.*?</\1>|<[^>]+>", re.DOTALL)
 SEARCH = '<script src="_static/texts.js"></script><script src="_static/search.js"></script></head>'
 
@@ -59,41 +57,30 @@ def run_jupyter_book(paths: Paths, *arguments: str, output: Path, settings: dict
         raise BuildFailed(f"jupyter-book failed with exit code {done.returncode}: the warnings above are errors")
 
 
-def alone(paths: Paths) -> AbstractContextManager[None]:
-    """Be the only one who builds here; a killed build is not waited for."""
-    return locked(paths.build / ".lock")
-
-
 def build(paths: Paths) -> Path:
     """Build the HTML book beside the one that is there, and return its folder, to be checked and put in place."""
-    shutil.rmtree(_beside(paths), ignore_errors=True)
-    run_jupyter_book(paths, output=_beside(paths))
-    html = _beside(paths) / "_build" / "html"
-    slim(html)
-    return html
+    beside = paths.build / ".next"
+    shutil.rmtree(beside, ignore_errors=True)
+    run_jupyter_book(paths, output=beside)
+    slim(beside / "_build" / "html")
+    return beside / "_build" / "html"
 
 
 def put_in_place(paths: Paths, html: Path) -> Path:
     """Put a checked book where readers look for it; killed in between, there is the old one, the new one or none."""
-    old = _beside(paths).with_name(".old")
+    place, old = html_folder(paths), paths.build / ".old"
     shutil.rmtree(old, ignore_errors=True)
-    if html_folder(paths).exists():
-        os.replace(html_folder(paths), old)
-    os.replace(html, html_folder(paths))
-    for folder in (old, _beside(paths)):
+    if place.exists():
+        os.replace(place, old)
+    os.replace(html, place)
+    for folder in (old, html.parents[1]):
         shutil.rmtree(folder, ignore_errors=True)
-    return html_folder(paths)
-
-
-def _beside(paths: Paths) -> Path:
-    return paths.build / ".next"
+    return place
 
 
 def slim(html: Path) -> None:
     """Delete source maps and the icon script (1.5 MB; the web font draws the same icons), and temporary files."""
-    for path in html.rglob("*.map"):
-        path.unlink()
-    for path in html.rglob("fontawesome*.js*"):
+    for path in {*html.rglob("*.map"), *html.rglob("fontawesome*.js*")}:
         path.unlink()
     texts = {}
     for page in sorted(html.rglob("*.html")):

@@ -23,13 +23,11 @@ def _chapter(name: str, paths: Paths) -> list[str]:
         return [f"{source}:1: {error}"]
     if notebook is None:
         return [f"{source}:1: missing chapter: it was not executed; run: seqmix run {name}"]
-    findings, record = [], notebook.metadata["seqmix"]
-    now = fingerprint(chapter, record["parameters"], paths)
+    record = notebook.metadata["seqmix"]
+    findings, parts = [], changed(record["fingerprint"], fingerprint(chapter, record["parameters"], paths))
     # Versions are left out: a chapter that was executed on another machine is not stale here.
-    if parts := changed(record["fingerprint"], now, ignore=("environment",)):
-        findings.append(
-            f"{source}:1: stale chapter: {' and '.join(parts)} changed since it was executed; run: seqmix run {name}"
-        )
+    if what := " and ".join(part for part in parts if part != "environment"):
+        findings += [f"{source}:1: stale chapter: {what} changed since it was executed; run: seqmix run {name}"]
     for cell in notebook.cells:
         line = cell.metadata.get("seqmix", {}).get("line", 1)
         findings += [f"{source}:{line}: {message}" for message in _outputs(cell)]

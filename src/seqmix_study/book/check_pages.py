@@ -13,19 +13,19 @@ from bs4 import BeautifulSoup
 from seqmix.paths import Paths
 from seqmix_study.book.build import html_folder
 
+# Most bytes, compressed, that the first view of a page may load.
 BUDGET = 1_500_000
-"""Most bytes, compressed, that the first view of a page may load."""
 
+# What a page loads by itself.
 LOADS = "[src], object[data], link[href]:not([rel~=next], [rel~=prev], [rel~=search], [rel~=index], [rel~=author])"
-"""What a page loads by itself."""
 
 SCRIPT_LOADS = re.compile(r"(?:\bsrc\s*[=:]\s*|\bimport\s*\(?\s*|\bfetch\(\s*|\bfrom\s+)[\"'](?:https?:)?//")
 ANCHOR = re.compile(r"""<[^<>]*?\s(?:id|name)=["']([^"']+)["']""")
+# Folders whose files a page may offer to take along.
 OWN = ("book", "notebooks", "results", "studies")
-"""Folders whose files a page may offer to take along."""
 
+# What may not stand in the text of a page: its author writes words, the theme's scripts stand around them.
 ACTIVE = "article :is(script:not([type='application/json']), iframe, object, embed, base, meta, form)"
-"""What may not stand in the text of a page: its author writes words, the theme's scripts stand around them."""
 
 PACKED = (".woff2", ".woff", ".png", ".jpg")
 TEMPLATES = ("_static", "_sources", "_downloads", "_images")
@@ -94,8 +94,7 @@ class Site:
         for tag in soup.find_all("a", href=lambda href: href and not (urlsplit(href).scheme or href.startswith("//"))):
             target, _, anchor = tag["href"].partition("#")
             file = _file(page, target) if target else page
-            if file.is_dir():
-                file = file / "index.html"
+            file = file / "index.html" if file.is_dir() else file
             if not file.is_file():
                 yield tag.sourceline, f"dead link: {tag['href']}"
             elif anchor and file.suffix == ".html" and unquote(anchor) not in self.anchors(file):

@@ -9,11 +9,15 @@ the same bytes).
 import contextlib
 import os
 import re
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 from unittest import mock
+
+import nbformat
+from jupyter_client import AsyncKernelManager
 
 from seqmix.paths import Paths
 from seqmix_study.book.executed import publish
@@ -51,19 +55,11 @@ def _told(name: str, file: Path):
         watcher.join()
 
 
-@contextlib.contextmanager
-def _kernel_errors_in(file: Path):
-    """Let the kernel inherit ``file`` as its error stream: what it says when it is ended is noise to the caller."""
-    with open(file, "wb") as log, os.fdopen(os.dup(2), "w", buffering=1) as mine:
-        before, usual = sys.stderr, os.dup(2)
-        os.dup2(log.fileno(), 2)
-        sys.stderr = mine if before is sys.__stderr__ else before
-        try:
-            yield
-        finally:
-            os.dup2(usual, 2)
-            os.close(usual)
-            sys.stderr = before
+class _Quiet(AsyncKernelManager):
+    """Starts kernels without an error stream: what they say when they are ended is noise to the caller."""
+
+    def start_kernel(self, **how):
+        return super().start_kernel(**how, stderr=subprocess.DEVNULL)
 
 
 def execute(chapter: Notebook, passed: dict, paths: Paths) -> dict:
@@ -71,16 +67,10 @@ def execute(chapter: Notebook, passed: dict, paths: Paths) -> dict:
 
     ``passed`` are checked parameter values. Raises ChapterFailed and leaves the published chapter as it was.
     """
-    import nbformat
     import papermill
     from traitlets.config import Config
 
     values = chapter.parameters | passed
-    environment = {
-        "SEQMIX_ROOT": str(paths.root),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONHASHSEED": "0",
-    }
     started, place = time.monotonic(), paths.executed / f"{chapter.name}.ipynb"
     if place.is_dir():
         raise ChapterFailed(f"{place} is a folder where the executed chapter belongs: remove it")
@@ -95,24 +85,21 @@ def execute(chapter: Notebook, passed: dict, paths: Paths) -> dict:
         if os.name == "posix":
             config.KernelManager.transport, config.KernelManager.ip = "ipc", str(Path(folder, "k"))
         told = Path(folder, "progress")
-        os.environ |= environment | {"SEQMIX_PROGRESS": str(told)}
+        os.environ |= {"SEQMIX_ROOT": str(paths.root), "SEQMIX_PROGRESS": str(told), "PYTHONHASHSEED": "0"}
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+        how = {"kernel_name": "python3", "kernel_manager_class": _Quiet, "config": config, "progress_bar": False}
         try:
-            with _told(chapter.name, told), _kernel_errors_in(Path(folder, "log")):
-                how = {"kernel_name": "python3", "cwd": str(paths.root), "progress_bar": False, "config": config}
-                papermill.execute_notebook(str(prepared), str(done), parameters=passed, **how)
+            with _told(chapter.name, told):
+                papermill.execute_notebook(str(prepared), str(done), passed, cwd=str(paths.root), **how)
         except papermill.PapermillExecutionError as error:
             raise ChapterFailed(_explain(chapter, nbformat.read(done, 4), error)) from error
         except Exception as error:  # a dead kernel, a time-out: the file on disk would claim success
             raise ChapterFailed(f"{chapter.name}: {type(error).__name__}: {error}") from error
         notebook = nbformat.read(done, 4)
     figures, described, noisy = prepare_for_reading(notebook, chapter, values)
-    record = {
-        "parameters": values,
-        "title": chapter.title,
-        "figures": described,
-        # The results as they are now, everything else as it was when the execution began.
-        "fingerprint": before | {"results": fingerprint(chapter, values, paths)["results"]},
-    }
+    # The results as they are now, everything else as it was when the execution began.
+    now = before | {"results": fingerprint(chapter, values, paths)["results"]}
+    record = {"parameters": values, "title": chapter.title, "figures": described, "fingerprint": now}
     notebook.metadata["seqmix"] = record
     publish(notebook, figures, place)
     return record | {"seconds": round(time.monotonic() - started, 1), "noisy": noisy}
@@ -120,11 +107,9 @@ def execute(chapter: Notebook, passed: dict, paths: Paths) -> dict:
 
 def _explain(chapter: Notebook, notebook, error) -> str:
     """Say which cell failed, where it stands in the source, and show the lines of the cell that led to it."""
-    failed = next(
-        (c for c in notebook.cells if any(o.get("output_type") == "error" for o in c.get("outputs", []))), None
-    )
-    line = failed.metadata.get("seqmix", {}).get("line") if failed else None
-    where = f"notebooks/{chapter.name}.md" + (f":{line}" if line else "")
+    failed = (c for c in notebook.cells for o in c.get("outputs", ()) if o.get("output_type") == "error")
+    line = next((f":{cell.metadata['seqmix']['line']}" for cell in failed if "seqmix" in cell.metadata), "")
+    where = f"notebooks/{chapter.name}.md{line}"
     frames = [ANSI.sub("", frame) for frame in error.traceback]
     own = [frame.partition("\n")[2] for frame in frames if frame.startswith("Cell In[")]
     return "\n".join([f"{where}: {error.ename}: {error.evalue}", *own])

@@ -7,7 +7,9 @@ chapter that was edited, cut or half replaced is named, never skipped as unchang
 import hashlib
 from pathlib import Path
 
-from seqmix.files import json_text, read_json
+import nbformat
+
+from seqmix.files import json_text, read_json, seal_of, sha256_of
 from seqmix.paths import Paths
 from seqmix_study.results.transaction import finish_replacing, replace_together
 
@@ -18,43 +20,32 @@ class AlteredError(ValueError):
 
 def publish(notebook, figures: dict[str, str], path: Path) -> None:
     """Put a notebook and the files of its figures into place as one; raises RecordError for the disk."""
-    import nbformat
-
     files = {f"figures/{name}": text.encode() for name, text in figures.items()}
     files[path.name] = (nbformat.writes(notebook) + "\n").encode()
     note = {"files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}}
-    sealed = json_text(note | {"seal": _seal(note)}).encode()
-    replace_together(path.parent, files | {_note(path).name: sealed}, path.stem)
+    sealed = json_text(note | {"seal": seal_of(note)}).encode()
+    replace_together(path.parent, files | {f"{path.stem}.run.json": sealed}, path.stem)
 
 
 def read_executed(name: str, paths: Paths):
     """Return the published notebook of a chapter, None if there is none; raises AlteredError and RecordError."""
-    import nbformat
-
-    path = paths.executed / f"{name}.ipynb"
+    path, note = paths.executed / f"{name}.ipynb", paths.executed / f"{name}.run.json"
     finish_replacing(path.parent, name)
-    if not path.exists() and not _note(path).exists():
+    if not path.exists() and not note.exists():
         return None
     remedy = f"run: seqmix run {name}"
     try:
-        plain = read_json(_note(path).read_bytes())
-        if plain.pop("seal") != _seal(plain):
-            raise AlteredError(f"{_note(path)} was edited after the chapter was executed; {remedy}")
+        plain = read_json(note.read_bytes())
+        if plain.pop("seal") != seal_of(plain):
+            raise AlteredError(f"{note} was edited after the chapter was executed; {remedy}")
         for file, digest in plain["files"].items():
-            if hashlib.sha256((path.parent / file).read_bytes()).hexdigest() != digest:
+            if sha256_of(path.parent / file) != digest:
                 raise AlteredError(f"{path.parent / file} was changed after the chapter was executed; {remedy}")
         return nbformat.read(path, as_version=4)
+    except AlteredError:
+        raise
     except OSError as error:
         text = f"{error.filename or path}: {error.strerror or error}; remove what is there and {remedy}"
         raise AlteredError(text) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        text = str(error) if isinstance(error, AlteredError) else f"{_note(path)} is torn ({error}); {remedy}"
-        raise AlteredError(text) from error
-
-
-def _note(path: Path) -> Path:
-    return path.with_suffix(".run.json")
-
-
-def _seal(note: dict) -> str:
-    return hashlib.sha256(json_text(note).encode()).hexdigest()
+        raise AlteredError(f"{note} is torn ({error}); {remedy}") from error

@@ -20,11 +20,11 @@ from seqmix.paths import Paths
 from seqmix_study.book.sources import Notebook
 from seqmix_study.results import published
 
+# Parts of the study package that execute, publish or show chapters without changing what is in them.
 PUBLISHING = ("commands", "book", "classroom")
-"""Parts of the study package that execute, publish or show chapters without changing what is in them."""
 
+# Published files beside the tables -> the study whose chapters show them.
 BESIDE = {"traces.json": "attribution", "samples.json": "frontier", "scores.json": "frontier"}
-"""Published files beside the tables -> the study whose chapters show them."""
 
 VERSIONS = ("torch", "numpy", "scipy", "pandas", "matplotlib", "seaborn")
 
@@ -41,7 +41,8 @@ def digest(parts: Iterable[bytes]) -> str:
 def package_digest(paths: Paths) -> str:
     """Hash the sources of both packages and the study files."""
     study = Path(__file__).resolve().parents[1]
-    files = [f for f in study.rglob("*.py") if f.relative_to(study).parts[0] not in PUBLISHING]
+    files = [f for ending in ("py", "html", "svg") for f in study.rglob(f"*.{ending}")]
+    files = [f for f in files if f.relative_to(study).parts[0] not in PUBLISHING]
     files += [*Path(seqmix.__file__).parent.rglob("*.py"), *paths.studies.glob("*.yaml"), *study.rglob("*.yaml")]
     return digest(part for f in sorted(files) for part in (f.name.encode(), f.read_bytes()))
 
@@ -109,6 +110,6 @@ def fingerprint(chapter: Notebook, values: dict, paths: Paths) -> dict[str, str]
     }
 
 
-def changed(old: dict | None, new: dict, ignore: tuple[str, ...] = ()) -> list[str]:
+def changed(old: dict, new: dict) -> list[str]:
     """Name the parts that differ."""
-    return [part for part in new if part not in ignore and (old or {}).get(part) != new[part]]
+    return [part for part in new if old.get(part) != new[part]]

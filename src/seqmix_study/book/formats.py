@@ -14,15 +14,15 @@ from seqmix_study.book.build import BuildFailed, run_jupyter_book, slim
 from seqmix_study.results.transaction import scratch
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# Pages that nobody reads in a printed book: lists to search, and lessons, which are printed from their slides.
 LEFT_OUT = re.compile(r"^document-book/(api|changelog|executed/appendix_runs|lessons/(?!index|project).*)$")
-"""Pages that nobody reads in a printed book: lists to search, and lessons, which are printed from their slides."""
 
+# Settings of Sphinx for a book that is read without scripts and without folding.
 EBOOK = {
     "epub_tocscope": "includehidden",
     "epub_css_files": ["ebook.css"],
     "html_theme_options": {"launch_buttons": {}},  # the theme cannot make buttons without its web page around them
 }
-"""Settings of Sphinx for a book that is read without scripts and without folding."""
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
@@ -42,8 +42,7 @@ def build_pdf(paths: Paths) -> Path:
         slim(single)
         # The root document is book/index, but its links are written as from the top: print a copy that stands there.
         page = single / "all.html"
-        text = (single / "book" / "index.html").read_text(encoding="utf-8")
-        page.write_text(on_paper(text), encoding="utf-8")
+        page.write_text(on_paper((single / "book/index.html").read_text(encoding="utf-8")), encoding="utf-8")
         print_page(page.as_uri(), target, "--virtual-time-budget=20000", "--generate-pdf-document-outline")
     return target
 
@@ -83,7 +82,6 @@ def build_epub(paths: Paths) -> Path:
     """Build one EPUB; raises BuildFailed."""
     target = paths.build / "seqmix.epub"
     with scratch() as folder:
-        arguments = ["--builder", "custom", "--custom-builder", "epub"]
-        run_jupyter_book(paths, *arguments, output=folder, settings=EBOOK)
+        run_jupyter_book(paths, "--builder", "custom", "--custom-builder", "epub", output=folder, settings=EBOOK)
         atomic_write(target, next(folder.rglob("*.epub")).read_bytes())
     return target

@@ -7,18 +7,21 @@ figure its alt text, its numbers as a CSV file and the command that makes it aga
 import re
 import shlex
 
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
 from seqmix.paths import Paths
 from seqmix_study.book.sources import Notebook, chapters_in_toc
 from seqmix_study.chapters.address import configuration, fetching
+from seqmix_study.chapters.common import template
 from seqmix_study.chapters.parameters import legal, meaning
 from seqmix_study.chapters.show import FIGURE_MIME, NOTHING
 from seqmix_study.results.rows import plain
 
+# Folders that a chapter needs where it is fetched.
 NEEDED = ("src", "book", "notebooks", "results", "studies")
-"""Folders that a chapter needs where it is fetched."""
 
+# The chapter that lists every run with its configuration.
 RUNS = "appendix_runs"
-"""The chapter that lists every run with its configuration."""
 
 
 def prepare_for_reading(notebook, chapter: Notebook, values: dict) -> tuple[dict[str, str], list[list[str]], list[str]]:
@@ -26,48 +29,44 @@ def prepare_for_reading(notebook, chapter: Notebook, values: dict) -> tuple[dict
 
     Figures are in the order of the chapter; a place is noisy where a cell wrote real error output.
     """
-    import nbformat
-
-    notebook.metadata.pop("papermill", None)
-    notebook.metadata.pop("widgets", None)
+    for key in ("papermill", "widgets"):
+        notebook.metadata.pop(key, None)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     figures, described, noisy, cells, runs = {}, [], [], [], _runs_link(chapter.studies)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         tags = cell.metadata.get("tags", [])
+        if {"parameters", "injected-parameters"} & set(tags):
+            cell.metadata["tags"] = [*tags, "remove-input"]
         if "injected-parameters" in tags:
             cell["id"] = f"{chapter.name}-injected"
-            cell.metadata["tags"] = [*tags, "remove-input"]
         if "parameters" in tags:
-            cell.metadata["tags"] = [*tags, "remove-input"]
             cells.append(_markdown(f"{chapter.name}-parameters", _parameter_table(chapter, values)))
         cells.append(cell)
-        if "outputs" not in cell:
-            continue
-        if any(output.get("name") == "stderr" for output in cell["outputs"]):
+        outputs = cell.get("outputs", [])
+        if any(output.get("name") == "stderr" for output in outputs):
             noisy.append(f"notebooks/{chapter.name}.md:{cell.metadata.get('seqmix', {}).get('line', 1)}")
-        for output in list(cell["outputs"]):
+        for output in outputs:
             if record := output.get("data", {}).pop(FIGURE_MIME, None):
                 _describe_figure(cell, record)
                 figures[f"{record['name']}.csv"] = record["csv"]
                 figures[f"{record['name']}.svg"] = output["data"]["image/svg+xml"]
                 described.append([record["name"], cell.metadata["mystnb"]["image"]["alt"]])
-                text = _figure_tools(record["name"], command(chapter, values), runs)
+                shown = {"name": record["name"], "runs": runs, "command": command(chapter, values)}
+                text = template("figure.md", __package__).render(shown)
                 cells.append(_markdown(f"{record['name']}-tools", text))
     repository = configuration(Paths()).get("repository", {})
     if repository.get("url"):
         source = fetching(repository["url"], repository["branch"], "book", NEEDED)
-        hidden = {"tags": ["remove-cell"]}
-        cells.insert(1, nbformat.v4.new_code_cell(source, id=f"{chapter.name}-elsewhere", metadata=hidden))
+        cells.insert(1, new_code_cell(source, id=f"{chapter.name}-elsewhere", metadata={"tags": ["remove-cell"]}))
     notebook.cells = cells
     return figures, described, noisy
 
 
 def command(chapter: Notebook, values: dict) -> str:
     """Return the command that gives this execution."""
-    words = ["seqmix", "run", chapter.name]
-    short = {"tier": ["--tier", str(values.get("tier"))], "train": ["--no-train"]}
+    words, short = ["seqmix", "run", chapter.name], {"tier": ["--tier", values.get("tier")], "train": ["--no-train"]}
     for name, value in values.items():
         if value != chapter.parameters[name] and name != "jobs":
             words += short.get(name, ["-p", name, str(value)])
@@ -75,47 +74,29 @@ def command(chapter: Notebook, values: dict) -> str:
 
 
 def _markdown(cell_id: str, text: str):
-    import nbformat
-
-    return nbformat.v4.new_markdown_cell(text, id=re.sub(r"[^\w-]", "-", cell_id)[:64])
+    return new_markdown_cell(text, id=re.sub(r"[^\w-]", "-", cell_id)[:64])
 
 
 def _describe_figure(cell, record: dict) -> None:
     """Hand alt text and classes to myst-nb, which reads them from the metadata of the cell."""
-    settings = cell.metadata.setdefault("mystnb", {})
-    image = settings.setdefault("image", {})
-    image["alt"] = " ".join(record["alt"].split())
-    image.setdefault("classes", "mpl dark-light")
-    figure = settings.setdefault("figure", {})
-    figure.setdefault("name", record["name"])
-    if image["alt"].startswith(NOTHING):  # the caption describes what is not drawn
-        figure["caption"] = image["alt"] if image["alt"].endswith((".", ")")) else f"{image['alt']}."
-
-
-def _figure_tools(name: str, made_by: str, runs: str) -> str:
-    """The line below a figure: its numbers, itself, the runs behind it (with configuration and code), its command."""
-    files = f"{{download}}`numbers as CSV <figures/{name}.csv>` · {{download}}`figure as SVG <figures/{name}.svg>`"
-    return f":::{{div}} figure-tools\n{files} · {runs}made by `{made_by}`\n:::"
+    settings, alt = cell.metadata.setdefault("mystnb", {}), " ".join(record["alt"].split())
+    settings["image"] = {"classes": "mpl dark-light", **settings.get("image", {}), "alt": alt}
+    settings["figure"] = {"name": record["name"], **settings.get("figure", {})}
+    if alt.startswith(NOTHING):  # the caption describes what is not drawn
+        settings["figure"]["caption"] = alt if alt.endswith((".", ")")) else f"{alt}."
 
 
 def _runs_link(studies: tuple[str, ...]) -> str:
-    """Return the link to the runs of a chapter, at its study or in the whole list; "" without runs or such a page."""
+    """Return where the runs of a chapter are listed, at its study or in the whole list; "" without runs or a list."""
     paths = Paths()
     if not studies or RUNS not in chapters_in_toc(paths):
         return ""
     single = len(studies) == 1 and (paths.studies / f"{studies[0]}.yaml").is_file()
-    return f'<a href="{RUNS}.html#{f"runs-{studies[0]}" if single else "every-run"}">the runs behind it</a> · '
+    return f"{RUNS}.html#{f'runs-{studies[0]}' if single else 'every-run'}"
 
 
 def _parameter_table(chapter: Notebook, values: dict) -> str:
     """A folded table: the parameters of this execution and how to run the chapter with others."""
-    rows = "\n".join(
-        f"| `{name}` | `{plain(repr(values[name]))}` | {meaning(name)} ({legal(name)}; default `{default!r}`) |"
-        for name, default in chapter.parameters.items()
-    )
-    return (
-        f":::{{dropdown}} Parameters of this execution, and how to run the chapter with your own\n"
-        f"| parameter | here | meaning |\n|---|---|---|\n{rows}\n\n"
-        f"This page was made by `{command(chapter, values)}`; add `-p NAME VALUE` for your own values "
-        "({doc}`/book/re-execute`).\n:::"
-    )
+    rows = [(name, plain(repr(values[name])), repr(default)) for name, default in chapter.parameters.items()]
+    shown = {"rows": rows, "meaning": meaning, "legal": legal, "command": command(chapter, values)}
+    return template("parameters.md", __package__).render(shown)

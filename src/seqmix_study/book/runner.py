@@ -3,7 +3,6 @@
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -11,7 +10,6 @@ from multiprocessing import get_context
 from seqmix import study
 from seqmix.files import RecordError, printable
 from seqmix.paths import Paths
-from seqmix_study.book.execute import ChapterFailed, execute
 from seqmix_study.book.executed import AlteredError, read_executed
 from seqmix_study.book.fingerprint import changed, fingerprint
 from seqmix_study.book.sources import Notebook, chapters_in_toc, load
@@ -20,11 +18,11 @@ from seqmix_study.chapters.request import request
 from seqmix_study.results.published import CollectError
 from seqmix_study.runs.fresh import start_anew
 
+# Chapters executed at once when nothing is trained; each takes about half a gigabyte.
 MOST_AT_A_TIME = 6
-"""Chapters executed at once when nothing is trained; each takes about half a gigabyte."""
 
+# Parameters that a chapter's study or corpus may not know: checked against it before anything starts.
 CHECKED = {"path", "source", "arms", "sizes"}
-"""Parameters that a chapter's study or corpus may not know: checked against it before anything starts."""
 
 
 @dataclass
@@ -73,13 +71,10 @@ def run(requests: list[Request], paths: Paths, *, force: bool) -> bool:
     train = any(request.values.get("train") for request in requests)
     workers = 1 if train else max(1, min(len(requests), os.cpu_count() or 1, MOST_AT_A_TIME))
     names: dict[str, list[str]] = {"executed": [], "unchanged": [], "failed": []}
-    with ExitStack() as stack:
-        one = partial(_one, paths=paths, force=force)
-        if workers == 1:  # each when its turn comes: an earlier chapter may have changed the tables
-            outcomes = map(one, requests)
-        else:  # a process each: papermill changes the working directory of the whole process
-            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
-            outcomes = pool.map(one, requests)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        # One worker: each when its turn comes, as an earlier chapter may have changed the tables. More: a process each,
+        # as papermill changes the working directory of the whole process.
+        outcomes = (map if workers == 1 else pool.map)(partial(_one, paths=paths, force=force), requests)
         for request, (outcome, said) in zip(requests, outcomes, strict=True):
             names[outcome].append(request.chapter.name)
             said = "\n".join(map(printable, said.split("\n")))  # names of others may steer a terminal
@@ -91,6 +86,8 @@ def run(requests: list[Request], paths: Paths, *, force: bool) -> bool:
 
 def _one(request: Request, paths: Paths, force: bool) -> tuple[str, str]:
     """Execute one chapter unless it is up to date; return its outcome and what to say of it."""
+    from seqmix_study.book.execute import ChapterFailed, execute  # loads what talks to kernels
+
     name = request.chapter.name
     try:
         if not force and current(request, paths):
@@ -111,7 +108,5 @@ def current(request: Request, paths: Paths) -> bool:
     except AlteredError as error:
         print(error, file=sys.stderr)
         return False
-    if published is None:
-        return False
     now = fingerprint(request.chapter, request.values, paths)
-    return not changed(published.metadata.get("seqmix", {}).get("fingerprint"), now)
+    return published is not None and not changed(published.metadata["seqmix"]["fingerprint"], now)

@@ -58,9 +58,8 @@ def load(name: str, paths: Paths) -> Notebook:
     except (ValueError, SyntaxError) as error:
         raise ChapterError(f"notebooks/{name}.md:{lines[tagged[0]]}: {error}") from error
     title = next((line[2:].strip() for line in text.splitlines() if line.startswith("# ")), name)
-    studies = notebook.metadata.get("seqmix", {}).get("studies", [name])
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return Notebook(name, notebook, lines, parameters, digest, title, tuple(studies))
+    studies = tuple(notebook.metadata.get("seqmix", {}).get("studies", [name]))
+    return Notebook(name, notebook, lines, parameters, hashlib.sha256(text.encode()).hexdigest(), title, studies)
 
 
 def declared(source: str) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from seqmix.paths import Paths
 from seqmix_study.book.build import html_folder
 from seqmix_study.book.fingerprint import digest, environment_digest
 
+# Folders of the project that pages are made from, beside the files at its top (what a command printed is none).
 FOLDERS = ("book", "notebooks", "studies", "results", "tools")
-"""Folders of the project that pages are made from, beside the files at its top (what a command printed is none)."""
 
 BUILDERS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "pydata-sphinx-theme", "latex2mathml")
 

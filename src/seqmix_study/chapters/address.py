@@ -4,12 +4,12 @@ import yaml
 
 from seqmix.paths import Paths
 
+# Where a chapter is opened in the cloud, once there is an address to fetch it from.
 LAUNCH = {
     "notebook_interface": "jupyterlab",
     "binderhub_url": "https://mybinder.org",
     "colab_url": "https://colab.research.google.com",
 }
-"""Where a chapter is opened in the cloud, once there is an address to fetch it from."""
 
 FETCH = """\
 # Only where the project is not installed (Colab): fetch and install it. Elsewhere this cell does nothing.

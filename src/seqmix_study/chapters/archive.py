@@ -18,9 +18,9 @@ COLUMNS = ("architecture", "corpus", "parameters", "seed", "rate", "steps", "los
 TIMED = ("what", "calls", "models", "machine")
 ORDER = ["group", "arm", "source", "params_non_embedding", "seed", "lr"]
 
+# What all training runs share -> the module that holds its code.
 COMMON = {"fields and their defaults": "config", "training": "train", "one step": "step", "measurements": "evaluate",
           "initial weights": "models.initialise"}  # fmt: skip
-"""What all training runs share -> the module that holds its code."""
 
 
 def page(module: str) -> str:

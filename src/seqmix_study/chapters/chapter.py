@@ -14,7 +14,7 @@ import pandas as pd
 
 from seqmix import study
 from seqmix_study.chapters import draw, fold, rows, style
-from seqmix_study.chapters.common import human, listing, several, span
+from seqmix_study.chapters.common import human, listing, put, several, span
 from seqmix_study.chapters.marks import labels
 from seqmix_study.chapters.request import request
 from seqmix_study.chapters.show import nothing, show
@@ -24,11 +24,11 @@ from seqmix_study.runs import launch, tune
 
 CODE = "Source text of CPython's own standard library, split by file"
 BOOKS = "Long English books in a folder of the reader's, split by book"
+# Where text comes from that this project did not write.
 ORIGINS = {"stdlib": CODE, "python": CODE, "books": BOOKS, "prose": BOOKS}
-"""Where text comes from that this project did not write."""
 
+# The tier that is a code check and no evidence.
 CHECK = "quick"
-"""The tier that is a code check and no evidence."""
 
 
 @dataclass
@@ -39,8 +39,8 @@ class Chapter:
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     configurations: dict[str, dict] = field(default_factory=dict)
+    # Whether this execution was asked for something else than the book's own: then it is drawn over the published.
     changed: bool = False
-    """Whether this execution was asked for something else than the book's own: then it is drawn over the published."""
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -108,11 +108,9 @@ class Chapter:
         """Display, folded, what this execution rests on."""
         fold.show("What this page rests on", "\n".join(facts(self) + self.notes))
 
-    def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
+    def table(self, frame: pd.DataFrame) -> None:
         """Display a table of computed numbers."""
-        from IPython.display import HTML, display
-
-        display(HTML(frame.to_html(index=False, border=0, float_format=lambda x: f"{x:.{digits}g}", na_rep="")))
+        put(frame.to_html(index=False, border=0, float_format="{:.3g}".format, na_rep=""))
 
 
 def open(name: str, **asked: Any) -> Chapter:
@@ -160,8 +158,7 @@ def gather(tier: str = "quick", train: bool = True) -> Chapter:
             frame.attrs.clear()
             parts.setdefault(table, []).append(frame)
     filled = {table: [frame for frame in frames if len(frame)] or frames[:1] for table, frames in parts.items()}
-    tables = {table: pd.concat(frames, ignore_index=True) for table, frames in filled.items()}
-    return Chapter(tier, tables, notes, known)
+    return Chapter(tier, {t: pd.concat(frames, ignore_index=True) for t, frames in filled.items()}, notes, known)
 
 
 def _published(name: str, tier: str, asked: bool) -> tuple[dict[str, pd.DataFrame], list[str]]:

@@ -1,27 +1,24 @@
-"""What chapters share: the panels of a figure, templates, and how numbers are said."""
+"""What chapters share: templates, and how numbers are said."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import jinja2
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-
-def drawn_panels(figure: Figure, rows: pd.DataFrame, panel: str) -> Iterator[tuple[Axes, str, pd.DataFrame]]:
-    """Yield axes, name and rows of every panel of a seaborn plot that facets by the column ``panel`` ("": by none)."""
-    names = list(dict.fromkeys(rows[panel])) if panel else [""]
-    for axis, name in zip(figure.axes, names, strict=False):
-        yield axis, str(name), rows[rows[panel] == name] if panel else rows
 
 
 @functools.cache
-def template(name: str) -> jinja2.Template:
-    """Return a template of this folder; what it is filled with is escaped."""
-    folder = jinja2.PackageLoader("seqmix_study.chapters", "")
-    return jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(name)
+def template(name: str, package: str = __package__) -> jinja2.Template:
+    """Return a template of this package or another; in HTML and SVG, what it is filled with is escaped."""
+    how = {"autoescape": jinja2.select_autoescape(("html", "svg")), "trim_blocks": True, "lstrip_blocks": True}
+    return jinja2.Environment(loader=jinja2.PackageLoader(package, ""), **how).get_template(name)
+
+
+def put(text: str) -> None:
+    """Display HTML in a notebook."""
+    from IPython.display import HTML, display
+
+    display(HTML(text))
 
 
 def human(value: float) -> str:

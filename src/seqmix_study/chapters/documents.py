@@ -22,11 +22,8 @@ def exponents() -> pd.DataFrame:
     apart = documents.check("difference_of_exponents").numbers
     found = {f"{name}'s": fit["alpha"] for name, (_, fit) in FAMILIES.items()}
     found["their difference"] = (apart["delta"], apart["error"])
-    rows = [
-        {"exponent": name, "estimate": value, "lo": value - 1.96 * error, "hi": value + 1.96 * error}
-        for name, (value, error) in found.items()
-    ]
-    return pd.DataFrame(rows)
+    rows = [(name, value, value - 1.96 * error, value + 1.96 * error) for name, (value, error) in found.items()]
+    return pd.DataFrame(rows, columns=["exponent", "estimate", "lo", "hi"])
 
 
 def laws(largest: float = 6.0) -> pd.DataFrame:

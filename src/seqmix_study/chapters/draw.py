@@ -12,21 +12,21 @@ import pandas as pd
 import seaborn.objects as so
 from matplotlib.figure import Figure
 
-from seqmix_study.chapters.common import drawn_panels, human
-from seqmix_study.chapters.marks import end_texts, log_axis
+from seqmix_study.chapters.common import human
+from seqmix_study.chapters.marks import drawn_panels, end_texts, log_axis
 from seqmix_study.chapters.style import GREY, INK, RC, look_of, order_labels
 
+# Inches; 360 points, about the pixels of a phone's column.
 WIDTH = 5.0
-"""Inches; 360 points, about the pixels of a phone's column."""
 
+# Inches a panel.
 HEIGHT = 2.6
-"""Inches a panel."""
 
+# Beneath a figure with rows that may carry no verdict.
 HOLLOW = "hollow: cannot be judged (too few runs, or not tuned)"
-"""Beneath a figure with rows that may carry no verdict."""
 
+# Letters of a line of a name beside its curve, and of the title.
 NAME, TITLE = 15, 50
-"""Letters of a line of a name beside its curve, and of the title."""
 
 
 def scales(rows: pd.DataFrame, by: str = "Architecture") -> dict[str, so.Nominal]:
@@ -35,11 +35,10 @@ def scales(rows: pd.DataFrame, by: str = "Architecture") -> dict[str, so.Nominal
     Pass them on to ``seaborn.objects.Plot.scale``; a name that starts with "yours: " has the colour of its model.
     """
     names = order_labels(rows[by].dropna().unique())
-    looks = {name: look_of(name) for name in names}
+    parts = {"color": "colour", "marker": "marker", "linestyle": "line"}
     return {
-        "color": so.Nominal({name: each.colour for name, each in looks.items()}, order=names),
-        "marker": so.Nominal({name: each.marker for name, each in looks.items()}, order=names),
-        "linestyle": so.Nominal({name: each.line for name, each in looks.items()}, order=names),
+        scale: so.Nominal({name: getattr(look_of(name), part) for name in names}, order=names)
+        for scale, part in parts.items()
     }
 
 
@@ -114,10 +113,8 @@ def describe(rows: pd.DataFrame, x: str, by: str = "Architecture", panel: str = 
     for name, here in rows.dropna(subset="estimate").groupby(panel or (lambda _: ""), sort=False):
         lines = []
         for line, part in here.groupby(by, sort=False):
-            ends = [
-                f"{_short(row['estimate'])} at {human(row[x])}"
-                for _, row in part.sort_values(x).iloc[[0, -1]].iterrows()
-            ]
+            points = part.sort_values(x).iloc[[0, -1]][["estimate", x]].itertuples(index=False)
+            ends = [f"{_short(value)} at {human(at)}" for value, at in points]
             lines.append(f"{line} {ends[0]}" if len(part) == 1 else f"{line} from {ends[0]} to {ends[1]}")
         said.append((f"{name}: " if name else "") + "; ".join(lines) + ".")
     return " ".join(said)

@@ -27,16 +27,11 @@ def interventions(length: int = 16, near: int = 4, fact: int = 3) -> pd.DataFram
     The last token is asked; the ``near`` ones before it are left as they are; ``fact`` is the token that is swapped.
     """
     far = length - 1 - near
-    rows = {
+    ways = {
         "as it is": ["seen"] * (length - 1),
         "hidden": ["hidden"] * far + ["seen"] * near,
         "shuffled": ["shuffled"] * far + ["seen"] * near,
         "one fact changed": ["changed" if i == fact else "seen" for i in range(1, length)],
     }
-    return pd.DataFrame(
-        [
-            {"Measurement": name, "token": i, "State": state}
-            for name, states in rows.items()
-            for i, state in enumerate([*states, "asked"], start=1)
-        ]
-    )
+    rows = [(name, i, state) for name, states in ways.items() for i, state in enumerate([*states, "asked"], start=1)]
+    return pd.DataFrame(rows, columns=["Measurement", "token", "State"])

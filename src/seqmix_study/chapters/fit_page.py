@@ -8,18 +8,17 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from seqmix.files import atomic_write
 from seqmix_study.chapters.common import template
+from seqmix_study.findings.fits import render
 from seqmix_study.findings.fits.fit import WORDS, Fit, jsonable
 from seqmix_study.findings.fits.forms import EQUATIONS, predict
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST = 6  # groups in one figure
 DRAWN = 1000  # points of one group in it
@@ -38,10 +37,8 @@ def _drawn(fits: dict[str, Fit], form: str) -> bytes:
     return picture.getvalue()
 
 
-def figure(fits: dict[str, Fit]) -> "Figure":
+def figure(fits: dict[str, Fit]) -> Figure:
     """One row a group (at most six): data with fit, band and (ringed) the rows that decide, and the residuals."""
-    from matplotlib.figure import Figure
-
     shown = dict(list(fits.items())[:MOST])
     page = Figure(figsize=(9.5, 3.9 * len(shown)), layout="constrained")
     for row, (name, fit) in zip(page.subplots(len(shown), 2, squeeze=False), shown.items(), strict=True):
@@ -61,7 +58,7 @@ def _thinned(points: dict[str, list[float]]) -> tuple[dict[str, np.ndarray], str
     return {name: np.array(values)[kept] for name, values in points.items()}, said
 
 
-def _data(axis: "Axes", fit: Fit, points: dict[str, np.ndarray]) -> None:
+def _data(axis: Axes, fit: Fit, points: dict[str, np.ndarray]) -> None:
     n, y = points["N"], points.get("loss", points["N"])
     axis.set_xscale("log")
     quoted = fit.verdict == "ok"
@@ -122,7 +119,7 @@ def _band(fit: Fit, draws: dict[str, np.ndarray], grid: np.ndarray, d: np.ndarra
     return tuple(np.percentile(rows, [2.5, 97.5], axis=0)) if rows else (grid * np.nan, grid * np.nan)
 
 
-def _residuals(axis: "Axes", points: dict[str, np.ndarray]) -> None:
+def _residuals(axis: Axes, points: dict[str, np.ndarray]) -> None:
     seen, fitted = points.get("loss", points["N"]), points.get("fitted", np.array([]))
     axis.axhline(0, color=GREY, lw=1)
     axis.set(xlabel="fitted", ylabel="residual (sd)", title="residuals")
@@ -134,8 +131,6 @@ def _residuals(axis: "Axes", points: dict[str, np.ndarray]) -> None:
 
 def write_page(fits: dict[str, Fit], document: dict[str, Any], path: Path | str, title: str = "table") -> None:
     """Write one self-contained HTML page: verdicts, picture, the text report and the JSON document."""
-    from seqmix_study.findings.fits.doctor import render
-
     picture = _drawn(fits, "svg").decode().partition("<svg")[2]
     whole = json.dumps(jsonable(document), indent=1, allow_nan=False)
     shown = {"fits": fits, "title": title, "report": render(fits, document), "whole": whole}

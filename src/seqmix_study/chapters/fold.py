@@ -4,35 +4,33 @@ import html
 
 import pandas as pd
 
+from seqmix_study.chapters.common import put
+
 
 def show(title: str, text: str, table: pd.DataFrame | None = None) -> None:
     """Display lines of text and a table under a line that opens them; every value is escaped."""
-    from IPython.display import HTML, display
-
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in text.splitlines())
     body = "" if table is None or not len(table) else table.to_html(index=False, border=0, na_rep="", escape=True)
     inside = f'{lines}<div class="wide">{body}</div>'
-    display(HTML(f'<details class="computed"><summary>{html.escape(title)}</summary>{inside}</details>'))
+    put(f'<details class="computed"><summary>{html.escape(title)}</summary>{inside}</details>')
 
 
 def numbers(found: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of findings as people read them: a row a condition."""
-    if not len(found):
-        return found
-    value = found.apply(_interval, axis=1)
-    named = found[["row", "condition", "Architecture", "n", "verdict", "why"]].assign(value=value)
-    names = {"Architecture": "architecture", "value": "estimate [interval]", "verdict": "answer", "why": "because"}
-    return named.rename(columns=names)
+    names = {"Architecture": "architecture", "verdict": "answer", "why": "because"}
+    named = found[["row", "condition", "Architecture", "n", "verdict", "why"]].rename(columns=names)
+    return named.assign(**{"estimate [interval]": _intervals(found)})
 
 
 def compared(both: pd.DataFrame) -> pd.DataFrame:
     """Return published and own rows side by side (see ``rows.agreement``)."""
-    if not len(both):
-        return both
-    pair = {"published": both.apply(_interval, axis=1), "yours": both.apply(_interval, axis=1, end="_yours")}
+    pair = {"published": _intervals(both), "yours": _intervals(both, "_yours")}
     return both[["condition", "Architecture"]].assign(**pair, together=both["said"])
 
 
-def _interval(row: pd.Series, end: str = "") -> str:
-    low, mid, high = (row[f"{name}{end}"] for name in ("lo", "estimate", "hi"))
-    return (f"{mid:.4g} [{low:.4g}, {high:.4g}] " if pd.notna(low) else f"{mid:.4g} ") + str(row["unit"])
+def _intervals(rows: pd.DataFrame, end: str = "") -> list[str]:
+    parts = (rows[name] for name in (f"lo{end}", f"estimate{end}", f"hi{end}", "unit"))
+    return [
+        (f"{mid:.4g} [{low:.4g}, {high:.4g}] " if pd.notna(low) else f"{mid:.4g} ") + str(unit)
+        for low, mid, high, unit in zip(*parts, strict=True)
+    ]

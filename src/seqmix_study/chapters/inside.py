@@ -15,18 +15,18 @@ from seqmix_study.chapters.marks import label
 from seqmix_study.chapters.show import nothing
 from seqmix_study.chapters.style import INK, order
 
+# Methods of the table ``inside`` that the chapter compares -> their names for people.
 METHODS = {
     "attention_best_head": "best head",
     "integrated_gradients": "integrated gradients",
     "occlusion": "occlusion",
     "untrained": "untrained",
 }
-"""Methods of the table ``inside`` that the chapter compares -> their names for people."""
 
 MISSING = "no traces of trained models with attention were published"
 SOURCE = "#d1490c"
+# Positions up to the question that a heat map shows: more are no longer cells on a phone.
 LAST = 40
-"""Positions up to the question that a heat map shows: more are no longer cells on a phone."""
 
 
 def heads(traces: dict) -> tuple[Figure, pd.DataFrame, str]:

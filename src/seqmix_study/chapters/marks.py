@@ -1,9 +1,11 @@
 """Marks and axes that the figures of all chapters share: one look an architecture, axes a person can read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from seqmix_study.chapters.common import human, listing
@@ -20,13 +22,20 @@ def labels(arms: Iterable[str]) -> str:
     return listing(label(arm) for arm in order(arms))
 
 
+def drawn_panels(figure: Figure, rows: pd.DataFrame, panel: str) -> Iterator[tuple[Axes, str, pd.DataFrame]]:
+    """Yield axes, name and rows of every panel of a seaborn plot that facets by the column ``panel`` ("": by none)."""
+    names = list(dict.fromkeys(rows[panel])) if panel else [""]
+    for axis, name in zip(figure.axes, names, strict=False):
+        yield axis, str(name), rows[rows[panel] == name] if panel else rows
+
+
 def log_axis(axis: Axes, which: str = "x", values: Iterable[float] = ()) -> None:
     """Make an axis logarithmic, ticks at 1-2-5 steps (or at ``values``) written as people say them."""
     target = getattr(axis, f"{which}axis")
     getattr(axis, f"set_{which}scale")("log")
     low, high = getattr(axis, f"get_{which}lim")()
-    ticks = sorted(set(values))
-    if not ticks or len(ticks) > 9:
+    ticks = sorted(values)
+    if not ticks:
         decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
         span = np.log10(high / low)
         steps = (1,) if span > 4 else (1, 3) if span > 1.6 else (1, 2, 5) if span > 0.8 else (1, 1.5, 2, 3, 4, 6, 8)
@@ -45,23 +54,13 @@ def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], line
     if not ends:
         return
     to_axes = axis.transAxes.inverted()
-    at = sorted(
-        ((float(to_axes.transform(axis.transData.transform((x, y)))[1]), text, colour) for x, y, text, colour in ends),
-        key=lambda end: end[:2],
-    )
+    at = sorted((to_axes.transform(axis.transData.transform((x, y)))[1], text, colour) for x, y, text, colour in ends)
     wanted = np.array([height for height, *_ in at])
     heights = np.array([line * (text.count("\n") + 1.2) for _, text, _ in at])
     places = wanted.copy()
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + (heights[i - 1] + heights[i]) / 2)
     places -= max(0.0, min((places - wanted).mean(), places[0]), places[-1] + heights[-1] / 2 - 1)
+    how = {"xycoords": "axes fraction", "va": "center", "fontsize": 10, "annotation_clip": False}
     for place, (_, text, colour) in zip(places, at, strict=True):
-        axis.annotate(
-            text,
-            (1.01, place),
-            xycoords="axes fraction",
-            va="center",
-            fontsize=10,
-            color=colour,
-            annotation_clip=False,
-        )
+        axis.annotate(text, (1.01, place), color=colour, **how)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from seqmix import study
-from seqmix.paths import Paths
 from seqmix_study.chapters import parameters
 from seqmix_study.runs import checks, fresh, launch
 from seqmix_study.runs.job import Job
@@ -39,7 +38,7 @@ def request(name: str, **values: Any) -> Job | None:
         more |= {"speed.repeats": values["repeats"]} if values["repeats"] else {}
         asked = {"seeds": values["seeds"], "source": values["source"], "path": path, "overrides": more}
         anew = bool(os.environ.get("SEQMIX_FRESH"))
-        job = launch.request({name: asked}, tier, (), fresh.paths() if anew else Paths(), committed=not anew)
+        job = launch.request({name: asked}, tier, (), fresh.paths(anew), committed=not anew)
         checks.before_training(job)
         return job
     except (parameters.ParameterError, study.StudyError, checks.CheckError) as error:

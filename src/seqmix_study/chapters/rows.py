@@ -13,13 +13,13 @@ from seqmix_study.findings.answer import Findings, findings
 from seqmix_study.findings.questions import Questions
 from seqmix_study.findings.select import Tables
 
+# The tier whose findings the book argues from.
 PUBLISHED = "laptop"
-"""The tier whose findings the book argues from."""
 
 COLUMNS = ("row", "id", "condition", "estimate", "lo", "hi", "n", "unit", "direction", "verdict", "why", "power")
 
+# Columns of a condition that would be taken for an end of the interval: the first swap or position of a bin.
 RENAMED = {"lo": "at"}
-"""Columns of a condition that would be taken for an end of the interval: the first swap or position of a bin."""
 
 
 def published(question: str) -> pd.DataFrame:

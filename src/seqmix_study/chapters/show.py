@@ -12,8 +12,8 @@ import io
 import pandas as pd
 
 FIGURE_MIME = "application/vnd.seqmix.figure+json"
+# How the description of a figure begins that has nothing to show.
 NOTHING = "No picture in this execution: "
-"""How the description of a figure begins that has nothing to show."""
 
 
 def show(name: str, figure, data: pd.DataFrame, alt: str, **values: str) -> None:

@@ -17,11 +17,11 @@ from seqmix.paths import Paths
 
 INK = "#24292f"
 GREY = "#6a737d"
+# Family of the stacks that mix several kinds of layers.
 MIX = "hybrid"
-"""Family of the stacks that mix several kinds of layers."""
 
+# The package's own mixers, whose descriptors need no torch.
 OWN = [mixer(letter) for letter, place in MIXERS.items() if str(place).startswith("seqmix.mixers.")]
-"""The package's own mixers, whose descriptors need no torch."""
 
 PALETTE = {each.family: each.colour for each in OWN} | {MIX: "#94398a"}
 
@@ -43,6 +43,7 @@ def pure(letter: str, **change) -> Look:
     return replace(Look(m.colour, m.marker, m.line, m.label, m.family), **change)
 
 
+# Every arm with a name of its own; others are drawn by their name or by what ``studies/arms.yaml`` says of them.
 LOOKS = {
     "transformer": pure("A", label="Transformer"),
     "transformer_conv": Look("#3f88c9", "o", (0, (4, 1.5)), "Transformer + convolution", "attention"),
@@ -63,11 +64,10 @@ LOOKS = {
     "transformer_matched": Look("#0060a8", "D", "-", "Transformer, equal size", "attention"),
     "hybrid_half": Look(PALETTE["hybrid"], "p", "-", "Hybrid, half attention", "hybrid"),
 }
-"""Every arm with a name of its own; others are drawn by their name or by what ``studies/arms.yaml`` says of them."""
 
+# Ending of an arm's name -> what the label adds, and the dashes.
 SWITCHES = {"_noconv": ("no convolution", (0, (4, 1.5))), "_conv": ("convolution", (0, (6, 1.5, 1, 1.5))),
             "_neg": ("eigenvalues to −1", (0, (1, 1.2)))}  # fmt: skip
-"""Ending of an arm's name -> what the label adds, and the dashes."""
 
 MIX_MARKERS = "ph*d<>vXP8H"
 
@@ -76,11 +76,11 @@ PLACES = {"even": ("o", "spread evenly"), "front": ("<", "in front"), "middle": 
 HYBRID = re.compile(r"^hybrid_(\d+)(?:_(\w+))?$")
 HYBRID_LAYERS = 12
 
+# How a name that is no arm may begin ("LSTM's floor") -> the family whose colour it has.
 FIRST_WORDS = {"Transformer": "attention", "LSTM": "lstm", "DeltaNet": "deltanet"}
-"""How a name that is no arm may begin ("LSTM's floor") -> the family whose colour it has."""
 
+# How the lines of another execution are named, beside the published ones.
 YOURS = "yours: "
-"""How the lines of another execution are named, beside the published ones."""
 
 
 def look(arm: str) -> Look:
@@ -89,9 +89,7 @@ def look(arm: str) -> Look:
         return LOOKS[arm]
     if match := HYBRID.match(arm):
         return _hybrid(int(match[1]), match[2] or "")
-    if found := _from_library(arm):
-        return found
-    return Look(GREY, "o", "-", arm.replace("_", " "), "other")
+    return _from_library(arm) or Look(GREY, "o", "-", arm.replace("_", " "), "other")
 
 
 def _hybrid(layers: int, place: str) -> Look:
@@ -162,15 +160,11 @@ def look_of(label: str) -> Look:
 
 def order_labels(labels) -> list[str]:
     """Return names of figures in the order of legends; names of no arm come last, as they came."""
-    known = list(_labels(Paths()))
-
-    def place(label: str) -> int:
-        name = label.removeprefix(YOURS)
-        return known.index(name) if name in known else len(known)
-
-    return sorted(dict.fromkeys(labels), key=place)
+    places = {label: place for place, label in enumerate(_labels(Paths()))}
+    return sorted(dict.fromkeys(labels), key=lambda label: places.get(label.removeprefix(YOURS), len(places)))
 
 
+# matplotlib's settings; a seaborn plot takes them as its theme.
 RC = {
     "svg.fonttype": "none",  # text as text: it can be searched, selected and read aloud
     "svg.hashsalt": "seqmix",  # the same figure gives the same bytes
@@ -201,7 +195,6 @@ RC = {
     "legend.fontsize": 10,
     "text.color": INK,
 }
-"""matplotlib's settings; a seaborn plot takes them as its theme."""
 
 
 def use() -> None:

@@ -4,17 +4,15 @@ They are part of the SVG: a point a row of findings, with its words. ``book/stat
 lights up what has the same name in all figures of the page.
 """
 
-import html
 import math
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqmix_study.chapters.common import drawn_panels, human
+from seqmix_study.chapters.common import human, template
+from seqmix_study.chapters.marks import drawn_panels
 from seqmix_study.chapters.style import look_of
-
-CLOSED = "</svg>"
 
 
 def onto(
@@ -32,12 +30,10 @@ def onto(
             for row in each.to_dict("records"):
                 across, down = _place(axis, row[x], row[y])
                 if math.isfinite(across + down):
-                    marks.append((across, down, html.escape(_said((part, str(name)), row, axis, x, y))))
-            groups.append(_group(str(name), marks, bool(line)))
-    label = "Values: arrow keys step from one to the next"
-    over = f'<g class="values" fill="none" stroke="none" role="group" aria-label="{label}">{"".join(groups)}</g>'
-    head, _, tail = picture.rpartition(CLOSED)
-    return head + over + CLOSED + tail
+                    marks.append((across, down, _said((part, str(name)), row, axis, x, y)))
+            groups.append((name, look_of(str(name)).colour, marks))
+    head, closed, tail = picture.rpartition("</svg>")
+    return head + template("values.svg").render(groups=groups, joined=line) + closed + tail
 
 
 def _place(axis: Axes, x, y) -> tuple[float, float]:
@@ -47,17 +43,6 @@ def _place(axis: Axes, x, y) -> tuple[float, float]:
     across, up = figure.transFigure.inverted().transform(at)
     width, height = 72 * figure.get_size_inches()
     return round(across * width, 1), round((1 - up) * height, 1)
-
-
-def _group(name: str, marks: list[tuple[float, float, str]], joined: bool) -> str:
-    """Return the marks (x, y, words) of one name in one panel."""
-    path = " ".join(f"{x},{y}" for x, y, _ in sorted(marks))
-    line = f'<polyline points="{path}"/>' if joined and len(marks) > 1 else ""
-    circles = [
-        f'<circle cx="{x}" cy="{y}" r="7" role="img" aria-label="{said}"><title>{said}</title></circle>'
-        for x, y, said in marks
-    ]
-    return f'<g data-name="{html.escape(name)}" style="color:{look_of(name).colour}">{line}{"".join(circles)}</g>'
 
 
 def _said(names: tuple[str, ...], row: dict, axis: Axes, x: str, y: str) -> str:

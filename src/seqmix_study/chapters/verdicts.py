@@ -9,7 +9,7 @@ import math
 import pandas as pd
 
 from seqmix.paths import Paths
-from seqmix_study.chapters.common import template
+from seqmix_study.chapters.common import put, template
 from seqmix_study.chapters.style import PALETTE
 from seqmix_study.findings import claims, study
 from seqmix_study.findings import verdict as v
@@ -26,6 +26,7 @@ COLOURS = {
 }
 ANSWERS = {"yes": v.MARKS[v.SUPPORTED], "no": v.MARKS[v.REFUTED], "too close": v.MARKS[v.CLOSE]}
 
+# How the reason of a row begins that decides nothing -> the reason in words.
 REASONS = {
     "not tuned": "no search of its learning rate",
     "not trained": "not better than a bigram table",
@@ -34,7 +35,6 @@ REASONS = {
     "cannot be decided": "too few runs to see it",
     "": "runs missing, too few or not alike",
 }
-"""How the reason of a row begins that decides nothing -> the reason in words."""
 
 
 def judged(tier: str, paths: Paths | None = None) -> pd.DataFrame:
@@ -58,24 +58,18 @@ def entries(found: pd.DataFrame, document: int) -> None:
     """Display a folded entry for each claim of a document: rule and number side by side, a mark for each condition."""
     rows = study.rows(found["tier"].iloc[0]).fillna({"condition": "", "why": ""})
     shown = [_entry(claim, rows) for _, claim in found[found["document"] == document].iterrows()]
-    _display(template("verdicts.html").render(claims=shown, open=v.MARKS[v.UNTESTED]))
+    put(template("verdicts.html").render(claims=shown, open=v.MARKS[v.UNTESTED]))
 
 
 def contradictions(found: pd.DataFrame) -> None:
     """Display the questions that the documents answer differently, with the verdicts that settle each."""
-    _display(template("contradictions.html").render(asked=study.asked().contradictions, found=found.to_dict("index"),
-                                                    anchor=anchor))  # fmt: skip
+    asked, found = study.asked().contradictions, found.to_dict("index")
+    put(template("contradictions.html").render(asked=asked, found=found, anchor=anchor))
 
 
 def anchor(claim: str) -> str:
     """Return the anchor of a claim's entry."""
     return f"claim-{claim.replace('.', '-')}"
-
-
-def _display(text: str) -> None:
-    from IPython.display import HTML, display
-
-    display(HTML(text))
 
 
 def _entry(found: pd.Series, rows: pd.DataFrame) -> dict:

@@ -73,16 +73,9 @@ def run(notebook, paths: Paths, allow_errors: bool = False, timeout: int = 300):
         config = Config()
         if os.name == "posix":  # no ports, and a socket of its own: kernels of one folder would share the default one
             config.KernelManager.transport, config.KernelManager.ip = "ipc", str(Path(folder, "k"))
-        client = NotebookClient(
-            notebook,
-            timeout=timeout,
-            kernel_name="python3",
-            allow_errors=allow_errors,
-            interrupt_on_timeout=allow_errors,  # a loop without end costs its cell
-            resources={"metadata": {"path": str(paths.root)}},
-            config=config,
-            record_timing=False,
-        )
+        how = {"kernel_name": "python3", "config": config, "timeout": timeout, "record_timing": False}
+        how |= {"allow_errors": allow_errors, "interrupt_on_timeout": allow_errors}  # a loop without end costs its cell
+        client = NotebookClient(notebook, resources={"metadata": {"path": str(paths.root)}}, **how)
         try:
             client.execute(env=os.environ | {"SEQMIX_ROOT": str(paths.root)})
         except CellExecutionError as error:

@@ -18,10 +18,10 @@ from seqmix_study.classroom.build import PASSED, judge, run
 from seqmix_study.classroom.lesson import Lesson, LessonError, load, names
 from seqmix_study.results.rows import plain
 
+# What stands before a check: its code is read again from its files.
 AFRESH = """\
 for _name in [m for m in __import__("sys").modules if m.startswith(("seqmix_study.classroom", "otter"))]:
     __import__("sys").modules.pop(_name)"""
-"""What stands before a check: its code is read again from its files."""
 
 
 def submissions(folder: Path) -> list[tuple[str, str, Path]]:

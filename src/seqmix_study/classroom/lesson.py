@@ -25,6 +25,7 @@ from typing import Any
 
 from seqmix.paths import Paths
 from seqmix_study.chapters.address import configuration, fetching
+from seqmix_study.chapters.common import template
 from seqmix_study.classroom.grader import exercises
 
 EXERCISE = re.compile(r"^:::\{exercise\} (?P<title>.+)\n:label: (?P<label>[\w-]+)\n(?P<body>.*?)^:::$", re.M | re.S)
@@ -33,11 +34,11 @@ CHECK = re.compile(r'^check\("(?P<name>\w+)"\)$', re.M)
 SAID = re.compile(r"\{said\}`([^`]+)`")
 MARKER = re.compile(r"^\s*# (BEGIN|END) SOLUTION( NO PROMPT)?$")
 
+# An exercise in a notebook.
 HEADING = "### Exercise {number}: {title}\n\n{body}"
-"""An exercise in a notebook."""
 
+# An exercise in the book: sphinx-exercise would count through the whole of it.
 DIRECTIVE = ":::{{exercise}} {number} · {title}\n:label: {label}\n:nonumber:\n\n{body}\n:::"
-"""An exercise in the book: sphinx-exercise would count through the whole of it."""
 
 BANNER = "**Instructor version**, with solutions: not for handing out."
 
@@ -75,16 +76,8 @@ class Lesson:
 
     def page(self) -> str:
         """Return worked examples and exercises as a page of the book, without solutions."""
-
-        out = [
-            f"% Generated from notebooks/lessons/{self.path.name} by `seqmix classroom --pages`; edit that file.",
-            f"# Exercises: {self.title}",
-            f"The lesson is [here](../{self.name}.md). `make classroom` makes these exercises into notebooks whose"
-            " cells check the answers; the solutions are in the teacher's notebooks only.",
-        ]
         cells = [c for c in self._cells(DIRECTIVE)[1:] if not {"check", "setup"} & set(c.metadata.get("tags", []))]
-        out += [cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```" for cell in cells]
-        return "\n\n".join(out) + "\n"
+        return template("exercises.md", __package__).render(lesson=self, cells=cells)
 
     def solution_lines(self) -> set[str]:
         """Return every line that only the instructor's version has and that is long enough to give something away."""
@@ -164,10 +157,9 @@ def load(name: str, paths: Paths) -> Lesson:
         raise LessonError(f"no lesson {name!r}; lessons: {', '.join(names(paths)) or 'none'}")
     notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md:myst")
     title = next((c.source.splitlines()[0][2:] for c in notebook.cells if c.source.startswith("# ")), name)
-    config = configuration(paths)
-    found = _exercises(name, notebook.cells)
-    repository = config["repository"]
-    return Lesson(name, path, title, notebook, found, config["title"], repository["url"], repository["branch"])
+    config, found = configuration(paths), _exercises(name, notebook.cells)
+    address = config["repository"]["url"], config["repository"]["branch"]
+    return Lesson(name, path, title, notebook, found, config["title"], *address)
 
 
 def _exercises(lesson: str, cells: list) -> dict[str, str]:

@@ -23,19 +23,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from seqmix.paths import Paths
+from seqmix_study.chapters.common import template
 from seqmix_study.chapters.rows import PUBLISHED
 from seqmix_study.classroom.pictures import Pictures, figures
 from seqmix_study.findings import study
 
 SLIDES = "% slides"
+# Characters of an exercise that fit on a slide; of a longer one the first paragraph is shown.
 LONGEST_CARD = 560
-"""Characters of an exercise that fit on a slide; of a longer one the first paragraph is shown."""
 MINUTES = re.compile(r"^\*\*(\d+) min\*\*\s*")
 FIGURE = re.compile(r"\{numref\}`(fig-[\w-]+)`")
 DIAGRAM = re.compile(r"!\[([^\]]*)\]\((diagrams/[\w-]+\.svg)\)")
@@ -88,9 +88,8 @@ def deck(page: Path, pictures: Pictures) -> str:
     slides = [first, Slide("", "Plan", plan, plan_notes, 0), *slides]
     starts = itertools.accumulate((slide.minutes for slide in slides), initial=0)
     shown = [_shown(slide, pictures) | {"minute": minute} for slide, minute in zip(slides, starts, strict=False)]
-    environment = Environment(loader=PackageLoader(__package__, ""), autoescape=True, trim_blocks=True)
-    template = environment.get_template("slides.html")
-    return template.render(title=title, slides=shown, made=made_from(page, pictures.paths))
+    made = made_from(page, pictures.paths)
+    return template("slides.html", __package__).render(title=title, slides=shown, made=made)
 
 
 def chapters(names: Iterable[str], paths: Paths) -> list[str]:

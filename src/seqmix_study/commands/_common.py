@@ -1,7 +1,6 @@
 """What several subcommands say and do alike."""
 
 import json
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,6 @@ class Named(click.Path):
 
 
 ARCHIVES = ".tar.xz", ".tar.gz"
-
-
-def finite(row: dict) -> dict:
-    """Return a row with None for numbers that JSON has no word for."""
-    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
 
 
 def say(text: object, err: bool = False) -> None:

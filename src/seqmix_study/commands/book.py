@@ -16,13 +16,14 @@ def command(pdf, epub, force) -> None:
     """
     from seqmix.paths import Paths
     from seqmix_study.book import stamp
-    from seqmix_study.book.build import alone, build, html_folder, put_in_place
+    from seqmix_study.book.build import build, html_folder, put_in_place
     from seqmix_study.book.check_chapters import check_chapters
     from seqmix_study.book.check_pages import check_pages
     from seqmix_study.book.formats import build_epub, build_pdf
+    from seqmix_study.results.transaction import locked
 
     paths = Paths()
-    with alone(paths):
+    with locked(paths.build / ".lock"):  # a killed build is not waited for
         sources = stamp.made_from(paths)
         built = not force and stamp.is_built(paths, sources)
         if not built:

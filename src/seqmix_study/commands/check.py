@@ -1,7 +1,5 @@
 """seqmix check: is the book whole, and do its slides show it?"""
 
-import sys
-
 import click
 
 from seqmix_study.commands._common import say
@@ -23,4 +21,4 @@ def command() -> None:
     for finding in findings:
         say(str(finding))
     say(f"checks: {len(findings)} findings" if findings else "checks: the book is whole")
-    sys.exit(1 if findings else 0)
+    raise SystemExit(1 if findings else 0)

@@ -1,7 +1,5 @@
 """``seqmix compare``: the runs of this machine over the published intervals."""
 
-import sys
-
 import click
 
 from seqmix_study.commands._common import TIERS, tell_agreement
@@ -17,10 +15,9 @@ def command(tier: str, fresh: bool, as_json: bool) -> None:
     The interval is the 95 % prediction interval over seeds of the same configuration. Exit code 1 if more runs
     fall outside than chance allows.
     """
-    from seqmix.paths import Paths
     from seqmix_study.results.agreement import compare
     from seqmix_study.runs import fresh as from_nothing
 
-    paths = from_nothing.paths() if fresh else Paths()
+    paths = from_nothing.paths(fresh)
     summary = tell_agreement(tier, compare(tier, paths), paths.runs, as_json)
-    sys.exit(0 if summary["agrees"] else 1)
+    raise SystemExit(0 if summary["agrees"] else 1)

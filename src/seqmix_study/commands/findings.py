@@ -8,7 +8,7 @@ from seqmix_study.commands._common import TIERS, say
 
 
 @click.command("findings")
-@click.argument("runs", required=False, type=click.Path(path_type=Path))
+@click.argument("runs", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("questions", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--tier", type=TIERS, default="laptop", show_default=True,
               help="Whose tables of this study are judged, where no table is named.")  # fmt: skip
@@ -22,16 +22,12 @@ def command(runs: Path | None, questions: tuple[Path, ...], tier: str, out: Path
     Exit code 2: a file is missing or wrong; the message names it and the entry.
     """
     from seqmix_study.findings import claims, study
-    from seqmix_study.findings.questions import QuestionsError
 
+    if runs and not questions:
+        raise click.UsageError("name a questions file (YAML) too")
     try:
-        if runs is not None and (not runs.is_file() or not questions):
-            raise QuestionsError(f"{runs}: no such file" if not runs.is_file() else "name a questions file (YAML) too")
-        if runs is None:
-            rows, verdicts = study.write(tier, out=out)
-        else:
-            rows, verdicts = claims.from_files(runs, *questions, out=out)
-    except (QuestionsError, ValueError, OSError) as error:
+        rows, verdicts = claims.from_files(runs, *questions, out=out) if runs else study.write(tier, out=out)
+    except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from error
     for row in verdicts.itertuples():
         say(f"{row.id:>6}  {row.verdict:<20} {row.claim}\n        {row.text}")

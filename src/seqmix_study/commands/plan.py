@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import sys
 
 import click
 
@@ -24,7 +23,6 @@ def command(chapters, tier, only, jobs, fresh, no_time, as_json) -> None:
     rate soon. The time comes from a few measured steps. Exit code 2: the request is wrong, or a run cannot fit
     here (the message says what to lower).
     """
-    from seqmix.paths import Paths
     from seqmix_study.runs import checks, launch
     from seqmix_study.runs import fresh as from_nothing
     from seqmix_study.runs.forecast import START_SECONDS, assumed_seconds, forecast, slowdown
@@ -32,7 +30,7 @@ def command(chapters, tier, only, jobs, fresh, no_time, as_json) -> None:
     from seqmix_study.runs.machine import layout, run_memory
     from seqmix_study.runs.selection import requested
 
-    paths = from_nothing.paths() if fresh else Paths()
+    paths = from_nothing.paths(fresh)
     checks.environment()
     studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
     queue = Queue(launch.request(studies, tier, (), paths, committed=not fresh))
@@ -51,7 +49,7 @@ def command(chapters, tier, only, jobs, fresh, no_time, as_json) -> None:
     report["memory_bytes"] = max((run_memory(c) for c in todo if c.kind == "train"), default=0)
     report["flops"] = sum(stage["flops"] for row in studies for stage in row["stages"])
     say(json.dumps(report, indent=1) if as_json else _text(report))
-    sys.exit(2 if refused else 0)
+    raise SystemExit(2 if refused else 0)
 
 
 def _text(report: dict) -> str:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 
 import click
 
@@ -51,4 +50,4 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
     except KeyboardInterrupt:
         logging.disable(logging.CRITICAL)  # what the notebook client says of its ended kernel while Python ends
         raise
-    sys.exit(0 if good else 1)
+    raise SystemExit(0 if good else 1)

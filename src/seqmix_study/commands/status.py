@@ -2,13 +2,12 @@
 
 import json
 import math
-import sys
 from collections import Counter, defaultdict
 
 import click
 
 from seqmix.files import RecordError, printable
-from seqmix_study.commands._common import finite, say
+from seqmix_study.commands._common import say
 
 
 @click.command("status")
@@ -41,7 +40,7 @@ def command(study: str, tier: str, as_json: bool) -> None:
                 for note in row["notes"]:
                     say(f"{'':<12} note: {note}")
         say(", ".join(f"{number} {status}" for status, number in sorted(counts.items())) or "no runs yet")
-    return sys.exit(1 if any(row["status"] == "corrupt" for row in rows) else 0)
+    raise SystemExit(1 if any(row["status"] == "corrupt" for row in rows) else 0)
 
 
 def _sweeps(name: str, tier: str) -> None:
@@ -77,17 +76,16 @@ def _row(folder) -> dict:
     from seqmix_study.runs.job import unmeasured
 
     row = {"run_id": folder.run_id, "status": folder.status(), "study": "", "tier": "", "arm": "", "step": 0}
-    row |= {"reason": "", "problem": "", "notes": folder.notes(), "loss": None}
-    if row["status"] == "corrupt":
-        return row | {"problem": folder.problem()}
-    if row["status"] == "new":
+    row |= {"reason": "", "problem": folder.problem(), "notes": folder.notes(), "loss": None}
+    if row["status"] in ("corrupt", "new"):
         return row
     try:
         config = folder.config()
         row |= {"study": config.study, "tier": config.tier, "arm": getattr(config, "arm", ""), "step": folder.step()}
         left = ", ".join(unmeasured(config, folder)) if row["status"] == "finished" else ""
         row["reason"] = f"trained; still to be measured: {left}" if left else folder.outcome().get("reason", "")
-        row["loss"] = folder.metrics().get("loss")
+        loss = folder.metrics().get("loss")
+        row["loss"] = loss if loss is not None and math.isfinite(loss) else None  # JSON has no word for the others
     except RecordError as error:
         row |= {"problem": str(error)}
-    return finite(row)
+    return row

@@ -1,7 +1,5 @@
 """``seqmix train``: train a study without its notebook."""
 
-import sys
-
 import click
 
 from seqmix_study.commands._common import say, tell_fresh
@@ -24,13 +22,12 @@ def command(chapters, tier, jobs, engine, budget_minutes, only, ensemble, fresh,
     --fresh the records go to a folder of their own, and what they agree with is said at the end.
     Exit codes: 0 all done, 1 some runs failed or are left, 2 the request is wrong, 130 Ctrl-C, 143 SIGTERM.
     """
-    from seqmix.paths import Paths
     from seqmix_study.runs import checks, launch
     from seqmix_study.runs import fresh as from_nothing
     from seqmix_study.runs.selection import requested
     from seqmix_study.runs.worker import leads
 
-    paths = from_nothing.paths() if fresh else Paths()
+    paths = from_nothing.paths(fresh)
     studies = {k: v for chapter in chapters for k, v in requested(chapter, tier, only, paths).items()}
     job = launch.request(studies, tier, (), paths, budget_minutes, committed=not fresh, ensemble=ensemble)
     checks.before_training(job, engine)
@@ -48,4 +45,4 @@ def command(chapters, tier, jobs, engine, budget_minutes, only, ensemble, fresh,
     say(f"records: {paths.runs}")
     if fresh:
         tell_fresh(tier, paths, list(studies))
-    sys.exit(0 if summary.ok else 1)
+    raise SystemExit(0 if summary.ok else 1)

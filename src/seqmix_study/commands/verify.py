@@ -1,7 +1,5 @@
 """``seqmix verify``: train a sample of the published runs again."""
 
-import sys
-
 import click
 
 from seqmix_study.commands._common import TIERS, say, tell_agreement
@@ -26,4 +24,4 @@ def command(count: int, tier: str, seed: int, jobs: int | None, as_json: bool) -
     tell_agreement(tier, points, Paths().cache / "verify", as_json)
     for run_id, reason in problems.items():
         say(f"failed    {run_id}: {reason}", err=True)
-    sys.exit(1 if problems or points["verdict"].isin(BAD).any() else 0)
+    raise SystemExit(1 if problems or points["verdict"].isin(BAD).any() else 0)

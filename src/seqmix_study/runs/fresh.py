@@ -7,10 +7,10 @@ from seqmix.paths import Paths
 from seqmix_study.runs.job import Job, Queue
 
 
-def paths() -> Paths:
-    """Return the project's folders with the folder of fresh records, beside the usual one."""
+def paths(anew: bool = True) -> Paths:
+    """Return the project's folders; ``anew``: with the folder of fresh records, beside the usual one."""
     usual = Paths()
-    return Paths(usual.root, usual.runs.with_name(f"{usual.runs.name}-fresh"))
+    return Paths(usual.root, usual.runs.with_name(f"{usual.runs.name}-fresh")) if anew else usual
 
 
 def start_anew(job: Job) -> None:

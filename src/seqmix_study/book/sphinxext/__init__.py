@@ -14,10 +14,18 @@ from seqmix_study.book.sphinxext import api, code, figures, headlines, live, mat
 
 def setup(app):
     """Register everything with Sphinx."""
-    for part in (api, code, figures, headlines, live, mathml, roles):
-        part.setup(app)
+    for name, read in roles.ROLES.items():
+        app.add_role(name, read)
+    app.add_html_math_renderer("mathml", (mathml.inline, None), (mathml.display, None))
+    app.add_directive("api-reference", api.ApiReference)
+    app.add_directive("headlines", headlines.Headlines)
+    app.add_directive("live", live.Live)
     app.add_js_file("figures.js", loading_method="defer")
     app.connect("builder-inited", _share_handlers)
+    app.connect("html-collect-pages", code.pages)
+    app.connect("doctree-resolved", figures.put_in)
+    app.connect("html-page-context", live.ask_for_scripts)
+    app.connect("build-finished", live.write_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

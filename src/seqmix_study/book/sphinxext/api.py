@@ -38,8 +38,3 @@ class ApiReference(SphinxDirective):
             return nodes.literal(text=text)
         place = "../" * self.env.docname.count("/") + address(module, line)
         return nodes.reference("", "", nodes.literal(text=text), refuri=place, internal=True)
-
-
-def setup(app) -> None:
-    """Register the directive."""
-    app.add_directive("api-reference", ApiReference)

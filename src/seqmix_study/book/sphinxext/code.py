@@ -11,10 +11,10 @@ from pathlib import Path
 import seqmix
 
 PACKAGES = [Path(seqmix.__file__).parent, Path(__file__).resolve().parents[2]]
+# Subpackages that no run consists of: the command line.
 SKIP = {"commands"}
-"""Subpackages that no run consists of: the command line."""
+# What pygments puts before every line: a link without words, that a screen reader would read out.
 EMPTY_LINK = re.compile(r'<a id="(L-\d+)"[^>]*></a>')
-"""What pygments puts before every line: a link without words, that a screen reader would read out."""
 
 
 def modules() -> dict[str, Path]:
@@ -44,8 +44,3 @@ def pages(app) -> Iterator[tuple[str, dict, str]]:
         title = html.escape(module)
         body = f'<h1>{title}</h1><p>Module by module: <a href="../book/api.html">the packages</a>.</p>{shown}'
         yield address(module).removesuffix(".html"), {"title": title, "body": body, "parents": []}, "page.html"
-
-
-def setup(app) -> None:
-    """Register the pages."""
-    app.connect("html-collect-pages", pages)

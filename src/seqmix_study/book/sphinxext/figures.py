@@ -25,7 +25,8 @@ def inline(picture: str, name: str, alt: str, classes: str) -> str:
     return f'<svg class="{classes}" xmlns="http://www.w3.org/2000/svg" {opening["view"]}>{said}{over}{values}</svg>'
 
 
-def _put_in(app, doctree: nodes.document, docname: str) -> None:
+def put_in(app, doctree: nodes.document, docname: str) -> None:
+    """Put the pictures of figures into the page."""
     if app.builder.name != "html":
         return
     for image in list(doctree.findall(nodes.image)):
@@ -34,8 +35,3 @@ def _put_in(app, doctree: nodes.document, docname: str) -> None:
             name = next(iter(image.parent["ids"]), file.stem)
             text = inline(file.read_text(encoding="utf-8"), name, image.get("alt", ""), " ".join(image["classes"]))
             image.replace_self(nodes.raw("", text, format="html"))
-
-
-def setup(app) -> None:
-    """Register the hook."""
-    app.connect("doctree-resolved", _put_in)

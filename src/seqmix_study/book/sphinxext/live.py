@@ -34,14 +34,14 @@ from seqmix_study.chapters.rows import PUBLISHED
 from seqmix_study.findings import study
 from seqmix_study.runs import page_file
 
+# Kinds that ask models.
 ASKED = ("boxes", "context", "hybrids")
-"""Kinds that ask models."""
 
+# Where pages find the models, in ``_static``: as scripts, since a page opened from a disk may read no other file.
 MODELS = "models"
-"""Where pages find the models, in ``_static``: as scripts, since a page opened from a disk may read no other file."""
 
+# What the page shows -> the part of a row, microseconds a token, that it is the inverse of.
 ENDS = {"speed": "estimate", "low": "hi", "high": "lo"}
-"""What the page shows -> the part of a row, microseconds a token, that it is the inverse of."""
 
 DOING = {"train": "training", "prefill": "reading", "decode": "writing, one token after another"}
 
@@ -62,8 +62,7 @@ class Live(SphinxDirective):
         names = options.get("models", "").split()
         if kind in ASKED and not names:
             raise self.error(f"live {kind}: models must be given")
-        finding = nodes.container(classes=["live-finding"])
-        finding += self.parse_content_to_nodes()
+        finding = nodes.container("", *self.parse_content_to_nodes(), classes=["live-finding"])
         files = {name: page_file.folder(paths.results) / f"{name}.json" for name in names}
         if self.env.app.builder.name != "html" or not all(file.is_file() for file in files.values()):
             return [finding]  # on paper nobody can be asked, nor a model that is still to be trained
@@ -137,10 +136,3 @@ def write_scripts(app, exception) -> None:
     for file in sorted(page_file.folder(Path(app.srcdir) / "results").glob("*.json")):
         text = f"(globalThis.seqmixModels ??= {{}})[{json.dumps(file.stem)}] = {json.dumps(page_file.read(file))};\n"
         (models / f"{file.stem}.js").write_text(text, encoding="utf-8")
-
-
-def setup(app) -> None:
-    """Register the directive, its script and its styles."""
-    app.add_directive("live", Live)
-    app.connect("html-page-context", ask_for_scripts)
-    app.connect("build-finished", write_scripts)

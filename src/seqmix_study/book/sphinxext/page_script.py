@@ -11,8 +11,8 @@ HERE = Path(__file__).parents[1] / "page"
 RUNTIME = ("numbers", "attention", "lstm", "mlstm", "recurrence", "model", "worker")
 DEMONSTRATIONS = ("frame", "text", "ladder", "context", "boxes", "hybrids", "scaling", "speed", "start")
 PUBLIC = ("answers", "buildModel", "losses", "makeDesk", "startDesk")
+# What node's tests call: the page itself sees no names of this script.
 TESTED = ("fitLadder", "encode", "perPiece", "sentences", "makeScene", "sceneTokens", "whereNow", "nearest", "wordsOf")
-"""What node's tests call: the page itself sees no names of this script."""
 
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|function|async function)", re.MULTILINE)

@@ -31,14 +31,13 @@ from seqmix_study.results import published
 
 log = logging.getLogger(__name__)
 SAYS = re.compile(r"^(?P<words>.+?)\s*<(?P<rows>.+?)\s+(?P<said>too close|[\w<>=.]+)>$", re.DOTALL)
+# Weaker statements, and the directions of rows that carry them.
 IMPLIED = {"not_above": {"not_above", "below", "same"}, "not_below": {"not_below", "above", "same"}}
-"""Weaker statements, and the directions of rows that carry them."""
 
 
 def value(rows: pd.DataFrame, key: str) -> str:
     """Return a value of a row as text; raises KeyError for a row or a column that is not there."""
-    name, _, rest = key.partition(":")
-    column, _, spec = rest.partition(":")
+    name, column, spec = [*key.split(":"), "", ""][:3]
     there = [row for row in rows.index if fnmatch.fnmatchcase(row, name)]
     if len(there) != 1:
         raise KeyError(f"{len(there)} rows {name!r} in findings.csv" if there else f"no row {name!r} in findings.csv")
@@ -114,10 +113,10 @@ class Reading(SphinxRole):
         return [nodes.inline(self.rawtext, text, classes=[self.style])], []
 
 
-def setup(app) -> None:
-    """Register the roles."""
-    app.add_role("row", Reading("measured", lambda key, paths: value(study.rows(PUBLISHED, paths), key)))
-    app.add_role("val", Reading("measured", lookup))
-    app.add_role("check", Reading("measured", lambda key, _: checked(key)))
-    app.add_role("says", Reading("stated", stated))
-    app.add_role("said", Reading("said", lambda text, _: text))
+ROLES = {
+    "row": Reading("measured", lambda key, paths: value(study.rows(PUBLISHED, paths), key)),
+    "val": Reading("measured", lookup),
+    "check": Reading("measured", lambda key, _: checked(key)),
+    "says": Reading("stated", stated),
+    "said": Reading("said", lambda text, _: text),
+}
