@@ -53,8 +53,7 @@ class Row:
             return "invalid", self.why
         question = self.question.model_copy(update={"says": says})
         word = reads(side_of(self.effect, question), says)
-        weak = too_weak(self.effect, question, rules)
-        if weak:
+        if weak := too_weak(self.effect, question, rules):
             return "invalid", weak
         if word == "yes" and says == self.question.says and self.p_adjusted > (1 - rules.level) / 2:
             return "too close", f"not after the correction over the rows of {self.id}"
@@ -144,11 +143,8 @@ class Findings:
             "arm": self._side(question.first, sample.first),
             "against": self._side(question.second, sample.second) if question.second else "",
         }
-        for column in ("size", "tokens", "length", "threads"):
-            found[column] = _range(rows, column)
-        for column in ("mode", "device", "precision", "commit"):
-            values = sorted({str(v) for v in rows[column].dropna()} - {""}) if column in rows else []
-            found[column] = ", ".join(values)
+        for column in ("size", "tokens", "length", "threads", "mode", "device", "precision", "commit"):
+            found[column] = _range(rows[column].dropna()) if column in rows else ""
         ids = "run" if "run" in rows else "process" if "process" in rows else None
         found["runs"] = " ".join(dict.fromkeys(rows[ids].astype(str))) if ids else ""
         words = {"size": "N", "length": "T", "tokens": "tokens", "threads": "threads"}
@@ -207,10 +203,7 @@ def _slug(value: Any) -> str:
     return re.sub(r"[^\w.+-]+", "_", value) if isinstance(value, str) else f"{value:.9g}"
 
 
-def _range(rows: pd.DataFrame, column: str) -> str:
-    if column not in rows or not rows[column].notna().any():
-        return ""
-    values = rows[column].dropna()
-    if not pd.api.types.is_numeric_dtype(values):
+def _range(values: pd.Series) -> str:
+    if not len(values) or not pd.api.types.is_numeric_dtype(values):
         return ", ".join(sorted(set(map(str, values)) - {""}))
     return "–".join(dict.fromkeys((short(float(values.min())), short(float(values.max())))))

@@ -20,9 +20,9 @@ from scipy import special, stats
 
 from seqmix_study.findings import documents_numbers as printed
 
+# 97.5 % quantiles: normal, and Student with one degree of freedom (four sizes, three parameters).
 NORMAL = 1.959964
 STUDENT_1 = 12.7062
-"""97.5 % quantiles: normal, and Student with one degree of freedom (four sizes, three parameters)."""
 
 
 @dataclass(frozen=True)

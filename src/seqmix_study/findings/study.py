@@ -53,8 +53,7 @@ def verdicts(tier: str, paths: Paths | None = None) -> pd.DataFrame:
     folder = (paths or Paths()).results / tier
     table = published.frame(folder / "verdicts.csv", dtype={"id": str})
     if table is None:
-        found = compute(tier, folder.parent)
-        table = claims.table(found, check)
+        table = claims.table(compute(tier, folder.parent), check)
     text = table.select_dtypes(exclude="number").columns
     return table.assign(**{c: table[c].fillna("") for c in text}).set_index("id", drop=False)
 

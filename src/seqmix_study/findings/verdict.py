@@ -140,28 +140,25 @@ def both(parts: Sequence[tuple[str, Verdict]], corpora: int = 1) -> Verdict:
     """Return the verdict of parts that must all hold. Where they were asked in the same conditions, per condition."""
     if len(parts) == 1:
         return parts[0][1]
-    answers = tuple(a for _, part in parts for a in part.answers)
     asked = [{a.condition for a in part.answers} for _, part in parts]
     if asked[0] and all(conditions == asked[0] for conditions in asked):
         joined = [_all_in([next(a for a in part.answers if a.condition == c) for _, part in parts]) for c in asked[0]]
         found = combine(sorted(joined, key=lambda a: a.condition), corpora)
-        return Verdict(found.word, found.text, answers, found.needs, found.on)
-    return _ranked(parts, (REFUTED, UNTESTABLE, UNTESTED, MIXED, DEPENDS, CLOSE, SUPPORTED), answers)
+        return replace(found, answers=tuple(a for _, part in parts for a in part.answers))
+    return _ranked(parts, (REFUTED, UNTESTABLE, UNTESTED, MIXED, DEPENDS, CLOSE, SUPPORTED))
 
 
 def either(parts: Sequence[tuple[str, Verdict]]) -> Verdict:
     """Return the verdict of parts of which one must hold."""
-    answers = tuple(a for _, part in parts for a in part.answers)
-    return _ranked(parts, (SUPPORTED, MIXED, DEPENDS, CLOSE, UNTESTED, UNTESTABLE, REFUTED), answers)
+    return _ranked(parts, (SUPPORTED, MIXED, DEPENDS, CLOSE, UNTESTED, UNTESTABLE, REFUTED))
 
 
-def _ranked(parts: Sequence[tuple[str, Verdict]], order: Sequence[str], answers: tuple[Answer, ...]) -> Verdict:
+def _ranked(parts: Sequence[tuple[str, Verdict]], order: Sequence[str]) -> Verdict:
     """The first word of ``order`` that a part has is the verdict of the whole."""
-    word = next(word for word in order if any(part.word == word for _, part in parts))
-    lead = next(part for _, part in parts if part.word == word)
+    lead = min((part for _, part in parts), key=lambda part: order.index(part.word))
     text = "; ".join(f"{name or 'part'}: {part.said} ({part.text})" for name, part in parts)
     needs = "; ".join(dict.fromkeys(part.needs for _, part in parts if part.needs and part.word == UNTESTED))
-    return Verdict(word, text, answers, needs, lead.on)
+    return Verdict(lead.word, text, tuple(a for _, part in parts for a in part.answers), needs, lead.on)
 
 
 def _all_in(parts: Sequence[Answer]) -> Answer:
