@@ -132,7 +132,6 @@ def _reached(rows: pd.DataFrame, value: Measure, level: float) -> float:
     if not len(at):
         return np.inf
     i = int(at[0])
-    if i == 0 or y[i - 1] == y[i] or x[i - 1] <= 0:
+    if i == 0 or x[i - 1] <= 0:
         return float(x[i])
-    share = (y[i - 1] - level) / (y[i - 1] - y[i])
-    return float(np.exp(np.log(x[i - 1]) + share * (np.log(x[i]) - np.log(x[i - 1]))))
+    return float(np.exp(np.interp(level, [y[i], y[i - 1]], np.log([x[i], x[i - 1]]))))

@@ -14,6 +14,7 @@ from seqmix_study.findings.questions import COMPLEMENT, Question
 SUPPORTED, REFUTED, MIXED, DEPENDS = "supported", "refuted", "mixed", "depends"
 CLOSE, UNTESTED, UNTESTABLE, ILL = "too close to call", "not tested", "not testable", "ill-posed"
 VERDICTS = (SUPPORTED, REFUTED, MIXED, DEPENDS, CLOSE, UNTESTED, UNTESTABLE, ILL)
+
 # A sign for each verdict, so that colour is not needed.
 MARKS = dict(zip(VERDICTS, "✓✗◐◑≈○—⊘", strict=True))
 
