@@ -9,7 +9,7 @@ import pytest
 from seqmix import data
 from seqmix.config import DataConfig
 from seqmix.data.oracle import KINDS
-from seqmix_study.findings.answer import findings
+from seqmix_study.findings.answer import Findings
 from seqmix_study.findings.context import draws_of, loss_curve
 from seqmix_study.findings.questions import Questions
 from seqmix_study.findings.select import Tables
@@ -52,7 +52,7 @@ def flat_from(frame):
     context = frame.assign(run="r" + frame["seed"].astype(str))
     runs = context[["run", "seed"]].drop_duplicates().assign(arm="a", loss=1.0, status="finished")
     asked = Questions.model_validate({"questions": {"q": QUESTION}})
-    (row,) = findings(Tables({"runs": runs, "context": context}, asked)).rows("q")
+    (row,) = Findings(Tables({"runs": runs, "context": context}, asked)).rows("q")
     return row.effect
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from seqmix_study.findings.answer import findings, holm
+from seqmix_study.findings.answer import Findings, holm
 from seqmix_study.findings.detect import needed, null_shapes, of_student, rate
 from seqmix_study.findings.linear import contrast, seed_tests
 from seqmix_study.findings.questions import Questions
@@ -142,7 +142,7 @@ def test_a_planted_u_is_seen():
 
 def ask(table, question, **rules):
     data = {"questions": {"q": {"asks": "?", "kind": "other", "per": []} | question}, "rules": rules}
-    found = findings(Tables(table if isinstance(table, dict) else {"runs": table}, Questions.model_validate(data)))
+    found = Findings(Tables(table if isinstance(table, dict) else {"runs": table}, Questions.model_validate(data)))
     return found.rows("q")[0], found.questions.rules
 
 

@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from seqmix_study.__main__ import main
-from seqmix_study.findings.answer import findings
+from seqmix_study.findings.answer import Findings
 from seqmix_study.findings.claims import judge
 from seqmix_study.findings.effects import Effect
 from seqmix_study.findings.questions import OPPOSITE, Questions
@@ -41,7 +41,7 @@ def both(gaps, **more):
 def asked(table, claims=({"id": "1", "claim": "Red is better.", "all": [{"question": "q"}]},), rules=None, **question):
     """Judge the claims on a table; return the findings object and verdicts by claim."""
     data = {"questions": {"q": QUESTION | question}, "claims": list(claims), "rules": RULES | (rules or {})}
-    found = findings(Tables({"runs": table}, Questions.model_validate(data)))
+    found = Findings(Tables({"runs": table}, Questions.model_validate(data)))
     return found, {claim.id: judge(claim, found)[0] for claim in found.questions.claims}
 
 
@@ -143,7 +143,7 @@ def test_nothing_to_gain_has_no_vote():
         "claims": [{"id": "1", "claim": "Red is better.", "all": [{"question": "q"}]}],
         "rules": RULES,
     }
-    found = findings(Tables({"runs": table}, Questions.model_validate(data)))
+    found = Findings(Tables({"runs": table}, Questions.model_validate(data)))
     verdict, _ = judge(found.questions.claims[0], found)
     assert verdict.said == "supported"
     assert verdict.conditions("invalid") == ["C"]

@@ -8,7 +8,6 @@ import pytest
 from seqmix_study.book.sphinxext.roles import checked
 from seqmix_study.chapters import documents as tables
 from seqmix_study.findings import documents as flaws
-from seqmix_study.findings import documents_numbers as printed
 
 
 @pytest.mark.parametrize("name", flaws.names())
@@ -91,7 +90,7 @@ def test_mixed_denominators():
     by_loser = [numbers[f"{k}_by_loser"] for k in ("transformer", "deltanet", "second")]
     assert by_winner == pytest.approx([26.9, 8.4, 5.2], abs=0.05)
     assert by_loser == pytest.approx([21.2, 7.8, 4.95], abs=0.05)
-    assert math.exp(printed.HYBRID_PRINTED["winner"]) == pytest.approx(printed.PERPLEXITY, abs=0.03)
+    assert math.exp(flaws.PRINTED["HYBRID_PRINTED"]["winner"]) == pytest.approx(flaws.PRINTED["PERPLEXITY"], abs=0.03)
 
 
 def test_best_of_thirteen_by_chance_alone():
@@ -111,8 +110,8 @@ def test_ranks_scores_and_labels_of_document_2():
     assert [numbers[f"score_{k}"] for k in (12, 2, 0)] == pytest.approx([5.91, 1.95, 1.82], abs=0.005)
     assert numbers["product_12"] == min(numbers[f"product_{k}"] for k in (12, 2, 0))
     assert flaws.check("mislabelled_row").numbers["implied_layers"] == pytest.approx(10, abs=0.5)
-    assert flaws.layers_from_throughput(printed.THROUGHPUT[12]) == pytest.approx(12)
-    assert flaws.layers_from_throughput(printed.THROUGHPUT[0]) == pytest.approx(0)
+    assert flaws.layers_from_throughput(flaws.PRINTED["THROUGHPUT"][12]) == pytest.approx(12)
+    assert flaws.layers_from_throughput(flaws.PRINTED["THROUGHPUT"][0]) == pytest.approx(0)
     assert flaws.check("throughput_is_consistent").numbers["ratio"] == pytest.approx(2.4, abs=0.02)
     assert flaws.check("tokens_per_parameter").numbers["tokens"] == 14_745_600
     assert flaws.check("u_curve").numbers["middle_range"] < 0.1

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from seqmix_study.findings import study
-from seqmix_study.findings.answer import findings
+from seqmix_study.findings.answer import Findings
 from seqmix_study.findings.select import Tables
 
 TUNED = {"tier": "laptop", "status": "finished", "role": "evidence", "sweep": "s", "optimum": "interior"}
@@ -51,7 +51,7 @@ def boxes(accuracy, seeds=10):
 
 
 def ask(tables):
-    return findings(Tables(tables, study.asked()))
+    return Findings(Tables(tables, study.asked()))
 
 
 def words(found, id):

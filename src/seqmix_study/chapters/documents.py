@@ -9,11 +9,10 @@ import pandas as pd
 from seqmix_study.chapters import fold
 from seqmix_study.chapters.common import listing
 from seqmix_study.findings import documents
-from seqmix_study.findings import documents_numbers as printed
-from seqmix_study.findings.documents import layers_from_throughput, order_statistics
+from seqmix_study.findings.documents import PRINTED, layers_from_throughput, order_statistics
 from seqmix_study.findings.study import asked
 
-FAMILIES = {"LSTM": ("lstm", printed.LSTM_FIT), "Transformer": ("transformer", printed.TRANSFORMER_FIT)}
+FAMILIES = {"LSTM": ("lstm", PRINTED["LSTM_FIT"]), "Transformer": ("transformer", PRINTED["TRANSFORMER_FIT"])}
 AGAINST = {"second": "second place", "deltanet": "DeltaNet", "transformer": "the Transformer"}
 
 
@@ -30,7 +29,7 @@ def laws(largest: float = 6.0) -> pd.DataFrame:
     """Return both printed laws up to a loss and their floors (``law``), and half of each best loss (``half``)."""
     sizes, rows = np.geomspace(1e4, 1e9, 60), []
     for name, (key, fit) in FAMILIES.items():
-        best, at = printed.BEST[key]
+        best, at = PRINTED["BEST"][key]
         loss = fit["c"] + fit["a"][0] * sizes ** -fit["alpha"][0]
         rows += [(f"{name}'s law", n, value) for n, value in zip(sizes, loss, strict=True) if value < largest]
         rows += [(f"{name}'s floor", n, fit["c"]) for n in (sizes[0], sizes[-1])]
@@ -45,7 +44,7 @@ def gains() -> pd.DataFrame:
     numbers = documents.check("mixed_denominators").numbers
     rows = [
         (f"over {AGAINST[other]}", f"of the {base}'s loss", numbers[f"{other}_by_{base}"], said)
-        for other, said in printed.PRINTED_GAINS.items()
+        for other, said in PRINTED["PRINTED_GAINS"].items()
         for base in ("winner", "loser")
     ]
     return pd.DataFrame(rows, columns=["gain", "base", "percent", "printed"])
@@ -53,13 +52,13 @@ def gains() -> pd.DataFrame:
 
 def losses() -> pd.DataFrame:
     """Return document 2's thirteen losses by the number of attention layers."""
-    return pd.DataFrame({"attention layers": range(printed.ARMS), "loss": printed.HYBRID_LOSS})
+    return pd.DataFrame({"attention layers": range(PRINTED["ARMS"]), "loss": PRINTED["HYBRID_LOSS"]})
 
 
 def token_times() -> pd.DataFrame:
     """Return document 2's time for a token by attention layers: printed, and the row "8 %" as labelled and as run."""
-    odd = printed.MISLABELLED_THROUGHPUT
-    line = [("", k, 1e6 / speed, 1e6 / speed) for k, speed in sorted(printed.THROUGHPUT.items())]
+    odd = PRINTED["MISLABELLED_THROUGHPUT"]
+    line = [("", k, 1e6 / speed, 1e6 / speed) for k, speed in sorted(PRINTED["THROUGHPUT"].items())]
     rows = [*line, ('row "8 %"', 1, 1e6 / odd, np.nan), ("ten layers", layers_from_throughput(odd), 1e6 / odd, np.nan)]
     return pd.DataFrame(rows, columns=["row", "layers", "time", "line"])
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from seqmix_study.chapters.style import look
 from seqmix_study.findings import study
-from seqmix_study.findings.answer import Findings, findings
+from seqmix_study.findings.answer import Findings
 from seqmix_study.findings.questions import Questions
 from seqmix_study.findings.select import Tables
 
@@ -39,7 +39,7 @@ def described(frames: dict[str, pd.DataFrame]) -> Findings:
     asked = study.asked()
     rules = asked.rules.model_copy(update={"not_evidence": {}, "tuning": "ignored"})
     questions = asked.model_copy(update={"rules": rules})
-    return findings(Tables({name: f for name, f in frames.items() if len(f)}, questions))
+    return Findings(Tables({name: f for name, f in frames.items() if len(f)}, questions))
 
 
 def own(question: str, found: Findings) -> pd.DataFrame:

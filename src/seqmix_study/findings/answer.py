@@ -18,17 +18,17 @@ from seqmix_study.findings.validity import power_of, problems, too_weak
 from seqmix_study.findings.values import prepare
 from seqmix_study.findings.verdict import Answer, reads, side_of
 
+# Columns of findings.csv, in their order; what they mean stands in book/findings.md.
 COLUMNS = (
     *("row", "id", "asks", "key", "condition", "corpus", "size", "tokens", "length", "mode", "arm", "against"),
     *("estimate", "lo", "hi", "n", "unit", "direction", "margin", "around", "says", "verdict", "why"),
     *("power", "false_positive", "regret", "p", "p_adjusted", "method", "notes", "scope"),
     *("device", "threads", "precision", "commit", "runs"),
 )
-"""Columns of findings.csv, in their order; what they mean stands in book/findings.md."""
 
+# How numbers of a condition are said: exactly, or shortened.
 WORDS = {"length": "T = {:g}", "threads": "threads: {:g}", "batch": "batch {:g}", "size": "N = {short}",
          "tokens": "{short} tokens", "train_tokens": "{:g} tokens of text"}  # fmt: skip
-"""How numbers of a condition are said: exactly, or shortened."""
 
 
 @dataclass
@@ -53,8 +53,7 @@ class Row:
             return "invalid", self.why
         question = self.question.model_copy(update={"says": says})
         word = reads(side_of(self.effect, question), says)
-        weak = too_weak(self.effect, question, rules)
-        if weak:
+        if weak := too_weak(self.effect, question, rules):
             return "invalid", weak
         if word == "yes" and says == self.question.says and self.p_adjusted > (1 - rules.level) / 2:
             return "too close", f"not after the correction over the rows of {self.id}"
@@ -108,10 +107,10 @@ class Findings:
         except NotDecided as gap:
             why = why or str(gap)
         plain = self._scope(sample) | notes
-        return Row(name, id, question, sample.key, ", ".join(words), effect, self._spoken(why), plain)
+        p = math.nan if effect is None else _p(effect, question)
+        return Row(name, id, question, sample.key, ", ".join(words), effect, self._spoken(why), plain, p)
 
     def _word(self, column: str, value: Any) -> str:
-        value = _number(value)
         if isinstance(value, str) or str(value) in self.questions.names:
             return self.questions.readable(value)
         uncut = (column, value) == ("train_tokens", 0)
@@ -132,27 +131,20 @@ class Findings:
                 return f"{meaning} ({id}: {bad[0][1] or bad[0][0]})"
         return ""
 
-    def _side(self, side: Side | None, rows: pd.DataFrame | None) -> str:
-        if side is None or rows is None:
-            return ""
-        if side.name:
-            return side.name
+    def _side(self, side: Side, rows: pd.DataFrame) -> str:
         arms = sorted(set(rows["arm"].astype(str))) if "arm" in rows and len(rows) else [named(side)]
-        return ", ".join(self.questions.readable(arm) for arm in arms)
+        return side.name or ", ".join(self.questions.readable(arm) for arm in arms)
 
     def _scope(self, sample: Sample) -> dict[str, Any]:
         """Return where a sample was measured, as columns of the table."""
-        rows = sample.rows
+        rows, question = sample.rows, sample.question
         found = {
             "corpus": self.questions.readable(sample.key["corpus"]) if "corpus" in sample.key else "",
-            "arm": self._side(sample.question.first, sample.first),
-            "against": self._side(sample.question.second, sample.second),
+            "arm": self._side(question.first, sample.first),
+            "against": self._side(question.second, sample.second) if question.second else "",
         }
-        for column in ("size", "tokens", "length", "threads"):
-            found[column] = _range(rows, column)
-        for column in ("mode", "device", "precision", "commit"):
-            values = sorted({str(v) for v in rows[column].dropna()} - {""}) if column in rows else []
-            found[column] = ", ".join(values)
+        for column in ("size", "tokens", "length", "threads", "mode", "device", "precision", "commit"):
+            found[column] = _range(rows[column].dropna()) if column in rows else ""
         ids = "run" if "run" in rows else "process" if "process" in rows else None
         found["runs"] = " ".join(dict.fromkeys(rows[ids].astype(str))) if ids else ""
         words = {"size": "N", "length": "T", "tokens": "tokens", "threads": "threads"}
@@ -161,13 +153,8 @@ class Findings:
         return found
 
     def _corrected(self, rows: list[Row], question: Question) -> None:
-        """Fill in p against the margin and, where the question asks for it, p corrected over its rows."""
-        valid = []
-        for row in rows:
-            if row.effect is not None and math.isfinite(row.effect.se) and row.effect.se > 0:
-                row.p = _p(row.effect, question)
-                if not row.why and math.isfinite(row.p):
-                    valid.append(row)
+        """Fill in p corrected over the rows, where the question asks for it."""
+        valid = [row for row in rows if not row.why and math.isfinite(row.p)]
         if not question.family or not valid:
             return
         p = np.array([row.p for row in valid])
@@ -183,38 +170,26 @@ class Findings:
             question = self.questions.questions[id]
             for row in self.rows(id):
                 word, why = row.read(None, rules)
-                e = row.effect
-                numbers = {} if e is None else {
-                    "estimate": e.estimate, "lo": e.lo, "hi": e.hi, "n": e.n, "method": e.method,
-                    "direction": side_of(e, question), "power": power_of(e, question, rules),
-                    "false_positive": e.false_positive, "regret": max(e.regret),
+                effect = {} if row.effect is None else vars(row.effect) | {
+                    "direction": side_of(row.effect, question), "power": power_of(row.effect, question, rules),
+                    "regret": max(row.effect.regret),
                 }  # fmt: skip
-                out.append(row.plain | numbers | {
-                    "row": row.name, "id": id, "asks": question.asks, "condition": row.condition,
-                    "key": json.dumps({column: _number(value) for column, value in row.key.items()}),
-                    "unit": question.unit, "margin": question.margin, "around": question.around,
-                    "says": question.says, "verdict": word, "why": why, "p": row.p, "p_adjusted": row.p_adjusted,
-                })  # fmt: skip
-        return pd.DataFrame(out).reindex(columns=COLUMNS)
-
-
-def findings(tables: Tables) -> Findings:
-    """Return the findings of ``tables``; nothing is computed before it is asked for."""
-    return Findings(tables)
+                own = {"row": row.name, "key": json.dumps(row.key), "verdict": word, "why": why}
+                out.append(dict(question) | vars(row) | row.plain | effect | own)
+        return pd.DataFrame(out).reindex(columns=COLUMNS)  # what is no column of findings.csv is left out
 
 
 def holm(p: np.ndarray) -> np.ndarray:
     """Return Holm's step-down adjusted p-values (1979)."""
     order = np.argsort(p)
     steps = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order])
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(steps, 1.0)
-    return adjusted
+    return np.minimum(steps, 1.0)[np.argsort(order)]
 
 
 def _p(effect: Effect, question: Question) -> float:
     """One-sided p against the margin, for the readings that name a side."""
-    if question.says not in ("above", "below") or (effect.estimate <= 0 and effect.log):
+    known = math.isfinite(effect.se) and effect.se > 0 and (effect.estimate > 0 or not effect.log)
+    if question.says not in ("above", "below") or not known:
         return math.nan
     value, around, margin = effect.estimate, question.around, question.margin
     if effect.log:
@@ -224,20 +199,11 @@ def _p(effect: Effect, question: Question) -> float:
     return float(stats.t.sf(gap / effect.se, effect.df))
 
 
-def _number(value: Any) -> Any:
-    """Numbers of numpy as Python's own, so that 128.0 is written as 128."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _slug(value: Any) -> str:
-    value = _number(value)
     return re.sub(r"[^\w.+-]+", "_", value) if isinstance(value, str) else f"{value:.9g}"
 
 
-def _range(rows: pd.DataFrame, column: str) -> str:
-    if column not in rows or not rows[column].notna().any():
-        return ""
-    values = rows[column].dropna()
-    if not pd.api.types.is_numeric_dtype(values):
+def _range(values: pd.Series) -> str:
+    if not len(values) or not pd.api.types.is_numeric_dtype(values):
         return ", ".join(sorted(set(map(str, values)) - {""}))
     return "–".join(dict.fromkeys((short(float(values.min())), short(float(values.max())))))

@@ -6,6 +6,7 @@ in the range, with the side that was measured; or an end that is too close to ca
 
 import numpy as np
 from scipy.special import stdtrit
+from scipy.stats import sem
 
 from seqmix_study.findings.bootstrap import percentile
 from seqmix_study.findings.select import NotDecided
@@ -26,9 +27,8 @@ def crossover(
     """
     a, b = (np.log(first), np.log(second)) if ratio else (first, second)
     df = max(min(a.shape[1], b.shape[1]) - 1, 1)
-    mean, se = a.mean(1) - b.mean(1), np.hypot(_error(a), _error(b))
-    if ratio and a.shape == b.shape:
-        se = _error(a - b)
+    paired = ratio and a.shape == b.shape
+    mean, se = a.mean(1) - b.mean(1), sem(a - b, 1) if paired else np.hypot(sem(a, 1), sem(b, 1))
     half = stdtrit(df, 0.5 + level / 2) * se
     signs = (mean > half).astype(int) - (mean < -half)
     start, end = int(signs[0]), int(signs[-1])
@@ -56,11 +56,6 @@ def crossover(
     if start < 0:
         raise NotDecided(text)
     return value, low, high, text
-
-
-def _error(values: np.ndarray) -> np.ndarray:
-    """Standard error of the mean over repeats [points]."""
-    return values.std(1, ddof=1) / np.sqrt(values.shape[1])
 
 
 def _zero(log_x: np.ndarray, difference: np.ndarray, sign: int) -> np.ndarray:

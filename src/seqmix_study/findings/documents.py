@@ -1,8 +1,9 @@
 """The founding documents under the microscope: their own numbers recomputed, no training needed.
 
-``documents.yaml`` holds the checks: expressions in the numbers that the documents print (``documents_numbers``), and
-the arithmetic in words. Each returns a ``Flaw``: whether the slip is really there (``holds``, computed), the numbers,
-and the lines. A check that finds nothing wrong says so (``holds=False``): a fair microscope also clears.
+``documents_numbers.yaml`` holds the numbers that the documents print, ``documents.yaml`` the checks: expressions in
+these numbers, and the arithmetic in words. Each returns a ``Flaw``: whether the slip is really there (``holds``,
+computed), the numbers, and the lines. A check that finds nothing wrong says so (``holds=False``): a fair microscope
+also clears.
 
     from seqmix_study.findings import documents as flaws
     flaws.check("halving_paradox").lines
@@ -18,11 +19,16 @@ import numpy as np
 import yaml
 from scipy import special, stats
 
-from seqmix_study.findings import documents_numbers as printed
 
+def _read(name: str) -> dict[str, Any]:
+    return yaml.safe_load(resources.files("seqmix_study.findings").joinpath(name).read_text(encoding="utf-8"))
+
+
+PRINTED = _read("documents_numbers.yaml")
+
+# 97.5 % quantiles: normal, and Student with one degree of freedom (four sizes, three parameters).
 NORMAL = 1.959964
 STUDENT_1 = 12.7062
-"""97.5 % quantiles: normal, and Student with one degree of freedom (four sizes, three parameters)."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,7 @@ class Flaw:
 
 @functools.cache
 def _entries() -> dict[str, dict[str, Any]]:
-    text = resources.files("seqmix_study.findings").joinpath("documents.yaml").read_text(encoding="utf-8")
-    return dict(sorted(yaml.safe_load(text).items(), key=lambda entry: entry[1]["document"]))
+    return dict(sorted(_read("documents.yaml").items(), key=lambda entry: entry[1]["document"]))
 
 
 def names() -> list[str]:
@@ -59,7 +64,7 @@ def check(name: str) -> Flaw:
     if name not in names():
         raise KeyError(f"no check named {name!r}; known: {', '.join(names())}")
     entry = _entries()[name]
-    known = {**vars(math), **globals(), **{key: value for key, value in vars(printed).items() if key.isupper()}}
+    known = {**vars(math), **globals(), **PRINTED}
     for key, expression in {**entry.get("with", {}), **entry["numbers"]}.items():
         known[key] = eval(expression, known)  # expressions of our own file
     numbers = {key: float(known[key]) for key in entry["numbers"]}
@@ -95,7 +100,7 @@ def order_statistics(count: int) -> np.ndarray:
 
 def layers_from_throughput(tokens_per_second: float) -> float:
     """Return the attention layers (of 12) that a throughput belongs to: time a token is linear in the count."""
-    none, all_ = 1 / printed.THROUGHPUT[0], 1 / printed.THROUGHPUT[12]
+    none, all_ = 1 / PRINTED["THROUGHPUT"][0], 1 / PRINTED["THROUGHPUT"][12]
     return 12 * (none - 1 / tokens_per_second) / (none - all_)
 
 

@@ -56,12 +56,15 @@ def student(found: Contrast, level: float, bounds: tuple[float, float] | None = 
     return Effect(*values, found.n, found.method, found.se, found.df, found.regret, log)
 
 
-def _with_text(found: Contrast, sample: Sample, tables: Tables) -> Contrast:
-    """Add the sample of text to the error: the same contrast in every block of the held-out text, where it is known.
+def _fitted(sample: Sample, tables: Tables, x: str = "") -> Contrast:
+    """Return the contrast of the sides with the sample of text in its error, where the losses of blocks are known.
 
     Blocks are the same text for every run, so that what is hard for both sides cancels.
     """
-    if sample.question.value != "loss" or "blocks" not in tables.frames or not found.weights:
+    q = sample.question
+    lower, widen = q.better == "lower", q.unit.startswith("nats")
+    found = contrast(sample.first, sample.second, sample.match, x, q.log, lower, widen)
+    if q.value != "loss" or "blocks" not in tables.frames or not found.weights:
         return found
     losses = tables.block_losses.reindex(sorted(found.weights)).dropna(how="all").dropna(axis=1)
     if losses.shape[1] < 2 or len(losses) < len(found.weights):
@@ -77,25 +80,20 @@ def _with_text(found: Contrast, sample: Sample, tables: Tables) -> Contrast:
 def difference(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """``first`` minus ``second`` over the shared cells; the level of ``first`` where there is no second."""
     q = sample.question
-    keep = q.value.keep if isinstance(q.value, Measure) else ""
-    if keep:
-        return _over_blocks(sample, keep, rules.level)
-    cells = sample.first.groupby(sample.match).ngroups if sample.match else 1
-    if q.bounds and cells == 1:
+    if isinstance(q.value, Measure) and q.value.keep:
+        return _over_blocks(sample, q.value.keep, rules.level)
+    if q.bounds and (not sample.match or sample.first.groupby(sample.match).ngroups == 1):
         return _bounded(sample, rules.level)
-    losses = q.unit.startswith("nats")
-    found = contrast(sample.first, sample.second, sample.match, lower_is_better=q.better == "lower", widen=losses)
-    reach = q.bounds and (q.bounds if sample.second is None else (q.bounds[0] - q.bounds[1], q.bounds[1] - q.bounds[0]))
-    return student(_with_text(found, sample, tables), rules.level, reach)
+    reach = q.bounds
+    if reach and sample.second is not None:
+        reach = (reach[0] - reach[1], reach[1] - reach[0])
+    return student(_fitted(sample, tables), rules.level, reach)
 
 
 @estimator
 def slope(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     """Change of the value (or of the gap first - second) per decade of ``x`` (per unit with ``log: false``)."""
-    q = sample.question
-    losses = q.unit.startswith("nats")
-    found = contrast(sample.first, sample.second, sample.match, q.x, q.log, q.better == "lower", losses)
-    return student(_with_text(found, sample, tables), rules.level)
+    return student(_fitted(sample, tables, sample.question.x), rules.level)
 
 
 @estimator
@@ -150,8 +148,7 @@ def _over_blocks(sample: Sample, block: str, level: float) -> Effect:
     by_block = sum(sign * run.mean() for sign, run in zip((1.0, -1.0), runs, strict=False))
     parts.append((float(by_block.var(ddof=1)) / len(common), len(common) - 1))
     se, df = math.sqrt(sum(variance for variance, _ in parts)), satterthwaite(*parts)
-    found = Contrast(float(by_block.mean()), se, df, sum(map(len, runs)), "seeds and evaluation blocks")
-    return student(found, level)
+    return student(Contrast(float(by_block.mean()), se, df, sum(map(len, runs)), "seeds and evaluation blocks"), level)
 
 
 def _bounded(sample: Sample, level: float) -> Effect:

@@ -1,9 +1,8 @@
 """Estimators of laws along an axis: where two curves cross, exponents, and how much more one side needs."""
 
-import math
-
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from seqmix_study.findings.bootstrap import percentile
 from seqmix_study.findings.crossover import crossover
@@ -43,13 +42,11 @@ def exponent(sample: Sample, rules: Rules, tables: Tables) -> Effect:
         if fit.verdict != "ok":
             raise NotDecided(f"the fit is {fit.verdict.replace('_', ' ')}: {'; '.join(fit.reasons)}")
         fits.append(fit)
-    n = sum(map(len, sample.sides))
-    if len(fits) == 1:
-        lo, hi = fits[0].intervals["alpha"]
-        return Effect(fits[0].estimates["alpha"], lo, hi, n, "power law past its gates", (hi - lo) / 4)
-    found = compare_exponents(*fits)
-    lo, hi = found["interval"]
-    return Effect(found["delta"], lo, hi, n, "difference of two power laws, each with its own interval", (hi - lo) / 4)
+    value, (lo, hi), method = fits[0].estimates["alpha"], fits[0].intervals["alpha"], "power law past its gates"
+    if len(fits) == 2:
+        found, method = compare_exponents(*fits), "difference of two power laws, each with its own interval"
+        value, (lo, hi) = found["delta"], found["interval"]
+    return Effect(value, lo, hi, sum(map(len, sample.sides)), method, (hi - lo) / 4)
 
 
 def _growth(side: pd.DataFrame, name: str, doublings: float, level: float) -> Effect:
@@ -91,5 +88,5 @@ def reach_ratio(sample: Sample, rules: Rules, tables: Tables) -> Effect:
     if len(gaps) < 2 or not gaps.std():
         raise NotDecided("fewer than two seeds share values")
     method = f"interpolated between {q.x}, Student over seeds"
-    se = float(gaps.std(ddof=1)) / math.sqrt(len(gaps))
-    return student(Contrast(float(gaps.mean()), se, len(gaps) - 1, len(gaps), method), rules.level, log=True)
+    found = Contrast(float(gaps.mean()), float(stats.sem(gaps)), len(gaps) - 1, len(gaps), method)
+    return student(found, rules.level, log=True)

@@ -14,13 +14,11 @@ from scipy import stats
 from seqmix_study.findings.bootstrap import satterthwaite
 from seqmix_study.findings.select import NotDecided
 
+# Level of the tests for a seed effect and for pairing.
 FOUND = 0.05
-"""Level of the tests for a seed effect and for pairing."""
 
-REGRET = ["regret", "regret_hi"]
-
+# Misfit between cells is pooled with the noise within them only above this p (Bancroft 1964).
 POOLED = 0.25
-"""Misfit between cells is pooled with the noise within them only above this p (Bancroft 1964)."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,8 @@ class Contrast:
     n: int
     method: str
     regret: tuple[float, float] = (0.0, 0.0)
+    # Weight of every run in the estimate, by its identifier.
     weights: dict = field(default_factory=dict)
-    """Weight of every run in the estimate, by its identifier."""
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the Student interval, not widened by the regret."""
@@ -81,66 +79,55 @@ def contrast(
     learning rate would have gained, in the unit of the value (``widen``: it is). Raises NotDecided where fewer than one
     degree of freedom is left.
     """
-    found = _contrast(first, second, match, x, log, lower_is_better)
-    by = _shift(first, second)
-    return replace(found, regret=(found.regret[0] + by, found.regret[1] + by) if widen else (0.0, 0.0))
-
-
-def _shift(first: pd.DataFrame, second: pd.DataFrame | None) -> float:
-    """Return by how much reduced precision on one side may have moved the difference (the same on both: nothing)."""
-    if second is None or "shift" not in first or set(first["precision"]) == set(second["precision"]):
-        return 0.0
-    return float(first["shift"].max() + second["shift"].max())
-
-
-def _contrast(
-    first: pd.DataFrame, second: pd.DataFrame | None, match: list[str], x: str, log: bool, lower_is_better: bool
-) -> Contrast:
-    rows = first.assign(side=0.5) if second is None else pd.concat([first.assign(side=0.5), second.assign(side=-0.5)])
+    sides = [first.assign(side=0.5)] if second is None else [first.assign(side=0.5), second.assign(side=-0.5)]
+    rows = pd.concat(sides, ignore_index=True)
     if "seed" not in rows:
-        rows = rows.assign(seed=rows.groupby([*match, "side"] if match else "side").cumcount())
+        rows = rows.assign(seed=rows.groupby([*match, "side"]).cumcount())
     if x:
         along = rows[x].astype(float)
         rows = rows.assign(along=np.log10(along) if log else along)
         if rows["along"].nunique() < 3:
             raise NotDecided(f"a slope needs three values of {x} or more, there are {rows['along'].nunique()}")
     cells = [*match, "along"] if x else list(match)
-    rows = rows.reset_index(drop=True)
-    if second is None:
-        return _one_side(rows, cells, match, x, lower_is_better)
+    found = _one_side(rows, cells, match, x, lower_is_better) if second is None else (
+        _two_sides(rows, cells, match, x, lower_is_better))  # fmt: skip
+    by = 0.0  # how much reduced precision on one side may have moved the difference (the same on both: nothing)
+    if second is not None and "shift" in first and set(first["precision"]) != set(second["precision"]):
+        by = float(first["shift"].max() + second["shift"].max())
+    return replace(found, regret=(found.regret[0] + by, found.regret[1] + by) if widen else (0.0, 0.0))
+
+
+def _two_sides(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, lower: bool) -> Contrast:
+    """Difference of the sides or of their slopes: in pairs, of two means, or in an additive model of the cells."""
     p_seed, correlation, p_pairs = seed_tests(rows, cells)
     said = f"seed effect p = {p_seed:.2g}, " if np.isfinite(p_seed) else ""
     said += f"correlation of pairs {correlation:.2f}" if np.isfinite(correlation) else "pairs not testable"
     if p_seed < FOUND or p_pairs < FOUND:
-        return _paired(rows, cells, match, x, said, lower_is_better)
-    design = _dummies(rows, cells)
-    columns = [design, rows["side"].to_numpy()[:, None]]
+        return _paired(rows, cells, match, x, said, lower)
+    design, side = _dummies(rows, cells), rows[["side"]].to_numpy()
+    if not x and design.shape[1] == 1:
+        return _welch(rows, said, lower)
+    columns = [design, side]
     if x:
-        per_group = _dummies(rows, match)[:, 1:] * rows["side"].to_numpy()[:, None]
-        columns += [per_group, (rows["side"] * (rows["along"] - rows["along"].mean())).to_numpy()[:, None]]
-    if not x and not len(design[0]) > 1:
-        return _welch(rows, said, lower_is_better)
-    name = f"additive model of cells ({said})"
-    return _solve(rows, np.hstack(columns), name, [*cells, "side"], lower_is_better)
+        columns += [_dummies(rows, match)[:, 1:] * side, side * (rows[["along"]] - rows["along"].mean()).to_numpy()]
+    return _solve(rows, np.hstack(columns), f"additive model of cells ({said})", [*cells, "side"], lower)
 
 
 def _one_side(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, lower: bool) -> Contrast:
     """Level of one side (mean over its cells, equal weights) or its slope along x."""
     if not x:
         design = _dummies(rows, cells)
-        weights = np.full(design.shape[1], 1 / design.shape[1])
-        weights = np.r_[1.0, weights[1:]]  # column 0 is the first cell, the others are differences from it
-        return _solve(rows, design, "cells of one side", [], lower, weights)
+        mean = np.full(design.shape[1], 1 / design.shape[1])
+        mean[0] = 1.0  # column 0 is the first cell, the others are differences from it
+        return _solve(rows, design, "cells of one side", [], lower, mean)
     design = np.hstack([_dummies(rows, match), (rows["along"] - rows["along"].mean()).to_numpy()[:, None]])
     return _solve(rows, design, "straight line through the cells", [*cells], lower)
 
 
 def _dummies(rows: pd.DataFrame, by: list[str]) -> np.ndarray:
     """Return an intercept and a column for every further group of ``by``."""
-    if not by:
-        return np.ones((len(rows), 1))
-    group = rows.groupby(by, dropna=False).ngroup().to_numpy()
-    table = (group[:, None] == np.arange(group.max() + 1)[None]).astype(float)
+    group = rows.groupby(by, dropna=False).ngroup() if by else np.zeros(len(rows))
+    table = np.array(pd.get_dummies(group, dtype=float))
     table[:, 0] = 1.0
     return table
 
@@ -181,7 +168,7 @@ def _solve(
 
 def _regret(rows: pd.DataFrame) -> pd.Series:
     """Return what a better learning rate would have gained, run by run (its bound where known); NaN: not known."""
-    column = next((c for c in reversed(REGRET) if c in rows and rows[c].notna().any()), None)
+    column = next((c for c in ("regret_hi", "regret") if c in rows and rows[c].notna().any()), None)
     return rows[column].clip(lower=0.0) if column else pd.Series(np.nan, rows.index)
 
 
@@ -198,7 +185,7 @@ def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said
     wide = rows.pivot_table(index=pair, columns="side", values="value").dropna()
     if wide.shape[1] < 2 or len(wide) < 2:
         raise NotDecided("fewer than two pairs of equal seed")
-    pairs = (wide[0.5] - wide[-0.5]).rename("value").reset_index().assign(side=0.5)
+    pairs = (wide[0.5] - wide[-0.5]).rename("value").reset_index().assign(side=0.5, run=range(len(wide)))
     regrets = rows.assign(regret=_regret(rows)).groupby([*pair, "side"])["regret"].mean().groupby("side").mean()
     regret = tuple(float(regrets.fillna(0.0).get(side, 0.0)) for side in ((0.5, -0.5) if lower else (-0.5, 0.5)))
     p_seed = seed_tests(pairs, cells)[0] if cells else np.nan
@@ -208,7 +195,7 @@ def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said
             raise NotDecided("a seed effect was found, and there are fewer than two seeds")
         se = float(values.std() / np.sqrt(len(values)))
         return Contrast(float(values.mean()), se, len(values) - 1, len(values), f"seeds as units ({said})", regret)
-    found = _one_side(pairs.assign(run=range(len(pairs))), [], match if x else [], x, lower)
+    found = _one_side(pairs, [], match, x, lower)
     weights = {}
     if "run" in rows:
         runs = rows.pivot_table(index=pair, columns="side", values="run", aggfunc="first").loc[wide.index]

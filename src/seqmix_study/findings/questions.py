@@ -10,21 +10,18 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+# Column -> a value, a list of values, {min: , max: }, {not: value or list}, or "@largest", "@smallest", "@usual".
 Where = dict[str, Any]
-"""Column -> a value, a list of values, {min: , max: }, {not: value or list}, or "@largest", "@smallest", "@usual"."""
 
 Says = Literal["above", "below", "not_above", "not_below", "same", "different"]
 Kind = Literal["architecture", "time", "parallel", "memory", "shape", "other"]
 
-OPPOSITE: dict[str, Says] = {
-    "above": "below",
-    "below": "above",
-    "not_above": "above",
-    "not_below": "below",
-    "same": "different",
-    "different": "same",
-}
-"""The reading of the opposite claim: never yes where this one is."""
+# The reading that says no where this one says yes, and yes where it says no.
+COMPLEMENT: dict[Says, Says] = {"above": "not_above", "below": "not_below", "same": "different"}
+COMPLEMENT |= {other: says for says, other in COMPLEMENT.items()}
+
+# The reading of the opposite claim: never yes where this one is.
+OPPOSITE: dict[Says, Says] = COMPLEMENT | {"above": "below", "below": "above"}
 
 
 class QuestionsError(ValueError):
@@ -38,7 +35,7 @@ class Strict(BaseModel):
 class Side(Strict):
     """One side of a comparison: the rows ``where`` holds; of several arms, the one with the lowest ``best_by``."""
 
-    where: Where = Field(default_factory=dict)
+    where: Where = {}
     best_by: str = Field("", description="column by which one arm (or rate) is chosen at each size, e.g. loss_valid")
     best_of: str = Field("arm", description="column whose values are the candidates")
     name: str = ""
@@ -55,13 +52,12 @@ class Measure(Strict):
 
     table: str
     column: str
-    where: Where = Field(default_factory=dict)
+    where: Where = {}
     take: Literal["last", "first", "min", "max", "mean", "reach"] = "mean"
     by: str = Field("", description="column that orders the rows: last, first, reach")
     at: str = Field("", description="column that the ranges of `between` speak about")
-    between: tuple[tuple[float, float], ...] = Field(
-        (), description="mean over [a, b); two ranges: first minus second; bounds up to 1 are shares of `length`"
-    )
+    # mean over [a, b); two ranges: first minus second; bounds up to 1 are shares of `length`
+    between: tuple[tuple[float, float], ...] = ()
     weight: str = Field("", description="column of weights for means, e.g. tokens in a bin")
     keep: str = Field("", description="a column that stays a second unit beside the seed, e.g. the evaluation block")
     level: float | Literal["common"] = Field(0.0, description="reach: this value of `of`, or the one that all reach")
@@ -75,7 +71,7 @@ class Question(Strict):
     kind: Kind = "architecture"
     estimator: str
     table: str = "runs"
-    where: Where = Field(default_factory=dict)
+    where: Where = {}
     roles: tuple[str, ...] = Field(("evidence", "control"), description="values of the column `role` that count")
     value: str | Measure = "loss"
     better: Literal["lower", "higher"] = "lower"
@@ -93,25 +89,19 @@ class Question(Strict):
     detect: float = Field(0.0, ge=0, description="effect for which the power is given; 0: the margin")
     family: Literal["", "holm", "fdr"] = Field("", description="correction over the rows of this question")
     controls: tuple[Where, ...] = Field((), description="rows that must be there in the same condition")
-    needs: dict[str, str] = Field(
-        default_factory=dict, description="question that must be answered yes there -> what it means if it is not"
-    )
+    needs: dict[str, str] = Field({}, description="question that must be answered yes there -> what it means if not")
     again: Side | None = Field(None, description="the second side measured twice: shows the noise of the machine")
-    options: dict[str, Any] = Field(default_factory=dict, description="options of the estimator")
+    options: dict[str, Any] = Field({}, description="options of the estimator")
 
     def reading(self, says: str) -> str:
         """Return a reading in words, "above 0.02 nats"."""
         ratio = self.unit == "times"
         up = self.around * (1 + self.margin) if ratio else self.around + self.margin
         down = self.around / (1 + self.margin) if ratio else self.around - self.margin
-        return {
-            "above": f"above {up:.4g} {self.unit}",
-            "below": f"below {down:.4g} {self.unit}",
-            "not_above": f"at most {up:.4g} {self.unit}",
-            "not_below": f"at least {down:.4g} {self.unit}",
-            "same": f"between {down:.4g} and {up:.4g} {self.unit}",
-            "different": f"below {down:.4g} or above {up:.4g} {self.unit}",
-        }[says]
+        words = {"above": "above {up:.4g}", "below": "below {down:.4g}", "not_above": "at most {up:.4g}",
+                 "not_below": "at least {down:.4g}", "same": "between {down:.4g} and {up:.4g}",
+                 "different": "below {down:.4g} or above {up:.4g}"}  # fmt: skip
+        return f"{words[says].format(up=up, down=down)} {self.unit}"
 
 
 class Part(Strict):
@@ -119,7 +109,7 @@ class Part(Strict):
 
     question: str
     says: Says | None = None
-    only: Where = Field(default_factory=dict, description="conditions that the claim is about")
+    only: Where = Field({}, description="conditions that the claim is about")
     name: str = ""
 
 
@@ -166,9 +156,8 @@ class Derived(Strict):
     ratio: tuple[str, str] | None = None
     sum: dict[str, float] | None = Field(None, description="column -> factor")
     log: str = Field("", description="natural logarithm of this column")
-    until: tuple[str, str, float] | None = Field(
-        None, description="the first column where the second is at least the level, else infinity (never)"
-    )
+    # the first column where the second is at least the level, else infinity (never)
+    until: tuple[str, str, float] | None = None
     map: dict[str, dict[str, list]] | None = Field(None, description="column -> new value -> old values; else empty")
 
 
@@ -181,17 +170,12 @@ class Rules(Strict):
     tuning: Literal["required", "ignored"] = "ignored"
     corpora: int = Field(2, ge=1, description="corpora with an answer that a claim about architectures needs")
     same_size: float = Field(1.07, ge=1, description="arms whose sizes differ by less than this factor are one size")
-    precision_shift: float = Field(
-        0.0,
-        ge=0,
-        description="most by which a published check allows reduced precision to shift a loss: sides that differ in "
-        "precision are compared all the same, and each reduced one widens the interval by it; 0: they are not compared",
-    )
+    # most by which a published check allows reduced precision to shift a loss: sides that differ in
+    # precision are compared all the same, and each reduced one widens the interval by it; 0: they are not compared
+    precision_shift: float = Field(0.0, ge=0)
     false_positives: float = Field(0.1, description="largest rate at which a rule about shapes may be wrong")
-    roles: dict[str, Where] = Field(
-        default_factory=dict, description="for rows whose column `role` is empty: role -> which rows have it"
-    )
-    not_evidence: Where = Field(default_factory=dict, description="rows that are never evidence, e.g. a code check")
+    roles: dict[str, Where] = Field({}, description="for rows whose column `role` is empty: role -> which rows have it")
+    not_evidence: Where = Field({}, description="rows that are never evidence, e.g. a code check")
 
 
 class Contradiction(Strict):
@@ -206,17 +190,15 @@ class Questions(Strict):
     """A questions file."""
 
     title: str = ""
-    tables: dict[str, str] = Field(default_factory=lambda: {"runs": "runs.csv"}, description="name -> file")
-    columns: dict[str, str | list[str]] = Field(
-        default_factory=dict,
-        description="name used here -> column of the tables (the first that is filled in)",
-    )
-    derived: dict[str, Derived] = Field(default_factory=dict, description="new column -> how it is made")
-    names: dict[str, str] = Field(default_factory=dict, description="values of corpora and arms, as readers know them")
+    tables: dict[str, str] = Field({"runs": "runs.csv"}, description="name -> file")
+    # name used here -> column of the tables (the first that is filled in)
+    columns: dict[str, str | list[str]] = {}
+    derived: dict[str, Derived] = Field({}, description="new column -> how it is made")
+    names: dict[str, str] = Field({}, description="values of corpora and arms, as readers know them")
     rules: Rules = Rules()
     questions: dict[str, Question]
     claims: tuple[Claim, ...] = ()
-    documents: dict[int, str] = Field(default_factory=dict, description="where claims come from: number -> title")
+    documents: dict[int, str] = Field({}, description="where claims come from: number -> title")
     contradictions: tuple[Contradiction, ...] = ()
 
     @model_validator(mode="after")
@@ -236,6 +218,10 @@ class Questions(Strict):
 
     def claim(self, id: str) -> Claim:
         return next(claim for claim in self.claims if claim.id == id)
+
+    def source(self, claim: Claim) -> Claim:
+        """Return the claim whose parts are read: an opposite claim has those of the other."""
+        return self.claim(claim.opposite_of) if claim.opposite_of else claim
 
     def readable(self, value: Any) -> str:
         """Return the name that readers know, or the value itself (1000000.0 as "1M")."""

@@ -18,12 +18,11 @@ from seqmix_study.findings.fits.intervals import levels
 from seqmix_study.findings.questions import Derived, Measure, Question, Questions, Side, Where
 from seqmix_study.results import published
 
+# Columns that both sides of a comparison must share: each value is a cell of its own.
 VARYING = ("tokens", "length", "train_tokens")
-"""Columns that both sides of a comparison must share: each value is a cell of its own."""
 
-
+# Columns of text, which pandas reads as numbers where they are empty throughout.
 TEXT = ("role", "family", "sweep", "optimum", "place", "control", "split")
-"""Columns of text, which pandas reads as numbers where they are empty throughout."""
 
 
 class NotDecided(Exception):
@@ -39,13 +38,13 @@ class Sample:
     first: pd.DataFrame
     second: pd.DataFrame | None
     match: list[str]
+    # All evidence of the condition, whatever the arm: controls and repeated measurements are looked up here.
     around: pd.DataFrame
-    """All evidence of the condition, whatever the arm: controls and repeated measurements are looked up here."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> pd.DataFrame:
-        return self.first if self.second is None else pd.concat([self.first, self.second])
+        return pd.concat(self.sides)
 
     @property
     def sides(self) -> list[pd.DataFrame]:
@@ -75,10 +74,8 @@ class Tables:
     def __post_init__(self) -> None:
         self.frames = {name: self._named(frame) for name, frame in self.frames.items()}
         runs = self.frames.get("runs")
-        for name, frame in self.frames.items():
-            if runs is None or name == "runs" or "run" not in frame or "run" not in runs:
-                continue
-            if not frame["run"].isin(runs["run"]).any():
+        for name, frame in self.frames.items() if runs is not None and "run" in runs else ():
+            if name == "runs" or "run" not in frame or not frame["run"].isin(runs["run"]).any():
                 continue  # a table of measurements of its own, such as timings
             keys = [c for c in ("study", "run") if c in frame and c in runs]
             new = [c for c in runs if c not in frame]
@@ -148,22 +145,25 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _derive(frame: pd.DataFrame, name: str, how: Derived) -> pd.DataFrame:
     """Add a column made from others; a table that lacks them stays as it is."""
-    if how.count and how.count[1] in frame:
-        return frame.assign(**{name: frame[how.count[1]].astype(str).str.count(re.escape(how.count[0]))})
-    if how.ratio and set(how.ratio) <= set(frame):
-        return frame.assign(**{name: frame[how.ratio[0]] / frame[how.ratio[1]]})
-    if how.sum and set(how.sum) <= set(frame):
-        return frame.assign(**{name: sum(factor * frame[c] for c, factor in how.sum.items())})
-    if how.until and set(how.until[:2]) <= set(frame):
-        reached = frame[how.until[1]] >= how.until[2]
-        return frame.assign(**{name: frame[how.until[0]].astype(float).where(reached, np.inf)})
-    if how.map and set(how.map) <= set(frame):
-        (column, values), *_ = how.map.items()
-        new = {old: new for new, olds in values.items() for old in olds}
-        return frame.assign(**{name: frame[column].map(new).fillna("")})
-    if how.log and how.log in frame:
-        return frame.assign(**{name: np.log(frame[how.log].where(frame[how.log] > 0))})
-    return frame
+    try:
+        return frame.assign(**{name: _made(frame, how)})
+    except KeyError:
+        return frame
+
+
+def _made(frame: pd.DataFrame, how: Derived) -> pd.Series:
+    if how.count:
+        return frame[how.count[1]].astype(str).str.count(re.escape(how.count[0]))
+    if how.ratio:
+        return frame[how.ratio[0]] / frame[how.ratio[1]]
+    if how.sum:
+        return sum(factor * frame[c] for c, factor in how.sum.items())
+    if how.until:
+        return frame[how.until[0]].astype(float).where(frame[how.until[1]] >= how.until[2], np.inf)
+    if how.map:
+        ((column, values),) = how.map.items()
+        return frame[column].map({old: new for new, olds in values.items() for old in olds}).fillna("")
+    return np.log(frame[how.log].where(frame[how.log] > 0))
 
 
 def pick(rows: pd.DataFrame, where: Where) -> pd.DataFrame:
@@ -203,11 +203,11 @@ def samples(tables: Tables, question: Question) -> Iterator[Sample]:
     rules = tables.questions.rules
     rows = tables.evidence(question)
     if "size" in rows:
-        rows = rows.assign(size_run=rows["size"], size=size_groups(rows["size"], rules.same_size))
+        rows = rows.assign(size=size_groups(rows["size"], rules.same_size))
     if rules.precision_shift and question.kind == "architecture" and "precision" in rows:
         reduced = ~rows["precision"].isin(["float32", "float64", ""]) & rows["precision"].notna()
         rows = rows.assign(shift=rules.precision_shift * reduced)
-    per = [c for c in question.per if c in rows and c not in (question.x,)]
+    per = [c for c in question.per if c in rows and c != question.x]
     left = pick(rows, question.first.where)
     if not len(left):
         raise NotDecided(f"no finished rows of {named(question.first)}")

@@ -106,19 +106,15 @@ def two_line_fall_and_rise(x: np.ndarray, y: np.ndarray, level: float = 0.95) ->
             half = float(stats.t.ppf(0.5 + level / 2, df)) * sd * math.sqrt((1 + 1 / max(len(part), 1)) / seeds)
             out.append((rest, -math.inf, rest + half))
             continue
-        fits = []
+        fits, reach = [], float(np.ptp(x[part]))
         for at in (part, part[drop]) if len(part) > 3 else (part,):
-            centred = x[at] - x[at].mean()
+            centred, free = x[at] - x[at].mean(), len(at) - 2
             square = float(centred @ centred)
             b = float(centred @ means[at]) / square
             misfit = means[at] - means[at].mean() - b * centred
-            free = len(at) - 2
-            error, used = sd**2 / seeds, df
-            if free > 0 and float(misfit @ misfit) / free > error:
-                error, used = float(misfit @ misfit) / free, free
-            reach = float(np.ptp(x[part]))
-            half = float(stats.t.ppf(0.5 + level / 2, used)) * math.sqrt(error / square) * reach
-            fits.append((sign * b * reach, sign * b * reach - half, sign * b * reach + half))
+            error, used = max((sd**2 / seeds, df), (float(misfit @ misfit) / free, free))
+            fall, half = sign * b * reach, float(stats.t.ppf(0.5 + level / 2, used)) * math.sqrt(error / square) * reach
+            fits.append((fall, fall - half, fall + half))
         out.append(min(fits, key=lambda fit: fit[1]))
     return out
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from seqmix.paths import Paths
 from seqmix_study.findings import claims, documents
-from seqmix_study.findings.answer import Findings, findings
+from seqmix_study.findings.answer import Findings
 from seqmix_study.findings.questions import Questions, load
 from seqmix_study.findings.select import Tables
 from seqmix_study.results import published
@@ -30,7 +30,7 @@ def check(name: str) -> documents.Flaw | None:
 @functools.lru_cache
 def compute(tier: str, results: Path) -> Findings:
     """Return the findings of ``results/<tier>/*.csv``. The quick tier is a code check: its rows are never evidence."""
-    return findings(Tables.read(results / tier, asked()))
+    return Findings(Tables.read(results / tier, asked()))
 
 
 def rows(tier: str, paths: Paths | None = None) -> pd.DataFrame:
@@ -53,8 +53,7 @@ def verdicts(tier: str, paths: Paths | None = None) -> pd.DataFrame:
     folder = (paths or Paths()).results / tier
     table = published.frame(folder / "verdicts.csv", dtype={"id": str})
     if table is None:
-        found = compute(tier, folder.parent)
-        table = claims.table(found, check)
+        table = claims.table(compute(tier, folder.parent), check)
     text = table.select_dtypes(exclude="number").columns
     return table.assign(**{c: table[c].fillna("") for c in text}).set_index("id", drop=False)
 

@@ -12,18 +12,18 @@ import pandas as pd
 from seqmix_study.findings import detect
 from seqmix_study.findings.effects import Effect
 from seqmix_study.findings.questions import Question, Rules
-from seqmix_study.findings.select import NotDecided, Sample, named, pick
+from seqmix_study.findings.select import Sample, named, pick
 from seqmix_study.findings.verdict import reads, side_of
 
+# Columns in which both sides must be alike, and what they are called.
 REGIME = {"device": "kind of device", "precision": "precision", "tokens": "number of tokens",
           "length": "window", "train_tokens": "amount of training text"}  # fmt: skip
-"""Columns in which both sides must be alike, and what they are called."""
 
+# Optima that count: inside the rates that were tried, or predicted by a law and checked (its error is regret).
 TUNED = ("interior", "law")
-"""Optima that count: inside the rates that were tried, or predicted by a law and checked (its error is regret)."""
 
+# Largest difference of the machine's load (in processes) within one comparison of seconds.
 QUIET = 0.2
-"""Largest difference of the machine's load (in processes) within one comparison of seconds."""
 
 
 def problems(sample: Sample, effect: Effect, rules: Rules) -> list[str]:
@@ -54,12 +54,7 @@ def _units(sample: Sample, rules: Rules) -> Iterator[str]:
 
 def _controls(sample: Sample) -> Iterator[str]:
     for where in sample.question.controls:
-        try:
-            there = pick(sample.around, where)
-        except NotDecided as gap:
-            yield f"control missing: {gap}"
-            continue
-        if not len(there):
+        if not len(pick(sample.around, where)):
             yield f"control missing: no finished rows of {', '.join(f'{k} {v}' for k, v in where.items())}"
 
 
@@ -67,14 +62,13 @@ def _alike(sample: Sample) -> Iterator[str]:
     """Both sides in the same regime: device, precision, text, window and tokens."""
     if sample.second is None:
         return
-    unmatched = sample.question.options.get("unlike", ())
-    cut_short = sample.question.estimator in ("share", "time_to_solve") or not isinstance(sample.question.value, str)
+    free = {*sample.question.options.get("unlike", ()), sample.question.x}
+    if sample.question.estimator in ("share", "time_to_solve") or not isinstance(sample.question.value, str):
+        free.add("tokens")  # runs may stop early
+    if "shift" in sample.first:
+        free.add("precision")  # the interval is widened instead
     for column, word in REGIME.items():
-        if column == "precision" and "shift" in sample.first:
-            continue  # the interval is widened instead
-        if column in unmatched or column == sample.question.x or (column == "tokens" and cut_short):
-            continue
-        if column in sample.first and column in sample.second:
+        if column not in free and column in sample.first and column in sample.second:
             there = [set(side[column].dropna()) - {""} for side in sample.sides]
             if all(there) and there[0] != there[1]:
                 yield f"the sides differ in {word}"
@@ -88,13 +82,11 @@ def _seconds(sample: Sample) -> Iterator[str]:
             yield f"seconds of several {word} ({', '.join(sorted(map(str, rows[column].unique()))[:3])})"
     if "load" in rows and float(np.ptp(rows["load"])) > QUIET:
         yield "seconds under different loads of the machine"
-    if "process" in rows and sample.second is not None:
-        both = set(sample.first["process"]) & set(sample.second["process"])
-        if not both:
-            yield "seconds of different processes, whose load is not known"
-    again = sample.question.again
-    if again is not None:
-        yield from _same_twice(sample, pick(sample.around, again.where))
+    processes = [set(side["process"]) for side in sample.sides] if "process" in rows else []
+    if len(processes) == 2 and not processes[0] & processes[1]:
+        yield "seconds of different processes, whose load is not known"
+    if sample.question.again is not None:
+        yield from _same_twice(sample, pick(sample.around, sample.question.again.where))
 
 
 def _same_twice(sample: Sample, again: pd.DataFrame) -> Iterator[str]:
@@ -133,12 +125,10 @@ def _tuned(sample: Sample, effect: Effect) -> Iterator[str]:
         elif "optimum" in side and (~side["optimum"].isin(TUNED)).any():
             word = "lies at the edge of its grid" if (side["optimum"] == "edge").any() else "is not known"
             yield f"{who}: its best learning rate {word}"
-        else:
-            column = next((c for c in ("regret", "regret_hi") if c in side), None)
-            if column is None:
-                yield f"{who}: its regret is not known"
-            elif (worst := float(side[column].mean())) > allowed:
-                yield f"{who}: regret {worst:.3g} is above half the margin"
+        elif not {"regret", "regret_hi"} & set(side):
+            yield f"{who}: its regret is not known"
+        elif (worst := float(side["regret" if "regret" in side else "regret_hi"].mean())) > allowed:
+            yield f"{who}: regret {worst:.3g} is above half the margin"
 
 
 def _to_be_tuned(sample: Sample, effect: Effect):
@@ -151,9 +141,8 @@ def _to_be_tuned(sample: Sample, effect: Effect):
         does_well = "above" if question.better == "higher" or "at_least" in question.options else "below"
         return [] if where == does_well else pairs
     middle = 1.0 if effect.log else 0.5 if question.estimator == "time_to_solve" else 0.0
-    first_larger = effect.estimate > middle
     lower_is_better = question.better == "lower" and question.estimator not in ("share", "time_to_solve")
-    return [pairs[0]] if first_larger == lower_is_better else [pairs[1]]
+    return pairs[:1] if (effect.estimate > middle) == lower_is_better else pairs[1:]
 
 
 def power_of(effect: Effect, question: Question, rules: Rules) -> float:

@@ -1,5 +1,7 @@
 """The number that a question is about: a column of the table, or one number per run from a second table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -12,12 +14,11 @@ def prepare(tables: Tables, sample: Sample) -> Sample:
 
     Raises NotDecided where a side is empty, no cell is shared, or the value does not exist.
     """
-    question, rules = sample.question, tables.questions.rules
-    keep = question.value.keep if isinstance(question.value, Measure) else ""
-    sides = []
+    question, sides = sample.question, []
     cells = [c for c in (*sample.match, question.x) if c]
     factors = [question.options[name] for name in ("one", "other") if name in question.options]
-    common = _common_levels(tables, sample, cells) if isinstance(question.value, Measure) else {}
+    measure = question.value if isinstance(question.value, Measure) else None
+    common = _common_levels(tables, sample, cells) if measure else {}
     for side, asked in zip(sample.sides, (question.first, question.second), strict=False):
         if not len(side):
             raise NotDecided(f"no finished rows of {named(asked)} there")
@@ -26,18 +27,15 @@ def prepare(tables: Tables, sample: Sample) -> Sample:
         if several and question.kind == "architecture" and not question.options.get("rates"):
             raise NotDecided("several learning rates in one cell: a column `role` must say which is evidence")
         side = choose_best(_trained(side, question, sample), asked, cells, sample.notes)
-        side = side.assign(value=_values(tables, side, question.value, common)) if not keep else (
-            _blocks(tables, side, question.value))  # fmt: skip
+        side = _measured(tables, side, measure, common) if measure else _column(side, question.value)
         side = side[np.isfinite(side["value"]) | (question.estimator == "time_to_solve")]
-        sides.append(
-            one_per_cell(side, ["arm", *cells, *factors, "seed", keep, "process", "lr" if several else "seed"])
-        )
-    if len(sides) == 2:
-        sides = _shared(*sides, sample.match, rules.seeds)
+        apart = [measure.keep if measure else "", "lr" if several else ""]
+        sides.append(one_per_cell(side, ["arm", *cells, *factors, "seed", "process", *apart]))
+    if len(sides) == 2 and sample.match:
+        sides = _shared(*sides, sample.match)
     if any(not len(side) for side in sides):
         raise NotDecided("there is no number to compare")
-    return Sample(question, sample.key, sides[0], sides[1] if len(sides) == 2 else None, sample.match, sample.around,
-                  sample.notes)  # fmt: skip
+    return replace(sample, first=sides[0], second=sides[1] if len(sides) == 2 else None)
 
 
 def _trained(side: pd.DataFrame, question, sample: Sample) -> pd.DataFrame:
@@ -54,31 +52,35 @@ def _trained(side: pd.DataFrame, question, sample: Sample) -> pd.DataFrame:
     return side[good]
 
 
-def _shared(first: pd.DataFrame, second: pd.DataFrame, match: list[str], seeds: int) -> list[pd.DataFrame]:
+def _shared(first: pd.DataFrame, second: pd.DataFrame, match: list[str]) -> list[pd.DataFrame]:
     """Keep the cells that both sides have."""
-    if not match:
-        return [first, second]
     both = first[match].drop_duplicates().merge(second[match].drop_duplicates(), on=match)
     if not len(both):
         raise NotDecided(f"the sides share no value of {', '.join(match)}")
     return [side.merge(both, on=match) for side in (first, second)]
 
 
-def _values(tables: Tables, side: pd.DataFrame, value: str | Measure, common: dict) -> pd.Series:
-    if isinstance(value, str):
-        if value not in side:
-            raise NotDecided(f"the table has no column {value!r}")
-        return pd.to_numeric(side[value], errors="coerce")
+def _column(side: pd.DataFrame, name: str) -> pd.DataFrame:
+    if name not in side:
+        raise NotDecided(f"the table has no column {name!r}")
+    return side.assign(value=pd.to_numeric(side[name], errors="coerce"))
+
+
+def _measured(tables: Tables, side: pd.DataFrame, value: Measure, common: dict) -> pd.DataFrame:
+    """Return the side with the number of each run, or of each run in each block (``keep``), as its ``value``."""
     rows = _of_runs(tables, side, value)
+    by = ["run", value.keep] if value.keep else ["run"]
     if value.take == "reach":
-        levels = {run: common.get(run, np.nan) if value.level == "common" else value.level for run in rows["run"]}
-        return side["run"].map({run: _reached(part, value, levels[run]) for run, part in rows.groupby("run")})
-    if value.between:
-        return side["run"].map(_between(rows, value, ["run"]))
-    if value.take == "mean":
-        return side["run"].map(_mean(rows, value, ["run"]))
-    grouped = rows.groupby("run")[value.column]
-    return side["run"].map(grouped.agg(value.take))
+        level = common if value.level == "common" else dict.fromkeys(rows["run"], value.level)
+        found = pd.Series({run: _reached(part, value, level[run]) for run, part in rows.groupby("run")})
+    elif value.between:
+        found = _between(rows, value, by)
+    elif value.take == "mean":
+        found = _mean(rows, value, by)
+    else:
+        found = rows.groupby(by)[value.column].agg(value.take)
+    found = found.rename("value").rename_axis(by).reset_index()
+    return side.drop(columns=["value", value.keep], errors="ignore").merge(found, on="run", how="left")
 
 
 def _of_runs(tables: Tables, side: pd.DataFrame, value: Measure) -> pd.DataFrame:
@@ -112,15 +114,6 @@ def _mean(rows: pd.DataFrame, value: Measure, by: list[str]) -> pd.Series:
     return sums["total"] / sums["weight"].where(sums["weight"] > 0)
 
 
-def _blocks(tables: Tables, side: pd.DataFrame, value: Measure) -> pd.DataFrame:
-    """Return a row per run and block (``keep``) with its value."""
-    rows = _of_runs(tables, side, value)
-    by = ["run", value.keep]
-    found = _between(rows, value, by) if value.between else _mean(rows, value, by)
-    table = found.rename("value").reset_index()
-    return side.drop(columns=[value.keep], errors="ignore").merge(table, on="run")
-
-
 def _common_levels(tables: Tables, sample: Sample, cells: list[str]) -> dict[str, float]:
     """Return for every run the lowest level that all runs of its cell, of both sides, reach (``level: common``)."""
     value = sample.question.value
@@ -139,7 +132,6 @@ def _reached(rows: pd.DataFrame, value: Measure, level: float) -> float:
     if not len(at):
         return np.inf
     i = int(at[0])
-    if i == 0 or y[i - 1] == y[i] or x[i - 1] <= 0:
+    if i == 0 or x[i - 1] <= 0:
         return float(x[i])
-    share = (y[i - 1] - level) / (y[i - 1] - y[i])
-    return float(np.exp(np.log(x[i - 1]) + share * (np.log(x[i]) - np.log(x[i - 1]))))
+    return float(np.exp(np.interp(level, [y[i], y[i - 1]], np.log([x[i], x[i - 1]]))))

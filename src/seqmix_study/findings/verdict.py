@@ -6,29 +6,21 @@ Every reading has an exact opposite, so that opposite claims get opposite verdic
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from seqmix_study.findings.effects import Effect
-from seqmix_study.findings.questions import Question
+from seqmix_study.findings.questions import COMPLEMENT, Question
 
 SUPPORTED, REFUTED, MIXED, DEPENDS = "supported", "refuted", "mixed", "depends"
 CLOSE, UNTESTED, UNTESTABLE, ILL = "too close to call", "not tested", "not testable", "ill-posed"
 VERDICTS = (SUPPORTED, REFUTED, MIXED, DEPENDS, CLOSE, UNTESTED, UNTESTABLE, ILL)
+
+# A sign for each verdict, so that colour is not needed.
 MARKS = dict(zip(VERDICTS, "✓✗◐◑≈○—⊘", strict=True))
-"""A sign for each verdict, so that colour is not needed."""
 
-YES: dict[str, tuple[str, ...]] = {
-    "above": ("above",),
-    "below": ("below",),
-    "same": ("same",),
-    "not_above": ("below", "same", "not_above"),
-    "not_below": ("above", "same", "not_below"),
-    "different": ("above", "below"),
-}
-"""Reading -> where the interval must lie for a yes; no is what its opposite in logic calls yes."""
-
-COMPLEMENT = {"above": "not_above", "below": "not_below", "same": "different"}
-COMPLEMENT |= {b: a for a, b in COMPLEMENT.items()}
+# Reading -> where the interval must lie for a yes; no is what its complement calls yes.
+YES = {"above": {"above"}, "below": {"below"}, "same": {"same"}, "different": {"above", "below"}}
+YES |= {"not_above": {"below", "same", "not_above"}, "not_below": {"above", "same", "not_below"}}
 
 
 def word_of(said: str) -> str:
@@ -78,8 +70,8 @@ class Verdict:
     text: str
     answers: tuple[Answer, ...] = ()
     needs: str = ""
+    # For "depends": the axis that separates yes from no.
     on: str = ""
-    """For "depends": the axis that separates yes from no."""
 
     def conditions(self, word: str) -> list[str]:
         return list(dict.fromkeys(a.condition for a in self.answers if a.word == word))
@@ -103,10 +95,12 @@ def combine(answers: Sequence[Answer], corpora: int = 1, somewhere: bool = False
     if not valid:
         text = needs if len(whys) == 1 else "; ".join(f"{why} ({_names(answers, 'invalid', why)})" for why in whys)
         return Verdict(UNTESTED, text or "no rows", answers, needs)
-    if somewhere:
-        return _somewhere(answers, valid)
-    decided, open_ = ([a for a in valid if (a.word == "too close") == close] for close in (False, True))
+    decided = [a for a in valid if a.word != "too close"]
     words = {a.word for a in decided}
+    if somewhere:
+        word = "yes" if "yes" in words else "too close" if len(decided) < len(valid) else "no"
+        said = {"yes": SUPPORTED, "too close": CLOSE, "no": REFUTED}[word]
+        return Verdict(said, f"{word} on {_names(valid, word)}", answers)
     if words == {"yes", "no"}:
         axis = _axis(decided)
         text = f"yes on {_names(decided, 'yes')}, no on {_names(decided, 'no')}"
@@ -121,19 +115,11 @@ def combine(answers: Sequence[Answer], corpora: int = 1, somewhere: bool = False
         text = f"{len(there)} of the {needed} corpora that are needed can be judged ({have})"
         needs = needs or f"a second corpus (a claim about architectures needs {needed})"
         return Verdict(UNTESTED, text, answers, needs)
-    said = f"{decided[0].word} on {_names(decided, decided[0].word)}" if decided else ""
-    close = f"too close on {_names(open_, 'too close')}" if open_ else ""
-    if len(decided) > len(open_):
-        word = SUPPORTED if "yes" in words else REFUTED
-        return Verdict(word, "; ".join(filter(None, (said, close))), answers, needs)
-    return Verdict(CLOSE, ", ".join(filter(None, (said, close))), answers, needs)
-
-
-def _somewhere(answers: tuple[Answer, ...], valid: list[Answer]) -> Verdict:
-    words = {a.word for a in valid}
-    word = SUPPORTED if "yes" in words else CLOSE if "too close" in words else REFUTED
-    said = {"supported": "yes", "refuted": "no"}.get(word, "too close")
-    return Verdict(word, f"{said} on {_names(valid, said)}", answers)
+    there = {a.word for a in valid}
+    said = [f"{word} on {_names(valid, word)}" for word in ("yes", "no", "too close") if word in there]
+    if 2 * len(decided) > len(valid):
+        return Verdict(SUPPORTED if "yes" in words else REFUTED, "; ".join(said), answers, needs)
+    return Verdict(CLOSE, ", ".join(said), answers, needs)
 
 
 def _axis(decided: Sequence[Answer]) -> str:
@@ -141,15 +127,12 @@ def _axis(decided: Sequence[Answer]) -> str:
     for axis in decided[0].key:
         if axis == "corpus" or any(axis not in a.key for a in decided):
             continue
-        by_value: dict = {}
-        for a in decided:
-            by_value.setdefault(a.key[axis], set()).add(a.word)
-        if len(by_value) < 2 or any(len(words) > 1 for words in by_value.values()):
+        said = {(a.key[axis], a.word) for a in decided}
+        if len(said) > len({value for value, _ in said}):
+            continue  # one value says both
+        numbers = all(isinstance(value, (int, float)) for value, _ in said)
+        if numbers and sum(a != b for (_, a), (_, b) in itertools.pairwise(sorted(said))) > 1:
             continue
-        if all(isinstance(v, (int, float)) for v in by_value):
-            in_order = [by_value[v] for v in sorted(by_value)]
-            if sum(a != b for a, b in itertools.pairwise(in_order)) > 1:
-                continue
         return "the number of threads" if axis == "threads" else axis
     return ""
 
@@ -158,38 +141,31 @@ def both(parts: Sequence[tuple[str, Verdict]], corpora: int = 1) -> Verdict:
     """Return the verdict of parts that must all hold. Where they were asked in the same conditions, per condition."""
     if len(parts) == 1:
         return parts[0][1]
-    answers = tuple(a for _, part in parts for a in part.answers)
     asked = [{a.condition for a in part.answers} for _, part in parts]
     if asked[0] and all(conditions == asked[0] for conditions in asked):
         joined = [_all_in([next(a for a in part.answers if a.condition == c) for _, part in parts]) for c in asked[0]]
         found = combine(sorted(joined, key=lambda a: a.condition), corpora)
-        return Verdict(found.word, found.text, answers, found.needs, found.on)
-    return _ranked(parts, (REFUTED, UNTESTABLE, UNTESTED, MIXED, DEPENDS, CLOSE, SUPPORTED), answers)
+        return replace(found, answers=tuple(a for _, part in parts for a in part.answers))
+    return _ranked(parts, (REFUTED, UNTESTABLE, UNTESTED, MIXED, DEPENDS, CLOSE, SUPPORTED))
 
 
 def either(parts: Sequence[tuple[str, Verdict]]) -> Verdict:
     """Return the verdict of parts of which one must hold."""
-    answers = tuple(a for _, part in parts for a in part.answers)
-    return _ranked(parts, (SUPPORTED, MIXED, DEPENDS, CLOSE, UNTESTED, UNTESTABLE, REFUTED), answers)
+    return _ranked(parts, (SUPPORTED, MIXED, DEPENDS, CLOSE, UNTESTED, UNTESTABLE, REFUTED))
 
 
-def _ranked(parts: Sequence[tuple[str, Verdict]], order: Sequence[str], answers: tuple[Answer, ...]) -> Verdict:
+def _ranked(parts: Sequence[tuple[str, Verdict]], order: Sequence[str]) -> Verdict:
     """The first word of ``order`` that a part has is the verdict of the whole."""
-    word = next(word for word in order if any(part.word == word for _, part in parts))
-    lead = next(part for _, part in parts if part.word == word)
+    lead = min((part for _, part in parts), key=lambda part: order.index(part.word))
     text = "; ".join(f"{name or 'part'}: {part.said} ({part.text})" for name, part in parts)
     needs = "; ".join(dict.fromkeys(part.needs for _, part in parts if part.needs and part.word == UNTESTED))
-    return Verdict(word, text, answers, needs, lead.on)
+    return Verdict(lead.word, text, tuple(a for _, part in parts for a in part.answers), needs, lead.on)
 
 
 def _all_in(parts: Sequence[Answer]) -> Answer:
     """Join the answers of one condition: one no is a no, whatever else is invalid."""
-    for word in ("no", "invalid", "too close", "yes"):
-        for part in parts:
-            if part.word == word:
-                return Answer(part.row, word, part.condition, part.key, part.why,
-                              any(p.architecture for p in parts))  # fmt: skip
-    raise ValueError("no parts")
+    first = min(parts, key=lambda part: ("no", "invalid", "too close", "yes").index(part.word))
+    return replace(first, architecture=any(part.architecture for part in parts))
 
 
 def _names(answers: Sequence[Answer], word: str, why: str = "") -> str:
