@@ -166,6 +166,7 @@ def test_two_verifications_at_once_do_not_delete_each_others_records(tmp_path, m
     monkeypatch.setattr(verify.launch, "run", train)
     for name in ("sample", "compare"):
         monkeypatch.setattr(verify, name, lambda *args: [])
+    monkeypatch.setattr(verify.tables, "read_table", lambda *args: [])
     children = []
     for _ in range(2):
         children.append(os.fork())

@@ -2,12 +2,13 @@
 
 import json
 import shutil
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock, Timeout
 
 from fake_records import config, record
 from seqmix import study
@@ -93,7 +94,9 @@ def test_a_published_run_trained_again_is_the_same(project):
     again = call("verify", "--tier", "quick", "--sample", "1", "--json")
     assert again.exit_code == 0, again.output
     assert [point["verdict"] for point in json.loads(again.stdout)["points"]] == ["same"]
-    assert "1 runs against the published quick tier: 1 same" in call("verify", "--tier", "quick").output
+    told = call("verify", "--tier", "quick")
+    assert "1 runs against the published quick tier: 1 same" in told.output
+    assert "runs again, which took 0:00:" in told.stderr
 
 
 def test_status_names_a_corrupt_record_and_fails(project):
@@ -167,6 +170,19 @@ def test_a_fresh_training_lies_beside_is_compared_and_the_next_one_is_from_nothi
         assert "4 same" in done.output
         assert f"records: {project.root / 'runs-fresh'}" in done.output
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_fresh_records_are_not_deleted_while_they_are_compared(project, monkeypatch):
+    free = []
+
+    def tell(*_):
+        other = FileLock(project.root / "runs-fresh" / ".comparing.lock", is_singleton=False)
+        with suppress(Timeout), other.acquire(timeout=0):
+            free.append(True)
+
+    monkeypatch.setattr("seqmix_study.commands.train.tell_fresh", tell)
+    assert call("train", "tiny", "--jobs", "0", "--only", "more", "--fresh").exit_code == 0
+    assert free == []
 
 
 def test_fresh_findings_are_those_of_the_newest_fresh_training(project):

@@ -46,7 +46,8 @@ def command(chapter, tier, pairs, jobs, force, fresh, train) -> None:
             good = run(requests, paths, force=force or fresh)
             if fresh:
                 trained = {request.chapter.study for request in requests} & set(study.names(paths))
-                tell_fresh(passed.get("tier", "quick"), from_nothing.paths(), sorted(trained))
+                with from_nothing.comparing():
+                    tell_fresh(passed.get("tier", "quick"), from_nothing.paths(), sorted(trained))
     except KeyboardInterrupt:
         logging.disable(logging.CRITICAL)  # what the notebook client says of its ended kernel while Python ends
         raise

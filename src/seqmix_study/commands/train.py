@@ -44,5 +44,6 @@ def command(chapters, tier, jobs, engine, budget_minutes, only, ensemble, fresh,
         say(f"  {run_id}: {reason}", err=True)
     say(f"records: {paths.runs}")
     if fresh:
-        tell_fresh(tier, paths, list(studies))
+        with from_nothing.comparing():
+            tell_fresh(tier, paths, list(studies))
     raise SystemExit(0 if summary.ok else 1)

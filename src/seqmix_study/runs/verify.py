@@ -1,7 +1,9 @@
 """Does the publication reproduce? Train a sample of the published runs again and compare the losses."""
 
+import datetime
 import random
 import shutil
+import sys
 
 import pandas as pd
 
@@ -44,6 +46,9 @@ def verify(tier: str, count: int, seed: int, jobs: int | None) -> tuple[pd.DataF
     chosen = sample(tier, count, seed, paths)
     place = Paths(paths.root, paths.cache / "verify")
     configs = [config.model_copy(update={"evaluate": ()}) for config in chosen]
+    rows = {row["run_id"]: row for row in tables.read_table("runs", tier, paths)}
+    took = datetime.timedelta(seconds=round(sum(float(rows[config.run_id]["seconds"]) for config in chosen)))
+    print(f"training {len(chosen)} runs again, which took {took} when they were published", file=sys.stderr, flush=True)
     with locked(paths.cache / "verify.lock"):
         shutil.rmtree(place.runs, ignore_errors=True)  # what is verified is trained now, not found
         summary = launch.run(configs, jobs, paths=place, committed=False)
