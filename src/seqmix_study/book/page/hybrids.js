@@ -1,5 +1,5 @@
 // Hybrids: a stack whose layers the reader changes, as far as such a stack was trained; what it makes of one text.
-import { button, labelled, make, number, table } from "./frame.js";
+import { button, labelled, make, number, table, textArea } from "./frame.js";
 import { encode } from "./text.js";
 
 /** The published stack that has `letter` at layer `n` and otherwise differs least from `now`; null if there is none. */
@@ -9,16 +9,22 @@ export function nearest(patterns, now, n, letter) {
   return fitting.reduce((best, one) => (best === null || apart(one) < apart(best) ? one : best), null);
 }
 
+/** A stack in words: "5 DeltaNet, 1 Attention"; where `conv` names the letter, the layer has the convolution. */
+export function described(pattern, labels, conv = "") {
+  const runs = pattern.match(/(.)\1*/g);
+  return runs.map((run) => `${run.length} ${labels[run[0]]}${conv.includes(run[0]) ? " with convolution" : ""}`).join(", ");
+}
+
 export function playHybrids({ data, state, keep, stage, say, ask }) {
   const byPattern = new Map(data.models.map((model) => [model.pattern, model])),
     patterns = [...byPattern.keys()];
   const visited = new Map();
   let now = byPattern.has(state.stack) ? state.stack : patterns[0];
-  const area = make("textarea", { rows: 4, maxLength: 1500, spellcheck: false, value: state.text ?? data.text });
+  const area = textArea(4, state.text ?? data.text);
   const layers = make("div", {
     className: "live-row",
     role: "group",
-    aria: { label: "Layers, from the first: press one to change its type" },
+    aria: { label: "Layers, from the first: press one for the nearest trained stack with another type there" },
   });
   const results = make("div");
   stage.append(layers, labelled("Text", area), results);
@@ -57,13 +63,17 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
     draw();
     try {
       const asked = now,
-        { tokens } = encode(area.value, data.models[0].words);
+        text = area.value,
+        { tokens } = encode(text, data.models[0].words);
       if (tokens.length < 2) return say("Write at least two tokens.");
       const losses = await ask(byPattern.get(asked), { kind: "losses", tokens });
-      if (!losses) return;
+      if (!losses || text !== area.value) return; // the reader went on meanwhile
       visited.set(asked, losses.reduce((a, b) => a + b, 0) / losses.length);
       draw();
-      say(`${[...asked].map((letter) => data.layers[letter]).join(", ")}: ${number(visited.get(asked))} nats a token.`);
+      const words = (pattern) => described(pattern, data.layers, byPattern.get(pattern).conv);
+      const [best] = [...visited].reduce((low, one) => (one[1] < low[1] ? one : low));
+      const first = `${words(asked)}: ${number(visited.get(asked))} nats a token.`;
+      say(visited.size > 1 ? `${first} Lowest of the ${visited.size} that you tried: ${words(best)}.` : first);
     } catch (error) {
       say(error.message);
     }
