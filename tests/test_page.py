@@ -475,6 +475,7 @@ def test_every_demonstration_works_by_keyboard_without_network(page):
         assert one["hidden"], one
         assert one["shown"], one
         assert one["same"], one
+        assert one["focused"], one
         assert not one["outside"] + one["errors"] + one["violations"], one
         assert not one["wide"], one
         assert one["shared"].startswith(f"#{one['id']}~guess=1"), one

@@ -34,7 +34,7 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
       at = letters.indexOf(now[n]);
     return letters.length > 1 ? nearest(patterns, now, n, letters[(at + 1) % letters.length]) : null;
   }
-  function draw() {
+  function drawLayers() {
     const change = (n) => () => {
       now = next(n);
       update();
@@ -45,8 +45,11 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
         button(`${n + 1}: ${data.layers[letter]}`, change(n), { disabled: !next(n), className: "live-layer" }),
       ),
     );
+  }
+  function drawTable() {
+    const lowest = Math.min(...visited.values());
     const rows = [...visited].map(([pattern, loss]) => [
-      pattern + (pattern === now ? " (now)" : ""),
+      pattern + (pattern === now ? " (now)" : "") + (visited.size > 1 && loss === lowest ? " (lowest)" : ""),
       number(loss),
       number(byPattern.get(pattern).loss),
     ]);
@@ -60,7 +63,8 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
   }
   async function update() {
     keep({ stack: now, text: area.value === data.text ? "" : area.value });
-    draw();
+    drawLayers();
+    drawTable();
     try {
       const asked = now,
         text = area.value,
@@ -69,11 +73,9 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
       const losses = await ask(byPattern.get(asked), { kind: "losses", tokens });
       if (!losses || text !== area.value) return; // the reader went on meanwhile
       visited.set(asked, losses.reduce((a, b) => a + b, 0) / losses.length);
-      draw();
-      const words = (pattern) => described(pattern, data.layers, byPattern.get(pattern).conv);
-      const [best] = [...visited].reduce((low, one) => (one[1] < low[1] ? one : low));
-      const first = `${words(asked)}: ${number(visited.get(asked))} nats a token.`;
-      say(visited.size > 1 ? `${first} Lowest of the ${visited.size} that you tried: ${words(best)}.` : first);
+      drawTable(); // not the layers: a new button would lose the reader's focus
+      const words = described(asked, data.layers, byPattern.get(asked).conv);
+      say(`${words}: ${number(visited.get(asked))} nats a token.`);
     } catch (error) {
       say(error.message);
     }
