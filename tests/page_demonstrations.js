@@ -71,6 +71,7 @@ async function play(context, id) {
     ([id, first]) => document.querySelector(`#${id} .live-said`).textContent !== first,
     [id, first],
   );
+  const focused = await page.evaluate((id) => !!document.activeElement.closest(`#${id}`), id); // once it has answered
   await tabTo(page, id, "Show what the study found");
   await page.keyboard.press("Enter");
   const shown = await page.locator(`#${id} .live-finding`).isVisible(),
@@ -100,6 +101,7 @@ async function play(context, id) {
       wide,
       shared: shared.slice(address.length),
       same,
+      focused,
       workers,
     }),
   );

@@ -241,6 +241,42 @@ def test_stacks_change_to_published_ones_only(script):
     stacks = ["DDD", "DDA", "DAA", "AAA"]
     assert call(script, ["nearest", stacks, "DDD", 2, "A"], ["nearest", stacks, "DDD", 0, "A"]) == ["DDA", "AAA"]
     assert call(script, ["nearest", stacks, "DDD", 1, "L"]) == [None]
+    labels = {"D": "DeltaNet", "A": "Attention"}
+    assert call(script, ["described", "DDDDAD", labels])[0] == "4 DeltaNet, 1 Attention, 1 DeltaNet"
+    assert call(script, ["described", "AA", labels, "A"])[0] == "2 Attention with convolution"
+
+
+def test_a_shared_address_is_read_and_a_broken_one_does_no_harm(script):
+    """Whatever stands in a link: numbers stay within their bounds, points are a ladder, the rest is as if not there."""
+    assert call(script, ["stateOf", "#a~guess=1&points=6~2_9~1", "a"])[0] == {"guess": "1", "points": "6~2_9~1"}
+    assert call(script, ["stateOf", "#a~", "a"], ["stateOf", "#ab~x=1", "a"], ["stateOf", "#a", "a"]) == [
+        {},
+        None,
+        None,
+    ]
+    texts = ["12", "1000000000", "0", "-3", "1e9", "x", "", None]
+    assert call(script, *(["whole", text, 8, 1, 48] for text in texts)) == [12, 48, 1, 8, 8, 8, 8, 8]
+    assert call(script, ["pointsOf", "6000~2.1_15000~1.9"])[0] == [[6000, 2.1], [15000, 1.9]]
+    broken = [
+        "",
+        None,
+        "x",
+        "6000~2",
+        "6000~2_5000~1",
+        "6000~2_6000~1",
+        "6000~0_9000~1",
+        "6000~2_9000~",
+        "0~2_1~Infinity",
+    ]
+    assert call(script, *(["pointsOf", text] for text in broken)) == [None] * len(broken)
+    assert call(script, ["pointsOf", "_".join(f"{n}~1" for n in range(1, 40))]) == [None]
+
+
+def test_every_row_of_the_losses_has_a_name(script):
+    """What leaves no ink has a sign, or its number."""
+    pieces = ["a", "é", "🎉", "(", " ", "\n", "\t", "\u200b", "\x00"]
+    said = call(script, *(["seen", piece] for piece in pieces))
+    assert said == ["a", "é", "🎉", "(", "␣", "↵", "U+0009", "U+200B", "U+0000"]
 
 
 def test_the_pages_fit_doctor_agrees_with_the_real_one(script):
@@ -304,6 +340,9 @@ def test_announced_models_are_chosen_by_columns_that_there_are():
     used = re.findall(r"^:models: (.+)$", "\n".join(f.read_text() for f in (ROOT / "notebooks").glob("*.md")), re.M)
     assert {name for line in used for name in line.split()} <= set(announced)
     assert used
+    for line in used:
+        files = [ROOT / f"results/laptop/models/{name}.json" for name in line.split()]
+        assert sum(file.stat().st_size for file in files) <= page_file.LARGEST_PAGE, line
 
 
 def test_a_published_model_is_the_one_run_that_fits():
@@ -436,6 +475,7 @@ def test_every_demonstration_works_by_keyboard_without_network(page):
         assert one["hidden"], one
         assert one["shown"], one
         assert one["same"], one
+        assert one["focused"], one
         assert not one["outside"] + one["errors"] + one["violations"], one
         assert not one["wide"], one
         assert one["shared"].startswith(f"#{one['id']}~guess=1"), one

@@ -1,6 +1,6 @@
 // Boxes: keys lie in boxes, boxes swap their contents; who still knows where each key is? The models never hear an
 // answer.
-import { bars, button, make, number, table } from "./frame.js";
+import { bars, button, make, number, table, whole } from "./frame.js";
 
 /** The sentence of a scene in tokens, as in training: each key and its box, ASK, a question, then (swap, question)... */
 export function sceneTokens(words, { keys, homes, swaps }) {
@@ -46,16 +46,16 @@ export function makeScene(words, { keys, swaps, seed, backwards = false }) {
 
 export function playBoxes({ data, state, keep, stage, say, ask }) {
   const { words } = data.models[0],
-    most = { keys: 64, swaps: 48 };
+    most = { keys: 64, swaps: 48, seed: 999 };
   const size = () => ({
-    keys: +(state.keys ?? 4),
-    swaps: +(state.swaps ?? 0),
-    seed: +(state.seed ?? 1),
+    keys: whole(state.keys, 8, 1, most.keys),
+    swaps: whole(state.swaps, 0, 0, most.swaps),
+    seed: whole(state.seed, 1, 0, most.seed),
     backwards: state.backwards === "yes",
   });
   const change = (name, by) => () => {
     const value = size()[name] + by;
-    if (value >= (name === "keys" ? 1 : 0) && value <= (most[name] ?? Infinity)) keep({ [name]: value });
+    if (value >= (name === "keys" ? 1 : 0) && value <= most[name]) keep({ [name]: value });
     update();
   };
   const moves = [

@@ -1,13 +1,11 @@
 // Context: the reader's own text, sentence by sentence; what each model pays for each token, with and without a
 // sentence.
-import { button, labelled, make, number, table } from "./frame.js";
-import { encode, perPiece, sentences, shade, wordsOf } from "./text.js";
-
-const LONGEST = 1500; // characters; beyond it the answer takes seconds on a phone
+import { button, labelled, make, number, table, textArea } from "./frame.js";
+import { encode, perPiece, seen, sentences, shade, wordsOf } from "./text.js";
 
 export function playContext({ data, state, keep, stage, say, ask }) {
   const words = data.models[0].words;
-  const area = make("textarea", { rows: 5, maxLength: LONGEST, spellcheck: false, value: state.text ?? data.text });
+  const area = textArea(5, state.text ?? data.text);
   const list = make("div", {
     className: "live-sentences",
     role: "group",
@@ -16,11 +14,11 @@ export function playContext({ data, state, keep, stage, say, ask }) {
   const shown = make("div"),
     numbers = make("div");
   stage.append(labelled("Text", area), list, shown, make("details", {}, make("summary", {}, "Every number"), numbers));
-  let out = new Set((state.out ?? "").split(".").filter(Boolean).map(Number)),
+  const parts = () => sentences(area.value);
+  let out = new Set((state.out ?? "").split(".").filter(Boolean).map(Number).filter((n) => n in parts())),
     timer,
     turn = 0;
 
-  const parts = () => sentences(area.value);
   const left = () => parts().filter((_, n) => !out.has(n));
   function drawList() {
     const toggle = (n) => () => {
@@ -96,7 +94,7 @@ export function playContext({ data, state, keep, stage, say, ask }) {
       table(
         "Loss of each token, nats",
         ["token", ...data.models.map((model) => model.label)],
-        pieces.map((piece, i) => [piece.text.replace("\n", "↵"), ...found.map(({ now }) => number(now[i]))]),
+        pieces.map((piece, i) => [seen(piece.text), ...found.map(({ now }) => number(now[i]))]),
       ),
     );
     say(data.models.map(({ label }, n) => sentence(label, pieces, found[n])).join(" "));

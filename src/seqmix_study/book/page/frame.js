@@ -22,6 +22,9 @@ export function drawing(name, attributes = {}, ...children) {
 
 export const button = (text, onclick, more = {}) => make("button", { type: "button", onclick, ...more }, text);
 export const labelled = (text, control) => make("label", {}, make("span", {}, text), control);
+const LONGEST = 1500; // characters; beyond it the answer takes seconds on a phone
+export const textArea = (rows, text) =>
+  make("textarea", { rows, maxLength: LONGEST, spellcheck: false, value: text.slice(0, LONGEST) });
 export const number = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : "–");
 
 /** 1234567 -> "1.2 M". */
@@ -39,7 +42,7 @@ export function table(caption, head, rows) {
   const line = ([first, ...others]) => make("tr", {}, cell("th", "row")(first), others.map(cell("td")));
   return make(
     "table",
-    {},
+    { tabIndex: 0 }, // a phone scrolls it sideways: arrows must, too
     make("caption", {}, caption),
     make("thead", {}, make("tr", {}, head.map(cell("th", "col")))),
     make("tbody", {}, rows.map(line)),
@@ -61,15 +64,21 @@ export const bars = (rows) =>
     ),
   );
 
-/** The state of a demonstration in the page's address: #id~key=value&key=value. */
-function readAddress(id) {
-  const [name, rest] = location.hash.slice(1).split("~");
-  return name === id && rest ? Object.fromEntries(new URLSearchParams(rest)) : null;
+/** The state of a demonstration in the page's address: #id~key=value&key=value; values may hold a ~ of their own. */
+export function stateOf(hash, id) {
+  return hash.startsWith(`#${id}~`) ? Object.fromEntries(new URLSearchParams(hash.slice(id.length + 2))) : null;
 }
+
+/** A whole number from an address, kept within its bounds; `other` where it is none. */
+export const whole = (text, other, least, most) =>
+  /^\d+$/.test(text ?? "") ? Math.min(Math.max(+text, least), most) : other;
+
+let written; // the address that this page wrote itself
 
 function writeAddress(id, state) {
   const kept = Object.entries(state).filter(([, value]) => value !== "" && value != null);
   const address = `#${id}~${new URLSearchParams(kept)}`;
+  written = address;
   try {
     history.replaceState(null, "", address);
   } catch {
@@ -84,7 +93,7 @@ function writeAddress(id, state) {
 export function openFrame(box, play) {
   const data = JSON.parse(box.querySelector("script").textContent),
     finding = box.querySelector(".live-finding");
-  const shared = readAddress(box.id),
+  const shared = stateOf(location.hash, box.id),
     state = shared ?? {};
   const stage = make("div", { className: "live-stage", hidden: true });
   const said = make("p", { className: "live-said", aria: { live: "polite" } });
@@ -102,7 +111,7 @@ export function openFrame(box, play) {
   function begin() {
     form.hidden = true;
     stage.hidden = after.hidden = false;
-    guessed.textContent = `${data.question} Your guess: ${data.guesses[state.guess] ?? "none"}.`;
+    guessed.textContent = `${data.question} Your guess: ${data.guesses[whole(state.guess, -1, 0, 99)] ?? "none"}.`;
     play({
       data,
       state,
@@ -133,4 +142,7 @@ export function openFrame(box, play) {
   box.classList.add("live-open");
   if (shared) box.scrollIntoView();
   if ("guess" in state) begin();
+  addEventListener("hashchange", () => {
+    if (location.hash !== written && stateOf(location.hash, box.id)) location.reload(); // a link into the open page
+  });
 }

@@ -1,5 +1,5 @@
 // Hybrids: a stack whose layers the reader changes, as far as such a stack was trained; what it makes of one text.
-import { button, labelled, make, number, table } from "./frame.js";
+import { button, labelled, make, number, table, textArea } from "./frame.js";
 import { encode } from "./text.js";
 
 /** The published stack that has `letter` at layer `n` and otherwise differs least from `now`; null if there is none. */
@@ -9,16 +9,22 @@ export function nearest(patterns, now, n, letter) {
   return fitting.reduce((best, one) => (best === null || apart(one) < apart(best) ? one : best), null);
 }
 
+/** A stack in words: "5 DeltaNet, 1 Attention"; where `conv` names the letter, the layer has the convolution. */
+export function described(pattern, labels, conv = "") {
+  const runs = pattern.match(/(.)\1*/g);
+  return runs.map((run) => `${run.length} ${labels[run[0]]}${conv.includes(run[0]) ? " with convolution" : ""}`).join(", ");
+}
+
 export function playHybrids({ data, state, keep, stage, say, ask }) {
   const byPattern = new Map(data.models.map((model) => [model.pattern, model])),
     patterns = [...byPattern.keys()];
   const visited = new Map();
   let now = byPattern.has(state.stack) ? state.stack : patterns[0];
-  const area = make("textarea", { rows: 4, maxLength: 1500, spellcheck: false, value: state.text ?? data.text });
+  const area = textArea(4, state.text ?? data.text);
   const layers = make("div", {
     className: "live-row",
     role: "group",
-    aria: { label: "Layers, from the first: press one to change its type" },
+    aria: { label: "Layers, from the first: press one for the nearest trained stack with another type there" },
   });
   const results = make("div");
   stage.append(layers, labelled("Text", area), results);
@@ -28,7 +34,7 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
       at = letters.indexOf(now[n]);
     return letters.length > 1 ? nearest(patterns, now, n, letters[(at + 1) % letters.length]) : null;
   }
-  function draw() {
+  function drawLayers() {
     const change = (n) => () => {
       now = next(n);
       update();
@@ -39,8 +45,11 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
         button(`${n + 1}: ${data.layers[letter]}`, change(n), { disabled: !next(n), className: "live-layer" }),
       ),
     );
+  }
+  function drawTable() {
+    const lowest = Math.min(...visited.values());
     const rows = [...visited].map(([pattern, loss]) => [
-      pattern + (pattern === now ? " (now)" : ""),
+      pattern + (pattern === now ? " (now)" : "") + (visited.size > 1 && loss === lowest ? " (lowest)" : ""),
       number(loss),
       number(byPattern.get(pattern).loss),
     ]);
@@ -54,16 +63,19 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
   }
   async function update() {
     keep({ stack: now, text: area.value === data.text ? "" : area.value });
-    draw();
+    drawLayers();
+    drawTable();
     try {
       const asked = now,
-        { tokens } = encode(area.value, data.models[0].words);
+        text = area.value,
+        { tokens } = encode(text, data.models[0].words);
       if (tokens.length < 2) return say("Write at least two tokens.");
       const losses = await ask(byPattern.get(asked), { kind: "losses", tokens });
-      if (!losses) return;
+      if (!losses || text !== area.value) return; // the reader went on meanwhile
       visited.set(asked, losses.reduce((a, b) => a + b, 0) / losses.length);
-      draw();
-      say(`${[...asked].map((letter) => data.layers[letter]).join(", ")}: ${number(visited.get(asked))} nats a token.`);
+      drawTable(); // not the layers: a new button would lose the reader's focus
+      const words = described(asked, data.layers, byPattern.get(asked).conv);
+      say(`${words}: ${number(visited.get(asked))} nats a token.`);
     } catch (error) {
       say(error.message);
     }

@@ -11,8 +11,8 @@ const SEEDS = 3,
   BOTTOM = 34;
 const SIZES = [6_000, 15_000, 37_000, 92_000, 230_000, 570_000, 1_400_000, 3_500_000];
 const SHAPES = {
+  "a straight line in ln N": (n) => 3.4 - 0.16 * Math.log(n / 6000), // first: the question is about it
   "a power law with a floor": (n) => 1.2 + 60 * n ** -0.42,
-  "a straight line in ln N": (n) => 3.4 - 0.16 * Math.log(n / 6000),
   "a law with one size badly tuned": (n) => 1.2 + 60 * n ** -0.42 + (n === 230_000 ? 0.12 : 0),
   "a fall that ends": (n) => 2 + 0.9 * Math.max(0, 1 - Math.log10(n / 6000) / 1.6) ** 2,
 };
@@ -22,17 +22,22 @@ const WORDS = {
   refused: "The doctor refuses: no law may be quoted from these points",
 };
 
+/** Points of an address, "6000~2.1_15000~1.9"; null unless two to twenty ascending sizes with losses above zero. */
+export function pointsOf(text) {
+  const points = (text ?? "").split("_").map((one) => one.split("~").map(Number));
+  const fine = ([n, loss], i) => n > (points[i - 1]?.[0] ?? 0) && loss > 0 && Number.isFinite(n + loss);
+  return points.length > 1 && points.length <= 20 && points.every(fine) ? points : null;
+}
+
 export function playScaling({ data, state, keep, stage, say }) {
-  const ladders = { ...Object.fromEntries((data.ladders ?? []).map(({ label, points }) => [label, points])) };
-  for (const [name, f] of Object.entries(SHAPES)) ladders[name] = SIZES.map((n) => [n, f(n)]);
-  const first = Object.keys(ladders)[0];
-  let points = state.points
-    ? state.points.split("_").map((one) => one.split("~").map(Number))
-    : ladders[first].map((one) => [...one]);
+  const ladders = Object.fromEntries(Object.entries(SHAPES).map(([name, f]) => [name, SIZES.map((n) => [n, +f(n).toFixed(4)])])); // as an address holds them
+  for (const { label, points } of data.ladders ?? []) ladders[label] = points;
+  const first = state.from in ladders ? state.from : Object.keys(ladders)[0];
+  let points = pointsOf(state.points) ?? ladders[first].map((one) => [...one]);
   const start = make(
     "select",
     {},
-    Object.keys(ladders).map((name) => make("option", { value: name }, name)),
+    Object.keys(ladders).map((name) => make("option", { value: name, selected: name === first }, name)),
   );
   const spread = make("input", { type: "range", min: 0, max: 0.1, step: 0.002, value: state.spread ?? 0.01 });
   const picture = drawing("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" }),
@@ -110,7 +115,7 @@ export function playScaling({ data, state, keep, stage, say }) {
     );
   }
   function update() {
-    keep({ points: points.map(([n, loss]) => `${n}~${+loss.toFixed(4)}`).join("_"), spread: spread.value });
+    keep({ points: points.map(([n, loss]) => `${n}~${+loss.toFixed(4)}`).join("_"), spread: spread.value, from: start.value });
     const fit = fitLadder(
       points.map(([n]) => n),
       points.map(([, loss]) => loss),

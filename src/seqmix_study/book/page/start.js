@@ -12,7 +12,7 @@ function openAll() {
   let desk;
   function modelOf({ name, label }) {
     const { config, words, about } = seqmixModels[name];
-    return { name, label, words, pattern: config.pattern, loss: about.loss, window: about.seq_len };
+    return { name, label, words, pattern: config.pattern, conv: config.conv, loss: about.loss, window: about.seq_len };
   }
   for (const box of document.querySelectorAll("section.live")) {
     const ask = (model, job) => {

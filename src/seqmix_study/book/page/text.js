@@ -25,6 +25,11 @@ export function perPiece(pieces, losses) {
   });
 }
 
+/** What a table calls a piece: what leaves no ink has a sign or its number. */
+export const seen = (text) =>
+  ({ "\n": "↵", " ": "␣" })[text] ??
+  (/[\p{L}\p{N}\p{P}\p{S}]/u.test(text) ? text : `U+${text.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`);
+
 /** Indices of the pieces of each word: letters, digits and underscores that stand together; anything else is alone. */
 export function wordsOf(pieces) {
   const found = [],

@@ -11,11 +11,8 @@ HERE = Path(__file__).parents[1] / "page"
 RUNTIME = ("numbers", "attention", "lstm", "mlstm", "recurrence", "model", "worker")
 DEMONSTRATIONS = ("frame", "text", "ladder", "context", "boxes", "hybrids", "scaling", "speed", "start")
 PUBLIC = ("answers", "buildModel", "losses", "makeDesk", "startDesk")
-# What node's tests call: the page itself sees no names of this script.
-TESTED = ("fitLadder", "encode", "perPiece", "sentences", "makeScene", "sceneTokens", "whereNow", "nearest", "wordsOf")
-
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
-EXPORT = re.compile(r"^export (?=const|function|async function)", re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:const|function\*?|async function) (\w+))", re.MULTILINE)
 
 
 def joined(names: tuple[str, ...]) -> str:
@@ -25,8 +22,9 @@ def joined(names: tuple[str, ...]) -> str:
 
 
 def script() -> str:
-    """Return the script of the book's pages; node, which has no page, gets the functions to test instead."""
+    """Return the script of the book's pages; node, which has no page, gets what modules export, to test it."""
     runtime = f"function seqmixRuntime() {{\n{joined(RUNTIME)}\nreturn {{ {', '.join(PUBLIC)} }};\n}}\n"
-    node = f"module.exports = {{ ...seqmixRuntime(), {', '.join(TESTED)} }};"
+    tested = EXPORT.findall("\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in DEMONSTRATIONS))
+    node = f"module.exports = {{ ...seqmixRuntime(), {', '.join(tested)} }};"
     start = f'if (typeof module === "object") {node}\nelse start();'
     return f'"use strict";\n(() => {{\n{runtime}{joined(DEMONSTRATIONS)}\n{start}\n}})();\n'
