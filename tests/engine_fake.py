@@ -61,7 +61,7 @@ def train(config, folder, progress):
         if stop:
             raise Interrupted(f"at step {state['step']}")
     atomic_write(folder.weights, repr(state["value"]))
-    folder.write_metrics({"loss": state["value"]})
+    folder.write_metrics({"loss": state["value"], "loss_valid": state["value"]})
     folder.finish("finished")
     measure(config, folder, progress)
 

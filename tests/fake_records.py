@@ -32,7 +32,8 @@ def record(runs: Path, c: RunConfig, loss: float = 2.5, status: str = "finished"
     folder.append_curve({"step": 5, "tokens": 640, "seconds": 0.5, "loss": loss + 1, "train_loss": 3.0, "lr": 1e-3})
     folder.append_curve({"step": 10, "tokens": 1280, "seconds": 1.0, "loss": loss, "train_loss": 2.0, "lr": 1e-4})
     folder.write_table("context-index", [context_row(block, loss) for block in range(3)])
-    known = {"loss": loss, "loss_se": 0.01, "steps_done": 10, "tokens_done": 1280, "seconds": 1.0, "evaluated": []}
+    known = {"loss": loss, "loss_valid": loss, "loss_se": 0.01, "steps_done": 10, "tokens_done": 1280}
+    known |= {"seconds": 1.0, "evaluated": []}
     folder.write_metrics(known | {"reference_unigram": 3.25, "train_loss": 2.0} | dict(metrics))
     folder.finish(status)
     return folder

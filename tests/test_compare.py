@@ -154,16 +154,16 @@ def test_a_finding_of_part_of_the_runs_is_not_compared():
 
 
 def test_two_verifications_at_once_do_not_delete_each_others_records(tmp_path, monkeypatch):
-    def train(configs, jobs, paths, committed):
-        mine = paths.runs / str(os.getpid())
+    def train(job, jobs):
+        mine = job.paths.runs / str(os.getpid())
         mine.mkdir(parents=True)
         time.sleep(0.3)
-        assert list(paths.runs.iterdir()) == [mine]
+        assert list(job.paths.runs.iterdir()) == [mine]
         return SimpleNamespace(problems={})
 
     monkeypatch.delenv("SEQMIX_CACHE", raising=False)
     monkeypatch.setenv("SEQMIX_ROOT", str(tmp_path))
-    monkeypatch.setattr(verify.launch, "run", train)
+    monkeypatch.setattr(verify.launch, "train", train)
     for name in ("sample", "compare"):
         monkeypatch.setattr(verify, name, lambda *args: [])
     monkeypatch.setattr(verify.tables, "read_table", lambda *args: [])

@@ -34,7 +34,7 @@ def test_two_processes_train_as_one(project, tmp_path):  # noqa: F811
     (project.studies / "tiny.yaml").write_text(LONGER)
     plan = study.plan("tiny", "quick", overrides={"groups": ["main"]}, paths=project)[:2]
     alone = Paths(tmp_path / "alone")
-    engine.run(plan, 0, progress=False, paths=alone)
+    engine.train(engine.request(runs=plan, paths=alone), 0, progress=False)
 
     # first half of a run on one process, the rest on two: checkpoints are the same
     half = plan[1]

@@ -42,8 +42,8 @@ def paths(tmp_path, monkeypatch):
     return Paths(tmp_path)
 
 
-def run(configs, paths, jobs=0, **more):
-    return engine.run(configs, jobs, progress=False, paths=paths, trainer=FAKE, **more)
+def run(configs, paths, jobs=0, how="local", **more):
+    return engine.train(engine.request(runs=configs, paths=paths, trainer=FAKE, **more), jobs, how, progress=False)
 
 
 def log(paths) -> list[list[str]]:

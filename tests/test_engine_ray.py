@@ -39,7 +39,7 @@ def test_a_cluster_gives_the_same_records_and_a_killed_node_loses_nothing(cluste
     )
     log.write_text("")
     killer.start()
-    summary = run(grid(6, steps=40), paths, jobs=2, engine="ray")
+    summary = run(grid(6, steps=40), paths, jobs=2, how="ray")
     killer.join()
     assert summary.finished == 6, summary.problems
     assert [value(paths, c) for c in grid(6, 40)] == [value(here, c) for c in grid(6, 40)]

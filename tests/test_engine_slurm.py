@@ -26,7 +26,7 @@ def local(monkeypatch):
 def test_an_array_gives_the_same_records(paths, monkeypatch):  # noqa: F811
     monkeypatch.setenv("FAKE_FAIL", "2")
     monkeypatch.setenv("FAKE_MEET", "2")  # no task of the array trains alone, however late the other starts
-    summary = run(grid(5), paths, jobs=2, engine="slurm")
+    summary = run(grid(5), paths, jobs=2, how="slurm")
     assert (summary.finished, summary.failed) == (4, 1)
     assert "told to fail" in next(iter(summary.problems.values()))
     trained = [(seed, worker) for what, seed, worker in log(paths) if what == "train"]
@@ -41,7 +41,7 @@ def test_an_array_gives_the_same_records(paths, monkeypatch):  # noqa: F811
 
 def test_a_job_that_dies_names_its_log_and_the_run_goes_on_later(paths, monkeypatch):  # noqa: F811
     monkeypatch.setenv("FAKE_DIE", "0")
-    summary = run(grid(1), paths, jobs=1, engine="slurm")
+    summary = run(grid(1), paths, jobs=1, how="slurm")
     assert summary.interrupted == 1
     assert "its log is" in next(iter(summary.problems.values()))
     assert RunFolder(paths.runs / grid(1)[0].run_id).status() == "interrupted"
@@ -74,7 +74,7 @@ def test_a_real_array_with_a_worker_killed_does_every_run_once_and_loses_nothing
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    summary = run(grid(6, steps=40), paths, jobs=2, engine="slurm")
+    summary = run(grid(6, steps=40), paths, jobs=2, how="slurm")
     killer.join()
     assert summary.finished == 6, summary.problems
     assert [value(paths, c) for c in grid(6, 40)] == [value(here, c) for c in grid(6, 40)]
@@ -113,11 +113,11 @@ def test_a_cancelled_job_is_called_cancelled():
 def test_without_slurm_or_with_a_bad_option_the_message_helps(paths, monkeypatch):  # noqa: F811
     monkeypatch.setenv("SEQMIX_SLURM", "partition")
     with pytest.raises(engine.EngineError, match="name=value"):
-        run(grid(1), paths, engine="slurm")
+        run(grid(1), paths, how="slurm")
     monkeypatch.setenv("SEQMIX_SUBMITIT", "slurm")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(engine.EngineError, match="sbatch is not on this machine"):
-        run(grid(1), paths, engine="slurm")
+        run(grid(1), paths, how="slurm")
 
 
 def test_a_slurm_that_does_not_answer_is_said_before_anything_starts(tmp_path, monkeypatch):

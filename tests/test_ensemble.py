@@ -249,7 +249,7 @@ def test_the_engine_trains_together_only_when_asked_and_does_the_rest_alone(tmp_
     with held.lock():  # another process trains this one, and dies at the end of the block
         job = engine.request(runs=plan[:-1], paths=paths, budget_minutes=8 / 60, ensemble=True)
         assert engine.train(job, 0, progress=False).interrupted == 1
-    assert engine.run(plan, 0, progress=False, paths=paths, ensemble=True).finished == 2
+    assert engine.train(engine.request(runs=plan, paths=paths, ensemble=True), 0, progress=False).finished == 2
     proven = [RunFolder(paths.runs / c.run_id).provenance() for c in plan]
     assert [p.get("replicas", 1) for p in proven] == [2, 2, 1, 1, 1]
 
@@ -260,11 +260,11 @@ def test_an_ensemble_that_fails_fails_its_runs_with_the_reason_and_nothing_else(
 
     plan, paths = [*grid("A", steps=2), config("D", steps=2)], Paths(tmp_path, tmp_path / "runs")
     monkeypatch.setattr(Ensemble, "__call__", refuse)
-    summary = engine.run(plan, 0, progress=False, paths=paths, ensemble=True)
+    summary = engine.train(engine.request(runs=plan, paths=paths, ensemble=True), 0, progress=False)
     assert (summary.failed, summary.finished) == (3, 1)
     assert "out of memory" in next(iter(summary.problems.values()))
     monkeypatch.undo()
-    assert engine.run(plan, 0, progress=False, paths=paths).finished == 3
+    assert engine.train(engine.request(runs=plan, paths=paths), 0, progress=False).finished == 3
 
 
 STUDY = """

@@ -95,7 +95,7 @@ def test_a_refused_run_is_a_failed_run_with_the_reason(tmp_path):
     run = RunConfig(model=MODEL, data=corpus, train=settings(accelerate="cuda_graph"))
     if CUDA:
         pytest.skip("there is a CUDA device")
-    summary = engine.run([run], 0, progress=False, paths=Paths(tmp_path))
+    summary = engine.train(engine.request(runs=[run], paths=Paths(tmp_path)), 0, progress=False)
     assert summary.failed == 1
     assert "needs a CUDA device" in summary.problems[run.run_id]
     with pytest.raises(ValueError, match="not recorded"):

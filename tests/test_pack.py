@@ -164,12 +164,6 @@ def test_a_hostile_or_foreign_archive_is_refused_and_leaves_nothing(sent, tmp_pa
     assert not (tmp_path / "climbed.txt").exists()
 
 
-def test_an_unknown_ending_is_refused(tmp_path):
-    record(tmp_path / "runs", config(0))
-    with pytest.raises(PackError, match=r"\.tar\.xz"):
-        pack(tmp_path / "records.zip", tmp_path / "runs")
-
-
 def test_what_an_archive_holds_twice_is_refused(sent, tmp_path):
     pack(sent, tmp_path / "runs")
     with lzma.open(sent, "w") as stream, tarfile.open(fileobj=stream, mode="w") as archive:

@@ -21,7 +21,7 @@ def evidence(name: str, seeds: int = 1, tier: str = "quick", **overrides) -> dic
 
     plan = study.plan(name, tier, seeds=seeds, overrides={k.replace("__", "."): v for k, v in overrides.items()})
     paths = _records(plan)
-    engine.run(plan, progress=False, paths=paths).check()
+    engine.train(engine.request(runs=plan, paths=paths), progress=False).check()
     return collect.load(name, tier, plan=plan, paths=paths)
 
 

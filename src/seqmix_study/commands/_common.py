@@ -74,7 +74,7 @@ def tell_fresh(tier: str, paths: Any, studies: list[str]) -> None:
     known = Known(tier, paths, committed=False)
     try:
         for name in studies:
-            collect.collect(resolve(name, tier, (), paths, known)[name].runs, tier, name, paths=place)
+            collect.collect(resolve(name, tier, paths, known)[name].runs, tier, name, paths=place)
         here = asked.compute(tier, place.results).table().set_index("row", drop=False)
         rows = agreement.findings(here, asked.rows(tier, Paths()))
     except (ValueError, OSError) as error:  # a tier without tables, or records that answer nothing

@@ -24,7 +24,7 @@ def command(chapter: str, tier: str, replace: bool, prune: bool) -> None:
     from seqmix_study.runs.selection import resolve
 
     paths = Paths()
-    plans = resolve(chapter, tier, (), paths)
+    plans = resolve(chapter, tier, paths)
     with published.alone(paths.results / tier):  # the findings are those of these tables, whoever publishes beside
         for name, plan in plans.items():
             counts = collect.collect(plan.runs, tier, name, paths, replace, spare=plan.open if prune else None)

@@ -70,13 +70,10 @@ def _reason(here: dict, there: pd.DataFrame) -> str:
     if here["verdict"] in ("inside", "same"):
         return "this is the published record" if here["finished_at"] == here["finished_at_there"] else ""
     beside = there.loc[here["beside"]]
-    found = [
-        f"another {what} ({beside[name][:24]} there, {here[name][:24]} here)"
-        for name, what in SUSPECTS.items()
-        if beside[name] and here[name] and beside[name] != here[name]
-    ]
-    if found:
-        return "; ".join(found[:3])
+    differ = [name for name in SUSPECTS if beside[name] and here[name] and beside[name] != here[name]]
+    if differ:
+        known = ((SUSPECTS[name], beside[name][:24], here[name][:24]) for name in differ[:3])
+        return "; ".join(f"another {what} ({published} there, {own} here)" for what, published, own in known)
     if here["beside"] != here["run_id"]:
         return "another seed: one run in twenty falls outside by chance"
     return "everything recorded is equal: look for damaged files or unstable hardware"

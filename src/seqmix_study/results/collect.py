@@ -89,10 +89,9 @@ def _published_before(old: pd.DataFrame, new: pd.DataFrame, tier: str, paths: Pa
 def _refuse_mixed_corpora(runs: pd.DataFrame, table: Path) -> None:
     for (study, source, *_), hashes in runs[runs["corpus_sha256"] != ""].groupby(CORPUS)["corpus_sha256"]:
         if len(versions := hashes.unique()) > 1:
-            raise CollectError(
-                f"{table}: study {study!r} mixes two versions of source {source!r} "
-                f"({', '.join(version[:12] for version in versions)}): train all of its runs on one"
-            )
+            both = ", ".join(version[:12] for version in versions)
+            text = f"{table}: study {study!r} mixes two versions of source {source!r} ({both})"
+            raise CollectError(f"{text}: train all of its runs on one")
 
 
 def collect(

@@ -104,9 +104,8 @@ def differs(folder: Path, files: dict[str, str]) -> bool:
     """Whether writing ``files`` would change anything; where it would not, neither lock nor disk space is needed."""
     known, unfinished = manifest(folder), (folder / f".{MARK}.staged").exists()
     new = {name: text.encode() for name, text in files.items()}
-    return unfinished or any(
-        known.get(name) != _entry(name, data) or _bytes(folder / name) != data for name, data in new.items()
-    )
+    changed = (known.get(name) != _entry(name, data) or _bytes(folder / name) != data for name, data in new.items())
+    return unfinished or any(changed)
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

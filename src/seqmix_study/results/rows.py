@@ -53,10 +53,8 @@ def cell(value: object, kind: str) -> str:
 def _written(table: str, row: dict, origin: Path) -> dict[str, str]:
     known = {column.name: column.kind for column in columns.TABLES[table]}
     if unknown := sorted(set(row) - set(known)):
-        raise CollectError(
-            f"{origin} has column(s) {', '.join(unknown)} that table {table!r} does not know; "
-            "describe them in src/seqmix_study/results/columns.yaml"
-        )
+        text = f"{origin} has column(s) {', '.join(unknown)} that table {table!r} does not know"
+        raise CollectError(f"{text}; describe them in src/seqmix_study/results/columns.yaml")
     return {name: cell(row.get(name), kind) for name, kind in known.items()}
 
 

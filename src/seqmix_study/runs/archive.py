@@ -55,10 +55,8 @@ class _Bounded:
 
 @contextmanager
 def _open(path: Path, mode: str) -> Iterator[tarfile.TarFile]:
-    """Open an archive by its name's ending; raises PackError for an unknown one."""
-    opened = {".tar.xz": lzma.open, ".tar.gz": gzip.open}.get("".join(path.suffixes[-2:]))
-    if opened is None:
-        raise PackError(f"{path}: the name of an archive ends in .tar.xz or .tar.gz")
+    """Open an archive by its name's ending, which the command has checked."""
+    opened = gzip.open if path.name.lower().endswith(".gz") else lzma.open
     with opened(path, f"{mode}b") as stream:
         whole = stream if mode == "w" else _Bounded(path, stream)
         with tarfile.open(fileobj=whole, mode=f"{mode}|") as archive:

@@ -93,17 +93,14 @@ def search(
         if fine and near and _curvature(known, steps, best) > margin / 4:
             steps |= set(near)
             continue
-        around = _neighbours(steps, best)
-        if missing := [(k, 1) for k in around if (k, 1) not in known]:
-            return missing
-        if _best(known, set(around)) == best or len(around) < 3:
-            return _optimum(known, steps, best)
-        best = _best(known, steps)  # the second seed moved the best: look around it as well
-        around = _neighbours(steps, best)
-        if missing := [(k, 1) for k in around if (k, 1) not in known]:
-            return missing
-        if best not in (min(steps), max(steps)):
-            return _optimum(known, steps, best)
+        for again in (False, True):  # the second seed may move the best: then it is asked around that as well
+            around = _neighbours(steps, best)
+            if missing := [(k, 1) for k in around if (k, 1) not in known]:
+                return missing
+            same = _best(known, set(around)) == best or len(around) < 3
+            if (min(steps) < best < max(steps)) if again else same:
+                return _optimum(known, steps, best)
+            best = _best(known, steps)
 
 
 def _loss(known: dict[Trial, float], step: int) -> float:
@@ -145,7 +142,6 @@ def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
     around = {k for k in steps if abs(k - best) <= 2} | set(_neighbours(steps, best))
     points = [((k - best) / 2, min(loss - floor, DIVERGED)) for (k, _), loss in sorted(known.items()) if k in around]
     x, y = np.array(points).T
-    interior = min(steps) < best < max(steps)
     if len(set(x)) < 3:
         return Optimum(best, float(best), "edge", 0.0, math.inf, math.inf, trials)
     design = np.stack([np.ones_like(x), x, x**2], axis=1)
@@ -155,7 +151,7 @@ def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
     at = (used - best) / 2
     regret = float(_regret(fitted, at, x))
     high = _regret_bound(design, y, fitted, at, x)
-    where = "interior" if interior else "edge"
+    where = "interior" if min(steps) < best < max(steps) else "edge"
     return Optimum(used, best + 2 * vertex, where, float(fitted[2]), regret, max(regret, high), trials)
 
 

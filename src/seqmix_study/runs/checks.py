@@ -9,8 +9,8 @@ import numpy as np
 import psutil
 
 from seqmix import accounting, data, study
-from seqmix.config import RunConfig, SpeedConfig
 from seqmix.data import CorpusError
+from seqmix_study.results.rows import Config
 from seqmix_study.runs.job import EngineError, Job, Queue
 from seqmix_study.runs.machine import run_memory, visible_gpus
 
@@ -67,10 +67,8 @@ def _refuse_copies(train: np.ndarray, held_out: np.ndarray, split: str) -> None:
     starts = np.linspace(0, max(0, len(held_out) - STRETCH), STRETCHES).astype(int)
     copies = sum(held_out[start : start + STRETCH].tobytes() in text for start in starts)
     if copies > STRETCHES / 2:
-        raise CorpusError(
-            f"{copies} of {STRETCHES} stretches of its {split} part stand word for word in its train part: a loss on "
-            f"what was learnt by heart says nothing; take the copies out of one of them"
-        )
+        text = f"{copies} of {STRETCHES} stretches of its {split} part stand word for word in its train part: a loss "
+        raise CorpusError(text + "on what was learnt by heart says nothing; take the copies out of one of them")
 
 
 def _read_folders(todo: list) -> None:
@@ -88,26 +86,20 @@ def _read_folders(todo: list) -> None:
             raise CheckError(f"{place}: {error}".replace(f"{place}: " * 2, "")) from error
 
 
-def refusals(configs: list[RunConfig | SpeedConfig], runs: Path) -> list[str]:
+def refusals(configs: list[Config], runs: Path) -> list[str]:
     """Return why these runs (those still to be done) cannot work on this machine, each with what to lower; [] if so."""
-    gpus = visible_gpus()
-    if gpus:
+    limit, where = psutil.virtual_memory().total, "this machine has"
+    if visible_gpus():
         import torch
 
         limit, where = torch.cuda.get_device_properties(0).total_memory, "the GPU has"
-    else:
-        limit, where = psutil.virtual_memory().total, "this machine has"
     reasons, disk, gib = [], 0, 2**30
-    for config in configs:
-        if not isinstance(config, RunConfig):
-            continue
+    for config in (config for config in configs if config.kind == "train"):
         disk += 4 * accounting.parameters(config.model)["total"] * 4
         if (need := run_memory(config)) > limit:
-            reasons.append(
-                f"{config.run_id} needs about {need / gib:.1f} GiB and {where} {limit / gib:.1f}: lower "
-                f"train.batch_size (now {config.train.batch_size}), data.seq_len (now {config.data.seq_len}) or the "
-                f"size (d_model is {config.model.d_model})"
-            )
+            text = f"{config.run_id} needs about {need / gib:.1f} GiB and {where} {limit / gib:.1f}: lower "
+            text += f"train.batch_size (now {config.train.batch_size}), data.seq_len (now {config.data.seq_len}) "
+            reasons.append(text + f"or the size (d_model is {config.model.d_model})")
     free = shutil.disk_usage(place := _existing(runs)).free
     if disk > free:
         needed = f"the weights and checkpoints need about {disk / gib:.1f} GiB and {place} has {free / gib:.1f} free"

@@ -147,6 +147,6 @@ def _ended(folder: RunFolder, reason: str, fatal: bool, teller: Teller) -> Resul
         status = "failed" if reason else "interrupted"
         if reason and not fatal:
             folder.finish("failed", f"in an ensemble: {reason}")
-    result = Result(folder.run_id, status, reason, fatal)
+    result = Result(status, reason, fatal)
     teller.leave(folder, result)
     return result

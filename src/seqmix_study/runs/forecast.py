@@ -17,12 +17,13 @@ from seqmix import accounting
 from seqmix.config import RunConfig, SpeedConfig
 from seqmix.paths import Paths
 from seqmix_study.results.published import read_table
+from seqmix_study.results.rows import Config
 from seqmix_study.runs import precision, tune
 from seqmix_study.runs.bracket import START, rate
 from seqmix_study.runs.job import Queue
 from seqmix_study.runs.known import Known, Outcome
 from seqmix_study.runs.machine import Layout
-from seqmix_study.runs.progress import flops
+from seqmix_study.runs.stages import flops
 
 # Of a run that is not known: its loss, nats; octaves from the first rate tried to the best one; what lets a member of
 # a family win by chance, nats.
@@ -80,12 +81,12 @@ def _checks(paths: Paths) -> dict:
     return {kind: shift for kind, shift in tune.shifts(Known("laptop", paths)).items() if shift}
 
 
-def assumed_seconds(config: RunConfig | SpeedConfig, paths: Paths | None = None) -> float:
+def assumed_seconds(config: Config, paths: Paths | None = None) -> float:
     """Return the seconds of a run on one core of the machine that published (tier gpu: on a GPU).
 
     A width that was not published takes the rate between its neighbours (see ``WIDER``).
     """
-    if isinstance(config, SpeedConfig):
+    if config.kind == "speed":
         return _timing_flops(config) / (GPU_RATE if config.tier == "gpu" else RATES["float32"][1] / 2)
     if config.tier == "gpu":
         return flops(config) / GPU_RATE
@@ -112,13 +113,13 @@ def _timing_flops(config: SpeedConfig) -> float:
     return total
 
 
-def slowdown(configs: list[RunConfig | SpeedConfig], place: Layout) -> float:
+def slowdown(configs: list[Config], place: Layout) -> float:
     """Return how many times as long a training step takes here as ``assumed_seconds`` says.
 
     The median over up to ``SHAPES`` runs, from the cheapest step to the most expensive one; 1 without a run to time
     here: those of tier gpu are not timed on a machine that has none.
     """
-    here = [c for c in configs if isinstance(c, RunConfig) and (place.gpus or c.tier != "gpu")]
+    here = [c for c in configs if c.kind == "train" and (place.gpus or c.tier != "gpu")]
     training = sorted(here, key=lambda c: flops(c) / c.train.steps)
     began, ratios = time.monotonic(), []
     for config in training[:: max(1, len(training) // SHAPES)]:
@@ -172,8 +173,7 @@ def forecast(name: str, queue: Queue) -> list[Stage]:
     planned = {config.run_id for config in plan.runs}
     whole = tune.plan(name, tier, paths, Guess(queue.known), **queue.job.studies[name]).runs if plan.waiting else []
     for config in [*plan.runs, *(config for config in whole if config.run_id not in planned)]:
-        role = "speed" if isinstance(config, SpeedConfig) else config.role
-        stage = found[role if role in NAMES else "evidence"]
+        stage = found.get("speed" if config.kind == "speed" else config.role, found["evidence"])
         if config.run_id in planned and queue.done(config):
             stage.done += 1
             continue

@@ -8,15 +8,14 @@ from typing import Any, Literal
 import psutil
 from pydantic import Field
 
-from seqmix.config import RunConfig, SpeedConfig, parse_run
+from seqmix.config import parse_run
 from seqmix.files import RecordError, atomic_write
 from seqmix.frozen import Frozen
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.results.rows import Config
 from seqmix_study.runs import sign, tune
 from seqmix_study.runs.known import Known
-
-Config = RunConfig | SpeedConfig
 
 # Part of a worker's time that planning may take: results decide what comes next, but not every second.
 PLAN_SHARE = 0.03
@@ -109,7 +108,7 @@ class Queue:
         """Whether a run has ended here or is committed, with every measurement that is asked for."""
         folder = RunFolder(self.known.paths.runs / config.run_id)
         try:
-            if isinstance(config, SpeedConfig):
+            if config.kind == "speed":
                 return config.run_id in self.known.timed or folder.outcome().get("status") == "finished"
             if self.known.of(config) is None:
                 return False
@@ -121,10 +120,9 @@ class Queue:
 
 def unmeasured(config: Config, folder: RunFolder) -> tuple[str, ...]:
     """Return the measurements that ``config`` asks for and the finished record lacks."""
-    if isinstance(config, SpeedConfig) or not config.evaluate:
-        return ()
-    done = folder.evaluated()
-    return tuple(name for name in config.evaluate if name not in done)
+    asked = getattr(config, "evaluate", ())
+    done = folder.evaluated() if asked else ()
+    return tuple(name for name in asked if name not in done)
 
 
 def unique(configs: list[Config]) -> list[Config]:
@@ -132,7 +130,7 @@ def unique(configs: list[Config]) -> list[Config]:
     once: dict[str, Config] = {}
     for config in configs:
         known = once.setdefault(config.run_id, config)
-        if isinstance(config, RunConfig) and set(config.evaluate) - set(known.evaluate):
+        if config.kind == "train" and set(config.evaluate) - set(known.evaluate):
             wanted = tuple(dict.fromkeys((*known.evaluate, *config.evaluate)))
             once[config.run_id] = known.model_copy(update={"evaluate": wanted})
     return list(once.values())
@@ -145,4 +143,4 @@ def by_value(plans: dict[str, tune.Resolved]) -> list[Config]:
     """
     runs = [config for plan in plans.values() for config in plan.runs]
     complete = not any(plan.waiting for plan in plans.values())
-    return sorted(runs, key=lambda c: (isinstance(c, SpeedConfig), getattr(c, "seed", 0) if complete else 0))
+    return sorted(runs, key=lambda c: (c.kind == "speed", getattr(c, "seed", 0) if complete else 0))

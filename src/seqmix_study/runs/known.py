@@ -31,11 +31,10 @@ class Known:
     def __init__(self, tier: str, paths: Paths | None = None, committed: bool = True) -> None:
         """``committed``: rows of the committed tables of ``tier`` count. Raises CollectError for a torn table."""
         self.paths = paths or Paths()
-        self._found: dict[str, Outcome] = {}
-        for row in read_table("runs", tier, self.paths) if tier and committed else ():
-            if row["status"] in ("finished", "diverged"):
-                self._found[row["run_id"]] = outcome(row, row["status"], row["run_id"])
-        self.timed = {r["run_id"] for r in (read_table("speed", tier, self.paths) if tier and committed else ())}
+        runs, timings = (read_table(n, tier, self.paths) if tier and committed else [] for n in ("runs", "speed"))
+        ended = [row for row in runs if row["status"] in ("finished", "diverged")]
+        self._found = {row["run_id"]: outcome(row, row["status"], row["run_id"]) for row in ended}
+        self.timed = {row["run_id"] for row in timings}
         self.committed = set(self._found) | self.timed
 
     def of(self, config: RunConfig) -> Outcome | None:
@@ -52,9 +51,9 @@ class Known:
 
 def outcome(row: dict, status: str, origin: object) -> Outcome:
     """Return how a run ended from its metrics or its row; RecordError naming ``origin`` for numbers that are none."""
-    loss = "loss_valid" if row.get("test_tokens") or row.get("loss_valid") else "loss"  # once there was no other split
     try:
-        found = row[loss] if status == "finished" else "", row.get("seconds", ""), row.get("reached_target_at_step", "")
+        loss = row["loss_valid"] if status == "finished" else ""
+        found = loss, row.get("seconds", ""), row.get("reached_target_at_step", "")
         valid, seconds, solved = (math.nan if value in ("", None) else float(value) for value in found)
         lost = status != "finished" or math.isnan(valid)
         return Outcome(math.inf if lost else valid, seconds, 0 if math.isnan(solved) else int(solved))

@@ -15,19 +15,20 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from seqmix.config import RunConfig, SpeedConfig
 from seqmix.files import printable
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
+from seqmix_study.results.rows import Config
 from seqmix_study.runs import sign, tune
 from seqmix_study.runs.job import EngineError, Job, Queue, unmeasured
 from seqmix_study.runs.machine import Layout, layout
 from seqmix_study.runs.progress import Display
-from seqmix_study.runs.selection import with_checks
+from seqmix_study.runs.selection import Requests, with_checks
 from seqmix_study.runs.worker import answering, in_team, leads, stoppable, work
 
 AGAIN = "start the same command again to go on"
@@ -74,12 +75,11 @@ class Summary:
         return not self.failed and not self.interrupted and not self.waiting
 
     def __str__(self) -> str:
-        total = self.finished + self.diverged + self.failed + self.skipped + self.interrupted
-        names = ("finished", "diverged", "failed", "interrupted")
-        parts = [f"{getattr(self, name)} {name}" for name in names if getattr(self, name)]
-        parts += [f"{self.skipped} were done before"] if self.skipped else []
+        counts = {name: getattr(self, name) for name in ("finished", "diverged", "failed", "interrupted")}
+        counts["were done before"] = self.skipped
+        parts = [f"{count} {how}" for how, count in counts.items() if count]
         more = f"; {self.waiting} cells wait for results before their runs are known" if self.waiting else ""
-        return f"{total} runs: {', '.join(parts) or 'nothing to do'}{more}"
+        return f"{sum(counts.values())} runs: {', '.join(parts) or 'nothing to do'}{more}"
 
     __repr__ = __str__
 
@@ -91,9 +91,9 @@ class Summary:
 
 
 def request(
-    studies: dict[str, dict[str, Any]] | None = None,
+    studies: Requests | None = None,
     tier: str = "",
-    runs: tuple[RunConfig | SpeedConfig, ...] | list[RunConfig | SpeedConfig] = (),
+    runs: Sequence[Config] = (),
     paths: Paths | None = None,
     budget_minutes: float | None = None,
     **more: Any,
@@ -111,12 +111,6 @@ def request(
         path=tuple(sys.path),
         **more,
     )
-
-
-def run(configs: list[RunConfig | SpeedConfig], jobs: int | None = None, **options: Any) -> Summary:
-    """Do all these runs that are not done yet; ``options`` are those of :func:`train` and :func:`request`."""
-    how = {name: options.pop(name) for name in ("engine", "progress") if name in options}
-    return train(request(runs=configs, **options), jobs, **how)
 
 
 def train(job: Job, jobs: int | None = None, engine: str = "local", progress: bool = True) -> Summary:

@@ -31,15 +31,11 @@ class Worker:
         threads = {name: str(place.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         gpu = {"CUDA_VISIBLE_DEVICES": place.gpus[number % len(place.gpus)]} if place.gpus else {}
         found = {"PYTHONPATH": os.pathsep.join(filter(None, job.path))}
-        self.number = number
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "seqmix_study.runs.worker", str(job.file), str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            env=os.environ | threads | gpu | found,
-            start_new_session=True,  # Ctrl-C must not reach it: it leaves when the job's file is gone
-        )
+        command = [sys.executable, "-m", "seqmix_study.runs.worker", str(job.file), str(os.getpid())]
+        streams = {"stdin": subprocess.DEVNULL, "stdout": self.log, "stderr": self.log}
+        # In a session of its own, Ctrl-C does not reach it: it leaves when the job's file is gone.
+        how = {"env": os.environ | threads | gpu | found, "start_new_session": True}
+        self.number, self.process = number, subprocess.Popen(command, **streams, **how)
 
     @property
     def name(self) -> str:

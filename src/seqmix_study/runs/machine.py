@@ -54,10 +54,9 @@ def visible_gpus() -> list[str]:
         return []
     import torch
 
-    if not torch.cuda.is_available():
-        return []
     named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    return named or [str(number) for number in range(torch.cuda.device_count())]
+    found = [str(number) for number in range(torch.cuda.device_count())]
+    return named or found if torch.cuda.is_available() else []
 
 
 def layout(configs: list[RunConfig | SpeedConfig], jobs: int | None = None, more: int = 0) -> Layout:

@@ -9,11 +9,11 @@ import os
 import sys
 import time
 
-from seqmix import accounting
-from seqmix.config import RunConfig, SpeedConfig
 from seqmix.files import printable
 from seqmix_study.runs import sign
+from seqmix_study.runs.forecast import forecast
 from seqmix_study.runs.job import Queue
+from seqmix_study.runs.stages import flops
 
 LOOK = 1.0
 # Seconds between two looks at the records, and between two lines in a log.
@@ -21,13 +21,6 @@ LINE = 60.0
 
 # Makes the line of a terminal empty.
 CLEAR = "\r\x1b[2K"
-
-
-def flops(config: RunConfig | SpeedConfig) -> float:
-    """Return the training FLOPs of a run; those of a measurement of speed count as none."""
-    if isinstance(config, SpeedConfig):
-        return 0.0
-    return accounting.train_flops_per_token(config.model, config.data.seq_len) * config.tokens
 
 
 class Display:
@@ -75,8 +68,6 @@ class Display:
     def _forecast(self, done: float) -> float:
         """Return the FLOPs of all runs, of those that wait for results as a guess that is made once a minute."""
         if time.monotonic() - self.guessed > LINE:
-            from seqmix_study.runs.forecast import forecast
-
             stages = [stage for name in self.queue.plans for stage in forecast(name, self.queue)]
             self.guessed, self.whole = time.monotonic(), done + sum(stage.flops for stage in stages)
         return self.whole
@@ -113,4 +104,3 @@ class Display:
         """Take the display away."""
         if self.terminal:
             print(CLEAR, end="", file=sys.stderr, flush=True)
-        self.terminal, self.show, self.log = False, False, ""

@@ -28,30 +28,23 @@ def check() -> None:
         raise EngineError("--engine ray needs Ray: pip install ray==2.60.0")
 
 
-def _connect(ray) -> bool:
-    """Connect to Ray if this process is not; return whether that was done here."""
-    if ray.is_initialized():
-        return False
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    ray.init(log_to_driver=False, logging_level="error", include_dashboard=False)
-    return True
-
-
 def serve(job: Job, place: Layout, display: Display) -> str:
     """Keep the workers going on Ray; raises EngineError where Ray is missing or cannot be reached."""
     check()
     import ray
 
+    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"):
+        os.environ.setdefault(name, "0")
+    mine = not ray.is_initialized()
     try:
-        mine = _connect(ray)
+        if mine:
+            ray.init(log_to_driver=False, logging_level="error", include_dashboard=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = os.environ.get("RAY_ADDRESS", "this machine")
         raise EngineError(f"--engine ray: no Ray cluster at {where}: {error}") from error
     threads = {"OMP_NUM_THREADS": str(place.threads), "MKL_NUM_THREADS": str(place.threads)}
-    remote = ray.remote(copy).options(
-        num_cpus=place.threads, num_gpus=place.share, max_retries=0, runtime_env={"env_vars": threads}
-    )
+    share = {"num_cpus": place.threads, "num_gpus": place.share, "runtime_env": {"env_vars": threads}}
+    remote = ray.remote(copy).options(max_retries=0, **share)
     flying = [remote.remote(job.model_dump_json()) for _ in range(place.jobs)]
     lost, said = [], []
     try:
@@ -70,6 +63,6 @@ def serve(job: Job, place: Layout, display: Display) -> str:
         ray.wait(flying, num_returns=len(flying), timeout=60) if flying else None
         if mine:
             ray.shutdown()
-    if lost and len(lost) > RETRIES * place.jobs:
+    if len(lost) > RETRIES * place.jobs:
         said.append(f"Ray lost {len(lost)} workers or nodes, the last one: {lost[-1]}")
     return "; ".join(dict.fromkeys(said))

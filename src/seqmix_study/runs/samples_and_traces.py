@@ -40,11 +40,9 @@ def trained(name: str, tier: str, paths: Paths) -> list[RunConfig]:
 
 def largest(configs: list[RunConfig]) -> list[RunConfig]:
     """Return the largest seed-0 run of every architecture and text corpus, read as bytes."""
-    best: dict[tuple[str, str], RunConfig] = {}
-    for config in sorted(configs, key=lambda c: c.model.d_model**2 * c.model.n_layers * c.tokens):
-        if not config.seed and config.data.tokenizer == "bytes" and config.data.source in TEXT:
-            best[config.data.source, config.arm] = config
-    return list(best.values())
+    asked = [c for c in configs if not c.seed and c.data.tokenizer == "bytes" and c.data.source in TEXT]
+    asked.sort(key=lambda c: c.model.d_model**2 * c.model.n_layers * c.tokens)
+    return list({(config.data.source, config.arm): config for config in asked}.values())
 
 
 def _readable(tokens: Iterable[int]) -> str:
@@ -61,12 +59,11 @@ def sample(config: RunConfig, paths: Paths) -> list[dict]:
     at = [i * (len(windows) // PROMPTS) for i in range(PROMPTS)]
     model = restore(config, RunFolder(paths.runs / config.run_id), source)
     beginnings = torch.from_numpy(windows[at, :length])
+    about = {"run_id": config.run_id, "arm": config.arm, "source": config.data.source, "temperature": TEMPERATURE}
     rows = []
     for i, row in zip(at, model.generate(beginnings, NEW_TOKENS, temperature=TEMPERATURE, seed=0), strict=True):
-        about = {"run_id": config.run_id, "arm": config.arm, "source": config.data.source, "temperature": TEMPERATURE}
-        truth = _readable(windows[i, length : length + NEW_TOKENS])
-        about |= {"prompt": _readable(row[:length]), "written": _readable(row[length:]), "truth": truth}
-        rows.append(about)
+        parts = {"prompt": row[:length], "written": row[length:], "truth": windows[i, length : length + NEW_TOKENS]}
+        rows.append(about | {name: _readable(tokens) for name, tokens in parts.items()})
     return rows
 
 

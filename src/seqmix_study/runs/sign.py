@@ -28,7 +28,6 @@ TELL = 1.0
 class Result:
     """How one run went. ``status``: finished, diverged, failed, corrupt, interrupted, busy or skipped."""
 
-    run_id: str
     status: str
     message: str = ""
     fatal: bool = False

@@ -57,12 +57,10 @@ def check() -> str:
     if importlib.util.find_spec("submitit") is None:
         raise EngineError("--engine slurm needs submitit: pip install submitit==1.5.4")
     cluster = os.environ.get("SEQMIX_SUBMITIT", "slurm")
-    if cluster == "slurm" and not shutil.which("sbatch"):
-        raise EngineError(
-            "--engine slurm: sbatch is not on this machine; start it on a login node (SEQMIX_SUBMITIT=local tries the "
-            "same code without Slurm)"
-        )
     if cluster == "slurm":
+        if not shutil.which("sbatch"):
+            where = "start it on a login node (SEQMIX_SUBMITIT=local tries the same code without Slurm)"
+            raise EngineError(f"--engine slurm: sbatch is not on this machine; {where}")
         asked = subprocess.run(["sinfo"], capture_output=True, text=True, check=False)
         if asked.returncode:
             raise EngineError(f"--engine slurm: no Slurm answers here: {' '.join(asked.stderr.split())[-300:]}")

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from seqmix import accounting, study
-from seqmix.config import Rate, RunConfig, SpeedConfig
+from seqmix.config import Rate, RunConfig
+from seqmix_study.results.rows import Config
 from seqmix_study.runs import rate_law
 from seqmix_study.runs.bracket import START, Optimum, rate, search, step_of
 from seqmix_study.runs.precision import allowed
@@ -17,7 +18,7 @@ class Resolved:
     ``open``: the groups that such cells are of.
     """
 
-    runs: list[RunConfig | SpeedConfig] = field(default_factory=list)
+    runs: list[Config] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     sweeps: dict[str, Optimum] = field(default_factory=dict)
@@ -36,29 +37,17 @@ def with_rate(config: RunConfig, lr: float, seed: int, **labels) -> RunConfig:
 
 
 class Cell:
-    """Runs that differ by their seed only; ``decided``: their rate and where that came from, once known."""
+    """Runs that differ by their seed only; ``decided``: their rate and where that came from, once known.
 
-    def __init__(self, name: str) -> None:
-        self.name, self.seeds = name, []
+    ``place``: what tells a cell from the other cells of its arm; ``size_and_steps``: by what a study names cells.
+    """
+
+    def __init__(self, name: str, first: RunConfig) -> None:
+        self.name, self.first, self.seeds = name, first, []
         self.decided: tuple[float, Rate] | None = None
-
-    @property
-    def first(self) -> RunConfig:
-        return self.seeds[0]
-
-    @property
-    def parameters(self) -> int:
-        return non_embedding(self.first)
-
-    @property
-    def place(self) -> tuple:
-        """What tells a cell from the other cells of its arm."""
-        return self.first.size, self.first.data.sha256(), self.first.train.steps, self.first.train.batch_size
-
-    @property
-    def size_and_steps(self) -> tuple[str, int]:
-        """By what a study names cells."""
-        return self.first.size, self.first.train.steps
+        self.parameters = non_embedding(first)
+        self.size_and_steps = first.size, first.train.steps
+        self.place = (*self.size_and_steps, first.data.sha256(), first.train.batch_size)
 
     def swept(self, found: Optimum) -> rate_law.Swept:
         return rate_law.Swept(self.parameters, self.first.tokens, found)
@@ -87,8 +76,9 @@ class Stages:
                     out.waiting[cell_of(config)] = "the precision check of its kind of model (study 'precision')"
                     continue
                 config = config.model_copy(update={"train": config.train.model_copy(update={"precision": precision})})
-            name = cell_of(config)
-            self.cells.setdefault(name, Cell(name)).seeds.append(config)
+            if (name := cell_of(config)) not in self.cells:
+                self.cells[name] = Cell(name, config)
+            self.cells[name].seeds.append(config)
 
     def runs(self) -> list[RunConfig]:
         """Return trials, runs that decide within families, and evidence, as far as they are known."""
@@ -226,6 +216,13 @@ def _about(sweep: str, octaves: float, where: str, *numbers: float) -> Rate:
 def non_embedding(config: RunConfig) -> int:
     """Return the size of a run's model."""
     return accounting.parameters(config.model)["non_embedding"]
+
+
+def flops(config: Config) -> float:
+    """Return the training FLOPs of a run; those of a measurement of speed count as none."""
+    if config.kind == "speed":
+        return 0.0
+    return accounting.train_flops_per_token(config.model, config.data.seq_len) * config.tokens
 
 
 def _corners(cells: list[Cell]) -> list[Cell]:

@@ -122,8 +122,7 @@ def trace(model: torch.nn.Module, source: Any, config: RunConfig, asked: Queries
     found = {"run_id": config.run_id, "arm": config.arm, "seed": config.seed, "right": right}
     if whole and (maps := attention_maps(model, asked.inputs)):
         rows, heads = head_rows(maps, asked)[0, :, : at + 1], maps[0].shape[1]
-        found["heads"] = [
-            {"layer": h // heads + 1, "head": h % heads + 1, "row": _short(row)} for h, row in enumerate(rows)
-        ]
+        places = [{"layer": h // heads + 1, "head": h % heads + 1} for h in range(len(rows))]
+        found["heads"] = [place | {"row": _short(row)} for place, row in zip(places, rows, strict=True)]
     elsewhere, offsets = source.evaluation(DOCUMENTS).inputs, source.almanac.offsets
     return found | {"classes": by_class(gates(model, torch.from_numpy(elsewhere)), classes_of(elsewhere, offsets))}

@@ -6,38 +6,38 @@ Nothing is stored but the records of runs: :func:`resolve` computes from them wh
 search that was killed goes on, on any engine. A *cell* is everything of a run but its seed and its rate.
 """
 
-from seqmix import accounting, study
-from seqmix.config import RunConfig, SpeedConfig
+from collections.abc import Sequence
+
+from seqmix import study
+from seqmix.config import RunConfig
 from seqmix.paths import Paths
+from seqmix_study.results.rows import Config
 from seqmix_study.runs import precision
 from seqmix_study.runs.known import Known
-from seqmix_study.runs.stages import Resolved, Stages
-
-Config = RunConfig | SpeedConfig
+from seqmix_study.runs.stages import Resolved, Stages, flops
 
 
 def plan(name: str, tier: str = "quick", paths: Paths | None = None, known: Known | None = None, **request) -> Resolved:
     """Plan a study (see ``study.plan``, which takes ``request``) and resolve its rates from what is known."""
     paths = paths or Paths()
     templates = study.plan(name, tier, paths=paths, **request)
-    groups = {group.name: group for group in study.load(name, paths).tiers[tier].groups}
     if not any(unresolved(config) for config in templates):
-        return Resolved(list(templates))
-    return resolve(templates, groups, known or Known(tier, paths))
+        return Resolved(templates)
+    return resolve(templates, study.load(name, paths).tiers[tier].groups, known or Known(tier, paths))
 
 
 def unresolved(config: Config) -> bool:
     """Whether a run still lacks its rate or its precision."""
-    return isinstance(config, RunConfig) and (not config.train.lr or config.train.precision == "checked")
+    return config.kind == "train" and (not config.train.lr or config.train.precision == "checked")
 
 
-def resolve(templates: list[Config], groups: dict[str, study.Group], known: Known) -> Resolved:
+def resolve(templates: list[Config], groups: Sequence[study.Group], known: Known) -> Resolved:
     """Return what of a plan can be run, given what is ``known``; a pure function of both."""
     out = Resolved()
-    half = any(isinstance(c, RunConfig) and c.train.precision == "checked" for c in templates)
+    half = any(config.kind == "train" and config.train.precision == "checked" for config in templates)
     checks = shifts(known) if half else {}
     ranked: list[tuple[tuple, Config]] = []
-    for rank, group in enumerate(groups.values()):
+    for rank, group in enumerate(groups):
         members = [config for config in templates if config.group == group.name]
         tuned = [config for config in members if unresolved(config)]
         ready = [config for config in members if not unresolved(config)]
@@ -46,11 +46,9 @@ def resolve(templates: list[Config], groups: dict[str, study.Group], known: Know
         out.open |= {group.name} if len(out.waiting) > waited else set()
         if group.role == "check":
             ready = _looked(ready, known)
-        for config in ready:
-            tokens, seed = (config.tokens, config.seed) if isinstance(config, RunConfig) else (0, 0)
-            ranked.append(((tokens, rank, seed), config))
+        ranked += [((getattr(c, "tokens", 0), rank, getattr(c, "seed", 0)), c) for c in ready]
     runs = [config for _, config in sorted(ranked, key=lambda pair: pair[0])]
-    tried = {config.run_id for config in runs if isinstance(config, RunConfig) and config.role == "sweep"}
+    tried = {config.run_id for config in runs if config.kind == "train" and config.role == "sweep"}
     out.runs = _counted(_once(runs), tried)
     return out
 
@@ -62,8 +60,7 @@ def shifts(known: Known) -> dict[tuple[str, str], precision.Shift | None]:
     """
     found = {}
     for kind, templates in precision.pairs(known.paths).items():
-        groups = {g.name: g for g in study.load(precision.STUDY, known.paths).tiers["laptop"].groups}
-        runs = resolve(templates, {name: groups[name] for name in {t.group for t in templates}}, known).runs
+        runs = resolve(templates, study.load(precision.STUDY, known.paths).tiers["laptop"].groups, known).runs
         found[kind] = precision.last_look([run for run in runs if run.role == "check"], known)[1]
     return found
 
@@ -82,7 +79,7 @@ def _once(runs: list[Config]) -> list[Config]:
     best: dict[str, Config] = {}
     for config in runs:
         other = best.setdefault(config.run_id, config)
-        if isinstance(config, RunConfig) and worth[config.role] < worth[other.role]:
+        if config.kind == "train" and worth[config.role] < worth[other.role]:
             best[config.run_id] = config
     return list(best.values())
 
@@ -92,13 +89,9 @@ def _counted(runs: list[Config], tried: set[str]) -> list[Config]:
     trials: dict[str, list[float]] = {}
     for config in runs:
         if config.run_id in tried:
-            flops = accounting.train_flops_per_token(config.model, config.data.seq_len) * config.tokens
-            trials.setdefault(config.arm, []).append(flops)
-    done = []
-    for config in runs:
-        spent = trials.get(config.arm, []) if isinstance(config, RunConfig) and config.rate else []
-        if spent:
+            trials.setdefault(config.arm, []).append(flops(config))
+    for k, config in enumerate(runs):
+        if config.kind == "train" and config.rate and (spent := trials.get(config.arm)):
             counted = config.rate.model_copy(update={"trials": len(spent), "trial_flops": sum(spent)})
-            config = config.model_copy(update={"rate": counted})
-        done.append(config)
-    return done
+            runs[k] = config.model_copy(update={"rate": counted})
+    return runs

@@ -28,10 +28,9 @@ def sample(tier: str, count: int, seed: int, paths: Paths) -> list[RunConfig]:
         if tier in study.load(name, paths).tiers:
             found |= {c.run_id: c for c in tune.plan(name, tier, paths).runs if c.run_id in published}
     if not found:
-        raise VerifyError(
-            f"{paths.results / tier / 'runs.csv'} has no run that the studies of this checkout would train: "
-            "publish the tier first (seqmix collect), or check out the commit that the table names"
-        )
+        remedy = "publish the tier first (seqmix collect), or check out the commit that the table names"
+        text = f"{paths.results / tier / 'runs.csv'} has no run that the studies of this checkout would train"
+        raise VerifyError(f"{text}: {remedy}")
     chosen = random.Random(seed).sample(sorted(found), min(count, len(found)))
     return [found[run_id] for run_id in chosen]
 
@@ -51,5 +50,5 @@ def verify(tier: str, count: int, seed: int, jobs: int | None) -> tuple[pd.DataF
     print(f"training {len(chosen)} runs again, which took {took} when they were published", file=sys.stderr, flush=True)
     with locked(paths.cache / "verify.lock"):
         shutil.rmtree(place.runs, ignore_errors=True)  # what is verified is trained now, not found
-        summary = launch.run(configs, jobs, paths=place, committed=False)
+        summary = launch.train(launch.request(runs=configs, paths=place, committed=False), jobs)
         return compare(tier, place), summary.problems

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from seqmix.config import RunConfig, SpeedConfig
 from seqmix.files import RecordError, disk_error
 from seqmix.record import RunFolder
+from seqmix_study.results.rows import Config
 from seqmix_study.runs.job import Job, Queue, unmeasured
 from seqmix_study.runs.sign import Result, Teller, shorten
 
@@ -28,8 +28,6 @@ OBSTACLE = 3
 
 # Seconds between two looks for work where others hold what is left.
 POLL = 0.5
-
-Config = RunConfig | SpeedConfig
 
 
 def in_team() -> bool:
@@ -104,10 +102,10 @@ def _first(todo: list[Config], job: Job, queue: Queue, trainer, stop: Callable, 
         if stop():
             return None
         results = []
-        if job.ensemble and config.kind == "train":
+        if job.ensemble and job.kind == "train":
             from seqmix_study.runs import ensemble  # loads torch, which the other ways of this module need not
 
-            results = ensemble.carry_out(config, [c for c in todo if c.kind == "train"], runs, teller)
+            results = ensemble.carry_out(config, todo, runs, teller)
         result = max(results, key=lambda r: r.fatal) if results else carry_out(config, runs, teller, trainer)
         if result.status == "corrupt" or (result.status == "failed" and result.fatal):
             queue.refused.add(config.run_id)
@@ -134,19 +132,19 @@ def carry_out(config: Config, runs: Path, progress: Callable[[dict], object], tr
                 teller.leave(folder, result)
             return result
     except Timeout:
-        return Result(config.run_id, "busy")
+        return Result("busy")
     except (RecordError, OSError) as error:  # a disk that is full or read-only, for the lock as well
         told = error if isinstance(error, RecordError) else disk_error(Path(error.filename or folder.lock_path), error)
-        return Result(config.run_id, "failed", str(told), told.fatal)
+        return Result("failed", str(told), told.fatal)
 
 
 def _ready(config: Config, folder: RunFolder) -> Result | None:
     """Return the result of a run that needs nothing or that cannot be done, else None."""
     status = folder.status_unlocked()
     if status == "corrupt":
-        return Result(config.run_id, "corrupt", folder.problem())
+        return Result("corrupt", folder.problem())
     ended = status == "diverged" or (status == "finished" and not unmeasured(config, folder))
-    return Result(config.run_id, "skipped") if ended else None
+    return Result("skipped") if ended else None
 
 
 def _failed(config: Config, folder: RunFolder, why: str) -> Result:
@@ -156,7 +154,7 @@ def _failed(config: Config, folder: RunFolder, why: str) -> Result:
     else:
         folder.write_config(config)
         folder.finish("failed", why)
-    return Result(config.run_id, "failed", why)
+    return Result("failed", why)
 
 
 def _locked(config: Config, folder: RunFolder, progress: Callable, trainer) -> Result:
@@ -167,7 +165,7 @@ def _locked(config: Config, folder: RunFolder, progress: Callable, trainer) -> R
     if status in ("finished", "failed") and not trained:
         folder.reopen()
     try:
-        if isinstance(config, SpeedConfig):
+        if config.kind == "speed":
             folder.write_config(config)
             clock = getattr(trainer, "clock", None) or importlib.import_module("seqmix.timing").measure
             clock(config, folder, progress)
@@ -179,13 +177,13 @@ def _locked(config: Config, folder: RunFolder, progress: Callable, trainer) -> R
                 importlib.import_module("seqmix.distributed").join().announce(config)
             trainer.train(config, folder, progress)
     except trainer.Interrupted as error:
-        return Result(config.run_id, "interrupted", str(error))
+        return Result("interrupted", str(error))
     except RecordError:
         raise
     except Exception as error:
         return _failed(config, folder, shorten(error))
     outcome = folder.outcome()
-    return Result(config.run_id, outcome["status"], outcome["reason"])
+    return Result(outcome["status"], outcome["reason"])
 
 
 def serve(plain: str, asked: threading.Event, parent: int = 0) -> str:
