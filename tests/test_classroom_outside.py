@@ -171,7 +171,7 @@ WRONG = [
 def handed_out():
     """Every check as students get it."""
     return {
-        f"{path.parent.name}/{path.stem}": grader.handed_out(path.read_text("utf-8")) for path in CHECKS.rglob("*.py")
+        f"{path.parent.name}/{path.stem}": grader.handed_out(path.read_text("utf-8")) for path in CHECKS.glob("*/*.py")
     }
 
 
@@ -198,7 +198,7 @@ def test_typical_mistakes_are_named(ask, lesson, exercise, answers, fragment):
 def test_what_is_handed_out_holds_values_and_no_way_to_them(handed_out):
     assert len(handed_out) > 40
     marked = 0
-    for path in CHECKS.rglob("*.py"):
+    for path in CHECKS.glob("*/*.py"):
         given, taught = handed_out[f"{path.parent.name}/{path.stem}"], path.read_text("utf-8")
         assert "@withheld" not in given
         open_part = re.sub(r"^@withheld\ndef \w+\(\):\n(?:(?:    .*)?\n)+", "", taught, flags=re.M)
@@ -206,6 +206,13 @@ def test_what_is_handed_out_holds_values_and_no_way_to_them(handed_out):
         marked += taught.count("@withheld")
         assert not {line for line in lines - public if "(" in line or "=" in line} & got, path
     assert marked > 25
+
+
+def test_what_makes_mistakes_stays_with_the_teacher(handed_out):
+    made = {line.strip() for line in (CHECKS / "mistakes.py").read_text("utf-8").splitlines() if "(" in line}
+    assert len(made) > 50
+    assert all(not made & {line.strip() for line in text.splitlines()} for text in handed_out.values())
+    assert not any("mistakes" in name or "teachers(" in text for name, text in handed_out.items())
 
 
 def called(code: str) -> set[str]:

@@ -187,12 +187,12 @@ WRONG = [
     ("hybrids", "spread", {"spread": lambda k, n: "A" * k + "D" * (n - k)}, "hold no A"),
     ("hybrids", "spread", {"spread": lambda k, n: "".join(
         "A" if j in np.linspace(0, n - 1, k).round() else "D" for j in range(n))}, "too wide a hole"),
-    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: round(n / (3 * 64))}, "FLOPs a token"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: round(n / (3 * 64))}, "twice the width"),
     ("hybrids", "match", {"mlp_width_for": lambda p, n, T: accounting.match(
         ModelConfig(pattern=p, d_model=64, n_heads=4), n)}, "number of parameters"),
     ("hybrids", "match", {"mlp_width_for": lambda p, n, T: accounting.match(
         ModelConfig(pattern=p, d_model=64, n_heads=4), round(n / 6))}, "Six FLOPs a parameter"),
-    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: width_by_search(p, n, 256)}, "another length"),
+    ("hybrids", "match", {"mlp_width_for": lambda p, n, T: width_by_search(p, n, 256)}, "changes nothing"),
     ("hybrids", "match", {"mlp_width_for": lambda p, n, T: width_by_search(p, 3 * n, T)}, "the forward pass"),
     ("hybrids", "depth", {"layers_of": greedy_depth}, "a part of another"),
     ("hybrids", "lower", {"lower_by": lambda new, old: 100 * (old - new) / new, "against_transformer": 18.6},
@@ -229,7 +229,7 @@ WRONG = [
     ("layers", "unmoved", {"unmoved": lambda r: 1 - BACK(r), "observed": 0}, "nothing has moved"),
     ("layers", "unmoved", {"unmoved": lambda r: 1 - BACK(r) if r else 1, "observed": 0}, "share of *wrong* answers"),
     ("layers", "unmoved", {"unmoved": lambda r: 1 / 6 + 5 / 6 * 0.6**r, "observed": 0}, "a round moves three"),
-    ("layers", "unmoved", {"unmoved": lambda r: 1 / 6 + 5 / 6 * 0.5**r, "observed": 0}, "Count the draws"),
+    ("layers", "unmoved", {"unmoved": lambda r: 1 / 6 + 5 / 6 * 0.5**r, "observed": 0}, "never to its own"),
     ("layers", "unmoved", {"unmoved": lambda r: 100 * BACK(r), "observed": 0}, "between 0 and 1"),
     ("layers", "unmoved", {"unmoved": BACK, "observed": 0.0}, "Zero would mean"),
     ("layers", "unmoved", {"unmoved": BACK, "observed": 0.2}, "another number of boxes"),

@@ -7,8 +7,11 @@ import functools
 import hashlib
 import math
 import re
+import runpy
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from seqmix.paths import Paths
 
 
 class Hint(AssertionError):
@@ -21,6 +24,12 @@ def withheld(function: Callable[[], Any]) -> Callable[[], Any]:
     What students get holds the values alone (``grader.seal``), not how they are computed.
     """
     return functools.cache(function)
+
+
+def teachers(name: str) -> Callable[..., list]:
+    """Return a function of ``checks/mistakes.py``, for what is withheld; one without a result outside a checkout."""
+    path = Paths().notebooks / "lessons" / "checks" / "mistakes.py"
+    return runpy.run_path(str(path))[name] if path.is_file() else lambda *_, **__: []
 
 
 def expect(condition: Any, hint: str) -> None:
@@ -79,36 +88,35 @@ def _cell(value: float, rtol: float, steps: int = 0) -> str:
     return digest((bool(value > 0), rtol, math.floor(math.log(abs(value)) / rtol) + steps))
 
 
-def usual(right: float) -> list[tuple[float, str]]:
-    """Return what mistakes that have a name in every exercise make of the right number: for functions, not answers."""
-    x, size, bases = right or math.nan, abs(right) or math.nan, (math.log(2), math.log(10))
-    named = {
-        "It is the other way round: you return the inverse.": [1 / x],
-        "You return the logarithm of what was asked for.": [math.log(size) / base for base in (1, *bases)],
-        "Two bases of logarithms: both have to be the same.": [x * base**side for base in bases for side in (1, -1)],
-        "You return the square of what was asked for, or its root.": [x * x, size**0.5],
-        "You return twice what was asked for, or half of it.": [2 * x, x / 2],
-    }
-    return [(wrong, why) for why, each in named.items() for wrong in each if abs(wrong - x) > 0.02 * size]
-
-
 def hidden(want: float, known: Iterable[tuple[float, str]] = (), rtol: float = 1e-2) -> list:
     """Return what ``value_is`` may know of the right number and of ``known`` wrong ones with their hints: hashes.
 
     The right one may be rounded, to two figures or more.
     """
-    rounded = [round(want, n) for n in range(7) if abs(round(want, n)) * 10**n >= 9.5]
     near = [[_cell(x, rtol, side) for side in (-1, 0, 1)] for x in (want, *(wrong for wrong, _ in known))]
-    right = sorted({*near[0], *(_cell(x, rtol) for x in rounded)})
+    right = sorted({*near[0], *(_cell(round(want, n), rtol) for n in range(7) if abs(round(want, n)) * 10**n >= 9.5)})
     return [right, [[cells, why] for cells, (_, why) in zip(near[1:], known, strict=True)]]
 
 
 def value_is(name: str, value: Any, right: list[str], known: list, hint: str = "", rtol: float = 1e-2) -> None:
     """Accept a number of which the hash is among the ``right`` ones; else give a known mistake's hint, or ``hint``."""
-    got = number(name, value)
-    cell = _cell(got, rtol)
-    why = next((why for cells, why in known if cell in cells), hint)
-    expect(cell in right, f"`{name}` is {got:.4g}, which is not it. {why}")
+    values_are({name: value}, [[right, known]], lambda _: hint, rtol)
+
+
+def values_are(values: dict[str, Any], hashes: list, hint: Callable[[int], str], rtol: float = 1e-2) -> None:
+    """Accept numbers, by what was asked for, of which each hash is among its right ones; else give one Hint.
+
+    ``hashes``: of each number the right ones, known mistakes, and (optional) slips, which count only where they explain
+    several numbers. A mistake that explains *every* wrong number is named before one that explains the first alone.
+    """
+    cells = [_cell(number(name, value), rtol) for name, value in values.items()]
+    off = [n for n, (cell, (right, *_)) in enumerate(zip(cells, hashes, strict=True)) if cell not in right]
+    if off:
+        known = [[why for part in hashes[n][1:] for near, why in part if cells[n] in near] for n in off]
+        alone = [why for near, why in hashes[off[0]][1] if cells[off[0]] in near]
+        every = [why for why in known[0] if len(off) > 1 and all(why in each for each in known)]
+        name, value = list(values.items())[off[0]]
+        raise Hint(f"`{name}` is {number(name, value):.4g}, which is not it. {(every + alone or [hint(off[0])])[0]}")
 
 
 def call(name: str, function: Callable | None, *args: Any, otherwise: str = "", mapping: bool = False) -> Any:

@@ -56,6 +56,10 @@ def VALUES():
                     "Each of your means begins at the first token: a bin begins at its own lower edge.",
                 ],
                 [
+                    [float(x[:, lo - 1 : e[-1] - 1].mean()) for lo in e[:-1]],
+                    "Each of your means ends at the last token: a bin ends before its own upper edge.",
+                ],
+                [
                     [float(x[:, lo - 1 : hi - 1].mean(1).sum()) for lo, hi in pairwise(e)],
                     "You divide by the tokens of one sequence: all sequences are in the sum, so all count.",
                 ],
@@ -90,9 +94,8 @@ def small(binned):
     """What an answer says where every loss is its token's index, so that it shows which tokens it takes."""
     table = np.tile(np.arange(1.0, 9.0), (3, 1))
     got = np.asarray(call("binned", binned, table, [2, 4, 7]), dtype=float).reshape(-1)
-    shown = f"{got[-1]:.4g}" if got.size else "nothing"
-    if close(got[-1], 5.0, 1e-6):
-        return (
-            "Where every loss is its token's index you are right: is it the *mean*, over all tokens of all sequences?"
-        )
-    return f"Take three sequences in which the loss *is* the token's index: for the indices 4, 5 and 6 you say {shown}."
+    for said, right, which in zip(got, (2.5, 5.0), ("2 and 3", "4, 5 and 6"), strict=False):
+        if not close(said, right, 1e-6):
+            case = "Take three sequences in which the loss *is* the token's index"
+            return f"{case}: for the indices {which} you say {said:.4g}."
+    return "Where every loss is its token's index you are right: is it the *mean*, over all tokens of all sequences?"

@@ -18,7 +18,7 @@ def drawn():
 @withheld
 def VALUES():
     inputs, targets = drawn()
-    parts = [[visible, inputs[:, 12 - visible :].tolist(), inputs[:, :visible].tolist()] for visible in (1, 3, 8, 12)]
+    parts = [[visible, inputs[:, 12 - visible :].tolist(), inputs[:, :visible].tolist()] for visible in (3, 1, 8, 12)]
     return [parts, targets[:, -1].tolist(), inputs[:, -1].tolist()]
 
 
@@ -31,6 +31,8 @@ def seen_and_wanted(truncated):
             seen, wanted = (np.asarray(part) for part in result)
         except (TypeError, ValueError):
             raise Hint("Return two arrays: seen, wanted.") from None
+        turned = wanted.shape == (4, visible) and seen.size == 4 and visible > 1
+        expect(not turned, "The two are exchanged: what is seen comes first, then the target.")
         rows = seen.shape == (visible, 12) and visible != 4
         masked = seen.shape == (4, 12) and visible < 12
         expect(not masked, "All tokens are still there: the far past is cut off, not masked, so `seen` gets shorter.")
@@ -56,7 +58,6 @@ def seen_and_wanted(truncated):
         )
         expect(
             np.array_equal(wanted.reshape(4), last),
-            "`wanted` should be the target after the last token of each of the four sequences."
-            if visible == 1
-            else f"With visible={visible}, `wanted` changed. The target stays the same at every length.",
+            f"With visible={visible}, `wanted` is not the target after the last token of each sequence: it stays"
+            " the same at every length.",
         )

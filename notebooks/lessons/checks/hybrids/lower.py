@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, hidden, number, value_is, withheld
+from seqmix_study.classroom.hints import call, hidden, number, teachers, value_is, values_are, withheld
 
 OK_FORMAT = False
 name = "lower"
@@ -18,7 +18,7 @@ def VALUES():
 
     def judged(new, old):
         want = 100 * (old - new) / old
-        return want, [
+        known = [
             [100 * (old - new) / new, "You divide by the new loss; percent of `old` was asked for."],
             [200 * (old - new) / (old + new), "You divide by the mean of the two; percent of `old` was asked for."],
             [want / 100, "That is a fraction; multiply it by 100."],
@@ -31,18 +31,31 @@ def VALUES():
             [100 * math.exp(new - old), "That is a ratio of perplexities; percent of the old loss was asked for."],
             [100 - 100 * math.exp(new - old), "That is by how much the perplexity is lower; the loss was asked for."],
         ]
+        share = " And that is a fraction: multiply it by 100."
+        return want, known + [[wrong / 100, why + share] for wrong, why in known[:2] + known[5:6]]
 
     want, against = judged(3.472, 4.118)
     against[0][1] = "That is how much *higher* the Transformer's loss is."
-    return [[hidden(*judged(*pair), 1e-4) for pair in PAIRS], hidden(want, against)]
+    pairs = [hidden(*judged(*pair), 1e-4) for pair in PAIRS]
+    ways = "100 * (old - new) / old", "100 * (1 - new / old)", "100 - 100 * new / old"
+    for (new, old), hashes in zip(PAIRS, pairs, strict=True):
+        hashes.append(hidden(0.0, teachers("mutants")(*ways, old=old, new=new), 1e-4)[1])
+    return [pairs, hidden(want, against)]
 
 
 @test_case(name="percent of the old loss")
 def of_the_old(lower_by):
-    for (new, old), hashes in zip(PAIRS, VALUES()[0], strict=True):
-        got = number(f"lower_by({new}, {old})", call("lower_by", lower_by, new, old))
-        hint = f"That many percent of {old} are {got * old / 100:.4g}; {new} and {old} are {abs(old - new):.4g} apart."
-        value_is(f"lower_by({new}, {old})", got, *hashes, hint, 1e-4)
+    got = {f"lower_by({new}, {old})": call("lower_by", lower_by, new, old) for new, old in PAIRS}
+    percents = [number(case, value) for case, value in got.items()]
+
+    def hint(n):
+        new, old = PAIRS[n]
+        return (
+            f"That many percent of {old} are {percents[n] * old / 100:.4g}; {new} and {old} are"
+            f" {abs(old - new):.4g} apart."
+        )
+
+    values_are(got, VALUES()[0], hint, 1e-4)
 
 
 @test_case(name="the hybrid against the Transformer")

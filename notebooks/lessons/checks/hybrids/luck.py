@@ -39,6 +39,7 @@ def VALUES():
             [flat(1.0), "Is your noise normal? Uniform noise has other ends."],
             [flat(3**0.5), "Is your noise normal? Uniform noise has other ends."],
             [flat(0.5), "Is your noise normal? Uniform noise has other ends."],
+            [[TRIALS * x for x in want], "These are sums over all tables; their means were asked for."],
             [[-want[0], -want[1]], "A gap is negative: sort from small to large, then subtract the smallest."],
         ]
         one = [

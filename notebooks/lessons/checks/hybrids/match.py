@@ -11,6 +11,7 @@ name = "match"
 points = 1
 
 CASES = (("AAAA", 1_000_000, 128), ("DDDA", 1_800_000, 1024), ("L" * 6, 1_500_000, 512), ("GA", 1_600_000, 2048))
+PROBES = {"start": (1_500_000, 128), "longer": (1_500_000, 1024), "more": (3_000_000, 128)}
 
 
 def near(count, target):
@@ -37,6 +38,10 @@ def patterns(mlp_width_for):
         expect(width > 1, least)
         expect(not near(3 * work, target), f"{case} you match a third of it: training costs are what is counted here.")
         expect(not near(work / 3, target), f"{case} you match the forward pass; training costs three times as much.")
-        others = (accounting.train_flops_per_token(config, other) for other in (1, 64, 128, 256, 512, 1024, 2048))
-        expect(not any(near(other, target) for other in others), f"{case}: that is the work at another length.")
+        at = {name: call("mlp_width_for", mlp_width_for, "AAAA", *more) for name, more in PROBES.items()}
+        at = {name: number("mlp_width_for(...)", getattr(width, "mlp_width", width)) for name, width in at.items()}
+        rest = "Twice the work gives you twice the width: what do the layers do besides their MLP?"
+        expect(abs(at["more"] / max(at["start"], 1) - 2) > 0.02, f"{case}: {rest}")
+        longer = "`length` changes nothing in your width: attention works more in a longer text."
+        expect(at["longer"] != at["start"], f"{case}: {longer}")
         expect(False, f"{case} your width {width:.0f} gives {work:,.0f} FLOPs a token, {work / target - 1:+.1%}.")

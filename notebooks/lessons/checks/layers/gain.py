@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, close, expect, numbers, withheld
+from seqmix_study.classroom.hints import Hint, call, close, numbers, withheld
 
 OK_FORMAT = False
 name = "gain"
@@ -77,17 +77,16 @@ def VALUES():
 
 @test_case(name="three pairs of stacks")
 def pairs(gain):
-    for before, after, (mean, half, means, halfs) in zip(BEFORE, AFTER, VALUES(), strict=True):
-        got = numbers("gain", call("gain", gain, list(before), list(after)), "mean difference, half-width")
-        case = f"For {len(before)} seeds the "
-        for which, value, want, known in (
-            ("mean difference", got[0], mean, means),
-            ("half-width", got[1], half, halfs),
-        ):
-            if close(value, want, 5e-3, 6e-4):
-                continue
-            for wrong, why in known:
-                expect(not close(value, wrong, 5e-3), f"{case}{which} is not {value:.4f}. {why}")
-            expect(
-                False, f"{case}{which} is not {value:.4f}. Take the differences seed by seed first, then look at them."
-            )
+    got = [
+        numbers("gain", call("gain", gain, list(before), list(after)), "mean difference, half-width")
+        for before, after in zip(BEFORE, AFTER, strict=True)
+    ]
+    for place, which in enumerate(("mean difference", "half-width")):
+        parts = [(values[place], right[place], right[place + 2]) for values, right in zip(got, VALUES(), strict=True)]
+        off = [n for n, (value, want, _) in enumerate(parts) if not close(value, want, 5e-3, 6e-4)]
+        said = [[why for wrong, why in parts[n][2] if close(parts[n][0], wrong, 5e-3)] for n in off]
+        if off:
+            every = [why for why in said[0] if all(why in each for each in said)]  # before one of the first case alone
+            why = [*every, *said[0], "Take the differences seed by seed first, then look at them."][0]
+            n, value = off[0], parts[off[0]][0]
+            raise Hint(f"For {len(BEFORE[n])} seeds the {which} is not {value:.4f}. {why}")

@@ -11,11 +11,11 @@ points = 1
 
 @withheld
 def LINE():
-    stay, found = [1.0, 1.0, 1.0], []
+    stay, found = [1.0, 1.0, 1.0, 1.0], []
     for rounds in range(5):
         found.append([rounds, *stay])
-        right, lost, swapped = stay
-        stay = [right / 2 + (1 - right) / 10, lost / 2, swapped * 2 / 3 + (1 - swapped) / 15]
+        right, lost, swapped, anywhere = stay
+        stay = [right / 2 + (1 - right) / 10, lost / 2, swapped * 2 / 3 + (1 - swapped) / 15, anywhere / 2 + 1 / 12]
     return found
 
 
@@ -36,7 +36,7 @@ def LIMIT():
 @test_case(name="the accuracy")
 def accuracy(unmoved):
     line = [want for _, want, *_ in LINE()]
-    for rounds, want, never_back, swaps in LINE():
+    for rounds, want, never_back, swaps, anywhere in LINE():
         got = number("unmoved(...)", call("unmoved", unmoved, rounds))
         if abs(got - want) < 0.02:
             continue
@@ -45,6 +45,8 @@ def accuracy(unmoved):
         expect(rounds == 0 or abs(got - (1 - want)) > 0.02, f"{case}, the share of *wrong* answers.")
         expect(rounds < 2 or abs(got - never_back) > 0.015, f"{case}: can a key that was moved away never come back?")
         expect(rounds == 0 or abs(got - swaps) > 0.015, f"{case}: that is for swaps of two boxes; a round moves three.")
+        own = f"{case}: a key that a round moves goes to another box, never to its own."
+        expect(rounds == 0 or abs(got - anywhere) > 0.01, own)
         expect(rounds == 0 or abs(got - line[rounds - 1]) > 0.01, f"{case}: that is one round too few.")
         expect(rounds == 0 or abs(got - want * line[1]) > 0.01, f"{case}: that is one round too many.")
         expect(rounds != 1, f"{case}. Count the draws of three boxes that leave the key's own box alone.")

@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, hidden, number, usual, value_is, withheld
+from seqmix_study.classroom.hints import call, hidden, number, teachers, values_are, withheld
 
 OK_FORMAT = False
 name = "progress"
@@ -22,7 +22,7 @@ CASES = (
 def VALUES():
     import math
 
-    found = []
+    mutants, usual, found = teachers("mutants"), teachers("usual"), []
     for loss, choices, best in CASES:
         guess = math.log(choices)
         want = (guess - loss) / (guess - best)
@@ -53,16 +53,25 @@ def VALUES():
         if loss > guess:
             known.append([0.0, "Do not clip: worse than guessing is negative."])
         known = [one for one in [*known, *usual(want)] if math.isfinite(one[0])]
-        found.append([guess, *hidden(want, known, 1e-3)])
+        slips = mutants(
+            "(ln(choices) - loss) / (ln(choices) - best)",
+            "1 - (loss - best) / (ln(choices) - best)",
+            loss=loss,
+            choices=choices,
+            best=best,
+        )
+        found.append([guess, *hidden(want, known, 1e-3), hidden(want, slips, 1e-3)[1]])
     return found
 
 
 @test_case(name="from guessing to the best")
 def share(progress):
-    for (loss, choices, best), (guess, *hashes) in zip(CASES, VALUES(), strict=True):
-        case = f"progress({loss:.3g}, {choices}, {best})"
-        got = number(case, call("progress", progress, loss, choices, best))
+    got = {f"progress({case[0]:.3g}, {case[1]}, {case[2]})": call("progress", progress, *case) for case in CASES}
+
+    def hint(n):
+        (_, choices, best), guess = CASES[n], VALUES()[n][0]
         points = (guess, best, (guess + best) / 2)
         start, end, half = (number("progress(...)", call("progress", progress, at, choices, best)) for at in points)
-        hint = f"Here you return {start:.3g} for guessing, {end:.3g} for the best loss and {half:.3g} half way between."
-        value_is(case, got, *hashes, hint, 1e-3)
+        return f"Here you return {start:.3g} for guessing, {end:.3g} for the best loss and {half:.3g} half way between."
+
+    values_are(got, [hashes for _, *hashes in VALUES()], hint, 1e-3)

@@ -22,6 +22,8 @@ def VALUES():
             [gap / (one + two), "Independent errors do not add up: their squares do."],
             [gap / abs(one - two), "Independent errors are not subtracted: their squares add up."],
             [gap / (one + two) ** 0.5, "Independent errors do not add up, their squares do: square before the sum."],
+            [gap / (one**2 - two**2) ** 0.5, "Independent errors are not subtracted: their squares *add* up."],
+            [gap / (one**2 * two**2) ** 0.25, "Independent errors are not multiplied: their squares add up."],
             [gap / one, "You divided by the GRU's error alone; the Transformer's estimate is uncertain too."],
             [gap / two, "You divided by the Transformer's error alone; the GRU's estimate is uncertain too."],
             [gap / error**2, "You divided by the variance: take its square root."],

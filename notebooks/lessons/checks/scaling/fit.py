@@ -41,8 +41,12 @@ def TOGETHER():
 
 @test_case(name="two laws with one exponent")
 def recovers(fit):
-    for (E, A, F, B, alpha), straight in zip(LAWS, STRAIGHT(), strict=True):
-        got = numbers("fit", call("fit", fit, SIZES.copy(), law(E, A, alpha), law(F, B, alpha)), "E1, E2, alpha")
+    found = [
+        numbers("fit", call("fit", fit, SIZES.copy(), law(E, A, alpha), law(F, B, alpha)), "E1, E2, alpha")
+        for E, A, F, B, alpha in LAWS
+    ]
+    expect(found[0] != found[1], "You return the same three numbers for other losses: they are to come from the data.")
+    for (E, A, F, B, alpha), straight, got in zip(LAWS, STRAIGHT(), found, strict=True):
         if close(got[0], E, 0.03) and close(got[1], F, 0.03) and close(got[2], alpha, 0.03):
             continue
         expect(not close(got[2], -alpha, 0.03), "alpha has the wrong sign: the law is N to the power *minus* alpha.")
@@ -52,6 +56,9 @@ def recovers(fit):
         expect(not lines, "That is a line through ln L: it has no floor. Fit E1 and E2 as well.")
         expect(not any(close(got[n], amplitude, 0.05) for n, amplitude in ((0, A), (1, A), (1, B))),
                "Among the three numbers is an amplitude A: the floors were asked for.")  # fmt: skip
+        ends = [(law(E, A, alpha)[n], law(F, B, alpha)[n]) for n in (0, -1)]
+        seen = any(close(got[0], one, 0.002) and close(got[1], other, 0.002) for one, other in ends)
+        expect(not seen, "Your floors are losses that were measured: a floor lies below all of them.")
         scale = any(close(got[2], alpha * by, 0.02) for by in (2.302585, 1 / 2.302585, 0.693147, 1 / 0.693147))
         expect(not scale, "alpha is right but for a base of logarithms: it is the power of N itself.")
         expect(not close(got[2], 1 / alpha, 0.02), "That is 1 / alpha: the exponent itself was asked for.")

@@ -4,7 +4,7 @@ import math
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, expect, hidden, number, usual, value_is, withheld
+from seqmix_study.classroom.hints import call, expect, hidden, number, teachers, values_are, withheld
 
 OK_FORMAT = False
 name = "halving"
@@ -15,7 +15,7 @@ LAWS = ((0.5, 40.0, 0.25, 1e4), (0.0, 20.0, 0.3, 1e5), (1.0, 300.0, 0.5, 1e3), (
 
 @withheld
 def VALUES():
-    found = []
+    mutants, usual, found = teachers("mutants"), teachers("usual"), []
     for E, A, alpha, N in LAWS:
         loss = E + A * N**-alpha
         want = ((loss / 2 - E) / A) ** (-1 / alpha) / N
@@ -46,17 +46,32 @@ def VALUES():
                 1e-3,
             )
         )
+        ways = (
+            "(((E + A * N**-alpha) / 2 - E) / A)**(-1 / alpha) / N",
+            "((A * N**-alpha) / ((A * N**-alpha - E) / 2))**(1 / alpha)",
+            "exp(ln(A * N**-alpha / ((E + A * N**-alpha) / 2 - E)) / alpha)",
+        )
+        slips = mutants(*ways, E=E, A=A, N=N, alpha=alpha)
+        found[-1].append(hidden(want, slips, 1e-3)[1])
     return found
 
 
 @test_case(name="a loss that can be halved")
 def reachable(to_halve):
-    for law, hashes in zip(LAWS, VALUES(), strict=True):
-        case, (E, A, alpha, N) = "to_halve({}, {}, {}, {:g})".format(*law), law
-        factor = number(case, call("to_halve", to_halve, *law))
-        now, then = E + A * N**-alpha, E + A * abs(factor * N or 1) ** -alpha
-        hint = f"Put it to the test: {now:.4g} is the loss at N; at that many times N it is {then:.4g}, not half of it."
-        value_is(case, factor, *hashes, hint, 1e-3)
+    got = {"to_halve({}, {}, {}, {:g})".format(*law): call("to_halve", to_halve, *law) for law in LAWS}
+    factors = [number(case, value) for case, value in got.items()]
+
+    def hint(n):
+        E, A, alpha, N = LAWS[n]
+        now, then = E + A * N**-alpha, E + A * abs(factors[n] * N or 1) ** -alpha
+        coarse = " All your factors are whole numbers: do you try whole steps only, or round?"
+        coarse *= all(factor == math.inf or factor == int(factor) for factor in factors)
+        return (
+            f"Put it to the test: {now:.4g} is the loss at N; at that many times N it is {then:.4g}, not half of"
+            f" it.{coarse}"
+        )
+
+    values_are(got, VALUES(), hint, 1e-3)
 
 
 @test_case(name="a loss that cannot be halved")

@@ -2,7 +2,7 @@
 
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, digest, expect, guessed, hidden, number, usual, value_is, withheld
+from seqmix_study.classroom.hints import call, digest, expect, guessed, hidden, number, teachers, values_are, withheld
 
 OK_FORMAT = False
 name = "offset"
@@ -24,7 +24,7 @@ def SEEN():
 def VALUES():
     import numpy as np
 
-    found, x = [], np.log(SIZES)
+    usual, found, x = teachers("usual"), [], np.log(SIZES)
     for E, A, alpha in LAWS:
         losses = E + A * np.array(SIZES) ** -alpha
         y = np.log(losses)
@@ -48,6 +48,11 @@ def VALUES():
         ]
         through = "Your line goes through the origin: a line has a start of its own, too."
         known += [[alpha, above], [two, points]] if E else []
+        steps, local = (
+            -np.diff(y) / np.diff(x),
+            "That is the slope between two neighbours: fit one line through all points.",
+        )
+        known += [*([wrong, local] for wrong in (steps[0], steps[-1])), [np.median(steps), local]] if E else []
         known += [
             [-(x @ y) / (x @ x), through],
             *((sign * wrong, through) for sign in (1, -1) for wrong in (y / x)[-1:]),
@@ -59,11 +64,10 @@ def VALUES():
 
 @test_case(name="the steepness")
 def steepness(apparent):
-    for law, hashes in zip(LAWS, VALUES(), strict=True):
-        pure = call("apparent", apparent, 0.0, 20.0, 0.7, list(SIZES))
-        hint = f"Where E is 0 the steepness is alpha itself: for alpha = 0.7 you return {number('apparent', pure):.4g}."
-        got = call("apparent", apparent, *law, list(SIZES))
-        value_is("apparent({}, {}, {}, ...)".format(*law), got, *hashes, hint, 1e-3)
+    pure = number("apparent", call("apparent", apparent, 0.0, 20.0, 0.7, list(SIZES)))
+    hint = f"Where E is 0 the steepness is alpha itself: for alpha = 0.7 you return {pure:.4g}."
+    got = {"apparent({}, {}, {}, ...)".format(*law): call("apparent", apparent, *law, list(SIZES)) for law in LAWS}
+    values_are(got, VALUES(), lambda _: hint, 1e-3)
 
 
 @test_case(name="what was seen")

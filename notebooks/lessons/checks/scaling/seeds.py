@@ -70,6 +70,7 @@ def VALUES():
         )
         known = [[smallest(lambda n: sd * way(n), effect), why] for way, why in ways]  # noqa: B023
         want = smallest(lambda n: sd * student(n) * (2 / n) ** 0.5, effect)  # noqa: B023
+        known.append([want - 1, "That is the last n that does not suffice: the first one that does was asked for."])
         known.append([2 * want, "That is the number of runs of both arms; n is that of each."])
         found.append([want, known])
     return found
@@ -89,11 +90,16 @@ def smallest(seeds_needed):
         n = number("seeds_needed(...)", call("seeds_needed", seeds_needed, sd, effect))
         case = f"sd={sd}, effect={effect}"
         expect(n == int(n), f"For {case} you return {n:.3f}: one cannot train a fraction of a run. Round up.")
-        expect(n >= 2, f"For {case} you return {n:.0f}: with one seed there is no spread to measure. At least 2.")
         found.append(n)
+    expect(len(set(found)) > 1, f"You return {found[0]:g} for every spread and effect: n depends on both.")
     wanted, ways = zip(*VALUES(), strict=True)
     made = (way[0][1] for way in zip(*ways, strict=True) if [n for n, _ in way] == found)  # the same in every case
     why = "".join(f" {why}" for why in list(made)[:1])
+    for (sd, effect), n in zip(CASES, found, strict=True):
+        one = (
+            f"For sd={sd}, effect={effect} you return {n:.0f}: with one seed there is no spread to measure. At least 2."
+        )
+        expect(n >= 2 or why, one)
     for (sd, effect), n, want in zip(CASES, found, wanted, strict=True):
         few = "is too few: the half-width is larger than the effect." if n < want else "works, a smaller n does, too."
         near = int(min(n, 61) if n < want else min(n - 1, 61))

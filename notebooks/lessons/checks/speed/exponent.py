@@ -3,7 +3,18 @@
 import numpy
 from otter.test_files import test_case
 
-from seqmix_study.classroom.hints import call, close, digest, expect, given, hidden, number, usual, value_is, withheld
+from seqmix_study.classroom.hints import (
+    call,
+    close,
+    digest,
+    expect,
+    given,
+    hidden,
+    number,
+    teachers,
+    values_are,
+    withheld,
+)
 
 OK_FORMAT = False
 name = "exponent"
@@ -23,7 +34,7 @@ def SEEN():
 def KNOWN():
     import numpy as np
 
-    n, found = np.array(LENGTHS), []
+    usual, n, found = teachers("usual"), np.array(LENGTHS), []
     for p, scale in LAWS:
         seconds = scale * n**p
         both = "Take the logarithm of *both*, lengths and seconds."
@@ -77,12 +88,15 @@ def NOISY():
 
 @test_case(name="planted exponents")
 def planted(exponent):
-    for (p, scale), hashes in zip(LAWS, KNOWN(), strict=True):
-        lengths = numpy.array(LENGTHS)
-        got = number("exponent(...)", call("exponent", exponent, lengths.copy(), scale * lengths**p))
-        twice = f"2 to the power of your exponent is {2**got:.3g}" if abs(got) < 99 else "your exponent says otherwise"
-        hint = f"Twice the length takes {2**p:.3g} times as long here; {twice}."
-        value_is(f"exponent(...) for seconds that grow like T^{p}", got, *hashes, hint, 1e-3)
+    lengths, case = numpy.array(LENGTHS), "exponent(...) for seconds that grow like T^{}"
+    got = {case.format(p): call("exponent", exponent, lengths.copy(), scale * lengths**p) for p, scale in LAWS}
+
+    def hint(n):
+        p, mine = LAWS[n][0], number("exponent(...)", list(got.values())[n])
+        twice = f"2 to the power of yours is {2**mine:.3g}" if abs(mine) < 99 else "your exponent says otherwise"
+        return f"Twice the length takes {2**p:.3g} times as long here; {twice}."
+
+    values_are(got, KNOWN(), hint, 1e-3)
 
 
 @test_case(name="noisy times")

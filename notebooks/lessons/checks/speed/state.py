@@ -19,9 +19,14 @@ def pairs(outgrows):
         got = number("outgrows(...)", call("outgrows", outgrows, attention, delta))
         expect(got == int(got) and got >= 1, f"A length is a whole number of tokens from 1 on, not {got:g}.")
         length = int(got)
+        kept = {accounting.state_bytes(config, n) for config in (attention, delta) for n in range(1, 200)}
+        expect(length not in kept, f"You return {length}, a number of bytes: the *length* was asked for.")
         here, there = (accounting.state_bytes(config, length) for config in (attention, delta))
         case = f"D={d_model}, {heads} heads: at {length} tokens attention keeps {here} bytes, DeltaNet {there}"
         expect(here != there, f"{case}. They are equal; larger was asked for.")
-        expect(here > there, f"{case}. Not yet larger.")
+        half = " Twice the length is needed: is every number counted once?" if round(there / here, 1) == 2 else ""
+        expect(here > there, f"{case}. Not yet larger.{half}")
+        double = round(here / there, 1) in (1.9, 2.0, 2.1)
+        expect(not double or length < 4, f"{case}, twice as much: a token leaves a key *and* a value in every layer.")
         before = accounting.state_bytes(attention, length - 1) if length > 1 else 0
         expect(before <= there, f"{case}. It was larger already at {length - 1}: return the smallest length.")

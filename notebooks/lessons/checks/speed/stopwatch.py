@@ -36,6 +36,8 @@ def known(stopwatch):
         ratio > 0.5, "The result is too small: seconds of one call, with run() between the two readings of the clock."
     )
     expect(not 4 < ratio < 9, "That is the time of all calls together; return the median of one call.")
+    afresh = "That is the middle of times that grow: is the clock read afresh before every call?"
+    expect(not 2.5 < ratio <= 4, afresh)
     expect(ratio < 3, f"Every call takes {USUAL} s, you return {ratio * USUAL:.3g}: seconds of one call are asked for.")
     ratio = measured(stopwatch, [8 * USUAL] * 6 + [USUAL] * 3, 3, 6)
     first = "The slow warm-up calls are in your times: call run() `warmup` times first, without timing it"
