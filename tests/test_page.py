@@ -324,7 +324,7 @@ def test_a_model_that_is_not_published_leaves_the_finding(tmp_path):
     pytest.importorskip("myst_parser")
     from sphinx.cmd.build import main
 
-    (tmp_path / "conf.py").write_text("extensions = ['myst_parser', 'seqmix_study.book.sphinxext.live']\n")
+    (tmp_path / "conf.py").write_text("extensions = ['myst_parser', 'seqmix_study.book.sphinxext']\n")
     options = ":id: x\n:models: later\n:question: q\n:guesses: a"
     (tmp_path / "index.md").write_text(f"# T\n\n```{{live}} context\n{options}\n\nFound.\n```\n")
     assert main(["-q", "-W", str(tmp_path), str(tmp_path / "html")]) == 0
@@ -423,7 +423,7 @@ def page(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "book/static", source / "_static")
     settings = "html_css_files = ['live.css']\nhtml_static_path = ['_static']\nexclude_patterns = ['results']\n"
     (source / "conf.py").write_text(
-        f"extensions = ['myst_parser', 'seqmix_study.book.sphinxext.live']\nhtml_theme = 'alabaster'\n{settings}"
+        f"extensions = ['myst_parser', 'seqmix_study.book.sphinxext']\nhtml_theme = 'alabaster'\n{settings}"
     )
     (source / "index.md").write_text(BOOK)
     assert main(["-q", "-W", "-n", str(source), str(source / "html")]) == 0
@@ -450,7 +450,7 @@ def test_a_demonstration_without_its_parts_fails_the_build(tmp_path, capfd, opti
     pytest.importorskip("myst_parser")
     from sphinx.cmd.build import main
 
-    (tmp_path / "conf.py").write_text("extensions = ['myst_parser', 'seqmix_study.book.sphinxext.live']\n")
+    (tmp_path / "conf.py").write_text("extensions = ['myst_parser', 'seqmix_study.book.sphinxext']\n")
     (tmp_path / "index.md").write_text(f"# T\n\n```{{live}} context\n:id: x\n{options}\n\nFound.\n```\n")
     assert main(["-q", "-W", str(tmp_path), str(tmp_path / "html")]) != 0
     assert message in capfd.readouterr().err
