@@ -201,7 +201,7 @@ def test_a_wide_interval_may_be_quoted_and_no_number_in_it():
     """Between the width that a number needs and the one that says nothing the answer is its interval."""
     words = {}
     for seed in range(30):
-        c, n, loss = budgets(noise=0.006, seed=seed)
+        c, n, loss = budgets(noise=0.02, seed=seed)
         found = fit_isoflop(c, n, loss)
         half = np.ptp(found["optimal_exponent"]["interval"]) / 2
         words.setdefault(found["verdict"], []).append(half)
@@ -254,7 +254,7 @@ def test_a_difference_within_the_noise_demotes_nobody(half, verdict):
     assert any(gate.name == "S6 budgets" for gate in fit.gates) == (verdict == "disagree")
 
 
-@pytest.mark.parametrize("bend", [0.0, 0.01])
+@pytest.mark.parametrize("bend", [0.0, 0.011])
 def test_where_a_law_bends_its_intervals_hold_what_the_ends_of_the_table_say(bend):
     """The exponent then is another one without the least and without the most compute; noise does not say so."""
     c, n, _ = budgets()
@@ -405,10 +405,10 @@ def test_a_table_of_budgets_is_drawn_along_its_budgets():
 
 @pytest.mark.parametrize("seed", [5007, 5026])
 def test_a_failure_beyond_doubt_is_refused_though_the_answers_overlap(seed):
-    """The intervals of these tables hold the answers with and without few tokens, and not the truth."""
+    """The interval of all rows of these tables reaches those of the other answers, and not the truth."""
     (n, d, loss), truth = coverage.simulate("law fails for few tokens, grid", seed)
     fit = fit_surface(n, d, loss, rng=seed, starts=20)
-    low, high = fit.intervals["beta"]
+    low, high = fit.bootstrap["answers"]["with all rows"]["beta"]["interval"]
     assert not low <= truth["beta"] <= high
     assert fit.bootstrap["structure"]["few tokens"]["ratio"] > SURE
     assert fit.verdict == "refused"

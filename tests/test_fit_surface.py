@@ -253,14 +253,29 @@ def test_noise_does_not_hide_a_law_that_fails_for_few_tokens():
         assert fit.verdict != "ok" or low <= HOFFMANN["beta"] <= high
 
 
-def test_the_term_for_few_tokens_is_recovered():
+def test_a_start_of_its_own_is_recovered():
     n, d = grid()
-    x, y = (np.log(v) - np.log(v).mean() for v in (n, d))
-    loss = predict("C5", HOFFMANN, n, d) + 0.4 * 1e9 / d
-    problem = Problem("C5", x, y, np.log(loss), short=True)
-    best = dict(zip(problem.names, problem.solve(problem.starts(40, np.random.default_rng(0)))[0], strict=True))
-    assert [best["alpha"], best["beta"]] == pytest.approx([0.34, 0.28], abs=0.002)
-    assert np.exp(best["s"] + np.log(d).mean()) == pytest.approx(0.4e9, rel=0.02)
+    rng = np.random.default_rng(18)
+    loss = (predict("C5", HOFFMANN, n, d) + 0.4e9 / d) * np.exp(0.001 * rng.standard_normal(48))
+    found = fit_surface(n, d, loss, n_boot=100).bootstrap
+    assert found["structure"]["few tokens"]["nats"] == pytest.approx(0.4e9 / d.min(), rel=0.05)
+    answer = found["answers"]["with a start of its own"]
+    low, high = answer["beta"]["interval"]
+    assert low <= 0.28 <= high < found["answers"]["with all rows"]["beta"]["estimate"]
+    assert answer["alpha"]["estimate"] == pytest.approx(0.34, abs=0.02)
+
+
+@pytest.mark.parametrize("noise", [0.001, 0.02])
+def test_a_start_that_noise_may_hide_widens_the_interval_where_it_matters(noise):
+    """The law is exact here. With little noise no start is left that would move the exponent; with much, one is."""
+    n, d = grid()
+    loss = predict("C5", HOFFMANN, n, d) * np.exp(noise * np.random.default_rng(19).standard_normal(48))
+    fit = fit_surface(n, d, loss, n_boot=100)
+    plain = fit.bootstrap["answers"]["with all rows"]["beta"]["interval"]
+    hidden = noise > 0.01
+    assert ("with a start of its own" in fit.bootstrap["answers"]) == hidden
+    assert (fit.intervals["beta"][0] < plain[0] - 0.01) == hidden
+    assert any("nats may hide here" in flag for flag in fit.flags) == hidden
 
 
 def test_seeds_that_are_copies_are_refused():

@@ -2,11 +2,10 @@
 
     ln L = logsumexp(e, gamma * logsumexp(a - alpha x, b - beta y)),   x = ln N - mean, y = ln D - mean
 
-with e = ln E, a = ln A, b = ln B at the centre; ``short`` adds a third term, s - y, for runs of few tokens. The
-objective is the *sum* (not the mean: that made Hoffmann's optimiser stop early, Besiroglu et al. 2024) of
-Huber_delta(ln L_i - model). Logarithms are centred, so the unit of N or D changes nothing but ln A and ln B. Every step
-reweights the squares (Huber weights) and damps them (Levenberg-Marquardt); many starts, resamples and refits without
-single rows share each numpy call.
+with e = ln E, a = ln A, b = ln B at the centre. The objective is the *sum* (not the mean: that made Hoffmann's
+optimiser stop early, Besiroglu et al. 2024) of Huber_delta(ln L_i - model). Logarithms are centred, so the unit of N or
+D changes nothing but ln A and ln B. Every step reweights the squares (Huber weights) and damps them (Levenberg-
+Marquardt); many starts, resamples and refits without single rows share each numpy call.
 """
 
 from dataclasses import dataclass
@@ -34,18 +33,15 @@ class Problem:
     y: np.ndarray
     log_loss: np.ndarray
     delta: float = 1e-3
-    short: bool = False  # with a third term, S / D: loss that only runs of few tokens have
 
     @property
     def names(self) -> list[str]:
-        return ORDER[self.form].split() + ["s"] * self.short
+        return ORDER[self.form].split()
 
     def model(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """ln L [R, n] and its derivatives [R, n, p] at the parameter sets ``p`` [R, p]."""
         at = {name: p[:, i, None] for i, name in enumerate(self.names)}
         terms = {"a": at["a"] - at["alpha"] * self.x, "b": at["b"] - at["beta"] * self.y}
-        if self.short:
-            terms["s"] = at["s"] - self.y
         power = np.logaddexp.reduce(list(terms.values()))
         gamma = np.exp(at["g"]) if "g" in at else 1.0
         model = gamma * power
@@ -78,7 +74,6 @@ class Problem:
             "alpha": rng.uniform(0.02, 1.5, count),
             "beta": rng.uniform(0.02, 1.5, count),
             "g": rng.uniform(-0.7, 0.7, count),
-            "s": np.log(reducible) - rng.uniform(1, 6, count),
         }
         return np.stack([values[name] for name in self.names], 1)
 

@@ -207,8 +207,8 @@ def structure(
     Columns are added to the least-squares fit: "few tokens" (a term in 1 / D), "shortest quarter" (its rows lie off
     alike), and, beyond these two, "bend" (ln D squared, cubed, and the product with ln N). For each the "ratio" of what
     they explain to its 99 % quantile in draws without them (above one: seen), and the share "explained" of the
-    variance. A law that fails for few tokens is mostly absorbed by beta: a test of many directions at once does not
-    see the rest, so each is asked alone.
+    variance; of "few tokens" also its "nats" at the fewest tokens, and the "most" that may be. A law that fails for few
+    tokens is mostly absorbed by beta: a test of many directions at once does not see the rest, so each is asked alone.
     """
     x, y = problem.x, problem.y
     squares = Problem(problem.form, x, y, problem.log_loss, SQUARES)
@@ -218,9 +218,11 @@ def structure(
     bend = np.stack([y * y, y**3, x * y], 1)
     asked = {FEW[0]: (law, few[:, :1]), FEW[1]: (law, few[:, 1:]), "bend": (np.concatenate([law, few], 1), bend)}
     if len(n) <= len(best) + 7:
-        return {name: {"ratio": 0.0, "explained": 0.0} for name in asked}
+        return {name: {"ratio": 0.0, "explained": 0.0, "nats": 0.0, "most": 0.0} for name in asked}
     null = Shared(squares, here, n, d, np.concatenate([few, bend], 1))
-    white = np.linalg.inv(np.linalg.cholesky(null.covariance())) if null.repeated else np.eye(len(n))
+    white = np.linalg.inv(np.linalg.cholesky(null.covariance()))
+    start = _start(null, few[:, 0], white)
+    white = white if null.repeated else np.eye(len(n))
     seen = np.concatenate([null.residual[None], null.noise(draws, rng)]) @ white.T
     known = np.linalg.qr(white @ law)[0]
     total = max(float(np.square(seen[0] - known @ (known.T @ seen[0])).sum()), 1e-300)
@@ -231,4 +233,25 @@ def structure(
         value = np.square(seen @ basis).sum(1)
         ratio, share = value[0] / max(np.quantile(value[1:], 0.99), 1e-300), value[0] / total
         out[name] = {"ratio": float(ratio), "explained": float(share)}
+    out[FEW[0]] |= dict(zip(("nats", "most"), start, strict=True))
     return out
+
+
+def _start(null: Shared, few: np.ndarray, white: np.ndarray) -> tuple[float, float]:
+    """A start that takes its own time, S / D: the nats at the fewest tokens that fit best, and the most that may be.
+
+    ``few`` is one nat of it in ln L; ``white`` makes residuals independent with a variance of one. Starts of many sizes
+    are taken off the losses; those whose squares exceed the least by four (two standard errors) are excluded. None is
+    below zero.
+    """
+    squares, law = null.problem, null.slope[:, : len(null.best)]
+    along = np.linalg.pinv(white @ np.column_stack([law, few]))[-1]
+    sizes = np.linspace(0, max(along @ white @ null.residual, 0) + 4 * np.linalg.norm(along), 41)
+    share = np.maximum(1 - sizes[:, None] * few * np.exp(-null.residual), 0.5)
+    left = squares.log_loss + np.log(share)
+    model, slope = squares.model(squares.minimise(np.tile(null.best, (len(sizes), 1)), None, left, 300, 1e-10)[0])
+    known = np.linalg.qr(white @ (slope * share[:, :, None]))[0]
+    seen = ((left - model) * share) @ white.T
+    seen -= np.einsum("rnk,rmk,rm->rn", known, known, seen, optimize=True)
+    value = np.square(seen).sum(1)
+    return float(sizes[np.argmin(value)]), float(sizes[value <= value.min() + 4].max())

@@ -28,15 +28,15 @@ def fit_optima(c: Any, n: Any, level: float = 0.95) -> Fit:
     fit.points = {"C": c.tolist(), "N": n.tolist()}
     if copies:
         fit.notes.append(f"{copies} rows are exact copies of others and were left out")
-    count, lines = len(np.unique(c)), []
+    count, line = len(np.unique(c)), {}
     if count >= 3:
-        lines = [line := optima_line(np.log(c), np.log(n), level)]
+        line = optima_line(np.log(c), np.log(n), level)
         fit.df, fit.sigma, fit.objective = len(c) - 2, line["sd"], line["sd"] ** 2 * (len(c) - 2)
         fit.estimates = {"k": float(np.exp(line["at"] - line["slope"] * line["centre"])), "a": line["slope"]}
-        fit.derived = {"optimal_exponent": held(lines), "prediction": prediction(lines, np.log(c))}
+        fit.derived = {"optimal_exponent": exponent(line), "prediction": prediction(line, np.log(c))}
         fit.intervals = {"a": fit.derived["optimal_exponent"]["interval"]}
         fit.points["fitted"] = np.exp(line["at"] + line["slope"] * (np.log(c) - line["centre"])).tolist()
-    fit.gates = list(gates_of(count, float(np.log10(c.max() / c.min())), fit.derived.get("optimal_exponent"), lines))
+    fit.gates = list(gates_of(count, float(np.log10(c.max() / c.min())), fit.derived.get("optimal_exponent"), line))
     fit.verdict = verdict_of(fit.gates)
     return fit
 
@@ -63,21 +63,17 @@ def optima_line(x: Any, y: Any, level: float) -> dict[str, Any]:
             "spread": spread, "count": len(x), "bend": bend, "ends": ends}  # fmt: skip
 
 
-def held(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first line's slope; its interval holds the slopes of the others."""
-    value, half = lines[0]["slope"], lines[0]["half"]
-    others = [line["slope"] for line in lines]
-    return {"estimate": value, "interval": (min(value - half, *others), max(value + half, *others))}
+def exponent(line: dict[str, Any]) -> dict[str, Any]:
+    """A line's slope and its interval."""
+    return {"estimate": line["slope"], "interval": (line["slope"] - line["half"], line["slope"] + line["half"])}
 
 
-def prediction(lines: list[dict[str, Any]], log_c: np.ndarray) -> dict[str, Any]:
-    """What a budget ten times the largest would take by lines through optima, or why the table does not say."""
+def prediction(line: dict[str, Any], log_c: np.ndarray) -> dict[str, Any]:
+    """What a budget ten times the largest would take by a line through optima, or why the table does not say."""
     ahead, span = float(log_c.max() + np.log(10)), float(np.ptp(log_c))
-    at = [line["at"] + line["slope"] * (ahead - line["centre"]) for line in lines]
-    line, compute = lines[0], float(np.exp(ahead))
+    at, compute = line["at"] + line["slope"] * (ahead - line["centre"]), float(np.exp(ahead))
     half = line["t"] * line["sd"] * np.sqrt(1 + 1 / line["count"] + (ahead - line["centre"]) ** 2 / line["spread"])
-    low, high = min(at[0] - half, *at), max(at[0] + half, *at)
-    size, low, high = (float(np.exp(v)) for v in (at[0], low, high))
+    low, size, high = (float(np.exp(v)) for v in (at - half, at, at + half))
     if line["bend"] < BENT:
         why = f"ln N_opt bends in ln C (p = {line['bend']:.2g}): the exponent changes with the budget"
     elif span < 1.5 * np.log(10):
@@ -101,7 +97,7 @@ def width_gate(found: dict[str, Any] | None, beyond: str = "refused") -> Gate:
     return at_most("I2 width", half, MAX_HALF_WIDTH, reason, severity)
 
 
-def gates_of(count: int, decades: float, found: dict[str, Any] | None, lines: list[dict[str, Any]]) -> Iterator[Gate]:
+def gates_of(count: int, decades: float, found: dict[str, Any] | None, line: dict[str, Any]) -> Iterator[Gate]:
     """The gates of a line through optima: enough budgets over enough compute, a narrow interval, no strong bend."""
     reason = f"too few budgets with a minimum: {count}, an exponent needs {FEWEST_BUDGETS}"
     yield at_least("I0 budgets", count, FEWEST_BUDGETS, reason)
@@ -112,10 +108,10 @@ def gates_of(count: int, decades: float, found: dict[str, Any] | None, lines: li
         share = found["estimate"]
         reason = f"N_opt ~ C^{share:.3g}: with compute the sizes or the tokens fall; were columns swapped?"
         yield Gate("I3 share", 0 < share < 1, share, 1.0, reason)
-    if lines and lines[0]["bend"] < BENT:
-        first, last = lines[0]["ends"]
-        change = max(abs(first - lines[0]["slope"]), abs(last - lines[0]["slope"]))
-        reason = f"ln N_opt bends in ln C (p = {lines[0]['bend']:.2g}): "
+    if line and line["bend"] < BENT:
+        first, last = line["ends"]
+        change = max(abs(first - line["slope"]), abs(last - line["slope"]))
+        reason = f"ln N_opt bends in ln C (p = {line['bend']:.2g}): "
         reason += f"the exponent runs from {first:.3f} to {last:.3f}"
-        hard = change > CLOSE and lines[0]["bend"] < NOT_ONE
+        hard = change > CLOSE and line["bend"] < NOT_ONE
         yield Gate("I5 bend", False, change, CLOSE, reason, "refused" if hard else "flag")

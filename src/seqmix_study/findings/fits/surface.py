@@ -18,7 +18,8 @@ from seqmix_study.findings.fits.huber import SQUARES, Problem
 from seqmix_study.findings.fits.intervals import FEW, Shared, structure
 from seqmix_study.findings.fits.isoflop import fit_isoflop
 from seqmix_study.findings.fits.ladder import cells, checked, copied_repeats, without_copies
-from seqmix_study.findings.fits.surface_gates import ran_away, surface_gates, surface_status
+from seqmix_study.findings.fits.optima import CLOSE
+from seqmix_study.findings.fits.surface_gates import START, ran_away, surface_gates, surface_status
 
 #: More different (N, D) than this are averaged in cells of equal width in ln N and ln D.
 CELLS = 1000
@@ -27,7 +28,6 @@ STRETCH = 1.08
 #: Single rows that are left out in turn: those that pull most.
 LEFT_OUT = 30
 ALL, SHORT = "with all rows", "without the fewest-token quarter"
-TERM = "with a term for few tokens"
 LEAST, MOST = "without the quarter of least compute", "without the quarter of most compute"
 EXPONENTS = ("alpha", "beta", "optimal_exponent")
 
@@ -184,9 +184,10 @@ def _upper(values: np.ndarray) -> np.ndarray:
 def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.random.Generator) -> None:
     """Fill what is derived from the law and, from ``draws`` refits to drawn tables, the intervals.
 
-    Where the residuals say that the law fails for few tokens, intervals hold the answers of ``_for_few_tokens`` too;
-    where they bend otherwise, those of the exponents hold the answers without the least and without the most compute:
-    a law that bends says something else there.
+    Where the residuals say that the law fails for few tokens, intervals hold the answer without the fewest-token
+    quarter too. Where a start that they do not exclude moves the compute-optimal exponent, they hold what ``_started``
+    says, unless it contradicts that answer. Where they bend otherwise, those of the exponents hold the answers without
+    the least and without the most compute: a law that bends says something else there.
     """
     n, d = np.array(fit.points["N"]), np.array(fit.points["D"])
     own = quantities(problem, best[None], n, d)
@@ -200,15 +201,19 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
         inside &= (first["E"] > 1e-3 * min(fit.points["loss"])) | (fit.form == "C4")
         drawn, points = {ALL: first}, {ALL: own}
         if max(seen[name]["ratio"] for name in FEW) > 1:
-            for name, (other, point, rows) in _for_few_tokens(problem, best, d, rng).items():
-                drawn[name] = quantities(other, Shared(other, point, n[rows], d[rows]).refits(draws, rng), n, d)
-                points[name] = quantities(other, point[None], n, d)
+            rows = _upper(d)
+            if rows.sum() > 2 * len(best) and len(np.unique(d[rows])) > 2:
+                other = Problem(problem.form, problem.x[rows], problem.y[rows], problem.log_loss[rows], problem.delta)
+                point = other.solve(np.concatenate([best[None], other.starts(20, rng)]), polish=1)[0]
+                drawn[SHORT] = quantities(other, Shared(other, point, n[rows], d[rows]).refits(draws, rng), n, d)
+                points[SHORT] = quantities(other, point[None], n, d)
         spans = {
             name: {key: stretched(more[key], points[name][key][0], fit.level, STRETCH) for key in more}
             for name, more in drawn.items()
         }
-        if {SHORT, TERM} <= set(spans) and not _overlap(spans[TERM], spans[SHORT]):
-            del spans[TERM], drawn[TERM]
+        started, more, moved = _started(problem, best, n, d, seen[FEW[0]], spans[ALL])
+        if moved > CLOSE and _overlap(more, spans.get(SHORT, more)):
+            points[START], spans[START] = started, more
         drawn = {key: np.concatenate([more[key] for more in drawn.values()]) for key in own}
         ends = {key: (min(s[key][0] for s in spans.values()), max(s[key][1] for s in spans.values())) for key in own}
         if seen["bend"]["ratio"] > 1:
@@ -241,21 +246,24 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
         fit.derived["optimal_size"].append(row | {"D": compute / 6 / size})
 
 
-def _for_few_tokens(
-    problem: Problem, best: np.ndarray, d: np.ndarray, rng: np.random.Generator
-) -> dict[str, tuple[Problem, np.ndarray, np.ndarray]]:
-    """The law without the fewest-token quarter, and with a term of its own for few tokens: problem, optimum, rows.
+def _started(
+    problem: Problem, best: np.ndarray, n: np.ndarray, d: np.ndarray, seen: dict[str, float], plain: dict[str, Any]
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, float]], float]:
+    """The law of losses less a start that takes its own time, S / D: quantities, intervals, and how far it may move.
 
-    The second sees more of the table, but is an answer only where it does not contradict the first.
+    beta absorbs most of a start, so in a noisy table residuals do not show it. What the law says with the most of it
+    that they do not exclude adds in squares to the half of its ``plain`` interval on that side. The third number is the
+    move of the compute-optimal exponent.
     """
-    found = {}
-    for name, rows, term in ((SHORT, _upper(d), False), (TERM, np.ones(len(d), bool), True)):
-        if rows.sum() > 2 * len(best) and len(np.unique(d[rows])) > 2:
-            other = Problem(problem.form, problem.x[rows], problem.y[rows], problem.log_loss[rows], problem.delta, term)
-            starts = other.starts(20, rng)
-            starts[:5, : len(best)] = best
-            found[name] = (other, other.solve(starts, polish=1)[0], rows)
-    return found
+    size = np.array([0.0, seen["nats"], seen["most"]])
+    left = problem.log_loss + np.log(np.maximum(1 - size[:, None] * d.min() / d * np.exp(-problem.log_loss), 0.5))
+    found = quantities(problem, problem.minimise(np.tile(best, (3, 1)), None, left, 1000, 1e-12)[0], n, d)
+    spans = {}
+    for key, (none, some, most) in found.items():
+        low, high = (abs(end - none) for end in plain[key])
+        ends = (none - np.hypot(low, none - most), some + high), (some - low, none + np.hypot(high, most - none))
+        spans[key] = ends[0] if most < none else ends[1]
+    return {key: value[1:2] for key, value in found.items()}, spans, abs(np.ptp(found["optimal_exponent"][[0, 2]]))
 
 
 def _overlap(one: dict[str, tuple[float, float]], other: dict[str, tuple[float, float]]) -> bool:

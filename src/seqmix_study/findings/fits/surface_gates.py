@@ -12,8 +12,10 @@ import numpy as np
 
 from seqmix_study.findings.fits.fit import Fit, Gate, at_least, at_most, verdict_of
 from seqmix_study.findings.fits.forms import PARAMETERS
+from seqmix_study.findings.fits.intervals import FEW
 from seqmix_study.findings.fits.profile import BOUNDS, f_test
 
+START = "with a start of its own"
 MIN_LEVELS, MIN_DECADES, MAX_CORRELATION = 4, 1.0, 0.97
 RUNAWAY = 10 * BOUNDS[1]
 #: Standard deviations (robust) beyond which a row is named.
@@ -60,9 +62,6 @@ def surface_gates(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> I
     yield from terms
     yield from _closed(fit, loss)
     if fit.bootstrap:
-        share = fit.bootstrap["share_inside"]
-        reason = f"unstable: only {100 * share:.0f} % of draws stay off the bounds"
-        yield at_least("S6 bootstrap", share, 0.95, reason, "slope_only")
         yield from _structure(fit)
     yield from _second_opinions(fit)
 
@@ -159,7 +158,13 @@ def _structure(fit: Fit) -> Iterator[Gate]:
         if held and not hard:
             reason += f": intervals hold the answers {' and '.join(held)}"
         yield at_most("S8 structure", ratio, 1.0, reason, "refused" if hard else "flag")
-    for name, answer in others:
+    if start := dict(others).get(START):
+        low, high = start["optimal_exponent"]["interval"]
+        most = structure[FEW[0]]["most"]
+        reason = f"a start of up to {most:.2g} nats may hide here: with it the exponent is {low:.3g} to {high:.3g}"
+        yield Gate("S8 start", False, most, None, reason, "flag")
+    # what noise may hide widens, and refuses only where the failure is beyond doubt
+    for name, answer in [one for one in others if one[0] != START or apart < APART]:
         for key, other in answer.items():
             low, high = sorted((own[key], other), key=lambda one: one["estimate"])
             gap = high["estimate"] - low["estimate"]
