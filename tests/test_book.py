@@ -1,5 +1,6 @@
 """The book builds strictly and reads offline; every way of breaking it is found, with file and line."""
 
+import io
 import json
 import os
 import re
@@ -23,7 +24,7 @@ from seqmix_study.book import build, stamp
 from seqmix_study.book.check_chapters import check_chapters
 from seqmix_study.book.check_pages import check_pages
 from seqmix_study.book.executed import publish
-from seqmix_study.book.formats import build_epub, build_pdf, find_chromium, on_paper
+from seqmix_study.book.formats import build_epub, build_pdf, find_chromium, for_readers, on_paper
 from seqmix_study.commands import book
 from seqmix_study.results import published
 
@@ -342,6 +343,29 @@ def test_epub_holds_all_pages(built, tmp_path):
     for name, text in pages.items():
         ElementTree.fromstring(re.sub(r"&[a-z]+;", "", text))  # what a reader's device refuses raises here
         assert not re.search(r"\\[(\[]|<script", text), name
+
+
+def test_a_strict_reader_finds_every_link_of_an_epub():
+    page = """<?xml version="1.0" encoding="UTF-8"?><html xmlns="http://www.w3.org/1999/xhtml"><head>
+    <link href="../_static/gone.css" rel="stylesheet"/></head><body><details class="hide"><summary><p>code</p></summary>
+    </details><math><mi>x</mi></math><section id="exercise-content"/><section id="exercise-content"/><i id="there"/>
+    <a href="two.html#there">1</a><a href="two.html#gone">2</a><a href="../code/a.html">3</a><a href="https://a.b">4</a>
+    </body></html>"""
+    entry = '<item href="book/{}.xhtml" media-type="application/xhtml+xml"{}/>'
+    files = {"mimetype": "application/epub+zip", "book/one.xhtml": page, "book/two.xhtml": page.replace("math", "p")}
+    files |= {"content.opf": entry.format("one", "") + entry.format("two", ""), "_static/study.css": "a {}\n@page {}\n"}
+    with zipfile.ZipFile(made := io.BytesIO(), "w") as book:
+        for name, text in files.items():
+            book.writestr(name, text)
+    with zipfile.ZipFile(io.BytesIO(for_readers(made.getvalue()))) as book:
+        seen = {name: book.read(name).decode() for name in book.namelist()}
+        assert book.infolist()[0].compress_type == zipfile.ZIP_STORED
+    assert list(seen) == list(files)
+    assert re.findall('href="(.*?)"', seen["book/one.xhtml"]) == ["two.xhtml#there", "two.xhtml", "https://a.b"]
+    assert [text for text in ("code", "exercise-content") if text in seen["book/one.xhtml"]] == []
+    assert seen["content.opf"] == entry.format("one", ' properties="mathml"') + entry.format("two", "")
+    assert "@page" not in seen["_static/study.css"]
+    ElementTree.fromstring(seen["book/one.xhtml"])
 
 
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium on this machine")

@@ -4,7 +4,10 @@ import os
 import re
 import shutil
 import subprocess
+from io import BytesIO
 from pathlib import Path
+from posixpath import dirname, join, normpath
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from bs4 import BeautifulSoup
 
@@ -21,6 +24,10 @@ LEFT_OUT = re.compile(r"^document-book/(api|changelog|executed/appendix_runs|les
 EBOOK = {
     "epub_tocscope": "includehidden",
     "epub_css_files": ["ebook.css"],
+    "epub_uid": "book",
+    "epub_identifier": "urn:uuid:3ce2d831-47ba-57a7-9139-0bac92831c65",
+    "epub_description": "What LSTMs, Transformers and mixes of both can do at equal size: trained and measured.",
+    "epub_contributor": "The seqmix authors",
     "html_theme_options": {"launch_buttons": {}},  # the theme cannot make buttons without its web page around them
 }
 
@@ -49,18 +56,22 @@ def build_pdf(paths: Paths) -> Path:
 
 def on_paper(page: str) -> str:
     """Return the single page as it is printed: what is code or a computed list is left out, the rest is unfolded."""
-    soup = BeautifulSoup(page, "html.parser")
+    soup = without_lists(page)
     for anchor in soup.find_all(id=LEFT_OUT):
         anchor.find_next_sibling("section").decompose()
     for folded in soup.find_all("details"):
-        if folded.decomposed:
-            continue
-        if {"computed", "hide"} & set(folded.get("class", ())):
-            folded.decompose()
-        else:
-            folded["open"] = ""
+        folded["open"] = ""
     soup.html["data-mode"] = soup.html["data-theme"] = "light"
     return str(soup)
+
+
+def without_lists(page: str) -> BeautifulSoup:
+    """Return a page without its code and computed lists."""
+    soup = BeautifulSoup(page, "html.parser")
+    for folded in soup.select("details.computed, details.hide"):
+        if not folded.decomposed:
+            folded.decompose()
+    return soup
 
 
 def print_page(address: str, target: Path, *flags: str) -> None:
@@ -83,5 +94,36 @@ def build_epub(paths: Paths) -> Path:
     target = paths.build / "seqmix.epub"
     with scratch() as folder:
         run_jupyter_book(paths, "--builder", "custom", "--custom-builder", "epub", output=folder, settings=EBOOK)
-        atomic_write(target, next(folder.rglob("*.epub")).read_bytes())
+        atomic_write(target, for_readers(next(folder.rglob("*.epub")).read_bytes()))
     return target
+
+
+def for_readers(book: bytes) -> bytes:
+    """Return an EPUB as strict readers accept it: no code, and every link leads to something in the book."""
+    with ZipFile(BytesIO(book)) as old:
+        files = {name: old.read(name) for name in old.namelist()}
+    texts = {name: data.decode() for name, data in files.items() if re.match(r"(book/|gen).*\.xhtml$", name)}
+    pages = {name: without_lists(text) for name, text in texts.items()}
+    for soup in pages.values():
+        for tag in soup.select("svg.sd-octicon"):  # nothing is to be pressed
+            tag.decompose()
+        for tag in soup.select("#exercise-content, [role=doc-biblioentry]"):  # a name given twice, a role that is gone
+            del tag["role" if tag.get("role") else "id"]
+    anchors = {name: {tag["id"] for tag in soup.select("[id]")} for name, soup in pages.items()}
+    for name, soup in pages.items():
+        for tag in soup.select("[href]:not([href*=':'])"):
+            path, _, anchor = re.sub(r"\.html(?=#|$)", ".xhtml", tag["href"]).partition("#")
+            file = normpath(join(dirname(name), path)) if path else name
+            if file not in files:
+                tag.decompose() if tag.name == "link" else tag.unwrap()
+            else:
+                tag["href"] = path + (f"#{anchor}" if anchor in anchors.get(file, ()) else "") or "#"
+        files[name] = str(soup).encode()
+        if soup.find("math"):
+            entry = f'href="{name}" media-type="application/xhtml+xml"'
+            files["content.opf"] = files["content.opf"].replace(entry.encode(), f'{entry} properties="mathml"'.encode())
+    files["_static/study.css"] = re.sub(rb"@page .*", b"", files["_static/study.css"])  # corners of a sheet of paper
+    with ZipFile(mended := BytesIO(), "w", ZIP_DEFLATED) as new:
+        for name, data in files.items():
+            new.writestr(name, data, ZIP_STORED if name == "mimetype" else ZIP_DEFLATED)
+    return mended.getvalue()
