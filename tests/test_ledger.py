@@ -133,7 +133,7 @@ def test_a_tier_without_tables_is_no_error(tmp_path):
 @pytest.mark.parametrize("document", PER_DOCUMENT)
 def test_an_entry_shows_each_row_with_its_mark_its_number_and_the_rule(found, rows, document, monkeypatch):
     shown = []
-    monkeypatch.setattr(page, "_display", shown.append)
+    monkeypatch.setattr(page, "put", shown.append)
     page.entries(found, document)
     (text,) = shown
     assert text.count('<details class="claim">') == PER_DOCUMENT[document] == text.count("<details") - 1
@@ -152,7 +152,7 @@ def test_an_entry_shows_each_row_with_its_mark_its_number_and_the_rule(found, ro
 
 def test_contradictions_name_every_claim_with_its_verdict(found, monkeypatch):
     shown = []
-    monkeypatch.setattr(page, "_display", shown.append)
+    monkeypatch.setattr(page, "put", shown.append)
     page.contradictions(found)
     for item in study.asked().contradictions:
         for claim in item.claims:
