@@ -195,11 +195,12 @@ def fake_study(monkeypatch, finished: bool, writable: set[str]):
     monkeypatch.setattr(RunFolder, "status_unlocked", lambda self: "finished" if finished else "new")
     monkeypatch.setattr(EVIDENCE, "_writable", lambda folder: str(folder) in writable)
 
-    def run(plan, progress, paths):
-        seen.append(str(paths.runs))
+    def train(job, progress):
+        seen.append(job.folder)
         return SimpleNamespace(check=lambda: None)
 
-    monkeypatch.setattr(engine, "run", run)
+    monkeypatch.setattr(engine, "request", lambda runs, paths: SimpleNamespace(folder=str(paths.runs)))
+    monkeypatch.setattr(engine, "train", train)
     monkeypatch.setattr(collect, "load", lambda name, tier, plan, paths: {"runs": len(plan)})
     return seen
 

@@ -372,13 +372,14 @@ def test_words_of_a_foreign_record_do_not_steer_a_terminal(tmp_path, monkeypatch
 
 
 def test_who_has_to_wait_for_another_process_says_so(tmp_path, capfd):
-    hold = "import sys; from seqmix.paths import Paths; from seqmix_study.book.build import alone\n"
-    hold += "with alone(Paths(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()"
+    hold = "import sys; from pathlib import Path; from seqmix_study.results.transaction import locked\n"
+    hold += "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()"
+    lock = tmp_path / "_build" / ".lock"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], **pipes) as other:
+    with subprocess.Popen([sys.executable, "-c", hold, str(lock)], **pipes) as other:
         assert other.stdout.readline() == b"held\n"
         threading.Timer(0.3, other.stdin.close).start()
-        with build.alone(Paths(tmp_path)):
+        with transaction.locked(lock):
             pass
         assert f"waiting for another process, which writes in {tmp_path / '_build'}" in capfd.readouterr().err
 
