@@ -326,7 +326,7 @@ WRONG = [
     ("scaling", "halving", {"to_halve": lambda E, A, a, N: math.inf if A * N**-a < 2 * E else halve_by_search(
         E, A, a, N)}, "there is such a size"),
     ("scaling", "offset", {"observed": {"E": "smaller"}, "apparent": steepness}, '"larger" or "same"'),
-    ("scaling", "fit", {"fit": lambda N, a, b: (min(a), min(b), fit_by_curve(N, a, b)[2])}, "losses that were measured"),
+    ("scaling", "fit", {"fit": lambda N, a, b: (min(a), min(b), fit_by_curve(N, a, b)[2])}, "were measured"),
     ("scaling", "difference", {"apart": 3}, "three figures"),
     ("scaling", "seeds", {"seeds_needed": lambda sd, e: max(2, seeds(lambda n: 2 * n)["seeds_needed"](
         sd, e))}, "each spends one on its mean"),
