@@ -415,6 +415,18 @@ def test_a_failure_beyond_doubt_is_refused_though_the_answers_overlap(seed):
     assert "does not hold" in fit.reasons[0]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_budgets_are_refused_where_the_losses_fail_for_few_tokens(seed):
+    """The best rows of the smallest budgets have few tokens: their optima are not the law's."""
+    (n, d, loss), _ = coverage.simulate("exact law, IsoFLOP", seed)
+    sound = fit_surface(n, d, loss)
+    assert sound.isoflop["verdict"] == "ok"
+    start = fit_surface(n, d, loss + 0.4 * d.min() / d)
+    assert start.isoflop["verdict"] == "refused"
+    assert "few tokens" in start.isoflop["reasons"][0]
+    assert start.agreement["believe"] != "isoflop"
+
+
 def test_quick_coverage():
     """A few tables of three scenarios; ``tools/fit_coverage.py`` counts a hundred of each."""
     exact = coverage.cover("exact law, grid", 6)

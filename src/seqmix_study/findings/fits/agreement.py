@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from seqmix_study.findings.fits.fit import Fit, Gate
+from seqmix_study.findings.fits.intervals import FEW
 from seqmix_study.findings.fits.isoflop import fit_isoflop, refused
 from seqmix_study.findings.fits.optima import CLOSE, MAX_HALF_WIDTH, width_gate
 
@@ -23,6 +24,10 @@ def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarra
         gate = width_gate(own, "slope_only")
         fit.gates.append(gate if iso["budgets"] else replace(gate, severity="flag"))
     failed = [gate.reason for gate in fit.gates if not gate.passed and gate.severity not in ("flag", "interval")]
+    seen = [gate.reason for gate in fit.gates if gate.name in ("S8 few tokens", "S8 structure") and not gate.passed]
+    if iso["verdict"] != "refused" and any(f"({name})" in reason for reason in seen for name in FEW):
+        why = "the losses fail the law for few tokens, and the best rows of the smallest budgets have few"
+        fit.isoflop = iso = refused(iso, [why])
     law, curves = own is not None and not failed, iso["verdict"] != "refused"
     said = ""
     if own and curve and not _close(own, curve):
