@@ -24,8 +24,8 @@ def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarra
         gate = width_gate(own, "slope_only")
         fit.gates.append(gate if iso["budgets"] else replace(gate, severity="flag"))
     failed = [gate.reason for gate in fit.gates if not gate.passed and gate.severity not in ("flag", "interval")]
-    seen = [gate.reason for gate in fit.gates if gate.name in ("S8 few tokens", "S8 structure") and not gate.passed]
-    if iso["verdict"] != "refused" and any(f"({name})" in reason for reason in seen for name in FEW):
+    seen = fit.bootstrap.get("structure", {})
+    if iso["verdict"] != "refused" and any(name in seen and seen[name]["ratio"] > 1 for name in FEW):
         why = "the losses fail the law for few tokens, and the best rows of the smallest budgets have few"
         fit.isoflop = iso = refused(iso, [why])
     law, curves = own is not None and not failed, iso["verdict"] != "refused"
