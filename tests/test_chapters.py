@@ -67,13 +67,36 @@ def test_every_figure_has_a_name_a_caption_and_a_short_cell_behind_it(path):
 
 
 MEASURED = re.compile(r"\{(?:row|val|check)\}`[^`]+`")
+CITED = re.compile(r"\{(?:cite|numref)\}`[^`]+`")
+ROLE = re.compile(r"\{[\w-]+\}`([^`<]*)(?:<[^`]*>)?`")
+PAGES = [*NOTEBOOKS, *(ROOT / "book" / name for name in ("index.md", "which.md", "wrong.md"))]
+ARGUED = [path for path in NOTEBOOKS if not path.stem.startswith("appendix_")]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_no_sentence_has_more_than_two_measured_numbers(path):
+def prose(path: Path) -> str:
+    """Return what a page says in sentences: no code, no directive, no table."""
     cells = [cell.source for cell in jupytext.read(path, fmt="md:myst").cells if cell.cell_type == "markdown"]
-    for sentence in re.split(r"(?<=[.!?])\s", MEASURED.sub("#N#", "\n".join(cells))):
+    text = re.sub(r"^(`{3,}|:{3,}).*?^\1", "", "\n\n".join(cells), flags=re.MULTILINE | re.DOTALL)
+    return "\n".join(line for line in text.splitlines() if not line.startswith("|"))
+
+
+def sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?])[*_\"”)]*\s+", text.strip())
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_no_sentence_has_more_than_two_measured_numbers(path):
+    for sentence in sentences(MEASURED.sub("#N#", prose(path))):
         assert sentence.count("#N#") <= 2, sentence
+
+
+@pytest.mark.parametrize("path", ARGUED, ids=lambda path: path.stem)
+def test_a_chapter_answers_in_three_sentences_and_argues_in_so_many_words(path):
+    text = ROLE.sub(r"\1", CITED.sub("", MEASURED.sub("", prose(path))))
+    answer = re.search(r"^\*\*Answer\.\*\* (.+)$", text, re.MULTILINE)
+    assert answer, "a chapter begins with **Question.** and **Answer.**"
+    assert len(sentences(answer[1])) <= 3, answer[1]
+    assert 900 <= len(re.findall(r"[A-Za-z][\w'’-]*", text)) <= 1800
 
 
 def with_runs(here: chapter.Chapter, runs: pd.DataFrame) -> chapter.Chapter:
@@ -169,12 +192,13 @@ def test_a_chapter_checks_its_own_request_and_shows_one_sentence(values, says):
 
 def test_every_run_is_listed_with_its_configuration_and_every_value_is_escaped():
     here = tables("context", "whole")
-    first = here.runs["run_id"].iloc[0]
+    first = here.runs.loc[here.runs["role"] != "sweep", "run_id"].iloc[0]
     runs = here.runs.assign(source=here.runs["source"].where(here.runs["run_id"] != first, "<script>"))
     fields = {"model": {"pattern": "AD"}, "data": {"source": "</pre><script>"}}
     text = archive.listed(replace(with_runs(here, runs), configurations={first: fields}), "context")
     assert text.startswith('<h3 id="runs-context">')
-    assert all(f'<tr id="context-{run}">' in text for run in runs["run_id"])
+    shown = runs["role"] != "sweep"
+    assert all((f'<tr id="context-{run}">' in text) == kept for run, kept in zip(runs["run_id"], shown, strict=True))
     assert text.count("<details>") == 1
     assert "<script>" not in text
     assert 'code/seqmix.data.almanac.html">data.almanac</a>' in text

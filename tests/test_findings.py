@@ -87,6 +87,16 @@ def test_missing_control():
     assert only(there, controls=[{"arm": "grey"}]).said == "supported"
 
 
+def test_a_group_with_a_name_is_no_group_where_an_arm_is_missing():
+    table = pd.concat([both({"A": 0.1, "B": 0.2}), rows("grey", "A"), rows("grey", "B")])
+    group = {"where": {"arm": ["red", "grey"]}, "name": "both warm ones"}
+    assert only(table, second=group).said == "supported"
+    torn = table[(table["arm"] != "grey") | (table["corpus"] == "A")]
+    verdict = only(torn, second=group)
+    assert verdict.said == "not tested"
+    assert verdict.needs == "both warm ones: no finished rows of grey"
+
+
 @pytest.mark.parametrize(
     ("tuning", "why"),
     [

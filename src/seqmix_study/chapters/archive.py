@@ -44,13 +44,18 @@ def code(fields: dict) -> dict[str, str]:
 
 
 def listed(here: Chapter, study: str) -> str:
-    """Return the runs of one study as HTML: a table a group, each row with its configuration folded in."""
+    """Return the runs of one study as HTML: a table a group, each row with its configuration folded in.
+
+    Runs that only searched a rate are counted: with them the page of a whole tier is too large to open.
+    """
     runs, timings = (f[f["study"] == study] if len(f) else f for f in (here.runs, here.speed))
     known = here.configurations
     parts = []
     for group, rows in runs.sort_values(ORDER).groupby("group") if len(runs) else ():
-        cells = [(r["run_id"], known.get(r["run_id"]), _cells(r)) for r in rows.to_dict("records")]
-        parts.append((f"{study}, {group}: {several(len(rows), 'run')}", COLUMNS, cells, _modules(cells)))
+        kept = rows[rows["role"] != "sweep"]
+        cells = [(r["run_id"], known.get(r["run_id"]), _cells(r)) for r in kept.to_dict("records")]
+        runs_of = f"{several(len(cells), 'run')}, {several(len(rows) - len(cells), 'trial')} of a rate"
+        parts.append((f"{study}, {group}: {runs_of}", COLUMNS, cells, _modules(cells)))
     if len(timings):
         calls = [
             (run, known.get(run), (mode, len(each), labels(each["arm"].unique()), ", ".join(each["hardware"].unique())))

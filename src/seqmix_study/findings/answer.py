@@ -147,9 +147,8 @@ class Findings:
             found[column] = _range(rows[column].dropna()) if column in rows else ""
         ids = "run" if "run" in rows else "process" if "process" in rows else None
         found["runs"] = " ".join(dict.fromkeys(rows[ids].astype(str))) if ids else ""
-        words = {"size": "N", "length": "T", "tokens": "tokens", "threads": "threads"}
-        parts = [f"{word} {found[c]}" for c, word in words.items() if found[c]]
-        found["scope"] = ", ".join([*parts, *(found[c] for c in ("device", "precision") if found[c])])
+        says = {"size": "N ", "length": "T ", "tokens": "tokens ", "threads": "threads ", "device": "", "precision": ""}
+        found["scope"] = ", ".join(f"{word}{found[c]}" for c, word in says.items() if found[c])
         return found
 
     def _corrected(self, rows: list[Row], question: Question) -> None:
