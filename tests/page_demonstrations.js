@@ -37,6 +37,9 @@ async function tabTo(page, id, wanted) {
   throw new Error(`${id}: Tab never reaches ${wanted}`);
 }
 
+/** Until the whole answer is there: the first model's is shown as soon as it is known. */
+const answered = (page, id) => page.waitForSelector(`#${id} .live-said:not([aria-busy="true"]):not(:empty)`);
+
 async function play(context, id) {
   const page = await context.newPage(),
     outside = [],
@@ -56,6 +59,7 @@ async function play(context, id) {
   const asked = Date.now();
   await page.keyboard.press("Enter");
   await page.waitForFunction((id) => document.querySelector(`#${id} .live-said`).textContent, id);
+  await answered(page, id);
   const workers = page.workers().length;
   const seconds = (Date.now() - asked) / 1000;
   const first = await page.locator(`#${id} .live-said`).textContent(),
@@ -71,6 +75,7 @@ async function play(context, id) {
     ([id, first]) => document.querySelector(`#${id} .live-said`).textContent !== first,
     [id, first],
   );
+  await answered(page, id);
   const focused = await page.evaluate((id) => !!document.activeElement.closest(`#${id}`), id); // once it has answered
   await tabTo(page, id, "Show what the study found");
   await page.keyboard.press("Enter");
@@ -84,7 +89,7 @@ async function play(context, id) {
     wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
   const again = await context.newPage();
   await again.goto(shared);
-  await again.waitForFunction((id) => document.querySelector(`#${id} .live-said`)?.textContent, id);
+  await answered(again, id);
   const same =
     (await again.locator(`#${id} .live-said`).textContent()) === said &&
     (await again.locator(`#${id} .live-finding`).isVisible());

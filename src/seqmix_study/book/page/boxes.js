@@ -47,6 +47,7 @@ export function makeScene(words, { keys, swaps, seed, backwards = false }) {
 export function playBoxes({ data, state, keep, stage, say, ask }) {
   const { words } = data.models[0],
     most = { keys: 64, swaps: 48, seed: 999 };
+  let latest = 0;
   const size = () => ({
     keys: whole(state.keys, 8, 1, most.keys),
     swaps: whole(state.swaps, 0, 0, most.swaps),
@@ -102,13 +103,24 @@ export function playBoxes({ data, state, keep, stage, say, ask }) {
         ? `; then swap boxes ${one.swaps.map(([a, b]) => `${a + 1}↔${b + 1}`).join(", ")}.`
         : "; no swap yet.");
     const work = { kind: "answers", tokens: sceneTokens(words, one), questions, choices };
-    const found = await Promise.all(data.models.map((model) => ask(model, work)));
-    if (found.includes(null)) return;
+    const mine = ++latest,
+      found = [];
+    const asked = data.models.map(async (model, m) => {
+      const rows = await ask(model, work);
+      if (mine !== latest || !rows) return; // the reader went on meanwhile
+      found[m] = rows;
+      if (found.filter(Boolean).length === found.length) draw(now, one, truth, choices, found);
+    });
+    await Promise.all(asked).catch((error) => say(error.message));
+  }
+  function draw(now, one, truth, choices, found) {
+    const asked = data.models.slice(0, found.length),
+      more = asked.length < data.models.length;
     const right = (chances, n) => chances.indexOf(Math.max(...chances)) === truth[n];
     every.replaceChildren(
       table(
         "Share that each model gives to the right box",
-        ["key, and its box now", ...data.models.map(({ label }) => label)],
+        ["key, and its box now", ...asked.map(({ label }) => label)],
         one.keys.map((key, n) => [
           `key ${key}, box ${truth[n] + 1}`,
           ...found.map((rows) => `${right(rows[n], n) ? "✓" : "✗"} ${number(rows[n][truth[n]])}`),
@@ -118,10 +130,11 @@ export function playBoxes({ data, state, keep, stage, say, ask }) {
     const score = found.map((rows) => rows.filter(right).length),
       n = one.keys.length;
     known.replaceChildren(
-      bars(data.models.map(({ label }, m) => ({ text: `${label}: ${score[m]} of ${n}`, share: score[m] / n }))),
+      bars(asked.map(({ label }, m) => ({ text: `${label}: ${score[m]} of ${n}`, share: score[m] / n }))),
     );
     say(
-      `${n} keys, ${now.swaps} swaps: ${data.models.map(({ label }, m) => `${label} knows ${score[m]}`).join(", ")}. Guessing would know one in ${choices.length}.`,
+      `${n} keys, ${now.swaps} swaps: ${asked.map(({ label }, m) => `${label} knows ${score[m]}`).join(", ")}. Guessing would know one in ${choices.length}.`,
+      more,
     );
   }
   return update();

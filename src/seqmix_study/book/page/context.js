@@ -4,7 +4,7 @@ import { button, labelled, make, number, table, textArea } from "./frame.js";
 import { encode, perPiece, seen, sentences, shade, wordsOf } from "./text.js";
 
 export function playContext({ data, state, keep, stage, say, ask }) {
-  const words = data.models[0].words;
+  const { words } = data.models[0];
   const area = textArea(5, state.text ?? data.text);
   const list = make("div", {
     className: "live-sentences",
@@ -40,21 +40,19 @@ export function playContext({ data, state, keep, stage, say, ask }) {
         less = encode(left().join(""), words);
       if (less.tokens.length < 2) return say("Leave at least two tokens.");
       const kept = parts().flatMap((part, n) => encode(part, words).pieces.map(() => !out.has(n)));
-      const asked = data.models.map(async (model) => {
+      const found = [];
+      const asked = data.models.map(async (model, m) => {
         const view = await ask(model, { kind: "losses", tokens: less.tokens });
-        if (mine !== turn) return null; // the reader went on meanwhile
+        if (mine !== turn) return; // the reader went on meanwhile
         const before = out.size && view ? await ask(model, { kind: "losses", tokens: whole.tokens }) : view;
-        return (
-          view &&
-          before && {
-            now: perPiece(less.pieces, view),
-            before: perPiece(whole.pieces, before).filter((_, n) => !out.size || kept[n]),
-          }
-        );
+        if (mine !== turn || !before) return;
+        found[m] = {
+          now: perPiece(less.pieces, view),
+          before: perPiece(whole.pieces, before).filter((_, n) => !out.size || kept[n]),
+        };
+        if (found.filter(Boolean).length === found.length) draw(less.pieces, found);
       });
-      const found = await Promise.all(asked);
-      if (mine !== turn || found.includes(null)) return;
-      draw(less.pieces, found);
+      await Promise.all(asked);
     } catch (error) {
       say(error.message);
     }
@@ -63,8 +61,9 @@ export function playContext({ data, state, keep, stage, say, ask }) {
   const mean = (losses) =>
     losses.reduce((sum, loss) => sum + (loss ?? 0), 0) / losses.filter((loss) => loss != null).length;
   function draw(pieces, found) {
-    const tokens = pieces.flatMap((piece) => piece.tokens).length;
-    const beyond = ({ window }) => (tokens > window ? `, beyond the ${window} tokens that it was trained to read` : "");
+    const tokens = pieces.flatMap((piece) => piece.tokens).length,
+      asked = data.models.slice(0, found.length); // the others are still at it
+    const beyond = ({ seq_len: most }) => (tokens > most ? `, beyond the ${most} tokens that it was trained to read` : "");
     const row = (model, n) =>
       make(
         "div",
@@ -88,16 +87,16 @@ export function playContext({ data, state, keep, stage, say, ask }) {
       );
     shown.replaceChildren(
       make("p", { className: "live-key" }, "The darker, the more it surprised the model: from 0 to 6 nats."),
-      ...data.models.map(row),
+      ...asked.map(row),
     );
     numbers.replaceChildren(
       table(
         "Loss of each token, nats",
-        ["token", ...data.models.map((model) => model.label)],
+        ["token", ...asked.map((model) => model.label)],
         pieces.map((piece, i) => [seen(piece.text), ...found.map(({ now }) => number(now[i]))]),
       ),
     );
-    say(data.models.map(({ label }, n) => sentence(label, pieces, found[n])).join(" "));
+    say(asked.map(({ label }, n) => sentence(label, pieces, found[n])).join(" "), asked.length < data.models.length);
   }
   function sentence(label, pieces, { now, before }) {
     if (!out.size) return `${label}: ${number(mean(now))} nats a token.`;

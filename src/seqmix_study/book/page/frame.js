@@ -88,7 +88,8 @@ function writeAddress(id, state) {
 
 /**
  * Open one demonstration. `play({ data, state, say, keep, stage })` fills `stage`; `state` is plain text by key, `keep(more)`
- * changes it and the address, `say(text)` is what a screen reader hears.
+ * changes it and the address, `say(text, more)` is what a screen reader hears, once no more is
+ * to come.
  */
 export function openFrame(box, play) {
   const data = JSON.parse(box.querySelector("script").textContent),
@@ -117,7 +118,8 @@ export function openFrame(box, play) {
       state,
       keep,
       stage,
-      say: (text) => {
+      say: (text, more = false) => {
+        said.setAttribute("aria-busy", more); // a screen reader waits for the rest, the eye need not
         said.textContent = text;
       },
     });

@@ -1,38 +1,44 @@
-// Open every demonstration of the page. Models are scripts of their own, whoever asks them; one worker answers all.
+// Open every demonstration of the page. Each model is a script of its own, loaded once it is needed; one worker answers
+// all. The script's own tag names what the first answers need: worker and weights get ready while the page is read.
 import { playBoxes } from "./boxes.js";
 import { playContext } from "./context.js";
-import { openFrame } from "./frame.js";
+import { make, openFrame } from "./frame.js";
 import { playHybrids } from "./hybrids.js";
 import { playScaling } from "./scaling.js";
 import { playSpeed } from "./speed.js";
 
 const PLAYS = { boxes: playBoxes, context: playContext, hybrids: playHybrids, scaling: playScaling, speed: playSpeed };
 
-function openAll() {
-  let desk;
-  function modelOf({ name, label }) {
-    const { config, words, about } = seqmixModels[name];
-    return { name, label, words, pattern: config.pattern, conv: config.conv, loss: about.loss, window: about.seq_len };
-  }
-  for (const box of document.querySelectorAll("section.live")) {
-    const ask = (model, job) => {
-      desk ??= seqmixRuntime().startDesk(
-        `"use strict";\n${seqmixRuntime}\nconst take = seqmixRuntime().makeDesk(postMessage);\nonmessage = (event) => take(event.data);`,
-      );
-      return desk.ask({
-        ...job,
-        name: model.name,
-        exported: seqmixModels[model.name],
-        owner: `${box.id} ${model.name}`,
-      });
-    };
-    openFrame(box, (frame) => {
-      frame.data.models = (frame.data.models ?? []).map(modelOf);
-      PLAYS[box.dataset.kind]({ ...frame, ask });
-    });
-  }
-}
 export function start() {
-  if (document.readyState === "complete") openAll();
-  else document.addEventListener("DOMContentLoaded", openAll); // after all scripts, models too
+  const { src, dataset } = document.currentScript,
+    loading = new Map();
+  let desk;
+  const startWorker = () =>
+    (desk ??= seqmixRuntime().startDesk(
+      `"use strict";\n${seqmixRuntime}\nconst take = seqmixRuntime().makeDesk(postMessage);\nonmessage = (event) => take(event.data);`,
+    ));
+  function load(name) {
+    const loaded = (resolve, reject) => {
+      const onload = () => resolve(seqmixModels[name]),
+        onerror = () => reject(new Error(`The model ${name} cannot be loaded.`));
+      document.head.append(make("script", { src: new URL(`models/${name}.js`, src), onload, onerror }));
+    };
+    if (!loading.has(name)) loading.set(name, new Promise(loaded));
+    return loading.get(name);
+  }
+  const send = async (name, owner, job) => {
+    const exported = await load(name);
+    return startWorker().ask({ ...job, name, exported, owner });
+  };
+  function openAll() {
+    for (const box of document.querySelectorAll("section.live")) {
+      const ask = (model, job) => send(model.name, `${box.id} ${model.name}`, job);
+      openFrame(box, (frame) => PLAYS[box.dataset.kind]({ ...frame, ask }));
+    }
+  }
+  const names = dataset.models.split(" ").filter(Boolean);
+  if (names.length) startWorker();
+  for (const name of names) send(name, `open ${name}`, { kind: "open" }).catch(() => {}); // who asks it is told
+  if (document.readyState === "loading") document.addEventListener("readystatechange", openAll, { once: true });
+  else openAll();
 }

@@ -4,14 +4,18 @@ import { answers, buildModel, losses } from "./model.js";
 
 const SLICE = 25; // milliseconds of work before others may speak
 
-/** Answers {id, name, exported?, kind, ...} with {id, value, done}; a job whose `owner` asks again is given up. */
+/**
+ * Answers {id, name, exported?, kind, ...} with {id, value, done}, one job after another, so that the first asked is
+ * the first told; a job whose `owner` asks again is given up. The kind "open" only builds the model.
+ */
 export function makeDesk(reply) {
   const models = new Map(),
     newest = new Map();
-  return async function take(job) {
-    newest.set(job.owner, job.id);
+  let last = Promise.resolve();
+  async function work(job) {
     try {
       if (job.exported) models.set(job.name, buildModel(job.exported));
+      if (job.kind === "open" || newest.get(job.owner) !== job.id) return reply({ id: job.id, value: null, done: true });
       const model = models.get(job.name);
       const work =
         job.kind === "losses" ? losses(model, job.tokens) : answers(model, job.tokens, job.questions, job.choices);
@@ -27,6 +31,10 @@ export function makeDesk(reply) {
     } catch (error) {
       reply({ id: job.id, error: error.message, done: true });
     }
+  }
+  return (job) => {
+    newest.set(job.owner, job.id);
+    return (last = last.then(() => work(job)));
   };
 }
 

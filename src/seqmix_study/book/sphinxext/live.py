@@ -15,7 +15,8 @@
 Kinds: ``context``, ``boxes``, ``hybrids`` (``models``, ``text``), ``scaling`` (``figure`` names the figure whose points
 can be started from, ``column`` its x column), ``speed`` (the measured times).
 Models are files of ``seqmix export --page`` under ``results/laptop/models``; each is a script beside the pages, which
-load it once. Where one (``book/models.yaml`` lists them) is not published yet, only the finding is shown.
+load it once, and not before it is asked where another gives the first answer (``hybrids``). Where one
+(``book/models.yaml`` lists them) is not published yet, only the finding is shown.
 """
 
 import json
@@ -36,9 +37,6 @@ from seqmix_study.runs import page_file
 
 # Kinds that ask models.
 ASKED = ("boxes", "context", "hybrids")
-
-# Where pages find the models, in ``_static``: as scripts, since a page opened from a disk may read no other file.
-MODELS = "models"
 
 # What the page shows -> the part of a row, microseconds a token, that it is the inverse of.
 ENDS = {"speed": "estimate", "low": "hi", "high": "lo"}
@@ -70,15 +68,16 @@ class Live(SphinxDirective):
         data["guesses"] = [guess.strip() for guess in options["guesses"].split("|")] + ["I cannot tell"]
         data["layers"] = {letter: mixer(letter).label for letter in MIXERS}
         try:
-            arms = {name: page_file.read(file)["about"]["arm"] for name, file in files.items()}
-            data["models"] = [{"name": name, "label": style.look(arm).label} for name, arm in arms.items()]
+            models = {name: page_file.read(file) for name, file in files.items()}
+            told = [{"name": n, "words": m["words"], **m["about"], **m["config"]} for n, m in models.items()]
+            data["models"] = [one | {"label": style.look(one["arm"]).label} for one in told]
             if kind == "speed":
                 data["rows"] = speeds(study.rows(PUBLISHED, paths))
             if "figure" in options:
                 data["ladders"] = ladders(paths.executed / "figures" / f"{options['figure']}.csv", options["column"])
         except (OSError, KeyError, ValueError) as error:
             raise self.error(f"live {kind}: {error}") from error
-        finding["models"], name = names, nodes.make_id(options["id"])
+        finding["first"], name = " ".join(names[:1] if kind == "hybrids" else names), nodes.make_id(options["id"])
         opening = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
         return [raw(f'{opening}<script type="application/json">{in_script(data)}</script>'), finding, raw("</section>")]
 
@@ -119,21 +118,18 @@ def ladders(table: Path, column: str) -> list[dict]:
 
 
 def ask_for_scripts(app, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
-    """Load the script, and the models that are asked, in the pages that have a demonstration."""
-    asked = [node["models"] for node in doctree.findall(nodes.container) if "models" in node] if doctree else []
-    models = dict.fromkeys(f"{MODELS}/{name}.js" for names in asked for name in names)
-    for file in ("live.js", *models) if asked else ():
-        app.add_js_file(file, loading_method="defer")
+    """Load the script in the pages that have a demonstration; its tag names the models of the first answers."""
+    asked = [node["first"] for node in doctree.findall(nodes.container) if "first" in node] if doctree else []
+    if asked:
+        app.add_js_file("live.js", loading_method="async", **{"data-models": " ".join(asked)})
 
 
 def write_scripts(app, exception) -> None:
     """Put the joined script and the published models beside the pages."""
     if exception is not None or app.builder.name != "html":
         return
-    models = Path(app.outdir) / "_static" / MODELS
+    models = Path(app.outdir) / "_static" / "models"  # scripts, since a page opened from a disk may read no other file
     models.mkdir(exist_ok=True)
     (models.parent / "live.js").write_text(page_script.script(), encoding="utf-8")
     for file in sorted(page_file.folder(Path(app.srcdir) / "results").glob("*.json")):
-        model = json.dumps(page_file.read(file) | {"check": None})  # what tests compare: no reader needs it
-        text = f"(globalThis.seqmixModels ??= {{}})[{json.dumps(file.stem)}] = {model};\n"
-        (models / f"{file.stem}.js").write_text(text, encoding="utf-8")
+        page_file.write_script(models / f"{file.stem}.js", page_file.read(file))
