@@ -107,7 +107,7 @@ def test_command_lines_in_messages_exist():
     assert checked > 40
 
 
-@pytest.mark.parametrize("command", ["run", "book", "check", "plan"])
+@pytest.mark.parametrize("command", ["run", "book", "plan"])
 def test_every_command_explains_itself(command):
     result = CliRunner().invoke(main, [command, "--help"])
     assert result.exit_code == 0

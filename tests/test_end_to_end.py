@@ -6,12 +6,14 @@ This is the one long test (a few minutes of two cores). It runs in a copy of the
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 from seqmix import data, study
 from seqmix.config import RunConfig
@@ -74,6 +76,28 @@ def test_the_book_holds_its_chapters_without_errors(project):
         assert any("image/png" in output.get("data", {}) or "image/svg+xml" in output.get("data", {})
                    for cell in cells for output in cell.get("outputs", [])), f"{file.name} shows no figure"  # fmt: skip
         assert (site / "book" / "executed" / f"{file.stem}.html").is_file()
+
+
+ADDRESS = re.compile(r"""url\(["']?(?!data:)([^"')#?]+)""")
+
+
+def test_a_page_with_a_demonstration_weighs_two_megabytes_at_most(project):
+    """All that it loads, as it lies on the disk, and the models that a reader may ask later."""
+    weights = {}
+    for page in (project / "_build" / "html" / "book" / "executed").glob("*.html"):
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        if not (sections := soup.select("section.live > script")):
+            continue
+        named = [tag.get("src") or tag["href"] for tag in soup.select("script[src], img[src], link[rel=stylesheet]")]
+        files = {(page.parent / name.partition("?")[0]).resolve() for name in named}
+        models = {model["name"] for tag in sections for model in json.loads(tag.string).get("models", [])}
+        loaded = files | {project / "_build/html/_static/models" / f"{name}.js" for name in models}
+        for style in (file for file in files if file.suffix == ".css"):
+            drawn = ADDRESS.findall(style.read_text(encoding="utf-8"))
+            loaded |= {file for name in drawn if (file := (style.parent / name).resolve()).is_file()}
+        weights[page.stem] = sum(file.stat().st_size for file in {page, *loaded})
+    assert len(weights) >= 5
+    assert max(weights.values()) <= 2_000_000, weights
 
 
 def test_every_model_beats_token_frequencies_and_says_where_it_ran(project):

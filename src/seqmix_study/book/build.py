@@ -12,6 +12,7 @@ import yaml
 
 from seqmix.files import atomic_write
 from seqmix.paths import Paths
+from seqmix_study.book.styles import slim_styles
 from seqmix_study.chapters.address import configuration
 
 FONT_SCRIPT = re.compile(
@@ -79,7 +80,7 @@ def put_in_place(paths: Paths, html: Path) -> Path:
 
 
 def slim(html: Path) -> None:
-    """Delete source maps and the icon script (1.5 MB; the web font draws the same icons), and temporary files."""
+    """Delete source maps, the icon script (the web font draws the same icons), unused styles, temporary files."""
     for path in {*html.rglob("*.map"), *html.rglob("fontawesome*.js*")}:
         path.unlink()
     texts = {}
@@ -92,6 +93,7 @@ def slim(html: Path) -> None:
         if html / "book" in page.parents:
             texts[page.relative_to(html).as_posix()] = words(text)
     shutil.rmtree(html / ".doctrees", ignore_errors=True)
+    slim_styles(html)
     if (html / "search.html").is_file():
         atomic_write(html / "_static/texts.js", f"const TEXTS = {json.dumps(texts, separators=(',', ':'))};")
 

@@ -113,10 +113,10 @@ def made_from(page: Path, paths: Paths) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def stale(paths: Paths, names: Iterable[str] = ()) -> list[str]:
-    """Name the decks (of ``names``, or all that are there) that do not show today's pages, figures and verdicts."""
+def stale(paths: Paths, names: Iterable[str]) -> list[str]:
+    """Name the decks that do not show today's pages, figures and verdicts."""
     folder, found = paths.root / "classroom" / "slides", []
-    for name in names or sorted(deck.stem for deck in folder.glob("*.html")):
+    for name in names:
         deck, page = folder / f"{name}.html", paths.book / "lessons" / f"{name}.md"
         made = made_from(page, paths) if page.is_file() else "nothing"
         if not deck.is_file() or f'content="{made}"' not in deck.read_text(encoding="utf-8"):

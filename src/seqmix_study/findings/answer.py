@@ -108,17 +108,14 @@ class Findings:
             why = why or str(gap)
         plain = self._scope(sample) | notes
         p = math.nan if effect is None else _p(effect, question)
-        return Row(name, id, question, sample.key, ", ".join(words), effect, self._spoken(why), plain, p)
+        said = re.sub(r"\w+", lambda found: self.questions.names.get(found[0], found[0]), why)
+        return Row(name, id, question, sample.key, ", ".join(words), effect, said, plain, p)
 
     def _word(self, column: str, value: Any) -> str:
         if isinstance(value, str) or str(value) in self.questions.names:
             return self.questions.readable(value)
         uncut = (column, value) == ("train_tokens", 0)
         return "all the text" if uncut else WORDS.get(column, "{short}").format(value, short=short(value))
-
-    def _spoken(self, text: str) -> str:
-        """Return a reason with the names that readers know."""
-        return re.sub(r"\w+", lambda found: self.questions.names.get(found[0], found[0]), text)
 
     def _needs(self, question: Question, key: dict[str, Any]) -> str:
         """Return what is missing of the questions that must be answered yes in this condition; "" if nothing is."""

@@ -13,6 +13,7 @@ from seqmix.config import DataConfig, ModelConfig
 from seqmix.data import TASKS, boxes
 from seqmix.data.almanac import PRESETS
 from seqmix.data.markov import MARKOV
+from seqmix.files import seal_of
 from seqmix.mixers import mixer
 from seqmix.mixers.recurrence import CELLS
 from seqmix.models import build
@@ -90,8 +91,9 @@ def page_model(model: nn.Module, form: str = "", words: list[str] | None = None,
     exported = {"about": about, "config": model.config.model_dump(mode="json"), "mixers": mixers(model.config)}
     exported |= {"words": words, "format": one}
     exported |= {"tensors": [[name, list(numbers.shape)] for name, numbers in written.items()], "weights": weights}
-    check = {"tokens": tokens.tolist(), "losses": losses.tolist(), "logits": logits.tolist(), "rounding": rounding}
-    return page_file.sealed(exported | {"check": check})
+    said = {"tokens": tokens.tolist(), "losses": losses.tolist(), "logits": logits.tolist()}
+    exported["check"] = said | {"rounding": rounding}
+    return exported | {"seal": seal_of(exported)}
 
 
 def mixers(config: ModelConfig) -> dict[str, dict]:

@@ -17,13 +17,12 @@ The seal is checked wherever a file is read; no torch is needed for that.
 """
 
 import base64
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 
-from seqmix.files import atomic_write, read_json
+from seqmix.files import atomic_write, read_json, seal_of
 
 # Most bytes that the models of one page may have together.
 LARGEST_PAGE = 2_000_000
@@ -36,16 +35,6 @@ class PageModelError(ValueError):
 def folder(results: Path, tier: str = "laptop") -> Path:
     """Where the committed files of a tier lie."""
     return results / tier / "models"
-
-
-def seal_of(model: dict) -> str:
-    plain = {key: value for key, value in model.items() if key != "seal"}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def sealed(model: dict) -> dict:
-    """Return ``model`` with its seal."""
-    return {**model, "seal": seal_of(model)}
 
 
 def write(path: Path, model: dict) -> None:
@@ -72,6 +61,6 @@ def read(path: Path) -> dict:
         model = read_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise PageModelError(f"{path}: cannot be read ({error}); {remedy}") from error
-    if not isinstance(model, dict) or model.get("seal") != seal_of(model):
+    if not isinstance(model, dict) or model.pop("seal", "") != (seal := seal_of(model)):
         raise PageModelError(f"{path}: no exported model, or changed after it was written (its seal differs); {remedy}")
-    return model
+    return model | {"seal": seal}

@@ -79,16 +79,12 @@ class Live(SphinxDirective):
             raise self.error(f"live {kind}: {error}") from error
         finding["first"], name = " ".join(names[:1] if kind == "hybrids" else names), nodes.make_id(options["id"])
         opening = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
-        return [raw(f'{opening}<script type="application/json">{in_script(data)}</script>'), finding, raw("</section>")]
+        text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")  # cannot end the script it stands in
+        return [raw(f'{opening}<script type="application/json">{text}</script>'), finding, raw("</section>")]
 
 
 def raw(text: str) -> nodes.raw:
     return nodes.raw("", text, format="html")
-
-
-def in_script(data: dict) -> str:
-    """Return JSON that cannot end the script element it stands in."""
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def speeds(rows: pd.DataFrame) -> list[dict]:
