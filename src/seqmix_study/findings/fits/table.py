@@ -17,6 +17,8 @@ SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 SUFFIX = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
 SIGNATURES = {b"PK": "a zip or Excel file", b"\x1f\x8b": "gzip", b"PAR1": "Parquet", b"\xfd7zXZ": "xz", b"%PDF": "PDF"}
+#: What a text is whose first character no name of a column has.
+FIRST = {"{": "JSON", "[": "JSON", "<": "HTML or XML", "\\": "LaTeX"}
 #: No loss in nats per token of a language model is larger than that of guessing among ten million tokens.
 MOST_NATS = 16.0
 #: Names of losses: of perplexities, of logarithms (of base 2 or 10), and of bits (an 8-bit model counts none).
@@ -90,6 +92,8 @@ def _lines(path: Path | str) -> list[str]:
         text = raw.decode(coding).lstrip("\ufeff")
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: not a text table in UTF-8 ({error.reason} at byte {error.start})") from None
+    if (start := text.lstrip()[:1]) in FIRST:
+        raise TableError(f"{path}: this is {FIRST[start]}; save the table as CSV")
     if "\x00" in text:
         raise TableError(f"{path}: not a text table (it contains zero bytes)")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
