@@ -15,7 +15,7 @@ from seqmix_study.findings.fits.agreement import agree
 from seqmix_study.findings.fits.fit import Fit, data_hash
 from seqmix_study.findings.fits.forms import PARAMETERS
 from seqmix_study.findings.fits.huber import ORDER, SQUARES, Problem
-from seqmix_study.findings.fits.intervals import FEW, Shared, structure
+from seqmix_study.findings.fits.intervals import FEW, Shared, budgets, structure
 from seqmix_study.findings.fits.isoflop import fit_isoflop
 from seqmix_study.findings.fits.ladder import cells, checked, copied_repeats, without_copies
 from seqmix_study.findings.fits.optima import CLOSE
@@ -79,13 +79,12 @@ def fit_surface(
             _second_opinion(fit, problem, best, delta, generator)
             _answers(fit, problem, best, n_boot, generator)
     fit.gates += surface_gates(fit, n, d, loss)
-    for counted, c in counts.items():  # planned in the one, the other may scatter them
-        iso = fit_isoflop(c, *rows, level=level) | {"counted": counted}
-        if iso["budgets"]:
-            break
+    # planned in one count, budgets may be scattered in the other
+    counted = max(counts, key=lambda name: (budgets(counts[name], rows[0]) >= 0).sum())
+    iso = fit_isoflop(counts[counted], *rows, level=level) | {"counted": counted}
     if iso["budgets"] or flops is not None:
         fit.isoflop = iso
-        agree(fit, c, *rows)
+        agree(fit, counts[counted], *rows)
     fit.verdict = surface_status(fit)
     if fit.verdict != "ok" and not fit.isoflop:
         fit.notes.append("6 N D comes in no budgets: if runs were planned by FLOPs, name their column (--flops)")
