@@ -13,7 +13,7 @@ from seqmix_study.__main__ import main
 from seqmix_study.chapters.fit_page import figure, plot, write_page
 from seqmix_study.findings.fits import fit_isoflop, fit_optima, fit_surface, render, report
 from seqmix_study.findings.fits.agreement import agree
-from seqmix_study.findings.fits.fit import WORDS
+from seqmix_study.findings.fits.fit import WORDS, verdict_of
 from seqmix_study.findings.fits.intervals import budgets as find_budgets
 from seqmix_study.findings.fits.surface import LEAST, MOST
 from seqmix_study.findings.fits.surface_gates import SURE
@@ -144,13 +144,67 @@ def test_budgets_without_a_minimum_are_refused_in_words():
     assert noise["verdict"] == "refused"
 
 
-def test_a_bend_is_not_extrapolated():
+@pytest.mark.parametrize(("bend", "verdict"), [(0.006, "interval"), (0.015, "interval"), (0.03, "refused")])
+def test_a_bend_costs_the_number_and_is_not_extrapolated(bend, verdict):
+    """The exponent then runs along the budgets: its interval holds both ends, where it is not too wide to quote."""
     c, n, loss = budgets(noise=0.0005)
-    bent = n * np.exp(0.015 * (np.log(c / 1e18)) ** 2)
-    found = fit_isoflop(c, bent, loss)
-    assert found["verdict"] == "refused"
+    logs = np.log(c / 1e18)
+    found = fit_isoflop(c, n * np.exp(bend * logs**2), loss)
+    assert found["verdict"] == verdict
+    assert found["bend"] < 0.01
     assert any("bends" in reason for reason in found["reasons"])
     assert "bends" in found["prediction"]["why_not"]
+    rise = 2 * bend * logs[-1]
+    low, high = found["optimal_exponent"]["interval"]
+    assert low < SHARE + 0.2 * rise < SHARE + 0.8 * rise < high
+    low, high = found["data_exponent"]["interval"]
+    assert low < 1 - SHARE - 0.8 * rise < 1 - SHARE - 0.2 * rise < high
+
+
+def test_where_the_budgets_bend_no_number_is_quoted():
+    c, n, loss = budgets()
+    fit = fit_surface(n, c / 6 / n, loss, flops=c, n_boot=50)
+    assert fit.agreement["text"].count("quote C^") == 2
+    fit.isoflop |= {"verdict": "interval", "bend": 0.005}
+    agree(fit, c, n, loss, c / 6 / n)
+    assert "quote C^" not in fit.agreement["text"]
+    assert fit.agreement["text"].count("quote the interval") == 2
+    assert verdict_of(fit.gates) == "interval"
+
+
+@pytest.mark.parametrize("added", [0.9, 2.0])
+@pytest.mark.parametrize("planned", ["given", "6ND"])
+def test_budgets_are_found_in_either_count_of_flops(planned, added):
+    """What embeddings and attention add hides a design, or half of it, in the other count; the report says which."""
+    c, n, loss = budgets()
+    d, more = c / 6 / n, 1 + added * (n / n.min()) ** (-1 / 3)
+    if planned == "given":
+        d = d / more
+        loss = coverage.law(TRUTH, n, d) * (loss / coverage.law(TRUTH, n, c / 6 / n))
+    flops = 6 * n * d * more
+    assert (find_budgets(6 * n * d if planned == "given" else flops, n) < 0).any()
+    fit = fit_surface(n, d, loss, flops=flops, n_boot=50)
+    assert len(fit.isoflop["budgets"]) == 7
+    assert fit.isoflop["counted"] == ("the FLOPs given" if planned == "given" else "6 N D")
+    assert f"counted in {fit.isoflop['counted']}" in render({"all": fit}, report({"all": fit}, {}))
+
+
+def test_ten_times_more_counts_from_the_largest_budget_of_the_table():
+    """Two budgets that end before their optimum: what is said is said of ten times theirs, or that it is too far."""
+    c, n, loss = budgets(noise=0.001, decades=6.0)
+    cut = (c > 10**22.5) & (np.tile(np.arange(9), 7) > 3)
+    found = fit_isoflop(c[~cut], n[~cut], loss[~cut])
+    assert [bool(budget["why"]) for budget in found["budgets"]] == [False] * 5 + [True] * 2
+    ahead = found["prediction"]
+    assert ahead["compute"] == pytest.approx(1e25)
+    assert ahead["times_largest_optimum"] == pytest.approx(1000)
+    assert "too few to go 3.00 beyond" in ahead["why_not"]
+    cut &= c > 10**23.5
+    found = fit_surface(n[~cut], (c / 6 / n)[~cut], loss[~cut], flops=c[~cut], n_boot=50)
+    ahead = found.isoflop["prediction"]
+    assert ahead["interval"][0] < ahead["N"] < ahead["interval"][1]
+    said = render({"all": found}, report({"all": found}, {}))
+    assert "at 1e+25 FLOPs (ten times more; 100 times the largest budget with an optimum): N = " in said
 
 
 def test_scattered_tables_have_no_budgets():
@@ -242,15 +296,23 @@ def test_where_methods_disagree_one_is_demoted_and_the_reason_named(law, curves,
     assert any(gate.name == "S6 budgets" and not gate.passed for gate in fit.gates) == (believe != "surface")
 
 
-@pytest.mark.parametrize(("half", "verdict"), [(0.05, "agree"), (0.02, "disagree")])
-def test_a_difference_within_the_noise_demotes_nobody(half, verdict):
-    """A sure method need not hold the estimate of an unsure one: the other's interval has to reach it."""
+@pytest.mark.parametrize(
+    ("curve", "half", "verdict"),
+    [(0.495, 0.05, "agree"), (0.495, 0.02, "disagree"), (0.52, 0.015, "close"), (0.52, 0.03, "agree")],
+)
+def test_a_difference_within_the_noise_demotes_nobody(curve, half, verdict):
+    """A sure method need not hold the estimate of an unsure one: the other's interval has to reach it.
+
+    Where neither interval holds the other's estimate they do not agree, and one interval holds both answers.
+    """
     c, n, loss = budgets()
     fit = fit_surface(n, c / 6 / n, loss, flops=c, n_boot=100)
     fit.derived["optimal_exponent"] = {"estimate": 0.54, "interval": (0.53, 0.55)}
-    fit.isoflop["optimal_exponent"] = {"estimate": 0.495, "interval": (0.495 - half, 0.495 + half)}
+    fit.isoflop["optimal_exponent"] = {"estimate": curve, "interval": (curve - half, curve + half)}
     agree(fit, c, n, loss, c / 6 / n)
     assert fit.agreement["verdict"] == verdict
+    assert (" agree;" in fit.agreement["text"]) == (verdict == "agree")
+    assert ("the interval that holds both, 0.505 to 0.550" in fit.agreement["text"]) == (verdict == "close")
     assert any(gate.name == "S6 budgets" for gate in fit.gates) == (verdict == "disagree")
 
 
@@ -401,6 +463,20 @@ def test_a_table_of_budgets_is_drawn_along_its_budgets():
     assert len(curves) == 7
     for (x, y), curve in zip(optima, curves, strict=True):  # the law's lowest loss is where the budget has its own
         assert curve[np.argmin(curve[:, 1])] == pytest.approx((x, y), rel=0.05)
+
+
+def test_where_only_budgets_are_believed_their_optima_are_drawn(tmp_path):
+    c, n, loss = budgets(noise=0.003, span=10)
+    d = c / 6 / n
+    fit = fit_surface(n, d, loss + 4 * np.maximum(0, np.log10(3 * n / d)), flops=c, n_boot=50)
+    assert fit.agreement["believe"] == "isoflop"
+    _, axis, *_ = figure({"all": fit}).axes
+    points, law = (line.get_xydata() for line in axis.lines[:2])
+    assert points == pytest.approx(np.array([[row["compute"], row["N_opt"]] for row in fit.isoflop["budgets"]]))
+    slope = np.polyfit(*np.log(law).T, 1)[0]
+    assert slope == pytest.approx(fit.isoflop["optimal_exponent"]["estimate"])
+    assert axis.get_xlabel() == "training FLOPs"
+    plot({"all": fit}, tmp_path / "a.svg")
 
 
 @pytest.mark.parametrize("seed", [5007, 5026])

@@ -106,8 +106,12 @@ REFUSED = {
     "wrong names": ("a,b\n1,2\n", ["known columns: a, b"]),
     "binary": ("N,loss\n1,\x00\n", ["zero bytes"]),
     "zip": ("PK\x03\x04", ["Excel"]),
-    "json": ('{"N": [1, 2], "loss": [3, 2]}', ["empty"]),
-    "html": ("<html><body>not a table</body></html>", ["empty"]),
+    "json": ('{"N": [1, 2], "loss": [3, 2]}', ["this is JSON"]),
+    "json of records": ('\n [\n  {"N": 1, "loss": 3},\n  {"N": 2, "loss": 2}\n]\n', ["this is JSON"]),
+    "json lines": ('\ufeff{"N": 1, "loss": 3}\n{"N": 2, "loss": 2}\n', ["this is JSON"]),
+    "html": ("<html><body>not a table</body></html>", ["this is HTML or XML"]),
+    "html of several lines": ("\n\n<!DOCTYPE html>\n<table>\n<tr><td>N</td></tr>\n</table>", ["this is HTML or XML"]),
+    "latex": ("\\begin{tabular}{rr}\nN & loss \\\\\n1 & 2 \\\\\n\\end{tabular}", ["this is LaTeX"]),
 }
 
 

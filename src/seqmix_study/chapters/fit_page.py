@@ -46,7 +46,7 @@ def figure(fits: dict[str, Fit]) -> Figure:
         _data(row[0], fit, points)
         budgets = f", budgets {fit.isoflop['verdict']}" if fit.isoflop.get("budgets") else ""
         row[0].set_title(f"{name}: {fit.verdict.replace('_', ' ')}{budgets}{said}", loc="left")
-        _residuals(row[1], points)
+        _budgets(row[1], fit.isoflop) if fit.agreement.get("believe") == "isoflop" else _residuals(row[1], points)
     return page
 
 
@@ -59,16 +59,11 @@ def _thinned(points: dict[str, list[float]]) -> tuple[dict[str, np.ndarray], str
 
 
 def _data(axis: Axes, fit: Fit, points: dict[str, np.ndarray]) -> None:
-    n, y = points["N"], points.get("loss", points["N"])
-    axis.set_xscale("log")
     quoted = fit.verdict == "ok"
     if fit.form == "O2":
-        axis.set_yscale("log")
-        axis.plot(points["C"], n, "o", color=BLUE)
-        if "fitted" in points:
-            axis.plot(points["C"], points["fitted"], "-" if quoted else ":", color=RED)
-        axis.set(xlabel="training FLOPs", ylabel="compute-optimal parameters")
-        return
+        return _optima(axis, points["C"], points["N"], fit.estimates.get("a", np.nan), "-" if quoted else ":")
+    n, y = points["N"], points["loss"]
+    axis.set_xscale("log")
     if "D" not in points:
         axis.errorbar(n, y, yerr=np.nan_to_num(points["se"]), fmt="o", color=BLUE)
         grid = np.geomspace(n.min(), n.max(), 80)
@@ -95,6 +90,22 @@ def _data(axis: Axes, fit: Fit, points: dict[str, np.ndarray]) -> None:
         axis.plot(*np.transpose(best), "x", color=RED, ms=8, label="optimum of a budget")
     axis.legend(frameon=False)
     axis.set(xlabel="parameters N", ylabel="loss (nats a token)")
+
+
+def _optima(axis: Axes, c: np.ndarray, n: np.ndarray, slope: float, line: str, **bars: np.ndarray) -> None:
+    """Compute-optimal sizes and the power law through them."""
+    axis.errorbar(c, n, fmt="o", color=BLUE, **bars)
+    axis.plot(c, np.exp(np.log(n).mean() + slope * (np.log(c) - np.log(c).mean())), line, color=RED)
+    axis.set(xscale="log", yscale="log", xlabel="training FLOPs", ylabel="compute-optimal parameters")
+
+
+def _budgets(axis: Axes, found: dict[str, Any]) -> None:
+    """The best size of each budget with its interval (without a bar: not inside its sizes), and their exponent."""
+    used = [budget for budget in found["budgets"] if not budget["why"]]
+    c, n = (np.array([budget[key] for budget in used]) for key in ("compute", "N_opt"))
+    ends = np.array([budget["N_interval"] or (budget["N_opt"],) * 2 for budget in used]).T
+    line = "-" if found["verdict"] == "ok" else ":"
+    _optima(axis, c, n, found["optimal_exponent"]["estimate"], line, yerr=np.abs(ends - n))
 
 
 def _curves(fit: Fit, points: dict[str, np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -158,9 +158,9 @@ def config_of_llama(plain: dict) -> ModelConfig:
         f"activation {plain.get('hidden_act')}": plain.get("hidden_act", "silu") in ("silu", "swish"),
         "biases in the attention": not plain.get("attention_bias"),
         "biases in the MLP": not plain.get("mlp_bias"),
-        f"heads of {plain.get('head_dim')} and not {width // heads}": plain.get("head_dim") in (None, width // heads),
+        f"heads of {plain.get('head_dim')!r} and not {width // heads}": plain.get("head_dim") in (None, width // heads),
         f"width {width} over {heads} heads": width % heads == 0,
-        f"{shared} key and value heads for {heads}": shared in range(1, heads + 1) and heads % shared == 0,
+        f"{shared!r} key and value heads for {heads}": shared in range(1, heads + 1) and heads % shared == 0,
         "quantised weights": not plain.get("quantization_config"),
     }
     if obstacles := [name for name, fine in checks.items() if not fine]:

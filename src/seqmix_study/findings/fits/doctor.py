@@ -128,8 +128,7 @@ def render(fits: dict[str, Fit], document: dict[str, Any]) -> str:
             marked = "" if parameter in ("c0", "slope") and fit.verdict == "slope_only" else said
             lines.append(f"  {parameter:<8} {value:.6g}{_span(fit.intervals.get(parameter))}{marked}")
         if fit.verdict == "slope_only" and "alpha" in fit.intervals and "alpha" not in fit.estimates:
-            low, high = fit.intervals["alpha"]
-            lines.append(f"  alpha    not identified; 95 % interval {low:.3g} to {high:.3g}")
+            lines.append("  alpha    not identified; 95 % interval {:.3g} to {:.3g}".format(*fit.intervals["alpha"]))
         if (own := fit.derived.get("optimal_exponent")) and not fit.isoflop:
             lines.append(f"  N_opt ~ C^{own['estimate']:.4g}{_span(own['interval'])}{mark(_word(fit))}")
         lines += _ahead(fit.derived.get("prediction"), fit.verdict)
@@ -155,9 +154,9 @@ def _budget_lines(fit: Fit) -> list[str]:
     found = fit.isoflop
     used = sum(1 for table in found["budgets"] if not table["why"])
     said = {"ok": "ok: consistent with N_opt = k C^a", "interval": "interval only"}.get(found["verdict"], "refused")
-    lines = [f"  budgets  {said}; {used} of {len(found['budgets'])} have an optimum"]
-    lines += [f"    failed   {reason}" for reason in found["reasons"]]
-    lines += [f"    noticed  {flag}" for flag in found["flags"]]
+    lines = [f"  budgets  {said}; {used} of {len(found['budgets'])} have an optimum, counted in {found['counted']}"]
+    words = (("failed", "reasons"), ("noticed", "flags"))
+    lines += [f"    {word:<8} {text}" for word, key in words for text in found[key]]
     lines += [_optimum(table) + mark(found["verdict"]) for table in found["budgets"] if not table["why"]]
     verdicts = {"surface": _word(fit), "budgets": found["verdict"], "lowest rows": "refused"}
     for (name, verdict), value in zip(verdicts.items(), fit.agreement["optimal_exponent"].values(), strict=True):
@@ -177,10 +176,12 @@ def _optimum(table: dict[str, Any]) -> str:
 
 
 def _ahead(found: dict[str, Any] | None, verdict: str) -> list[str]:
-    """What is said of a budget ten times the largest."""
+    """What is said of a budget ten times the table's largest."""
     if not found:
         return []
-    said = f"    at {found['compute']:.3g} FLOPs (ten times more): "
+    times = found["times_largest_optimum"]
+    more = f"; {times:.3g} times the largest budget with an optimum" if times > 10.5 else ""
+    said = f"    at {found['compute']:.3g} FLOPs (ten times more{more}): "
     if "why_not" in found:
         return [f"{said}no answer, {found['why_not']}"]
     low, high = found["interval"]
@@ -194,6 +195,5 @@ def _pair_text(pair: dict[str, Any]) -> str:
         low, high = (("?" if v is None else f"{v:.4g}") for v in test["interval"])
         lines.append(f"  difference of {test['exponent']} {test['delta']:+.4g}   95 % interval {low} to {high}")
     reason = f" ({test['reason']})" if "reason" in test else ""
-    lines.append(f"  exponents {test['conclusion']}{reason}")
-    lines.append(f"  iso-loss parameter ratio: {ratio['text']}")
+    lines += [f"  exponents {test['conclusion']}{reason}", f"  iso-loss parameter ratio: {ratio['text']}"]
     return "\n".join(lines)

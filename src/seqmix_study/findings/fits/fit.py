@@ -136,9 +136,8 @@ def mark(verdict: str) -> str:
 def explain(fit: Fit) -> str:
     """Return the doctor's report: the verdict, what decided it, what was noticed, and what would help."""
     lines = [f"verdict  {WORDS[fit.verdict]}"]
-    lines += [f"  failed   {reason}" for reason in fit.reasons]
-    lines += [f"  noticed  {flag}" for flag in fit.flags]
-    lines += [f"  note     {note}" for note in fit.notes]
+    said = {"failed": fit.reasons, "noticed": fit.flags, "note": fit.notes}
+    lines += [f"  {word:<8} {text}" for word, texts in said.items() for text in texts]
     failed = dict.fromkeys(gate.name for gate in fit.gates if not gate.passed)
     return "\n".join(lines + [f"  try      {ADVICE[name]}" for name in failed if name in ADVICE])
 

@@ -15,7 +15,8 @@ import numpy as np
 #: A width of the Huber loss that no residual in ln L reaches: least squares.
 SQUARES = 100.0
 #: Order of the internal parameters of each form; a, b and e are logarithms at the centre, g is ln gamma.
-ORDER = {"C4": "a b alpha beta", "C5": "a b e alpha beta", "C6": "a b e alpha beta g"}
+ORDER = {"C4": ("a", "b", "alpha", "beta"), "C5": ("a", "b", "e", "alpha", "beta")}
+ORDER["C6"] = (*ORDER["C5"], "g")
 #: Numbers in one array of a batch (8 bytes each, up to six such arrays a parameter): larger batches are cut.
 BATCH = 400_000
 
@@ -34,13 +35,9 @@ class Problem:
     log_loss: np.ndarray
     delta: float = 1e-3
 
-    @property
-    def names(self) -> list[str]:
-        return ORDER[self.form].split()
-
     def model(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """ln L [R, n] and its derivatives [R, n, p] at the parameter sets ``p`` [R, p]."""
-        at = {name: p[:, i, None] for i, name in enumerate(self.names)}
+        at = {name: p[:, i, None] for i, name in enumerate(ORDER[self.form])}
         terms = {"a": at["a"] - at["alpha"] * self.x, "b": at["b"] - at["beta"] * self.y}
         power = np.logaddexp.reduce(list(terms.values()))
         gamma = np.exp(at["g"]) if "g" in at else 1.0
@@ -53,7 +50,7 @@ class Problem:
         columns = {name: through * np.exp(term - power) for name, term in terms.items()}
         columns |= {"alpha": -columns["a"] * self.x, "beta": -columns["b"] * self.y}
         columns |= {"e": 1 - reducible, "g": through * power}
-        return model, np.stack([columns[name] for name in self.names], 2)
+        return model, np.stack([columns[name] for name in ORDER[self.form]], 2)
 
     def value(self, residual: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
         """The objective [R] of residuals [R, n]."""
@@ -75,7 +72,7 @@ class Problem:
             "beta": rng.uniform(0.02, 1.5, count),
             "g": rng.uniform(-0.7, 0.7, count),
         }
-        return np.stack([values[name] for name in self.names], 1)
+        return np.stack([values[name] for name in ORDER[self.form]], 1)
 
     def minimise(
         self,

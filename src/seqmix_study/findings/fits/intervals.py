@@ -35,13 +35,9 @@ class Part:
     labels: np.ndarray
     repeated: bool  # levels that repeat, in contrast to bands
 
-    @property
-    def groups(self) -> int:
-        return int(self.labels.max()) + 1
-
     def columns(self, scale: np.ndarray) -> np.ndarray:
         """U [n, offsets * groups]: a unit variance of the groups gives the rows the covariance U U'."""
-        one = np.concatenate([np.eye(self.groups)[row] for row in self.labels], 1)
+        one = np.concatenate([np.eye(self.labels.max() + 1)[row] for row in self.labels], 1)
         return scale[:, None] * one / np.sqrt(len(self.labels))
 
     def sample(self, draws: int, rng: np.random.Generator, own: int = OWN) -> np.ndarray:
@@ -49,8 +45,9 @@ class Part:
 
         ``own``: parameters of the fit that take what a group shares for their own.
         """
-        free = max((self.groups if self.repeated else self.groups - 1) - own, 1)
-        values = rng.standard_normal((draws, self.groups)) * np.sqrt(free / rng.chisquare(free, draws))[:, None]
+        groups = int(self.labels.max()) + 1
+        free = max((groups if self.repeated else groups - 1) - own, 1)
+        values = rng.standard_normal((draws, groups)) * np.sqrt(free / rng.chisquare(free, draws))[:, None]
         return np.take_along_axis(values, self.labels[rng.integers(0, len(self.labels), draws)], 1)
 
 

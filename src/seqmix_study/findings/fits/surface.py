@@ -14,8 +14,8 @@ from seqmix_study.findings.bootstrap import stretched
 from seqmix_study.findings.fits.agreement import agree
 from seqmix_study.findings.fits.fit import Fit, data_hash
 from seqmix_study.findings.fits.forms import PARAMETERS
-from seqmix_study.findings.fits.huber import SQUARES, Problem
-from seqmix_study.findings.fits.intervals import FEW, Shared, structure
+from seqmix_study.findings.fits.huber import ORDER, SQUARES, Problem
+from seqmix_study.findings.fits.intervals import FEW, Shared, budgets, structure
 from seqmix_study.findings.fits.isoflop import fit_isoflop
 from seqmix_study.findings.fits.ladder import cells, checked, copied_repeats, without_copies
 from seqmix_study.findings.fits.optima import CLOSE
@@ -51,16 +51,16 @@ def fit_surface(
 
     With ``seeds`` rows of equal (N, D) are averaged first; without, every row is a point (published tables) and exact
     copies are left out. ``method``: "huber" of ln L with width ``delta``, or "squares" of ln L. ``n_boot`` draws for
-    the intervals (0: none). ``flops`` [rows], else 6 N D: where they come in a few budgets, ``isoflop.py`` answers too
+    the intervals (0: none). Where ``flops`` [rows], or else 6 N D, come in a few budgets, ``isoflop.py`` answers too
     and must agree. Raises ValueError for values that are not positive numbers; too few or badly placed points
     are a verdict.
     """
-    if form not in ("C5", "C6"):
-        raise ValueError(f"unknown form {form!r} for a surface; known: C5, C6")
-    if method not in ("huber", "squares"):
-        raise ValueError(f"unknown method {method!r}; known: huber, squares")
+    for what, word, known in (("form", form, "C5, C6"), ("method", method, "huber, squares")):
+        if word not in known.split(", "):
+            raise ValueError(f"unknown {what} {word!r} of a surface; known: {known}")
     n, d, loss = checked(N=n, D=d, loss=loss)
-    table = (*checked(FLOPs=6 * n * d if flops is None else flops), n, loss, d)
+    given = {} if flops is None else {"the FLOPs given": checked(FLOPs=flops, N=n)[0]}
+    rows, counts = (n, loss, d), given | {"6 N D": 6 * n * d}
     fit = Fit(form, method, level=level, hash=data_hash(n, d, loss))
     if seeds is not None and (gate := copied_repeats(cells(len(n), n, d), loss)):
         fit.gates.append(gate)
@@ -79,10 +79,12 @@ def fit_surface(
             _second_opinion(fit, problem, best, delta, generator)
             _answers(fit, problem, best, n_boot, generator)
     fit.gates += surface_gates(fit, n, d, loss)
-    iso = fit_isoflop(*table, level=level)
+    # planned in one count, budgets may be scattered in the other
+    counted = max(counts, key=lambda name: (budgets(counts[name], rows[0]) >= 0).sum())
+    iso = fit_isoflop(counts[counted], *rows, level=level) | {"counted": counted}
     if iso["budgets"] or flops is not None:
         fit.isoflop = iso
-        agree(fit, *table)
+        agree(fit, counts[counted], *rows)
     fit.verdict = surface_status(fit)
     if fit.verdict != "ok" and not fit.isoflop:
         fit.notes.append("6 N D comes in no budgets: if runs were planned by FLOPs, name their column (--flops)")
@@ -131,7 +133,7 @@ def quantities(problem: Problem, p: np.ndarray, n: np.ndarray, d: np.ndarray) ->
     The law's parameters, the exponent a of N_opt ~ C^a for C = 6 N D, and ln N_opt at the largest budget and ten times
     beyond; NaN where an exponent is not positive.
     """
-    at = {name: p[:, i] for i, name in enumerate(problem.names)}
+    at = {name: p[:, i] for i, name in enumerate(ORDER[problem.form])}
     with np.errstate(all="ignore"):
         log_a, log_b = at["a"] + at["alpha"] * np.log(n).mean(), at["b"] + at["beta"] * np.log(d).mean()
         out = {"E": np.exp(at["e"]) if "e" in at else np.zeros(len(p)), "A": np.exp(log_a), "B": np.exp(log_b)}
@@ -196,9 +198,6 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
         shared = Shared(problem, best, n, d)
         seen = structure(problem, best, n, d, rng)
         first = quantities(problem, shared.refits(draws, rng), n, d)
-        exponents = np.stack([first["alpha"], first["beta"]])
-        inside = (exponents > 0.01).all(0) & (exponents < 3).all(0)
-        inside &= (first["E"] > 1e-3 * min(fit.points["loss"])) | (fit.form == "C4")
         drawn, points = {ALL: first}, {ALL: own}
         if max(seen[name]["ratio"] for name in FEW) > 1:
             rows = _upper(d)
@@ -212,7 +211,8 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
             for name, more in drawn.items()
         }
         started, more, moved = _started(problem, best, n, d, seen[FEW[0]], spans[ALL])
-        if moved > CLOSE and _overlap(more, spans.get(SHORT, more)):
+        short = spans.get(SHORT, more)
+        if moved > CLOSE and all(more[k][0] <= short[k][1] and short[k][0] <= more[k][1] for k in EXPONENTS):
             points[START], spans[START] = started, more
         drawn = {key: np.concatenate([more[key] for more in drawn.values()]) for key in own}
         ends = {key: (min(s[key][0] for s in spans.values()), max(s[key][1] for s in spans.values())) for key in own}
@@ -224,12 +224,9 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
             ends |= {name: tuple(np.exp(ends[f"log_{name}"])) for name in "AB"}
         ends["E"] = (max(ends["E"][0], 0.0), ends["E"][1])
         fit.intervals = {name: ends[name] for name in PARAMETERS[fit.form]}
-        deviations = shared.deviations()
         fit.bootstrap = {
             "resamples": draws,
-            "unit": ", ".join([*(name for name, sd in deviations.items() if name != "rows" and sd > 0), "rows"]),
-            "deviations": deviations,
-            "share_inside": float(inside.mean()),
+            "deviations": shared.deviations(),
             "structure": seen,
             "answers": {
                 name: {key: {"estimate": points[name][key][0], "interval": span[key]} for key in EXPONENTS}
@@ -264,11 +261,6 @@ def _started(
         ends = (none - np.hypot(low, none - most), some + high), (some - low, none + np.hypot(high, most - none))
         spans[key] = ends[0] if most < none else ends[1]
     return {key: value[1:2] for key, value in found.items()}, spans, abs(np.ptp(found["optimal_exponent"][[0, 2]]))
-
-
-def _overlap(one: dict[str, tuple[float, float]], other: dict[str, tuple[float, float]]) -> bool:
-    """Whether two answers have a value in common for each exponent."""
-    return all(one[key][0] <= other[key][1] and other[key][0] <= one[key][1] for key in EXPONENTS)
 
 
 def _plane(n: np.ndarray, d: np.ndarray, loss: np.ndarray, level: float) -> dict[str, Any]:

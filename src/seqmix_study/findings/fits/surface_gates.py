@@ -2,7 +2,7 @@
 
 A published table has hundreds of points scattered over N and D and no seeds: noise is measured by the residuals, so
 the design gates ask for points and spread in both directions instead of repeats. What decides: both ranges, N and D
-not moving together, each term needed (F-test), intervals closed and off the bounds, resamples off the bounds, one law
+not moving together, each term needed (F-test), intervals closed and off the bounds, one law
 for few and for many tokens. What is only noticed: what moves without some of the rows, and a slight bend.
 """
 

@@ -17,6 +17,8 @@ SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 SUFFIX = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
 SIGNATURES = {b"PK": "a zip or Excel file", b"\x1f\x8b": "gzip", b"PAR1": "Parquet", b"\xfd7zXZ": "xz", b"%PDF": "PDF"}
+#: What a text is whose first character no name of a column has.
+FIRST = {"{": "JSON", "[": "JSON", "<": "HTML or XML", "\\": "LaTeX"}
 #: No loss in nats per token of a language model is larger than that of guessing among ten million tokens.
 MOST_NATS = 16.0
 #: Names of losses: of perplexities, of logarithms (of base 2 or 10), and of bits (an 8-bit model counts none).
@@ -90,6 +92,8 @@ def _lines(path: Path | str) -> list[str]:
         text = raw.decode(coding).lstrip("\ufeff")
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: not a text table in UTF-8 ({error.reason} at byte {error.start})") from None
+    if (start := text.lstrip()[:1]) in FIRST:
+        raise TableError(f"{path}: this is {FIRST[start]}; save the table as CSV")
     if "\x00" in text:
         raise TableError(f"{path}: not a text table (it contains zero bytes)")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -134,10 +138,7 @@ def numbers(frame: pd.DataFrame, column: str, kind: str) -> tuple[np.ndarray, li
     if list(frame.columns).count(column) > 1:
         raise TableError(f"the table has {list(frame.columns).count(column)} columns named {column!r}: rename them")
     cells = frame[column].astype(str).str.strip()
-    notes: list[str] = []
-    if cells.str.contains(",", regex=False).any():
-        cells, said = _commas(cells, column)
-        notes.append(said)
+    cells, notes = _commas(cells, column)
     values = np.array([np.nan if (v := _number(cell)) is None else v for cell in cells])
     for bad, word in ((~np.isfinite(values), "not numeric"), (~(values > 0), "not positive")):
         if bad.any():
@@ -172,15 +173,17 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _commas(cells: pd.Series, column: str) -> tuple[pd.Series, str]:
+def _commas(cells: pd.Series, column: str) -> tuple[pd.Series, list[str]]:
     """Cells with commas as decimal points or as thousands; TableError where they may be either."""
     with_comma = cells[cells.str.contains(",", regex=False)]
+    if with_comma.empty:
+        return cells, []
     if with_comma.map(lambda cell: re.fullmatch(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d+)?", cell) is not None).all():
-        return cells.str.replace(",", "", regex=False), f"commas in {column!r} were read as thousands"
+        return cells.str.replace(",", "", regex=False), [f"commas in {column!r} were read as thousands"]
     thousands = with_comma.map(lambda cell: re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", cell) is not None)
     decimal = with_comma.map(lambda cell: re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell) is not None)
     if decimal.all() and not thousands.all() and not cells.str.contains(".", regex=False).any():
-        return cells.str.replace(",", ".", regex=False), f"commas in {column!r} were read as decimal points"
+        return cells.str.replace(",", ".", regex=False), [f"commas in {column!r} were read as decimal points"]
     row = with_comma.index[0]
     said = f"column {column!r}: {with_comma.iloc[0]!r} in line {row}"
     raise TableError(f"{said} is ambiguous: write no commas in numbers")
