@@ -11,7 +11,6 @@ COMMA = re.compile(r",(?![^(]*\))")
 # What may stand in a selector and asks for no class or id: attributes, and what need not or may not be there.
 LOOSE = re.compile(r"\[[^]]*\]|:(?:not|is|where)\([^)]*\)")
 NAME = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
-BUILT = "bs-"  # names with this beginning are put together by the theme's script
 
 
 def slim_styles(html: Path) -> None:
@@ -27,7 +26,8 @@ def slimmed(css: str, named: set[str]) -> str:
 
     def used(selector: str) -> bool:
         names = NAME.findall(LOOSE.sub("", selector))
-        return "\\" in selector or all(name in named or name.startswith(BUILT) for name in names)
+        # names that begin with bs- are put together by the theme's script
+        return "\\" in selector or all(name in named or name.startswith("bs-") for name in names)
 
     def kept(rule: re.Match) -> str:
         before, _, selectors = rule[1].rpartition(";")  # @charset and @import stand before

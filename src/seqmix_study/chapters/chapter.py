@@ -200,8 +200,7 @@ def facts(here: Chapter) -> list[str]:
 
 
 def _places(row: dict) -> str:
-    named = {"torch": "torch {}"}
-    return ", ".join(named.get(k, "{}").format(v) for k, v in row.items() if pd.notna(v) and v != "")
+    return ", ".join(f"torch {v}" if k == "torch" else f"{v}" for k, v in row.items() if pd.notna(v) and v != "")
 
 
 def _corpus(source: str, runs: pd.DataFrame) -> str:

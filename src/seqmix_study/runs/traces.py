@@ -36,17 +36,6 @@ class Gate(NamedTuple):
     open: Tensor
 
 
-def classes_of(tokens: np.ndarray, offsets: dict[str, int]) -> np.ndarray:
-    """Return the class of every token, an index into CLASSES (ranges of tokens in the order s r o k v)."""
-    return np.where(tokens >= offsets["v"], 1, np.where(tokens >= offsets["k"], 0, 2))
-
-
-def stated_once(windows: Any) -> np.ndarray:
-    """Whether the token at each position stood in its document exactly once before, bool [n, T]."""
-    equal = windows.inputs[:, :, None] == windows.inputs[:, None, :]
-    return np.tril(equal, -1).sum(2) == 1
-
-
 def question(source: Any) -> Queries:
     """Return one question [1]: the first test document that asks, in its last eighth, for what was said long before.
 
@@ -55,7 +44,8 @@ def question(source: Any) -> Queries:
     """
     windows = source.evaluation(CANDIDATES, split="test")
     length = windows.inputs.shape[1]
-    asked = (windows.age >= length // 8) & (windows.age <= length // 2) & stated_once(windows)
+    before = np.tril(windows.inputs[:, :, None] == windows.inputs[:, None, :], -1).sum(2)  # how often, in its document
+    asked = (windows.age >= length // 8) & (windows.age <= length // 2) & (before == 1)
     asked[:, : length - length // 8] = False
     rows, columns = np.nonzero(asked)
     if not len(rows):
@@ -125,4 +115,5 @@ def trace(model: torch.nn.Module, source: Any, config: RunConfig, asked: Queries
         places = [{"layer": h // heads + 1, "head": h % heads + 1} for h in range(len(rows))]
         found["heads"] = [place | {"row": _short(row)} for place, row in zip(places, rows, strict=True)]
     elsewhere, offsets = source.evaluation(DOCUMENTS).inputs, source.almanac.offsets
-    return found | {"classes": by_class(gates(model, torch.from_numpy(elsewhere)), classes_of(elsewhere, offsets))}
+    classes = np.where(elsewhere >= offsets["v"], 1, np.where(elsewhere >= offsets["k"], 0, 2))  # indices into CLASSES
+    return found | {"classes": by_class(gates(model, torch.from_numpy(elsewhere)), classes)}

@@ -78,13 +78,11 @@ class Live(SphinxDirective):
         except (OSError, KeyError, ValueError) as error:
             raise self.error(f"live {kind}: {error}") from error
         finding["first"], name = " ".join(names[:1] if kind == "hybrids" else names), nodes.make_id(options["id"])
-        opening = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
+        begin = f'<section class="live" id="{name}" data-kind="{kind}" aria-label="Ask the models">'
         text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")  # cannot end the script it stands in
-        return [raw(f'{opening}<script type="application/json">{text}</script>'), finding, raw("</section>")]
-
-
-def raw(text: str) -> nodes.raw:
-    return nodes.raw("", text, format="html")
+        parts = f'{begin}<script type="application/json">{text}</script>', "</section>"
+        before, after = (nodes.raw("", part, format="html") for part in parts)
+        return [before, finding, after]
 
 
 def speeds(rows: pd.DataFrame) -> list[dict]:
