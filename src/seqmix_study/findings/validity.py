@@ -42,8 +42,8 @@ def problems(sample: Sample, effect: Effect, rules: Rules) -> list[str]:
 
 
 def _units(sample: Sample, rules: Rules) -> Iterator[str]:
-    """Distinct seeds only: rows pasted twice are one unit. And a group with a name is all of its arms."""
-    pooled = {"corpus", "size", *REGIME}.issuperset(sample.question.per)
+    """Distinct seeds only: rows pasted twice are one unit. A group with a name is all of its arms, but for a share."""
+    pooled = sample.question.estimator != "share" and {"corpus", "size", *REGIME}.issuperset(sample.question.per)
     for side, asked in zip(sample.sides, (sample.question.first, sample.question.second), strict=False):
         group = asked.where.get("arm", []) if pooled and asked.name and not asked.best_by else []
         if missing := [arm for arm in np.atleast_1d(group) if arm not in set(side.get("arm", ()))]:
