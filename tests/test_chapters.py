@@ -235,21 +235,3 @@ def test_samples_come_from_the_weights_and_are_the_same_again(tmp_path, monkeypa
     assert first == second
     assert {row["arm"] for row in first} == {"transformer"}
     assert all(row["written"] and row["prompt"] in (tmp_path / "texts/valid/4.txt").read_text() for row in first)
-
-
-def test_gather_reads_every_study_and_says_what_is_missing(monkeypatch):
-    monkeypatch.setattr(chapter.study, "names", lambda: ["scaling", "speed"])
-    run = RunConfig(model=ModelConfig(pattern="A"))
-    monkeypatch.setattr(chapter.tune, "plan", lambda name, tier: SimpleNamespace(runs=[run]))
-
-    def load(name, tier, plan=None):
-        frames = {table: tables(name, "whole").frames[table].copy() for table in ("runs", "speed")}
-        frames["runs"].attrs["missing"] = ["a", "b"] if name == "scaling" else []
-        return frames
-
-    monkeypatch.setattr(chapter.collect, "load", load)
-    here = chapter.gather("quick")
-    assert len(here.runs) == len(tables("scaling", "whole").runs)
-    assert len(here.speed) == len(tables("speed", "whole").speed)
-    assert here.configurations[run.run_id] == run.scientific()
-    assert here.notes == ["Study scaling: 2 runs of its plan are neither here nor in the tables."]

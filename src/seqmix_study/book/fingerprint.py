@@ -41,7 +41,7 @@ def digest(parts: Iterable[bytes]) -> str:
 def package_digest(paths: Paths) -> str:
     """Hash the sources of both packages and the study files."""
     study = Path(__file__).resolve().parents[1]
-    files = [f for ending in ("py", "html", "svg") for f in study.rglob(f"*.{ending}")]
+    files = [f for ending in ("py", "html", "svg", "mplstyle") for f in study.rglob(f"*.{ending}")]
     files = [f for f in files if f.relative_to(study).parts[0] not in PUBLISHING]
     files += [*Path(seqmix.__file__).parent.rglob("*.py"), *paths.studies.glob("*.yaml"), *study.rglob("*.yaml")]
     return digest(part for f in sorted(files) for part in (f.name.encode(), f.read_bytes()))

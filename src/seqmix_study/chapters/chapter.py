@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from seqmix import study
 from seqmix_study.chapters import draw, fold, rows, style
 from seqmix_study.chapters.common import human, listing, put, several, span
 from seqmix_study.chapters.marks import labels
@@ -20,7 +19,7 @@ from seqmix_study.chapters.request import request
 from seqmix_study.chapters.show import nothing, show
 from seqmix_study.findings.answer import Findings
 from seqmix_study.results import collect, configurations
-from seqmix_study.runs import launch, tune
+from seqmix_study.runs import launch
 
 CODE = "Source text of CPython's own standard library, split by file"
 BOOKS = "Long English books in a folder of the reader's, split by book"
@@ -139,26 +138,10 @@ def arithmetic() -> Chapter:
     return Chapter(rows.PUBLISHED)
 
 
-def gather(tier: str = "quick", train: bool = True) -> Chapter:
-    """Load the tables of all studies at a tier, training nothing: the runs on this machine, else the committed ones."""
+def gather(tier: str) -> Chapter:
+    """Return the committed tables of all studies at a tier, with the configurations of their runs."""
     style.use()
-    parts: dict[str, list[pd.DataFrame]] = {}
-    notes, known = [], configurations.read(tier)
-    for name in study.names():
-        try:
-            wanted = tune.plan(name, tier).runs if train else None
-            frames = collect.load(name, tier, plan=wanted)
-            known |= {config.run_id: configurations.of(config) for config in wanted or ()}
-        except ValueError as error:  # a study without this tier, or a corpus that is not on this machine
-            frames = collect.load(name, tier)
-            notes.append(f"Study {name} was read from the committed tables only: {str(error).splitlines()[0]}")
-        missing = len(frames["runs"].attrs.get("missing", ()))
-        notes += [f"Study {name}: {missing} runs of its plan are neither here nor in the tables."] if missing else []
-        for table, frame in frames.items():
-            frame.attrs.clear()
-            parts.setdefault(table, []).append(frame)
-    filled = {table: [frame for frame in frames if len(frame)] or frames[:1] for table, frames in parts.items()}
-    return Chapter(tier, {t: pd.concat(frames, ignore_index=True) for t, frames in filled.items()}, notes, known)
+    return Chapter(tier, collect.load("all", tier), configurations=configurations.read(tier))
 
 
 def _published(name: str, tier: str, asked: bool) -> tuple[dict[str, pd.DataFrame], list[str]]:

@@ -8,6 +8,7 @@ say the same again, for print in grey.
 import functools
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import matplotlib as mpl
 import yaml
@@ -15,15 +16,21 @@ import yaml
 from seqmix.mixers import MIXERS, mixer
 from seqmix.paths import Paths
 
-INK = "#24292f"
-GREY = "#6a737d"
+FOLDER = Path(__file__).parent
+FILE = yaml.safe_load((FOLDER / "looks.yaml").read_text(encoding="utf-8"))
+
 # Family of the stacks that mix several kinds of layers.
 MIX = "hybrid"
 
 # The package's own mixers, whose descriptors need no torch.
 OWN = [mixer(letter) for letter, place in MIXERS.items() if str(place).startswith("seqmix.mixers.")]
 
-PALETTE = {each.family: each.colour for each in OWN} | {MIX: "#94398a"}
+PALETTE = {each.family: each.colour for each in OWN} | {MIX: FILE["mix"]}
+
+# matplotlib's settings; a seaborn plot takes them as its theme.
+RC = mpl.rc_params_from_file(FOLDER / "book.mplstyle", use_default_template=False)
+RC["axes.prop_cycle"] = mpl.cycler(color=list(PALETTE.values()))
+INK, GREY = RC["text.color"], RC["axes.edgecolor"]
 
 
 @dataclass(frozen=True)
@@ -37,47 +44,25 @@ class Look:
     family: str
 
 
-def pure(letter: str, **change) -> Look:
-    """Return the look of a stack of one mixer, as the mixer's descriptor has it, with changes."""
+def pure(letter: str) -> Look:
+    """Return the look of a stack of one mixer, as the mixer's descriptor has it."""
     m = mixer(letter)
-    return replace(Look(m.colour, m.marker, m.line, m.label, m.family), **change)
+    return Look(m.colour, m.marker, m.line, m.label, m.family)
+
+
+def changed(found: Look, change: dict) -> Look:
+    """Return a look with the changes of an entry of ``looks.yaml``, whose lines are lengths of ink and gap."""
+    lines = {"line": (0, tuple(change["line"]))} if "line" in change else {}
+    return replace(found, **{name: value for name, value in change.items() if name != "mixer"} | lines)
 
 
 # Every arm with a name of its own; others are drawn by their name or by what ``studies/arms.yaml`` says of them.
-LOOKS = {
-    "transformer": pure("A", label="Transformer"),
-    "transformer_conv": Look("#3f88c9", "o", (0, (4, 1.5)), "Transformer + convolution", "attention"),
-    "transformer_nope": pure("A", label="Transformer without positions", line=(0, (1, 1.2))),
-    "lstm": Look("#a23c00", "s", "-", "best LSTM", "lstm"),  # of its family, by the validation text
-    "lstm_block": pure("L", label="LSTM in the block"),
-    "lstm_1": Look("#d1661c", "1", (0, (1, 1.2)), "LSTM, 1 layer", "lstm"),
-    "lstm_2": Look("#a23c00", "2", (0, (4, 1.5)), "LSTM, 2 layers", "lstm"),
-    "lstm_4": Look("#6e2800", "3", (0, (6, 1.5, 1, 1.5)), "LSTM, 4 layers", "lstm"),
-    "lstm_1_chrono": Look("#8f1d2c", "P", "-", "LSTM, chrono bias", "lstm"),
-    "lstm_1_zero": Look("#b5651d", "X", (0, (3, 1, 1, 1, 1, 1)), "LSTM, forget bias 0", "lstm"),
-    "deltanet": pure("D"),
-    "deltanet_noconv": Look("#3f9d82", "^", (0, (4, 1.5)), "DeltaNet, no convolution", "deltanet"),
-    "gated_deltanet": pure("G"),
-    "lstm_as_written": Look("#d1661c", "s", (0, (1, 1.2)), "LSTM as written", "lstm"),
-    "lstm_matched": Look("#a23c00", "D", "-", "LSTM, equal size", "lstm"),
-    "transformer_as_written": Look("#3f88c9", "o", (0, (1, 1.2)), "Transformer as written", "attention"),
-    "transformer_matched": Look("#0060a8", "D", "-", "Transformer, equal size", "attention"),
-    "hybrid_half": Look(PALETTE["hybrid"], "p", "-", "Hybrid, half attention", "hybrid"),
-}
-
-# Ending of an arm's name -> what the label adds, and the dashes.
-SWITCHES = {"_noconv": ("no convolution", (0, (4, 1.5))), "_conv": ("convolution", (0, (6, 1.5, 1, 1.5))),
-            "_neg": ("eigenvalues to −1", (0, (1, 1.2)))}  # fmt: skip
+LOOKS = {arm: changed(pure(about["mixer"]), about) for arm, about in FILE["arms"].items()}
 
 MIX_MARKERS = "ph*d<>vXP8H"
 
-PLACES = {"even": ("o", "spread evenly"), "front": ("<", "in front"), "middle": ("d", "in the middle"),
-          "back": (">", "at the back"), "report": ("*", "layers 3 and 6")}  # fmt: skip
 HYBRID = re.compile(r"^hybrid_(\d+)(?:_(\w+))?$")
 HYBRID_LAYERS = 12
-
-# How a name that is no arm may begin ("LSTM's floor") -> the family whose colour it has.
-FIRST_WORDS = {"Transformer": "attention", "LSTM": "lstm", "DeltaNet": "deltanet"}
 
 # How the lines of another execution are named, beside the published ones.
 YOURS = "yours: "
@@ -100,9 +85,9 @@ def _hybrid(layers: int, place: str) -> Look:
     if layers == HYBRID_LAYERS:
         pure = LOOKS["transformer_conv" if place == "conv" else "transformer"]
         return replace(pure, label=f"{pure.label} ({HYBRID_LAYERS} of {HYBRID_LAYERS})")
-    marker, words = PLACES.get(place, ("p", place.replace("_", " ")))
-    label = f"{layers} of {HYBRID_LAYERS} attention" + (f", {words}" if words else "")
-    return Look(PALETTE["hybrid"], marker, "-", label, "hybrid")
+    where = FILE["places"].get(place, {"marker": "p", "label": place.replace("_", " ")})
+    label = f"{layers} of {HYBRID_LAYERS} attention" + (f", {where['label']}" if where["label"] else "")
+    return Look(PALETTE[MIX], where["marker"], "-", label, MIX)
 
 
 @functools.lru_cache
@@ -131,9 +116,9 @@ def _from_library(arm: str) -> Look | None:
         marker = MIX_MARKERS[mixes.index(arm) % len(MIX_MARKERS)]
         label = ", then ".join(kinds) if len(pattern) == 2 else f"{pattern}: {' + '.join(kinds)}"
         found = Look(PALETTE[MIX], marker, "-", label, MIX)
-    for ending, (words, line) in SWITCHES.items():
+    for ending, change in FILE["endings"].items():
         if ending in arm:
-            found = replace(found, label=f"{found.label}, {words}", line=line)
+            found = changed(found, change | {"label": f"{found.label}, {change['label']}"})
     return found
 
 
@@ -152,8 +137,8 @@ def _labels(paths: Paths) -> dict[str, str]:
 def look_of(label: str) -> Look:
     """Return the look of the arm that is called this in figures; what is no arm under its own name, in ink."""
     name = label.removeprefix(YOURS)
-    start = next((start for start in FIRST_WORDS if name.startswith(start)), "")
-    other = Look(PALETTE[FIRST_WORDS[start]] if start else INK, "o", "-", name, "other")
+    colour = next((PALETTE[f] for start, f in FILE["first_words"].items() if name.startswith(start)), INK)
+    other = Look(colour, "o", "-", name, "other")
     found = look(labels[name]) if name in (labels := _labels(Paths())) else other
     return found if name == label else replace(found, label=label, line=(0, (1, 1)))
 
@@ -162,39 +147,6 @@ def order_labels(labels) -> list[str]:
     """Return names of figures in the order of legends; names of no arm come last, as they came."""
     places = {label: place for place, label in enumerate(_labels(Paths()))}
     return sorted(dict.fromkeys(labels), key=lambda label: places.get(label.removeprefix(YOURS), len(places)))
-
-
-# matplotlib's settings; a seaborn plot takes them as its theme.
-RC = {
-    "svg.fonttype": "none",  # text as text: it can be searched, selected and read aloud
-    "svg.hashsalt": "seqmix",  # the same figure gives the same bytes
-    "font.family": ["DejaVu Sans", "sans-serif"],
-    "font.size": 10.5,
-    "axes.titlesize": 11.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 10.5,
-    "axes.facecolor": "white",
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
-    "axes.formatter.use_mathtext": True,
-    "grid.color": "#dfe3e8",
-    "grid.linewidth": 0.7,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "lines.linewidth": 1.9,
-    "lines.markersize": 5.5,
-    "legend.frameon": False,
-    "legend.fontsize": 10,
-    "text.color": INK,
-}
 
 
 def use() -> None:

@@ -187,20 +187,16 @@ def _relabelled(table: str, rows: pd.DataFrame, plan: list[Config]) -> pd.DataFr
 
 
 def load(study: str, tier: str, plan: list[Config] | None = None, paths: Paths | None = None) -> Frames:
-    """Return the tables of a study, table name -> DataFrame, numbers as numbers.
+    """Return the tables of a study (or of all), table name -> DataFrame, numbers as numbers.
 
     With a plan: exactly the rows of its runs, from the records where they have ended on this machine, else from
-    the committed tables; runs that are in neither are missing (``tables["runs"].attrs["missing"]`` names them).
-    Without: the committed rows of the study.
+    the committed tables. Without: the committed rows of the study.
     """
     paths = paths or Paths()
     if plan is None:
-        return {name: _typed(name, rows[rows["study"] == study]) for name, rows in _committed(tier, paths).items()}
-    (rows, _, others), found = _records(plan, paths.runs), set()
+        tables = _committed(tier, paths).items()
+        return {name: _typed(name, rows if study == "all" else rows[rows["study"] == study]) for name, rows in tables}
+    rows, _, others = _records(plan, paths.runs)
     for name, table in _committed(tier, paths).items() if others else ():
-        more = _relabelled(name, table, others)
-        found |= {*more["run_id"]}
-        rows[name] = _ordered(name, pd.concat([rows[name], more]))
-    tables = {name: _typed(name, table) for name, table in rows.items()}
-    tables["runs"].attrs["missing"] = sorted({config.run_id for config in others} - found)
-    return tables
+        rows[name] = _ordered(name, pd.concat([rows[name], _relabelled(name, table, others)]))
+    return {name: _typed(name, table) for name, table in rows.items()}
