@@ -111,7 +111,7 @@ def test_a_lesson_says_what_the_rows_say(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_exercise_page_is_up_to_date_and_holds_no_solution(name):
     text = (PATHS.book / "lessons" / "exercises" / f"{name}.md").read_text(encoding="utf-8")
-    assert text == LESSONS[name].page(), "run: seqmix classroom --pages"
+    assert text == LESSONS[name].page(), "run: seqmix classroom"
     labels = {f"{name}-{exercise}" for exercise in LESSONS[name].exercises}
     assert set(re.findall(r"^:label: (\S+)", text, flags=re.M)) == labels
     assert LESSONS[name].solution_lines() & {line.strip() for line in text.splitlines()} == set()
@@ -275,47 +275,15 @@ def test_a_figure_is_that_of_the_book(monkeypatch, tmp_path):
     assert Pictures(LESSONS["scaling"], PATHS).chapter("fig-scaling-gap") == SQUARE
 
 
-@pytest.mark.parametrize(
-    "file",
-    ["results/laptop/findings.csv", "results/laptop/verdicts.csv", "book/lessons/scaling.md",
-     "notebooks/lessons/scaling.md", "book/executed/figures/fig-scaling-gap.svg",
-     "book/lessons/diagrams/scaling.svg", "notebooks/scaling.md"],
-)  # fmt: skip
-def test_slides_older_than_what_they_show_are_named(file, tmp_path):
-    for part in ("results/laptop", "book/lessons", "book/lessons/diagrams", "notebooks/lessons", "notebooks"):
-        for path in (PATHS.root / part).glob("*.*"):
-            (tmp_path / part).mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, tmp_path / part)
-    (tmp_path / "book/executed/figures").mkdir(parents=True)
-    (tmp_path / "book/executed/figures/fig-scaling-gap.svg").write_text(SQUARE, encoding="utf-8")
-    paths, deck = Paths(tmp_path), tmp_path / "classroom" / "slides" / "scaling.html"
-    assert "stale slides" in slides.stale(paths, ["scaling"])[0]
-    deck.parent.mkdir(parents=True)
-    deck.write_text(f'<meta content="{slides.made_from(tmp_path / "book/lessons/scaling.md", paths)}">', "utf-8")
-    assert slides.stale(paths, ["scaling"]) == []
-    text = (tmp_path / file).read_text(encoding="utf-8") + "x"
-    (tmp_path / file).write_text(
-        text.replace('{name: fig-scaling-gap, caption: "', '{name: fig-scaling-gap, caption: "x')
-    )
-    again = "stale slides: what they show has changed; run: seqmix classroom scaling"
-    assert slides.stale(paths, ["scaling"]) == [f"{deck}:1: {again}"]
-
-
-def test_stale_chapters_and_stale_slides_are_refused(monkeypatch):
+def test_stale_chapters_are_refused(monkeypatch):
     module = importlib.import_module("seqmix_study.book.check_chapters")
     monkeypatch.setattr(
         module, "check_chapters", lambda paths, names: ["notebooks/scaling.md:1: stale chapter: results"]
     )
-    monkeypatch.setattr(slides, "stale", lambda paths, names=(): [f"{name}: stale slides" for name in names])
-    for words, complaint in ((["scaling"], "stale chapter"), (["scaling", "--pdf"], "scaling: stale slides")):
+    for words in (["scaling"], ["scaling", "--pdf"]):
         result = CliRunner().invoke(main, ["classroom", *words])
         assert result.exit_code == 2
-        assert complaint in result.output
-
-
-def test_every_deck_says_what_it_was_made_from(decks):
-    for name, deck in decks.items():
-        assert f'content="{slides.made_from(page(name), PATHS)}"' in deck
+        assert "stale chapter" in result.output
 
 
 def test_tall_figures_have_the_height_of_a_slide(decks):

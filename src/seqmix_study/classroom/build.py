@@ -23,7 +23,7 @@ class ClassroomError(RuntimeError):
 
 
 def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
-    """Write the student and the instructor notebook and the slides of a lesson.
+    """Write the student and the instructor notebook and the slides of a lesson, and its page of exercises in the book.
 
     With ``execute``, the instructor version is executed and every check must pass; the student version is executed as
     it is handed out, and every check must fail with a hint; what is published is without those outputs. Raises
@@ -47,6 +47,7 @@ def build(name: str, paths: Paths, execute: bool = True) -> Lesson:
     files = {"student": nbformat.writes(student), "instructor": nbformat.writes(instructor), "slides": page}
     for folder, text in files.items():
         atomic_write(paths.root / "classroom" / folder / f"{name}.{'html' if text is page else 'ipynb'}", text + "\n")
+    atomic_write(paths.book / "lessons" / "exercises" / f"{name}.md", lesson.page())
     return lesson
 
 

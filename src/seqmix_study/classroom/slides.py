@@ -15,7 +15,6 @@ reveal.js from the network, so they are not used.)
 """
 
 import base64
-import hashlib
 import itertools
 import re
 from collections.abc import Iterable
@@ -88,40 +87,13 @@ def deck(page: Path, pictures: Pictures) -> str:
     slides = [first, Slide("", "Plan", plan, plan_notes, 0), *slides]
     starts = itertools.accumulate((slide.minutes for slide in slides), initial=0)
     shown = [_shown(slide, pictures) | {"minute": minute} for slide, minute in zip(slides, starts, strict=False)]
-    made = made_from(page, pictures.paths)
-    return template("slides.html", __package__).render(title=title, slides=shown, made=made)
+    return template("slides.html", __package__).render(title=title, slides=shown)
 
 
 def chapters(names: Iterable[str], paths: Paths) -> list[str]:
     """Return the chapters whose figures the slides of these lessons show."""
     shown = [f for n in names for f in FIGURE.findall((paths.book / "lessons" / f"{n}.md").read_text(encoding="utf-8"))]
     return sorted({chapter for figure, (chapter, _) in figures(paths).items() if figure in shown})
-
-
-def made_from(page: Path, paths: Paths) -> str:
-    """Hash what the slides of a lesson's page show, and what shows it.
-
-    Page, notebook, diagrams, figures of the book with captions, findings and verdicts; template, style and script.
-    """
-    text, published = page.read_text(encoding="utf-8"), paths.results / PUBLISHED
-    files = [page, paths.notebooks / "lessons" / page.name, published / "findings.csv", published / "verdicts.csv"]
-    names, captions = sorted(set(FIGURE.findall(text))), figures(paths)
-    files += [paths.executed / "figures" / f"{name}.svg" for name in names]
-    files += [page.parent / place for _, place in DIAGRAM.findall(text)]
-    files += [Path(__file__).with_suffix(end) for end in (".html", ".css", ".js")]
-    parts = [str([captions.get(name) for name in names]).encode(), *(f.read_bytes() for f in files if f.is_file())]
-    return hashlib.sha256(b"".join(parts)).hexdigest()
-
-
-def stale(paths: Paths, names: Iterable[str]) -> list[str]:
-    """Name the decks that do not show today's pages, figures and verdicts."""
-    folder, found = paths.root / "classroom" / "slides", []
-    for name in names:
-        deck, page = folder / f"{name}.html", paths.book / "lessons" / f"{name}.md"
-        made = made_from(page, paths) if page.is_file() else "nothing"
-        if not deck.is_file() or f'content="{made}"' not in deck.read_text(encoding="utf-8"):
-            found.append(f"{deck}:1: stale slides: what they show has changed; run: seqmix classroom {name}")
-    return found
 
 
 def _shown(slide: Slide, pictures: Pictures) -> dict[str, Any]:
