@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from seqmix.paths import Paths
@@ -142,6 +143,23 @@ def build_book(monkeypatch):
 
 def page(folder: Path, name: str = "book/executed/zymurgy") -> BeautifulSoup:
     return BeautifulSoup((folder / "_build/html" / f"{name}.html").read_text(), "html.parser")
+
+
+def test_the_icon_font_holds_what_the_styles_show_and_little_else(built):
+    static = built / "_build/html/_static"
+    shown = {
+        int(code, 16)
+        for css in static.rglob("*.css")
+        for code in re.findall(r'content:"\\(f[0-9a-f]{3})"', css.read_text())
+    }
+    (solid,) = static.rglob("fa-solid-*")
+    assert 5 < len(shown) < 100
+    assert solid.stat().st_size < 20_000
+    assert not list(static.rglob("fa-*.woff2"))
+    with TTFont(solid) as font:
+        held = set(font.getBestCmap())
+    assert 0xF002 in held  # the magnifying glass of the search
+    assert held <= shown | set(range(256))
 
 
 def test_the_book_is_whole(built):
@@ -285,13 +303,16 @@ def test_a_broken_page_is_found_with_its_line_and_one_that_is_too_large(copy):
     lines = path.read_text().splitlines()
     at = next(i for i, line in enumerate(lines) if "<article" in line) + 1
     path.write_text("\n".join([*lines[:at], *BROKEN, *lines[at:]]))
-    heavy = copy / "_build/html/book/glossary.html"
-    heavy.write_text(heavy.read_text() + " " * 1_500_000)
+    heavy, large = copy / "_build/html/book/glossary.html", copy / "_build/html/book/bibliography.html"
+    (copy / "_build/html/_static/big.png").write_bytes(os.urandom(1_600_000))
+    heavy.write_text(heavy.read_text().replace("</main>", '<img src="../_static/big.png" alt="noise"></main>'))
+    large.write_text(large.read_text() + " " * 1_500_000)
     found = [str(finding) for finding in check_pages(Paths(copy))]
     for number, says in enumerate(BROKEN.values(), start=at + 1):
         where = f"_build/html/book/executed/zymurgy.html:{number}: "
         assert any(one.startswith(where) and says in one for one in found), (where, says, found)
-    assert any("a page may have 1.50 MB" in one and "glossary" in one for one in found)
+    for name, says in (("glossary", "weighs"), ("bibliography", "the page has")):
+        assert any(name in one and says in one and "a page may have 1.50 MB" in one for one in found)
 
 
 @pytest.mark.skipif(

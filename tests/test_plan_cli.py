@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from fake_records import config, record
 from seqmix import study
 from seqmix.config import ModelConfig, SpeedConfig
 from seqmix.paths import Paths
+from seqmix.step import TrainStep
 from seqmix_study.__main__ import main
 from seqmix_study.commands._common import tell_fresh
 from seqmix_study.runs import checks, forecast, machine
@@ -142,6 +144,16 @@ def test_a_machine_twice_as_slow_takes_twice_as_long(project, monkeypatch):
     assert forecast.slowdown([config(0), config(1)], machine.Layout(1, 1, [])) == pytest.approx(2)
     assert forecast.slowdown([], machine.Layout(1, 1, [])) == 1
     assert plan()["seconds"] == pytest.approx(2 * plan("--no-time")["seconds"], abs=0.2)
+
+
+def test_waiting_for_a_busy_machine_does_not_make_a_step_longer(monkeypatch):
+    def waits(self, *words):
+        time.sleep(0.2)
+        return step(self, *words)
+
+    step = TrainStep.__call__
+    monkeypatch.setattr(TrainStep, "__call__", waits)
+    assert 0 < forecast._step_seconds(config(0), machine.Layout(1, 1, [])) < 0.1
 
 
 def test_decoding_is_timed_by_the_text_it_reads_first():

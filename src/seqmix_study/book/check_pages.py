@@ -1,5 +1,6 @@
 """Checks of the built pages: links and anchors, outside requests, alt text, code and files of nobody, weight."""
 
+import gzip
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -12,7 +13,7 @@ from bs4 import BeautifulSoup
 from seqmix.paths import Paths
 from seqmix_study.book.build import html_folder
 
-# Most bytes of a page.
+# Most bytes of a page, and of all that its first view loads (compressed).
 LARGEST = 1_500_000
 
 # What a page loads by itself.
@@ -26,6 +27,7 @@ OWN = ("book", "notebooks", "results", "studies")
 # What may not stand in the text of a page: its author writes words, the theme's scripts stand around them.
 ACTIVE = "article :is(script:not([type='application/json']), iframe, object, embed, base, meta, form)"
 
+PACKED = (".woff2", ".woff", ".png", ".jpg")
 TEMPLATES = ("_static", "_sources", "_downloads", "_images")
 
 
@@ -55,6 +57,12 @@ class Site:
     def anchors(self, page: Path) -> set[str]:
         return {unescape(name) for name in ANCHOR.findall(page.read_text(encoding="utf-8"))}
 
+    @cache  # noqa: B019
+    def weight(self, file: Path) -> int:
+        """Bytes on the wire: compressed if it is text."""
+        data = file.read_bytes()
+        return len(data) if file.suffix in PACKED else len(gzip.compress(data, 6))
+
     def check(self, page: Path) -> Iterator[tuple[int, str]]:
         """Yield (line, message) of everything wrong with a page."""
         text = page.read_text(encoding="utf-8")
@@ -69,15 +77,20 @@ class Site:
         yield from _text(soup)
 
     def _loads(self, page: Path, soup: BeautifulSoup) -> Iterator[tuple[int, str]]:
+        files = {page}
         for tag in soup.select(LOADS):
             target = tag.get("src") or tag.get("data") or tag.get("href")
             if target.startswith(("http:", "https:", "//")):
                 yield tag.sourceline, f"outside request: <{tag.name}> loads {target}"
-            elif not target.startswith("data:") and not _file(page, target).is_file():
-                yield tag.sourceline, f"missing file: <{tag.name}> loads {target}"
+            elif not target.startswith("data:"):
+                files.add(file := _file(page, target))
+                if not file.is_file():
+                    yield tag.sourceline, f"missing file: <{tag.name}> loads {target}"
         for script in soup.find_all("script", src=False):
             if match := SCRIPT_LOADS.search(script.string or ""):
                 yield script.sourceline, f"outside request in a script: {match[0]}..."
+        if (weight := sum(self.weight(file) for file in files if file.is_file())) > LARGEST:
+            yield 1, f"first view weighs {weight / 1e6:.2f} MB compressed, a page may have {LARGEST / 1e6:.2f} MB"
 
     def _links(self, page: Path, soup: BeautifulSoup) -> Iterator[tuple[int, str]]:
         for tag in soup.find_all("a", href=lambda href: href and not (urlsplit(href).scheme or href.startswith("//"))):

@@ -129,19 +129,23 @@ def slowdown(configs: list[Config], place: Layout) -> float:
 
 
 def _step_seconds(config: RunConfig, place: Layout) -> float:
-    """Return the seconds of one training step on random tokens: the best of a few, after some to warm up."""
+    """Return the seconds of one training step on random tokens: the best of a few, after some to warm up.
+
+    On a CPU those of its cores: what else the machine does now says nothing about tonight.
+    """
     import torch  # whoever asks only for a forecast needs none
 
     from seqmix import models
     from seqmix.step import TrainStep
     from seqmix.timing import interleaved
 
+    clock = time.perf_counter if place.gpus else (lambda: time.process_time() / place.threads)
     before, device = torch.get_num_threads(), torch.device("cuda" if place.gpus else "cpu")
     torch.set_num_threads(place.threads)
     try:
         step = TrainStep(models.build(config.model).to(device), config.train, device)
         tokens = torch.randint(config.model.vocab_size, (config.train.batch_size, config.data.seq_len), device=device)
-        return min(seconds for _, _, seconds in interleaved([lambda: step(tokens, tokens, 0.0)], 3, device))
+        return min(seconds for _, _, seconds in interleaved([lambda: step(tokens, tokens, 0.0)], 3, device, clock))
     finally:
         torch.set_num_threads(before)
 
