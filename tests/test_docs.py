@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from seqmix import study
-from seqmix_study.__main__ import LazyGroup, main
+from seqmix_study.__main__ import main
 from seqmix_study.chapters.parameters import Parameters
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +45,7 @@ def test_make_targets_in_documents_exist():
     assert [pair for pair in named if pair[1] not in targets] == []
 
 
-COMMANDS = LazyGroup().list_commands(None)
+COMMANDS = sorted(main.commands)
 LINE = re.compile(r"(?<![\w.-])seqmix ((?:" + "|".join(COMMANDS) + r")(?: [^`\n#|;()\"\\]*)?)")
 
 
@@ -55,7 +55,7 @@ def lines_of(text: str) -> list[list[str]]:
 
 
 def options_of(command: str) -> dict[str, click.Option]:
-    found = LazyGroup().get_command(None, command)
+    found = main.commands.get(command)
     return {name: each for each in found.params for name in each.opts + each.secondary_opts if name.startswith("-")}
 
 
@@ -74,7 +74,7 @@ def test_command_lines_in_documents_are_accepted():
                     continue
                 words = shlex.split(match[1])
                 assert words[0] in COMMANDS, f"{document.name}: {line}"
-                command = LazyGroup().get_command(None, words[0])
+                command = main.commands.get(words[0])
                 try:
                     context = command.make_context(words[0], list(words[1:]))
                 except click.MissingParameter:

@@ -1,4 +1,4 @@
-"""The ``seqmix`` command: one file in ``seqmix_study/commands`` a subcommand, loaded only when it is called."""
+"""The ``seqmix`` command: one file in ``seqmix_study/commands`` a subcommand, which defines ``command``."""
 
 import importlib
 import os
@@ -16,17 +16,8 @@ from seqmix_study.results.published import CollectError
 STOPPED = "stopped; what was trained is saved. Start the same command again to go on."
 
 
-class LazyGroup(click.Group):
-    """A click group whose subcommands are the modules of ``seqmix_study.commands``; each defines ``command``."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        names = (module.name for module in pkgutil.iter_modules(commands.__path__))
-        return sorted(name for name in names if not name.startswith("_"))
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in self.list_commands(ctx):
-            return None
-        return importlib.import_module(f"seqmix_study.commands.{name}").command
+class Commands(click.Group):
+    """A click group that says what is wrong in one sentence."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Refuse a name whose control characters would make a line of their own of it in what is said."""
@@ -58,7 +49,7 @@ class LazyGroup(click.Group):
         return ctx.exit(code)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="seqmix")
 def main() -> None:
     """LSTM, Transformer, or a mix of both? Plan, run, analyse and publish the study.
@@ -69,6 +60,10 @@ def main() -> None:
         if os.environ.get(name):  # a relative folder means the caller's, whoever is started from here
             os.environ[name] = os.path.abspath(os.path.expanduser(os.environ[name]))
 
+
+for _, name, _ in pkgutil.iter_modules(commands.__path__):
+    if not name.startswith("_"):
+        main.add_command(importlib.import_module(f"seqmix_study.commands.{name}").command)
 
 if __name__ == "__main__":
     main()

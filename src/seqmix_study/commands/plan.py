@@ -23,6 +23,7 @@ def command(chapters, tier, only, jobs, fresh, no_time, as_json) -> None:
     rate soon. The time comes from a few measured steps. Exit code 2: the request is wrong, or a run cannot fit
     here (the message says what to lower).
     """
+    from seqmix_study.chapters.common import template
     from seqmix_study.runs import checks, launch
     from seqmix_study.runs import fresh as from_nothing
     from seqmix_study.runs.forecast import START_SECONDS, assumed_seconds, forecast, slowdown
@@ -48,26 +49,9 @@ def command(chapters, tier, only, jobs, fresh, no_time, as_json) -> None:
     report |= {"jobs": place.jobs, "threads": place.threads, "seconds": round(seconds, 1), "refused": refused}
     report["memory_bytes"] = max((run_memory(c) for c in todo if c.kind == "train"), default=0)
     report["flops"] = sum(stage["flops"] for row in studies for stage in row["stages"])
-    say(json.dumps(report, indent=1) if as_json else _text(report))
+    text = template("plan.txt", __package__).render(report, duration=duration)
+    say(json.dumps(report, indent=1) if as_json else text)
     raise SystemExit(2 if refused else 0)
-
-
-def _text(report: dict) -> str:
-    lines = [("study", "stage", "done", "ready", "waiting", "FLOP", "core time")]
-    for row in report["studies"]:
-        for stage in row["stages"]:
-            left = (f"{stage['flops']:.2g}", duration(stage["seconds"])) if stage["seconds"] else ("", "")
-            counts = stage["done"], stage["ready"], f"about {stage['waiting']}" if stage["waiting"] else 0
-            lines.append((row["study"], stage["name"], *counts, *left))
-    widths = [max(len(str(line[k])) for line in lines) for k in range(len(lines[0]))]
-    table = ["  ".join(str(cell).rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines]
-    work = f"{report['to_do']} of {report['runs']} runs to do with {report['jobs']} worker(s) of "
-    work += f"{report['threads']} thread(s); the largest needs about {report['memory_bytes'] / 2**20:,.0f} MiB"
-    left = report["to_do"] or report["waiting"]
-    table += ["", work if left else "nothing to do: all is published or here (--fresh: what it costs from nothing)"]
-    table += [f"{report['waiting']} cells wait for results before their runs are known"] if report["waiting"] else []
-    table += [f"estimated time: {duration(report['seconds'])}, {report['flops']:.2g} FLOP"] if left else []
-    return "\n".join(table + [f"REFUSED: {reason}" for reason in report["refused"]])
 
 
 def duration(seconds: float) -> str:
