@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ from seqmix.record import RunFolder
 from seqmix_study.chapters import archive
 from seqmix_study.results import published
 from seqmix_study.runs import downstream, samples_and_traces
-from seqmix_study.runs.downstream import Score, Speaker, make_tasks, scores
+from seqmix_study.runs.downstream import Score, log_probability, make_tasks, scores
 
 WORDS = """amber birch cedar delta ember fjord grove heath ivory jolly koala lemon maple north ocean pearl""".split()  # noqa: SIM905
 WORDS += [word[::-1] for word in WORDS]
@@ -25,40 +26,38 @@ TEXT = " ".join(random.Random(0).choices(WORDS, k=4000)).encode()
 LONGEST = 32
 
 
-def speaker(seed: int = 0, longest: int = LONGEST) -> Speaker:
-    model = models.build(ModelConfig(pattern="A", d_model=16, n_heads=2, vocab_size=256, max_length=longest), seed)
-    return Speaker(model.eval(), longest)
+def reader() -> torch.nn.Module:
+    return models.build(ModelConfig(pattern="A", d_model=16, n_heads=2, vocab_size=256, max_length=LONGEST), 0).eval()
 
 
-def direct(one: Speaker, tokens: list[int], position: int) -> float:
-    """log p of one token from at most ``longest`` tokens before it."""
-    before = torch.tensor(tokens[max(0, position - one.longest) : position])[None]
-    return F.log_softmax(one.model(before)[0, -1], -1)[tokens[position]].item()
+def direct(model: torch.nn.Module, tokens: list[int], position: int) -> float:
+    """log p of one token from at most ``LONGEST`` tokens before it."""
+    before = torch.tensor(tokens[max(0, position - LONGEST) : position])[None]
+    return F.log_softmax(model(before)[0, -1], -1)[tokens[position]].item()
 
 
 def test_log_probability_is_the_sum_over_tokens():
-    one = speaker()
-    context, continuation = [*b"the amber "], [*b"birch"]
-    total = one.score(context, continuation)
-    tokens = context + continuation
-    assert total == pytest.approx(sum(direct(one, tokens, n) for n in range(len(context), len(tokens))), rel=1e-4)
-    assert one.score([], continuation) == pytest.approx(one.score([0], continuation))
+    model = reader()
+    context, ending = "the amber ", "birch"
+    tokens = [*(context + ending).encode()]
+    expected = sum(direct(model, tokens, n) for n in range(len(context), len(tokens)))
+    assert log_probability(model, LONGEST, context, ending) == pytest.approx(expected, rel=1e-4)
+    assert log_probability(model, LONGEST, "", ending) == log_probability(model, LONGEST, "\0", ending)
 
 
 @pytest.mark.parametrize("before", [5, 200])
 def test_of_a_long_text_the_end_is_read(before):
-    one, tokens = speaker(), [*TEXT[: before + 20]]
-    seen = tokens[-LONGEST - 1 :]
-    expected = sum(math.log(p) for p in chances(one, seen)[-20:])
-    assert one.score(tokens[:before], tokens[before:]) == pytest.approx(expected, rel=1e-4)
-    uniform = Speaker(lambda_model(), LONGEST)
-    assert uniform.score(tokens[:before], tokens[before:]) == pytest.approx(-20 * math.log(256), rel=1e-5)
-    assert uniform.score([], [*TEXT[:100]]) == pytest.approx(-LONGEST * math.log(256), rel=1e-5)
+    model, text = reader(), TEXT[: before + 20].decode()
+    expected = sum(math.log(p) for p in chances(model, [*text.encode()][-LONGEST - 1 :])[-20:])
+    assert log_probability(model, LONGEST, text[:before], text[before:]) == pytest.approx(expected, rel=1e-4)
+    uniform = partial(log_probability, lambda_model(), LONGEST)
+    assert uniform(text[:before], text[before:]) == pytest.approx(-20 * math.log(256), rel=1e-5)
+    assert uniform("", TEXT[:100].decode()) == pytest.approx(-LONGEST * math.log(256), rel=1e-5)
 
 
-def chances(one: Speaker, tokens: list[int]) -> list[float]:
+def chances(model: torch.nn.Module, tokens: list[int]) -> list[float]:
     """The probability of each token but the first."""
-    logits = one.model(torch.tensor(tokens[:-1])[None])[0].softmax(-1)
+    logits = model(torch.tensor(tokens[:-1])[None])[0].softmax(-1)
     return logits[range(len(tokens) - 1), tokens[1:]].tolist()
 
 
@@ -72,11 +71,9 @@ def lambda_model() -> torch.nn.Module:
     return Nothing()
 
 
-def oracle(text: str) -> Speaker:
-    """A speaker that has read the text: of its endings, the one that follows the context there is likely."""
-    one = speaker()
-    one.log_probability = lambda context, ending: 0.0 if context + ending in text else -50.0
-    return one
+def oracle(context: str, ending: str) -> float:
+    """One who has read the text: of its endings, the one that follows the context there is likely."""
+    return 0.0 if context + ending in TEXT.decode() else -50.0
 
 
 def test_only_the_context_answers_the_questions():
@@ -86,10 +83,10 @@ def test_only_the_context_answers_the_questions():
     for questions in tasks.values():
         assert all(len(q["choices"]) == 4 and 0 <= q["answer"] < 4 for q in questions)
         assert len({q["answer"] for q in questions}) == 4
-    for score in scores(oracle(TEXT.decode()), tasks):
+    for score in scores(oracle, tasks):
         assert score.value > 0.95
         assert score.said == "above chance"
-    for score in scores(Speaker(lambda_model(), LONGEST), tasks):
+    for score in scores(partial(log_probability, lambda_model(), LONGEST), tasks):
         assert score.chance == 0.25
         assert score.said == "at chance", score
 

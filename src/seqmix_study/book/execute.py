@@ -96,13 +96,13 @@ def execute(chapter: Notebook, passed: dict, paths: Paths) -> dict:
         except Exception as error:  # a dead kernel, a time-out: the file on disk would claim success
             raise ChapterFailed(f"{chapter.name}: {type(error).__name__}: {error}") from error
         notebook = nbformat.read(done, 4)
-    figures, described, noisy = prepare_for_reading(notebook, chapter, values)
+    figures, described = prepare_for_reading(notebook, chapter, values)
     # The results as they are now, everything else as it was when the execution began.
     now = before | {"results": fingerprint(chapter, values, paths)["results"]}
     record = {"parameters": values, "title": chapter.title, "figures": described, "fingerprint": now}
     notebook.metadata["seqmix"] = record
     publish(notebook, figures, place)
-    return record | {"seconds": round(time.monotonic() - started, 1), "noisy": noisy}
+    return record | {"seconds": round(time.monotonic() - started, 1)}
 
 
 def _explain(chapter: Notebook, notebook, error) -> str:

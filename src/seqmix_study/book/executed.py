@@ -33,19 +33,14 @@ def read_executed(name: str, paths: Paths):
     finish_replacing(path.parent, name)
     if not path.exists() and not note.exists():
         return None
-    remedy = f"run: seqmix run {name}"
     try:
         plain = read_json(note.read_bytes())
         if plain.pop("seal") != seal_of(plain):
-            raise AlteredError(f"{note} was edited after the chapter was executed; {remedy}")
+            raise ValueError("its seal differs")
         for file, digest in plain["files"].items():
             if sha256_of(path.parent / file) != digest:
-                raise AlteredError(f"{path.parent / file} was changed after the chapter was executed; {remedy}")
+                raise ValueError(f"{file} was changed")
         return nbformat.read(path, as_version=4)
-    except AlteredError:
-        raise
-    except OSError as error:
-        text = f"{error.filename or path}: {error.strerror or error}; remove what is there and {remedy}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        text = f"{note}: not as it was executed ({error}); remove what is there and run: seqmix run {name}"
         raise AlteredError(text) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AlteredError(f"{note} is torn ({error}); {remedy}") from error

@@ -20,17 +20,6 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 # Pages that nobody reads in a printed book: lists to search, and lessons, which are printed from their slides.
 LEFT_OUT = re.compile(r"^document-book/(api|changelog|executed/appendix_runs|lessons/(?!index|project).*)$")
 
-# Settings of Sphinx for a book that is read without scripts and without folding.
-EBOOK = {
-    "epub_tocscope": "includehidden",
-    "epub_css_files": ["ebook.css"],
-    "epub_uid": "book",
-    "epub_identifier": "urn:uuid:3ce2d831-47ba-57a7-9139-0bac92831c65",
-    "epub_description": "What LSTMs, Transformers and mixes of both can do at equal size: trained and measured.",
-    "epub_contributor": "The seqmix authors",
-    "html_theme_options": {"launch_buttons": {}},  # the theme cannot make buttons without its web page around them
-}
-
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
@@ -93,7 +82,8 @@ def build_epub(paths: Paths) -> Path:
     """Build one EPUB; raises BuildFailed."""
     target = paths.build / "seqmix.epub"
     with scratch() as folder:
-        run_jupyter_book(paths, "--builder", "custom", "--custom-builder", "epub", output=folder, settings=EBOOK)
+        plain = {"html_theme_options": {"launch_buttons": {}}}  # the theme makes them for its own web page alone
+        run_jupyter_book(paths, "--builder", "custom", "--custom-builder", "epub", output=folder, settings=plain)
         atomic_write(target, for_readers(next(folder.rglob("*.epub")).read_bytes()))
     return target
 

@@ -24,15 +24,12 @@ NEEDED = ("src", "book", "notebooks", "results", "studies")
 RUNS = "appendix_runs"
 
 
-def prepare_for_reading(notebook, chapter: Notebook, values: dict) -> tuple[dict[str, str], list[list[str]], list[str]]:
-    """Clean a notebook in place; return the files of its figures, their names with alt texts, and noisy places.
-
-    Figures are in the order of the chapter; a place is noisy where a cell wrote real error output.
-    """
+def prepare_for_reading(notebook, chapter: Notebook, values: dict) -> tuple[dict[str, str], list[list[str]]]:
+    """Clean a notebook in place; return the files of its figures, and their names with alt texts in its order."""
     for key in ("papermill", "widgets"):
         notebook.metadata.pop(key, None)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    figures, described, noisy, cells, runs = {}, [], [], [], _runs_link(chapter.studies)
+    figures, described, cells, runs = {}, [], [], _runs_link(chapter.studies)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
@@ -44,10 +41,7 @@ def prepare_for_reading(notebook, chapter: Notebook, values: dict) -> tuple[dict
         if "parameters" in tags:
             cells.append(_markdown(f"{chapter.name}-parameters", _parameter_table(chapter, values)))
         cells.append(cell)
-        outputs = cell.get("outputs", [])
-        if any(output.get("name") == "stderr" for output in outputs):
-            noisy.append(f"notebooks/{chapter.name}.md:{cell.metadata.get('seqmix', {}).get('line', 1)}")
-        for output in outputs:
+        for output in cell.get("outputs", []):
             if record := output.get("data", {}).pop(FIGURE_MIME, None):
                 _describe_figure(cell, record)
                 figures[f"{record['name']}.csv"] = record["csv"]
@@ -61,7 +55,7 @@ def prepare_for_reading(notebook, chapter: Notebook, values: dict) -> tuple[dict
         source = fetching(repository["url"], repository["branch"], "book", NEEDED)
         cells.insert(1, new_code_cell(source, id=f"{chapter.name}-elsewhere", metadata={"tags": ["remove-cell"]}))
     notebook.cells = cells
-    return figures, described, noisy
+    return figures, described
 
 
 def command(chapter: Notebook, values: dict) -> str:

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from seqmix import study
 from seqmix.files import RecordError, printable
 from seqmix.paths import Paths
+from seqmix_study.book.check_chapters import check_chapters
 from seqmix_study.book.executed import AlteredError, read_executed
 from seqmix_study.book.fingerprint import changed, fingerprint
 from seqmix_study.book.sources import Notebook, chapters_in_toc, load
@@ -96,8 +97,8 @@ def _one(request: Request, paths: Paths, force: bool) -> tuple[str, str]:
         result = execute(request.chapter, request.passed, paths)
     except (ChapterFailed, CollectError, RecordError) as error:
         return "failed", f"FAILED (the published chapter is untouched)\n{error}"
-    for place in result["noisy"]:
-        print(f"{place}: wrote to its error stream; the strict build will refuse this chapter", file=sys.stderr)
+    for finding in check_chapters(paths, [name]):
+        print(f"{finding} (seqmix book refuses this chapter)", file=sys.stderr)
     return "executed", f"done in {result['seconds']} s: {paths.executed / name}.ipynb (seqmix book makes it a page)"
 
 

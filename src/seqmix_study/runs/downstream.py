@@ -6,8 +6,9 @@ chance: models of this study's size are expected there, and a score without that
 Models of text read as bytes are asked; ``samples_and_traces`` publishes what they score.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -49,28 +50,18 @@ class Score:
         return "above chance" if self.value > self.chance else "below chance"
 
 
-@dataclass
-class Speaker:
-    """A trained model that reads bytes of text; ``longest``: its own training length, tokens."""
+@torch.no_grad()
+def log_probability(model: torch.nn.Module, longest: int, context: str, ending: str) -> float:
+    """Return log p of the ending's bytes after the context, nats, from the last ``longest`` tokens that there are.
 
-    model: torch.nn.Module
-    longest: int
-
-    @torch.no_grad()
-    def score(self, context: list[int], continuation: list[int]) -> float:
-        """Return log p of the continuation after the context, nats, from the last ``longest`` tokens that there are.
-
-        Token 0 (the document separator) stands before an empty context. What a model cannot see whole, it reads the
-        end of: of a continuation of more than ``longest`` tokens, only the last ones are scored.
-        """
-        tokens = torch.tensor(((context or [0]) + continuation)[-self.longest - 1 :])
-        scored = min(len(continuation), len(tokens) - 1)
-        logits = self.model(tokens[None, :-1])[0, -scored:].float()
-        return -F.cross_entropy(logits, tokens[-scored:], reduction="sum").item()
-
-    def log_probability(self, context: str, continuation: str) -> float:
-        """Return log p of text after text, nats."""
-        return self.score([*context.encode()], [*continuation.encode()])
+    Token 0 (the document separator) stands before an empty context. What a model cannot see whole, it reads the
+    end of: of an ending of more than ``longest`` tokens, only the last ones are scored.
+    """
+    after = ending.encode()
+    tokens = torch.tensor([*(context.encode() or b"\0"), *after][-longest - 1 :])
+    scored = min(len(after), len(tokens) - 1)
+    logits = model(tokens[None, :-1])[0, -scored:].float()
+    return -F.cross_entropy(logits, tokens[-scored:], reduction="sum").item()
 
 
 @lru_cache(maxsize=2)
@@ -123,13 +114,16 @@ def _question(rng: np.random.Generator, context: str, endings: list[str]) -> dic
     return {"question": context, "choices": [endings[k] for k in order], "answer": int(np.argmin(order))}
 
 
-def scores(speaker: Speaker, tasks: dict[str, list[dict[str, Any]]]) -> list[Score]:
-    """Return the score of each task: the choice with the highest log p a byte is the answer."""
+def scores(log_p: Callable[[str, str], float], tasks: dict[str, list[dict[str, Any]]]) -> list[Score]:
+    """Return the score of each task: the choice with the highest log p a byte is the answer.
+
+    ``log_p``: context, ending -> log probability, nats.
+    """
     found = []
     for name, questions in tasks.items():
         right = 0
         for q in questions:
-            each = [speaker.log_probability(q["question"], c) / max(1, len(c.encode())) for c in q["choices"]]
+            each = [log_p(q["question"], c) / max(1, len(c.encode())) for c in q["choices"]]
             right += int(np.argmax(each)) == q["answer"]
         interval = stats.binomtest(right, len(questions)).proportion_ci(method="wilson")
         value = right / len(questions)
@@ -140,4 +134,4 @@ def scores(speaker: Speaker, tasks: dict[str, list[dict[str, Any]]]) -> list[Sco
 def answers(config: RunConfig, folder: RunFolder, count: int) -> list[Score]:
     """Return the scores of a trained run on ``count`` questions a task, made from its own held-out text."""
     model = restore(config, folder, data.open_source(config.data))
-    return scores(Speaker(model, config.data.seq_len), held_out_tasks(config.data, count))
+    return scores(partial(log_probability, model, config.data.seq_len), held_out_tasks(config.data, count))
