@@ -128,25 +128,24 @@ def carry_out(first: RunConfig, todo: list[RunConfig], runs: Path, teller: Telle
             return []
         for _, folder in members:
             teller.take(folder)
-        reason, fatal = "", False
+        failed = None
         try:
             configs, folders = zip(*members, strict=True)
             train.train_together(configs, folders, lambda run_id, row: teller(row, run_id), way=Ensemble)
         except train.Interrupted:
             pass
         except RecordError as error:
-            reason, fatal = str(error), error.fatal
+            failed = Result("failed", str(error), error.fatal)
         except Exception as error:
-            reason = shorten(error)
-        return [_ended(folder, reason, fatal, teller) for _, folder in members]
+            failed = Result("failed", f"in an ensemble: {shorten(error)}")
+        return [_ended(folder, failed, teller) for _, folder in members]
 
 
-def _ended(folder: RunFolder, reason: str, fatal: bool, teller: Teller) -> Result:
-    status = folder.status_unlocked()
-    if status not in ("finished", "diverged"):
-        status = "failed" if reason else "interrupted"
-        if reason and not fatal:
-            folder.finish("failed", f"in an ensemble: {reason}")
-    result = Result(status, reason, fatal)
+def _ended(folder: RunFolder, failed: Result | None, teller: Teller) -> Result:
+    result = failed or Result("interrupted")
+    if (status := folder.status_unlocked()) in ("finished", "diverged"):
+        result = Result(status)
+    elif failed and not failed.fatal:
+        folder.finish("failed", failed.message)
     teller.leave(folder, result)
     return result

@@ -179,7 +179,7 @@ def save(model: nn.Module, folder: Path | str) -> bool:
     config: ModelConfig = model.config
     known = not llama_obstacles(config)
     weights = {name: weight.detach().clone().contiguous() for name, weight in model.state_dict().items()}
-    plain = (llama_config(config) if known else {"model_type": OWN}) | {OWN: config.model_dump(mode="json")}
+    plain = llama_config(config) if known else {"model_type": OWN, OWN: config.model_dump(mode="json")}
     tensors = to_llama(config, weights) if known else weights
     atomic_write(Path(folder) / "model.safetensors", safetensors.torch.save(tensors, {"format": "pt"}))
     atomic_write(Path(folder) / "config.json", json.dumps(plain, indent=2) + "\n")
@@ -205,10 +205,8 @@ def load(folder: Path | str) -> nn.Module:
         plain = read_json((folder / "config.json").read_bytes())
         if not isinstance(plain, dict):
             raise ValueError("config.json is no configuration of a model")
-        config = ModelConfig.model_validate(plain[OWN]) if OWN in plain else config_of_llama(plain)
-        llama = plain.get("model_type") == "llama"
-        if llama and llama_config(config) != llama_config(config_of_llama(plain)):
-            raise ValueError(f"config.json describes another Llama than its part {OWN!r}, which is stale: delete that")
+        own = plain.get("model_type") == OWN
+        config = ModelConfig.model_validate(plain.get(OWN)) if own else config_of_llama(plain)
         parts = [load_file(file) for file in files]
         weights = {name: weight for part in parts for name, weight in part.items()}
         if len(weights) < sum(map(len, parts)):
@@ -216,7 +214,7 @@ def load(folder: Path | str) -> nn.Module:
         for name, weight in weights.items():
             if not (weight.is_floating_point() and weight.itemsize > 1 and weight.float().isfinite().all()):
                 raise ValueError(f"{name} ({weight.dtype}) is damaged or quantised: it has values that are no numbers")
-        if llama:
+        if not own:
             weights = from_llama(config, weights, plain.get("num_key_value_heads", 0))
         model = build(config)
         model.load_state_dict(weights)

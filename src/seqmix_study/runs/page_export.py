@@ -30,15 +30,7 @@ TOLERANCE = 5e-4
 PAGE = Path(__file__).parents[1] / "book" / "page"
 
 # What models of text are checked on: prose, code, and every letter of Latin-1 once, since readers write anything.
-PASSAGE = """\
-The keeper of the lamp wrote every evening what the sea had brought: a rope, two oars, a letter without a name. \
-"Who reads a log," she asked, "that nobody sends for?" The letter stayed in the drawer, and the drawer stayed shut.
-
-def area(width, height):
-    if width < 0 or height < 0:
-        raise ValueError("width and height must not be negative")
-    return width * height
-""" + "".join(map(chr, range(256)))
+PASSAGE = (PAGE / "passage.txt").read_text(encoding="utf-8") + "".join(map(chr, range(256)))
 
 
 def packed(weight: Tensor, form: str) -> tuple[bytes, Tensor]:

@@ -48,13 +48,11 @@ class RateLaw:
 
 
 def fit(cells: list[Swept], checks: list[Swept] = [], refit: float = math.inf) -> RateLaw:  # noqa: B006 never changed
-    """Fit the law by least squares; an axis on which all cells agree gets no slope. ValueError without a cell.
+    """Fit the law by least squares; an axis on which all cells agree gets no slope.
 
     ``checks`` are sweeps at the corners of the grid, which the law was not fitted to; where one of them would lose
     more than ``refit`` nats, the law is fitted to them as well.
     """
-    if not cells:
-        raise ValueError("a rate law needs at least one sweep")
     law = RateLaw(_coefficients(cells), (*cells, *checks))
     if any(law.loss(check) > refit for check in checks):
         return RateLaw(_coefficients([*cells, *checks]), law.cells)

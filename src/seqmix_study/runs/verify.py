@@ -16,12 +16,8 @@ from seqmix_study.results.transaction import locked
 from seqmix_study.runs import launch, tune
 
 
-class VerifyError(ValueError):
-    """There is nothing to verify; the text says why."""
-
-
 def sample(tier: str, count: int, seed: int, paths: Paths) -> list[RunConfig]:
-    """Return ``count`` published runs at random, of those whose configuration the studies still name."""
+    """Return ``count`` published runs at random, of those that the studies still name; StudyError without any."""
     published = {row["run_id"] for row in tables.read_table("runs", tier, paths) if row["status"] == "finished"}
     found: dict[str, RunConfig] = {}
     for name in study.names(paths):
@@ -30,7 +26,7 @@ def sample(tier: str, count: int, seed: int, paths: Paths) -> list[RunConfig]:
     if not found:
         remedy = "publish the tier first (seqmix collect), or check out the commit that the table names"
         text = f"{paths.results / tier / 'runs.csv'} has no run that the studies of this checkout would train"
-        raise VerifyError(f"{text}: {remedy}")
+        raise study.StudyError(f"{text}: {remedy}")
     chosen = random.Random(seed).sample(sorted(found), min(count, len(found)))
     return [found[run_id] for run_id in chosen]
 
