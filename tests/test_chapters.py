@@ -103,42 +103,30 @@ def with_runs(here: chapter.Chapter, runs: pd.DataFrame) -> chapter.Chapter:
     return replace(here, frames=here.frames | {"runs": runs})
 
 
-def test_facts_name_tier_runs_corpus_and_device():
-    text = " ".join(chapter.facts(tables("scaling", "whole")))
-    for part in ("laptop", "runs: ", "`stdlib`", "sha256 `abab", "seeds 0, 1 and 2", "torch 2.13.0"):
-        assert part in text
-    assert "timed calls" in " ".join(chapter.facts(tables("speed", "whole")))
+def test_facts_name_runs_corpus_and_machine():
+    runs = tables("scaling", "whole").runs.query("source == 'stdlib'")
+    (found,) = chapter.facts(with_runs(tables("scaling", "whole"), runs)).to_dict("records")
+    assert (found["source"], found["seeds"], found["torch"]) == ("stdlib", "0, 1 and 2", "2.13.0")
+    assert found["corpus_sha256"] == "ab" * 6
+    assert "standard library" in found["origin"]
+    assert found["finished"] == runs["run_id"].nunique()
+    assert chapter.facts(tables("speed", "whole"))["timed calls"].sum() == len(tables("speed", "whole").speed)
+    assert not len(chapter.facts(chapter.arithmetic()))
 
 
-def test_facts_say_how_much_text_was_held_out_and_where_it_comes_from():
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [((11_300_000, 1_400_000), ["11.3M", "1.4M"]), ((0, float("nan")), ["without end", ""])],
+)
+def test_facts_say_how_much_text_was_held_out(sizes, said):
     here = tables("scaling", "whole")
-    sizes = {"train_size": 11_300_000, "valid_size": 1_400_000, "test_size": 1_500_000, "test_tokens": float("nan")}
-
-    def said(**columns) -> str:
-        return " ".join(chapter.facts(with_runs(here, here.runs.assign(**sizes | columns))))
-
-    assert "standard library" in said()
-    assert "train 11.3M tokens, valid 1.4M tokens and test 1.5M tokens" in said()
-    assert "chosen on as well" in said()
-    assert "Each loss rests on 262k tokens" in said(test_tokens=262_144)
-    assert "Generated without end" in said(train_size=0)
-    assert "were not recorded" in said(**dict.fromkeys(("train_size", "valid_size", "test_size"), float("nan")))
+    found = chapter.facts(with_runs(here, here.runs.assign(train_size=sizes[0], test_size=sizes[1])))
+    assert [*found[["train", "test"]].iloc[0]] == said
 
 
-def test_facts_of_one_run_are_in_the_singular():
-    one = with_runs(tables("scaling", "poor"), tables("scaling", "poor").runs.iloc[:1])
-    text = " ".join(chapter.facts(one))
-    assert "1 training run: 1 finished; seed 0." in text
-    assert ": 1 run, " in text
-
-
-def test_a_page_without_results_says_so(monkeypatch):
-    empty = {"runs": tables("scaling", "empty").runs}
-    monkeypatch.setattr(chapter.collect, "load", lambda name, tier: empty)
-    assert chapter.open("frontier", train=False).notes[0].endswith("hold no run of this study at this tier.")
-    monkeypatch.setattr(chapter.collect, "load", lambda name, tier: {"runs": tables("scaling", "whole").runs})
-    assert chapter.open("frontier", train=False).notes[0].endswith("from the committed tables.")
-    assert chapter.open("frontier", train=False, steps=3).notes[0].endswith("has no effect on it.")
+def test_a_page_that_trains_nothing_says_so(monkeypatch):
+    monkeypatch.setattr(chapter.collect, "load", lambda name, tier: {"runs": tables("scaling", "empty").runs})
+    assert chapter.open("frontier", train=False, steps=3).notes == [chapter.DRAWN]
     with pytest.raises(RequestError, match=r"lstm_9.*known: transformer"):
         chapter.open("frontier", train=False, arms="transformer,lstm_9")
 

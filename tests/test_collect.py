@@ -7,7 +7,6 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -16,7 +15,6 @@ from data_corpus import at, write_corpus
 from fake_records import config, context_row, provenance, record, say, speed_record
 from seqmix import data
 from seqmix.config import DataConfig, parse_run
-from seqmix.data import BLOCKS
 from seqmix.paths import Paths
 from seqmix.record import RecordError
 from seqmix_study.__main__ import main
@@ -379,26 +377,3 @@ def test_rows_of_a_spared_group_stay(paths):
     write(paths, plan[:1], spare={"another"})
     assert len(table(paths)) == 1
     assert len(table(paths, "context")) == 3
-
-
-def test_a_record_of_smaller_blocks_is_published_in_the_usual_ones_and_means_stay_means():
-    rng = np.random.default_rng(0)
-    where = {"measure": "index", "kind": "all", "lo": 1, "hi": 2}
-    old = [
-        where | {"block": b, "loss": rng.random(), "bayes": math.nan, "count": int(rng.integers(1, 9))}
-        for b in range(40)
-    ]
-    unread = [row | {"kind": "value"} for row in old] + [row | {"kind": "value", "measure": "age"} for row in old]
-    new = rows._joined([dict(row) for row in (*old, *unread)])
-    assert [row["block"] for row in new] == list(range(BLOCKS))
-    assert {row["kind"] for row in new} == {"all"}
-    assert sum(row["count"] for row in new) == sum(row["count"] for row in old)
-    total = sum(row["loss"] * row["count"] for row in old)
-    assert sum(row["loss"] * row["count"] for row in new) == pytest.approx(total)
-    first = old[:3]  # 40 blocks: three of them make the first of sixteen
-    mean = sum(row["loss"] * row["count"] for row in first) / sum(row["count"] for row in first)
-    assert new[0]["loss"] == pytest.approx(mean)
-    plain = [row["loss"] for row in rows._joined([dict(row) for row in new])]
-    assert plain == pytest.approx([row["loss"] for row in new], rel=1e-15), "what has few blocks stays"
-    swapped = [row | {"measure": "swap", "kind": "value"} for row in old]
-    assert len(rows._joined(swapped)) == BLOCKS

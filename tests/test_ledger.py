@@ -8,6 +8,7 @@ import pytest
 
 from seqmix.paths import Paths
 from seqmix_study.chapters import verdicts as page
+from seqmix_study.chapters.common import interval
 from seqmix_study.findings import documents, study
 from seqmix_study.findings import verdict as v
 from seqmix_study.findings.answer import COLUMNS
@@ -145,7 +146,7 @@ def test_an_entry_shows_each_row_with_its_mark_its_number_and_the_rule(found, ro
             if word in page.ANSWERS:
                 row = rows.loc[name]
                 where = row["condition"] if isinstance(row["condition"], str) else "the whole table"
-                cells = [f'title="{word}">{page.ANSWERS[word]}', f">{where}", f">{page.number(row)}"]
+                cells = [f'title="{word}">{page.ANSWERS[word]}', f">{where}", f">{interval(row)}"]
                 assert "</td><td".join(cells) in part
     assert "nan" not in text.replace("finance", "")
 

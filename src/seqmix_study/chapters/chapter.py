@@ -13,8 +13,7 @@ from typing import Any
 import pandas as pd
 
 from seqmix_study.chapters import draw, fold, rows, style
-from seqmix_study.chapters.common import human, listing, put, several, span
-from seqmix_study.chapters.marks import labels
+from seqmix_study.chapters.common import listing, put, several, span
 from seqmix_study.chapters.request import request
 from seqmix_study.chapters.show import nothing, show
 from seqmix_study.findings.answer import Findings
@@ -28,6 +27,12 @@ ORIGINS = {"stdlib": CODE, "python": CODE, "books": BOOKS, "prose": BOOKS}
 
 # The tier that is a code check and no evidence.
 CHECK = "quick"
+
+# What is said of an execution that trains nothing.
+DRAWN = "This page was drawn from the committed tables; what its parameters ask to be trained has no effect."
+
+# Columns that say where a run or a timed call ran.
+PLACE = ["device", "hardware", "torch", "precision"]
 
 
 @dataclass
@@ -105,7 +110,8 @@ class Chapter:
 
     def record(self) -> None:
         """Display, folded, what this execution rests on."""
-        fold.show("What this page rests on", "\n".join(facts(self) + self.notes))
+        tier = f"Tier {self.tier}{' (a code check, no claims)' if self.tier == CHECK else ''}."
+        fold.show("What this page rests on", "\n".join([tier, *self.notes]), facts(self))
 
     def table(self, frame: pd.DataFrame) -> None:
         """Display a table of computed numbers."""
@@ -122,7 +128,7 @@ def open(name: str, **asked: Any) -> Chapter:
     job, tier = request(name, **asked), asked.get("tier", "quick")
     own = any(value for parameter, value in asked.items() if parameter not in ("tier", "jobs", "train"))
     if job is None:
-        frames, notes = _published(name, tier, own)
+        frames, notes = collect.load(name, tier), [DRAWN]
     else:
         summary = launch.train(job, asked.get("jobs") or None)
         summary.check()
@@ -144,62 +150,29 @@ def gather(tier: str) -> Chapter:
     return Chapter(tier, collect.load("all", tier), configurations=configurations.read(tier))
 
 
-def _published(name: str, tier: str, asked: bool) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Return the committed tables of a study, and what to say of them."""
-    frames = collect.load(name, tier)
-    said = "Nothing was trained for this page: it was drawn from the committed tables"
-    there = any(len(frame) for frame in frames.values())
-    said += "." if there else ", which hold no run of this study at this tier."
-    more = " What the parameters ask to be trained or measured has no effect on it."
-    return frames, [said + (more if there and asked else "")]
+def facts(here: Chapter) -> pd.DataFrame:
+    """Return what an execution rests on, a row for each text or task, machine and version that ran it.
+
+    The losses are those of the part ``judged on``; learning rates were chosen on the valid part, whose size stands
+    beside those of the others (in tokens).
+    """
+    parts = []
+    if len(here.runs):
+        runs = here.runs.drop_duplicates("run_id")
+        runs = runs.assign(corpus_sha256=runs["corpus_sha256"].str[:12], origin=runs["source"].map(ORIGINS).fillna(""))
+        by = runs.groupby(["source", "origin", "corpus_sha256", "split", *PLACE], dropna=False)
+        sizes = {part: (f"{part}_size", _size) for part in ("train", "valid", "test") if f"{part}_size" in runs}
+        what = {"parameters": ("params_non_embedding", span), "tokens a run": ("tokens", span),
+                "seeds": ("seed", lambda drawn: listing(sorted(drawn.unique())))}  # fmt: skip
+        spent = {"hours of training": ("seconds", lambda seconds: seconds.sum() / 3600)}
+        ends = by["status"].value_counts().unstack(fill_value=0)
+        parts.append(by.agg(**sizes, **what, **spent).join(ends).reset_index())
+    if len(here.speed):
+        parts.append(here.speed.groupby(PLACE, dropna=False).size().rename("timed calls").reset_index())
+    return pd.concat(parts).rename(columns={"split": "judged on"}) if parts else pd.DataFrame()
 
 
-def facts(here: Chapter) -> list[str]:
-    """Return what an execution rests on, a sentence a fact."""
-    runs, timings = here.runs, here.speed
-    lines = [f"Tier **{here.tier}**{' (a code check, no claims)' if here.tier == CHECK else ''}."]
-    if len(runs):
-        single = runs.drop_duplicates("run_id")
-        counts = single["status"].value_counts()
-        drawn = sorted(single["seed"].unique())
-        seeds = f"seed{'' if len(drawn) == 1 else 's'} {listing(drawn)}"
-        ends = listing(f"{counts[status]} {status}" for status in counts.index)
-        lines.append(f"{several(len(single), 'training run')}: {ends}; {seeds}.")
-        lines += [_corpus(source, cell) for source, cell in single.groupby("source")]
-        lines.append(
-            f"{span(single['tokens'])} training tokens a run, {human(single['tokens'].sum())} in all; "
-            f"{single['seconds'].sum() / 3600:.2g} hours of training, summed over runs."
-        )
-        lines.append(f"Architectures: {labels(single['arm'])}.")
-    if len(timings):
-        lines.append(
-            f"{several(len(timings), 'timed call')} on {listing(sorted(timings['hardware'].dropna().unique()))}."
-        )
-    for frame in (runs, timings):
-        if len(frame) and "device" in frame:
-            names = [name for name in ("device", "hardware", "torch", "precision") if name in frame]
-            lines += [f"Ran on {_places(row)}." for row in frame[names].drop_duplicates().to_dict("records")]
-    return list(dict.fromkeys(lines))
-
-
-def _places(row: dict) -> str:
-    return ", ".join(f"torch {v}" if k == "torch" else f"{v}" for k, v in row.items() if pd.notna(v) and v != "")
-
-
-def _corpus(source: str, runs: pd.DataFrame) -> str:
-    """Say of one corpus where it comes from, how large its parts are, and what each of them was used for."""
-    hashes = listing(sorted(f"`{str(h)[:12]}`" for h in runs["corpus_sha256"].unique()))
-    count = f"{several(len(runs), 'run')}, {span(runs['params_non_embedding'])} parameters"
-    judged = runs["test_tokens"].dropna() if "test_tokens" in runs else ()
-    on = "Losses are those of its validation part, which learning rates were chosen on as well."
-    if len(judged):
-        on = f"Each loss rests on {span(judged)} tokens of its test part, which no choice has seen."
-    return f"Corpus `{source}` (sha256 {hashes}): {count}. {_parts(source, runs)}. {on}"
-
-
-def _parts(source: str, runs: pd.DataFrame) -> str:
-    sizes = {part: runs[f"{part}_size"].dropna() for part in ("train", "valid", "test") if f"{part}_size" in runs}
-    if len(sizes.get("train", ())) and not sizes["train"].max():
-        return "Generated without end, what is held out from seeds of its own"
-    said = listing(f"{part} {span(found)} tokens" for part, found in sizes.items() if len(found))
-    return f"{ORIGINS.get(source, 'Text or task by that name')}: {said or 'the sizes of its parts were not recorded'}"
+def _size(values: pd.Series) -> str:
+    """Return the tokens of a part of a text; a task is generated without end."""
+    known = values.dropna()
+    return "" if not len(known) else span(known) if known.max() else "without end"

@@ -1,6 +1,7 @@
 """What chapters share: templates, and how numbers are said."""
 
 import functools
+import math
 from collections.abc import Iterable
 
 import jinja2
@@ -42,6 +43,14 @@ def span(values) -> str:
     """Return "7k to 780k", or one number where all are the same."""
     low, high = human(min(values)), human(max(values))
     return low if low == high else f"{low} to {high}"
+
+
+def interval(row: dict, end: str = "") -> str:
+    """Return "1.85 [1.83, 1.87]" of a row of findings (``end``: of its columns' names), as far as it is known."""
+    value, *ends = (row.get(f"{name}{end}", math.nan) for name in ("estimate", "lo", "hi"))
+    said = [f"{bound:.4g}" if math.isfinite(bound) else "no bound" for bound in ends]
+    known = [f"{value:.4g}"] if math.isfinite(value) else []
+    return " ".join(known if any(map(math.isnan, ends)) else [*known, f"[{said[0]}, {said[1]}]"])
 
 
 def listing(words: Iterable[str]) -> str:

@@ -4,13 +4,14 @@ import html
 
 import pandas as pd
 
-from seqmix_study.chapters.common import put
+from seqmix_study.chapters.common import interval, put
 
 
 def show(title: str, text: str, table: pd.DataFrame | None = None) -> None:
     """Display lines of text and a table under a line that opens them; every value is escaped."""
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in text.splitlines())
-    body = "" if table is None or not len(table) else table.to_html(index=False, border=0, na_rep="", escape=True)
+    how = {"index": False, "border": 0, "na_rep": "", "float_format": "{:.5g}".format, "escape": True}
+    body = "" if table is None or not len(table) else table.to_html(**how)
     inside = f'{lines}<div class="wide">{body}</div>'
     put(f'<details class="computed"><summary>{html.escape(title)}</summary>{inside}</details>')
 
@@ -29,8 +30,4 @@ def compared(both: pd.DataFrame) -> pd.DataFrame:
 
 
 def _intervals(rows: pd.DataFrame, end: str = "") -> list[str]:
-    parts = (rows[name] for name in (f"lo{end}", f"estimate{end}", f"hi{end}", "unit"))
-    return [
-        (f"{mid:.4g} [{low:.4g}, {high:.4g}] " if pd.notna(low) else f"{mid:.4g} ") + str(unit)
-        for low, mid, high, unit in zip(*parts, strict=True)
-    ]
+    return [f"{interval(row, end)} {row[f'unit{end}']}" for row in rows.to_dict("records")]

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqmix_study.chapters.common import human, template
+from seqmix_study.chapters.common import human, interval, template
 from seqmix_study.chapters.marks import drawn_panels
 from seqmix_study.chapters.style import look_of
 
@@ -50,7 +50,6 @@ def _said(names: tuple[str, ...], row: dict, axis: Axes, x: str, y: str) -> str:
     along, label = (x, axis.get_xlabel()) if y == "estimate" else (y, axis.get_ylabel())
     at = row[along]
     place = f"{label} {human(at) if isinstance(at, (int, float)) else at}".strip()
-    ends = f" [{row['lo']:.3g}, {row['hi']:.3g}]" if pd.notna(row.get("lo")) and pd.notna(row.get("hi")) else ""
     where = ", ".join(dict.fromkeys(part for part in (*names, place) if part))
     judged = ", cannot be judged" if row.get("verdict") == "invalid" else ""
-    return f"{where}: {row['estimate']:.3g}{ends} {row.get('unit', '')}".strip() + judged
+    return f"{where}: {interval(row)} {row.get('unit', '')}".strip() + judged

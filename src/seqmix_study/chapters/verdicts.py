@@ -4,12 +4,11 @@
 """
 
 import json
-import math
 
 import pandas as pd
 
 from seqmix.paths import Paths
-from seqmix_study.chapters.common import put, template
+from seqmix_study.chapters.common import interval, put, template
 from seqmix_study.chapters.style import PALETTE
 from seqmix_study.findings import claims, study
 from seqmix_study.findings import verdict as v
@@ -98,14 +97,7 @@ def _part(part, says: str, rows: pd.DataFrame, said: dict[str, str], asked) -> d
         if word == "invalid":
             invalid.setdefault(row["why"] or "not under this reading", []).append(where)
         else:
-            shown.append({"mark": ANSWERS[word], "word": word, "condition": where, "number": number(row)})
+            shown.append({"mark": ANSWERS[word], "word": word, "condition": where, "number": interval(row)})
     if not shown and not invalid:
         return None
     return {"asks": question.asks, "reading": question.reading(says), "rows": shown, "invalid": invalid}
-
-
-def number(row: dict) -> str:
-    """Return estimate and interval of a row of findings."""
-    ends = [f"{row[end]:.3g}" if math.isfinite(row[end]) else "no bound" for end in ("lo", "hi")]
-    value = f"{row['estimate']:.3g} " if math.isfinite(row["estimate"]) else ""
-    return f"{value}[{ends[0]}, {ends[1]}]"

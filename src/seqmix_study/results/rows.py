@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seqmix import accounting
 from seqmix.config import DataConfig, RunConfig, SpeedConfig
-from seqmix.data import BLOCKS, CorpusError, corpus_name, open_source
+from seqmix.data import CorpusError, corpus_name, open_source
 from seqmix.files import printable
 from seqmix.record import RunFolder
 from seqmix_study.results import columns
@@ -133,25 +133,5 @@ def _rows(config: Config, folder: RunFolder) -> Rows:
         if target not in columns.TABLES or target == "runs":
             raise CollectError(f"{origin} belongs to no result table; known: {', '.join(columns.TABLES)}")
         arm = {"arm": config.arm} if target == "inside" else {}
-        kept = _joined(table) if target == "context" else table
-        rows.setdefault(target, []).extend(_written(target, arm | row | labels, origin) for row in kept)
+        rows.setdefault(target, []).extend(_written(target, arm | row | labels, origin) for row in table)
     return rows
-
-
-def _joined(table: list[dict]) -> list[dict]:
-    """Return the rows that a chapter reads, in at most ``BLOCKS`` blocks: neighbours of a record with more are joined.
-
-    Records of an older version hold blocks half as large, and the losses by kind and by age of a token as well.
-    """
-    blocks, groups = 1 + max((row["block"] for row in table), default=0), {}
-    for row in (row for row in table if row["kind"] == "all" or row["measure"] == "swap"):
-        row |= {"block": row["block"] * min(BLOCKS, blocks) // blocks}
-        groups.setdefault(tuple(row[name] for name in columns.KEYS["context"][2:]), []).append(row)
-    return [_mean(some) for some in groups.values()]
-
-
-def _mean(rows: list[dict]) -> dict:
-    """Return the mean of rows, each as often as it counts tokens."""
-    count = sum(row["count"] for row in rows)
-    means = {name: sum(row[name] * row["count"] for row in rows) / count for name in ("loss", "bayes")}
-    return rows[0] | means | {"count": count}
