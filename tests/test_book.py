@@ -162,6 +162,14 @@ def test_the_icon_font_holds_what_the_styles_show_and_little_else(built):
     assert held <= shown | set(range(256))
 
 
+def test_who_shares_the_front_page_shows_its_title_description_and_card(built):
+    soup = page(built, "book/index")
+    said = {tag.get("property") or tag.get("name"): tag["content"] for tag in soup.select("meta[content]")}
+    assert len(said["og:title"]) > 10
+    assert 50 < len(said["description"]) == len(said["og:description"])
+    assert (built / "_build/html/book" / said["og:image"]).is_file()
+
+
 def test_the_book_is_whole(built):
     found = [*check_chapters(Paths(built)), *check_pages(Paths(built))]
     assert [str(finding) for finding in found] == []
@@ -357,6 +365,9 @@ def test_epub_holds_all_pages(built, tmp_path):
     folder = Path(shutil.copytree(built, tmp_path / "study"))
     with zipfile.ZipFile(build_epub(Paths(folder))) as book:
         pages = {name: book.read(name).decode() for name in book.namelist() if name.endswith(".xhtml")}
+        (contents,) = (book.read(name).decode() for name in book.namelist() if name.endswith(".opf"))
+        (cover,) = re.findall(r'href="([^"]+)"[^>]*properties="cover-image"', contents)
+        assert any(name.endswith(cover) for name in book.namelist())
     entries = list(parse_toc_yaml(folder / "_toc.yml"))
     assert [entry for entry in entries if f'href="{entry}.xhtml"' not in pages["nav.xhtml"]] == []
     assert any("<math" in text for text in pages.values())

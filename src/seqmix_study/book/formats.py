@@ -99,6 +99,7 @@ def for_readers(book: bytes) -> bytes:
             tag.decompose()
         for tag in soup.select("#exercise-content, [role=doc-biblioentry]"):  # a name given twice, a role that is gone
             del tag["role" if tag.get("role") else "id"]
+    uses = {"_static/cover.png": "cover-image"}
     anchors = {name: {tag["id"] for tag in soup.select("[id]")} for name, soup in pages.items()}
     for name, soup in pages.items():
         for tag in soup.select("[href]:not([href*=':'])"):
@@ -110,8 +111,10 @@ def for_readers(book: bytes) -> bytes:
                 tag["href"] = path + (f"#{anchor}" if anchor in anchors.get(file, ()) else "") or "#"
         files[name] = str(soup).encode()
         if soup.find("math"):
-            entry = f'href="{name}" media-type="application/xhtml+xml"'
-            files["content.opf"] = files["content.opf"].replace(entry.encode(), f'{entry} properties="mathml"'.encode())
+            uses[name] = "mathml"
+    for name, use in uses.items():
+        entry, said = f'href="{name}" media-type="[^"]+"', rf'\g<0> properties="{use}"'
+        files["content.opf"] = re.sub(entry.encode(), said.encode(), files["content.opf"])
     files["_static/study.css"] = re.sub(rb"@page .*", b"", files["_static/study.css"])  # corners of a sheet of paper
     with ZipFile(mended := BytesIO(), "w", ZIP_DEFLATED) as new:
         for name, data in files.items():

@@ -21,6 +21,7 @@ def setup(app):
     app.add_directive("headlines", headlines.Headlines)
     app.add_directive("live", live.Live)
     app.add_js_file("figures.js", loading_method="defer")
+    app.config.epub_cover = ("_static/cover.png", "")  # a tuple, which YAML cannot write
     app.connect("builder-inited", _share_handlers)
     app.connect("html-collect-pages", code.pages)
     app.connect("doctree-resolved", figures.put_in)
