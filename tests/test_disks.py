@@ -101,7 +101,7 @@ def test_an_archive_on_a_full_disk_is_not_begun(disk, tmp_path):
     record(tmp_path / "runs", PLAN[0])
     fill(disk)
     with pytest.raises(RecordError, match="the disk is full"):
-        archive.pack(disk / "a.tar.gz", tmp_path / "runs")
+        archive.pack(disk / "a.tar.xz", tmp_path / "runs")
     assert [path.name for path in disk.iterdir()] == ["filler"]
 
 
@@ -123,7 +123,7 @@ def test_a_read_only_project_can_be_read_and_says_what_it_cannot_do(disk, monkey
     assert tables(here) == before
     told = CliRunner().invoke(main, ["status"])
     assert (told.exit_code, "3 finished" in told.output) == (0, True)
-    for words, code in ((["train", "solve"], 2), (["book"], 1), (["pack", str(disk / "a.tar.gz")], 1)):
+    for words, code in ((["train", "solve"], 2), (["book"], 1), (["pack", str(disk / "a.tar.xz")], 1)):
         refused = CliRunner().invoke(main, words)
         assert refused.exit_code == code, refused.output
         assert "cannot be written" in refused.output or "read-only" in refused.output, refused.output
@@ -150,7 +150,7 @@ def test_what_a_disk_does_not_take_is_named_with_the_remedy_and_leaves_no_half_f
     fill(disk) if full else freeze(disk)
     fit = ["fit", str(table), "--n", "n", "--loss", "loss"]
     writers = [[*fit, option, f"{disk}/out{end}"] for option, end in PICTURES]
-    writers += [["findings", str(table), str(questions), "--out", f"{disk}/out"], ["pack", f"{disk}/out.tar.gz"]]
+    writers += [["findings", str(table), str(questions), "--out", f"{disk}/out"], ["pack", f"{disk}/out.tar.xz"]]
     writers += [["export", PLAN[0].run_id, f"{disk}/out"], ["export", "--page", PLAN[0].run_id, f"{disk}/out.json"]]
     for words in writers:
         told = CliRunner(env={"SEQMIX_RUNS": str(tmp_path / "runs")}).invoke(main, words)

@@ -10,8 +10,8 @@ import pytest
 
 from seqmix.paths import Paths
 from seqmix.record import RunFolder
-from seqmix_study.runs import launch as engine
 from seqmix_study.runs import slurm
+from seqmix_study.runs.job import CheckError
 from test_engine import grid, log, paths, run, value, wait_for  # noqa: F401 (paths is a fixture)
 
 submitit = pytest.importorskip("submitit")
@@ -112,11 +112,11 @@ def test_a_cancelled_job_is_called_cancelled():
 
 def test_without_slurm_or_with_a_bad_option_the_message_helps(paths, monkeypatch):  # noqa: F811
     monkeypatch.setenv("SEQMIX_SLURM", "partition")
-    with pytest.raises(engine.EngineError, match="name=value"):
+    with pytest.raises(CheckError, match="name=value"):
         run(grid(1), paths, how="slurm")
     monkeypatch.setenv("SEQMIX_SUBMITIT", "slurm")
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(engine.EngineError, match="sbatch is not on this machine"):
+    with pytest.raises(CheckError, match="sbatch is not on this machine"):
         run(grid(1), paths, how="slurm")
 
 
@@ -126,5 +126,5 @@ def test_a_slurm_that_does_not_answer_is_said_before_anything_starts(tmp_path, m
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("SEQMIX_SUBMITIT", "slurm")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(engine.EngineError, match="no Slurm answers here: Unable to contact"):
+    with pytest.raises(CheckError, match="no Slurm answers here: Unable to contact"):
         slurm.check()

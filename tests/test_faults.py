@@ -1,8 +1,8 @@
 """Every kind of file, damaged in every way, before everybody who reads it: a named refusal, or the right answer."""
 
 import contextlib
-import gzip
 import json
+import lzma
 import os
 import shutil
 import subprocess
@@ -265,8 +265,8 @@ def test_a_small_archive_cannot_fill_the_memory(tmp_path):
     """A file of zeros whose header tells the truth about it."""
     name = f"{PLAN[0].run_id}/weights.pt"
     size = 2**29
-    path = tmp_path / "bomb.tar.gz"
-    with gzip.open(path, "wb", 9) as stream:
+    path = tmp_path / "bomb.tar.xz"
+    with lzma.open(path, "wb") as stream:
         info = tarfile.TarInfo(name)
         info.size = size
         stream.write(info.tobuf())

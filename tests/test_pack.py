@@ -206,7 +206,7 @@ STRANGE = [
 @pytest.mark.parametrize(("name", "change"), STRANGE)
 def test_values_of_no_kind_that_a_record_has_are_refused_before_they_are_in_the_way(tmp_path, name, change):
     """Well sealed, but no table takes it: it would stop every plan and every collect of who unpacks it."""
-    here, path = Paths(tmp_path), tmp_path / "foreign.tar.gz"
+    here, path = Paths(tmp_path), tmp_path / "foreign.tar.xz"
     folder = record(here.runs, config(0))
     file = folder.path / name
     if name == "outcome.json":
@@ -214,7 +214,7 @@ def test_values_of_no_kind_that_a_record_has_are_refused_before_they_are_in_the_
     else:
         file.write_text(json.dumps(change if name.endswith("l") else json.loads(file.read_text()) | change) + "\n")
         folder.finish("finished")
-    with tarfile.open(path, "w:gz") as archive:
+    with tarfile.open(path, "w:xz") as archive:
         for file in filter(Path.is_file, folder.path.rglob("*")):
             archive.add(file, f"{folder.run_id}/{file.relative_to(folder.path).as_posix()}")
     with pytest.raises(PackError, match="not whole"):

@@ -231,7 +231,7 @@ def test_no_rate_is_typed_where_results_are_published():
         for tier, groups in study.load(name).tiers.items():
             for group in groups.groups if tier != "quick" else ():
                 fields = [group.base.get("train", {}).get("lr", "tuned")] if group.kind == "train" else ["tuned"]
-                everywhere = [*group.per_arm.values(), *group.per_size.values(), group.grid, group.tune.fix]
+                everywhere = [*group.per_arm.values(), *group.per_size.values(), group.grid]
                 fields += [value for mapping in everywhere for key, value in mapping.items() if key == "train.lr"]
                 assert fields == ["tuned"], f"{name}, {tier}, {group.name}: a typed rate"
 

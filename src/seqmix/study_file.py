@@ -51,9 +51,6 @@ class Tune(Frozen):
         False, description="further cells of an arm start from its optimum before: three trials or more"
     )
     like: dict[str, str] = Field({}, description="arm -> the arm from whose optimum it starts, cell by cell, so too")
-    fix: dict[str, Any] = Field(
-        default_factory=dict, description="dotted fields of the sweeps that differ from the runs"
-    )
 
     @field_validator("like")
     @classmethod

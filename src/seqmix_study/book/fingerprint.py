@@ -87,16 +87,11 @@ def environment_digest() -> str:
 
 
 def parameters_digest(values: dict) -> str:
-    """Hash the parameter values; a value that names a folder also stands for the files in it."""
-    described = {}
-    for name, value in sorted(values.items()):
-        if name == "jobs":  # how many processes train never changes what they train
-            continue
-        described[name] = value
-        if isinstance(value, str) and value and Path(value).is_dir():
-            stats = ((f, f.stat()) for f in sorted(Path(value).rglob("*")) if f.is_file())
-            described[f"{name}/"] = [[str(f), s.st_size, s.st_mtime_ns] for f, s in stats]
-    return digest([json.dumps(described).encode()])
+    """Hash the parameter values; the folder that ``path`` names also stands for the files in it."""
+    described = {name: values[name] for name in sorted(values) if name != "jobs"}  # they never change what is trained
+    files = sorted(Path(values["path"]).rglob("*")) if values.get("path") else []
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    return digest([json.dumps([described, stats]).encode()])
 
 
 def fingerprint(chapter: Notebook, values: dict, paths: Paths) -> dict[str, str]:

@@ -25,9 +25,6 @@ class Named(click.Path):
         return super().convert(value, param, ctx)
 
 
-ARCHIVES = ".tar.xz", ".tar.gz"
-
-
 def say(text: object, err: bool = False) -> None:
     """Print lines of text without what names of others (files, columns, records) would do to a terminal."""
     click.echo("\n".join(map(printable, str(text).split("\n"))), err=err)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from seqmix_study.commands._common import ARCHIVES, Named, say
+from seqmix_study.commands._common import Named, say
 
 
 @click.command("pack")
-@click.argument("out", type=Named(*ARCHIVES))
+@click.argument("out", type=Named(".tar.xz"))
 @click.option("--weights", is_flag=True, help="Take the weights too (needed to measure more from a run).")
 def command(out: Path, weights: bool) -> None:
-    """Write all ended runs to OUT (.tar.xz or .tar.gz), without checkpoints; see seqmix unpack."""
+    """Write all ended runs to OUT (.tar.xz), without checkpoints; see seqmix unpack."""
     from seqmix.paths import Paths
     from seqmix_study.runs.archive import pack
 

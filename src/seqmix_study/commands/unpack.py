@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from seqmix_study.commands._common import ARCHIVES, Named, say
+from seqmix_study.commands._common import Named, say
 
 
 @click.command("unpack")
-@click.argument("archive", type=Named(*ARCHIVES, exists=True))
+@click.argument("archive", type=Named(".tar.xz", exists=True))
 def command(archive: Path) -> None:
     """Move the records of ARCHIVE (see seqmix pack) into the runs folder; a record that is there is never replaced.
 

@@ -1,4 +1,4 @@
-"""Carry run records from one machine to another in one small archive (``.tar.xz`` or ``.tar.gz``).
+"""Carry run records from one machine to another in one small archive (``.tar.xz``).
 
 The archive holds the files of the ended runs as they are; checkpoints stay behind, weights come only when asked for.
 Unpacking trusts nothing: only plain files with the names that a record has and of a size that it may have, and every
@@ -6,14 +6,12 @@ record must be exactly what its own seal says (the hash of each file) before any
 already there is never overwritten.
 """
 
-import gzip
 import io
 import lzma
 import os
 import re
 import shutil
 import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,9 +53,7 @@ class _Bounded:
 
 @contextmanager
 def _open(path: Path, mode: str) -> Iterator[tarfile.TarFile]:
-    """Open an archive by its name's ending, which the command has checked."""
-    opened = gzip.open if path.name.lower().endswith(".gz") else lzma.open
-    with opened(path, f"{mode}b") as stream:
+    with lzma.open(path, f"{mode}b") as stream:
         whole = stream if mode == "w" else _Bounded(path, stream)
         with tarfile.open(fileobj=whole, mode=f"{mode}|") as archive:
             yield archive
@@ -107,7 +103,7 @@ def unpack(path: Path, runs: Path) -> dict[str, list[str]]:
                 if why := _incomplete(folder):
                     raise PackError(f"{path}: the record of {folder.run_id} is not whole ({why}); nothing was unpacked")
             return _settle(arrived, runs)
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError) as error:
+    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
         text = f"{path} is torn or not an archive ({error or 'it ends too early'}): copy it again; nothing was unpacked"
         raise PackError(text) from error
     except OSError as error:

@@ -54,10 +54,6 @@ class Optimum:
         """The rate to train with: a trial's own, nearest to the lowest point."""
         return rate(self.used)
 
-    def excess(self, octaves: float) -> float:
-        """Return the loss over the lowest one at ``octaves`` from it, nats."""
-        return max(0.0, self.curvature) * octaves**2
-
 
 def search(
     known: dict[Trial, float], margin: float, start: int = START, fine: bool = True, span: int = 2, twice: bool = False

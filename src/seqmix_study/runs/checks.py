@@ -11,15 +11,11 @@ import psutil
 from seqmix import accounting, data, study
 from seqmix.data import CorpusError
 from seqmix_study.results.rows import Config
-from seqmix_study.runs.job import EngineError, Job, Queue
+from seqmix_study.runs.job import CheckError, Job, Queue
 from seqmix_study.runs.machine import run_memory, visible_gpus
 
 # Tokens and number of the stretches of held-out text that are looked for; tokens of training text searched.
 STRETCH, STRETCHES, MOST_SEARCHED = 64, 16, 2**28
-
-
-class CheckError(ValueError):
-    """The request cannot work here; the text says why and what to do."""
 
 
 def environment() -> None:
@@ -51,10 +47,7 @@ def before_training(job: Job, engine: str = "local") -> None:
     ]
     _read_folders([*todo, *cells])
     if engine != "local":
-        try:
-            importlib.import_module(f"seqmix_study.runs.{engine}").check()
-        except EngineError as error:
-            raise CheckError(str(error)) from error
+        importlib.import_module(f"seqmix_study.runs.{engine}").check()
     if not os.access(there := _existing(Path(job.folder)), os.W_OK):
         raise CheckError(f"{there} cannot be written: set SEQMIX_RUNS to a folder you may write to")
     if reasons := refusals(todo, Path(job.folder)):

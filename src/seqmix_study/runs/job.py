@@ -22,7 +22,11 @@ PLAN_SHARE = 0.03
 
 
 class EngineError(RuntimeError):
-    """Some runs did not end well, or the engine that was asked for cannot work; the text says which and why."""
+    """Some runs did not end well, or the engine that was asked for stopped working; the text says which and why."""
+
+
+class CheckError(ValueError):
+    """The request cannot work here; the text says why and what to do."""
 
 
 class Job(Frozen):

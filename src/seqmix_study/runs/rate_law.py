@@ -35,7 +35,8 @@ class RateLaw:
 
     def loss(self, cell: Swept) -> float:
         """Return what a cell with its own sweep would lose at the law's rate, rounded to the grid, nats."""
-        return cell.optimum.excess((self.step(cell.parameters, cell.tokens) - cell.optimum.vertex) / 2)
+        octaves = (self.step(cell.parameters, cell.tokens) - cell.optimum.vertex) / 2
+        return max(0.0, cell.optimum.curvature) * octaves**2
 
     def error(self, tokens: int) -> tuple[float, float]:
         """Return regret and its upper bound, nats, for a cell that relies on the law at this length of training.

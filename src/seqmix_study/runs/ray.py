@@ -9,7 +9,7 @@ import os
 import threading
 
 from seqmix_study.runs import worker
-from seqmix_study.runs.job import EngineError, Job
+from seqmix_study.runs.job import CheckError, EngineError, Job
 from seqmix_study.runs.machine import Layout
 from seqmix_study.runs.progress import Display
 
@@ -23,13 +23,13 @@ def copy(plain: str) -> str:
 
 
 def check() -> None:
-    """Raise EngineError where Ray is missing."""
+    """Raise CheckError where Ray is missing."""
     if importlib.util.find_spec("ray") is None:
-        raise EngineError("--engine ray needs Ray: pip install ray==2.60.0")
+        raise CheckError("--engine ray needs Ray: pip install ray==2.60.0")
 
 
 def serve(job: Job, place: Layout, display: Display) -> str:
-    """Keep the workers going on Ray; raises EngineError where Ray is missing or cannot be reached."""
+    """Keep the workers going on Ray; raises CheckError where Ray is missing, EngineError where it cannot be reached."""
     check()
     import ray
 

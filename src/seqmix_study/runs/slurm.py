@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from seqmix_study.runs import worker
-from seqmix_study.runs.job import EngineError, Job
+from seqmix_study.runs.job import CheckError, EngineError, Job
 from seqmix_study.runs.machine import Layout
 from seqmix_study.runs.progress import Display
 
@@ -42,34 +42,33 @@ class Copy:
 
 
 def options() -> dict[str, int | str]:
-    """Return the options that ``SEQMIX_SLURM`` names; raises EngineError for a word that is not name=value."""
-    found: dict[str, int | str] = {}
-    for word in os.environ.get("SEQMIX_SLURM", "").split():
-        name, sign, value = word.partition("=")
-        if not sign:
-            raise EngineError(f"SEQMIX_SLURM has {word!r}, which is not name=value")
-        found[name] = int(value) if value.isdigit() else value
-    return found
+    """Return the options that ``SEQMIX_SLURM`` names; raises CheckError for a word that is not name=value."""
+    said = os.environ.get("SEQMIX_SLURM", "")
+    try:
+        found = dict(word.split("=", 1) for word in said.split())
+    except ValueError as error:
+        raise CheckError(f"SEQMIX_SLURM is {said!r}: not every word of it is name=value") from error
+    return {name: int(value) if value.isdigit() else value for name, value in found.items()}
 
 
 def check() -> str:
-    """Return the cluster to submit to; raises EngineError where there is no submitit, no Slurm, or a bad option."""
+    """Return the cluster to submit to; raises CheckError where there is no submitit, no Slurm, or a bad option."""
     if importlib.util.find_spec("submitit") is None:
-        raise EngineError("--engine slurm needs submitit: pip install submitit==1.5.4")
+        raise CheckError("--engine slurm needs submitit: pip install submitit==1.5.4")
     cluster = os.environ.get("SEQMIX_SUBMITIT", "slurm")
     if cluster == "slurm":
         if not shutil.which("sbatch"):
             where = "start it on a login node (SEQMIX_SUBMITIT=local tries the same code without Slurm)"
-            raise EngineError(f"--engine slurm: sbatch is not on this machine; {where}")
+            raise CheckError(f"--engine slurm: sbatch is not on this machine; {where}")
         asked = subprocess.run(["sinfo"], capture_output=True, text=True, check=False)
         if asked.returncode:
-            raise EngineError(f"--engine slurm: no Slurm answers here: {' '.join(asked.stderr.split())[-300:]}")
+            raise CheckError(f"--engine slurm: no Slurm answers here: {' '.join(asked.stderr.split())[-300:]}")
     options()
     return cluster
 
 
 def serve(job: Job, place: Layout, display: Display) -> str:
-    """Run the workers as one job array and wait; raises EngineError as :func:`check` does."""
+    """Run the workers as one job array and wait; raises CheckError as :func:`check` does, or EngineError."""
     cluster, settings = check(), options()
     import submitit
 

@@ -67,6 +67,7 @@ class Stages:
         ``checks``: tune.shifts; ``out`` is added to.
         """
         self.tune, self.families, self.known, self.out = group.tune, group.families, known, out
+        self.check = group.role == "check"
         self.trials: list[RunConfig] = []
         self.cells: dict[str, Cell] = {}
         for config in templates:
@@ -115,12 +116,9 @@ class Stages:
                 return None
 
     def _template(self, cell: Cell) -> RunConfig:
-        """Return the run that a sweep varies: the cell's own, or with the fields that ``tune.fix`` changes."""
-        config = cell.first
-        for dotted, value in self.tune.fix.items():
-            part, _, name = dotted.partition(".")
-            config = config.model_copy(update={part: getattr(config, part).model_copy(update={name: value})})
-        return config
+        """Return the run that a sweep varies: the cell's own, in float32 where both precisions are to share a rate."""
+        how = {"precision": "float32"} if self.check else {}
+        return cell.first.model_copy(update={"train": cell.first.train.model_copy(update=how)})
 
     def _each(self, cells: list[Cell]) -> None:
         """Sweep every cell of an arm, each from the optimum of the one before it; two that share a sweep once."""

@@ -13,16 +13,15 @@ from seqmix.paths import Paths
 from seqmix_study.results import published as tables
 from seqmix_study.results.agreement import compare
 from seqmix_study.results.transaction import locked
-from seqmix_study.runs import launch, tune
+from seqmix_study.runs import launch
+from seqmix_study.runs.selection import resolve
 
 
 def sample(tier: str, count: int, seed: int, paths: Paths) -> list[RunConfig]:
     """Return ``count`` published runs at random, of those that the studies still name; StudyError without any."""
     published = {row["run_id"] for row in tables.read_table("runs", tier, paths) if row["status"] == "finished"}
-    found: dict[str, RunConfig] = {}
-    for name in study.names(paths):
-        if tier in study.load(name, paths).tiers:
-            found |= {c.run_id: c for c in tune.plan(name, tier, paths).runs if c.run_id in published}
+    plans = resolve("all", tier, paths).values()
+    found = {config.run_id: config for plan in plans for config in plan.runs if config.run_id in published}
     if not found:
         remedy = "publish the tier first (seqmix collect), or check out the commit that the table names"
         text = f"{paths.results / tier / 'runs.csv'} has no run that the studies of this checkout would train"
