@@ -242,4 +242,4 @@ def tables(study: str, seeds: int = 3, tier: str = "laptop", **more) -> dict[str
 
 def columns_of(table: str) -> list[str]:
     """Return the columns of a table, as the data dictionary declares them."""
-    return [column.name for column in TABLES[table]]
+    return list(TABLES[table])

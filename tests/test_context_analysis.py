@@ -102,7 +102,7 @@ def test_intervals_cover_under_seed_and_block_noise():
 
 def test_wrong_tables_are_errors():
     good = simulated(lambda lo: 0 * lo)
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(ValueError, match="duplicate"):
         loss_curve(pd.concat([good, good]))
     with pytest.raises(ValueError, match="different windows"):
         loss_curve(good[~((good["seed"] == 1) & (good["block"] == 3))])

@@ -42,7 +42,7 @@ def test_names_of_checks_and_estimators_exist():
     asked = study.asked()
     for claim in asked.claims:
         for name in filter(None, (claim.ill_posed, claim.by_arithmetic, *claim.flaws)):
-            assert name in documents.names()
+            assert name in documents.CHECKS
     assert {q.estimator for q in asked.questions.values()} <= set(ESTIMATORS)
     used = {part.question for claim in asked.claims for part in claim.parts}
     assert used <= set(asked.questions)
@@ -168,7 +168,7 @@ def test_what_fills_a_template_is_escaped():
 
 
 def test_every_row_that_decides_nothing_has_a_reason(rows):
-    assert page.waiting("laptop")["rows"].sum() == rows["verdict"].eq("invalid").sum()
+    assert (rows.loc[rows["verdict"] == "invalid", "why"].str.len() > 0).all()
 
 
 def test_the_key_of_a_row_is_what_claims_select_by(found, rows):

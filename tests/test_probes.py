@@ -74,7 +74,7 @@ def test_the_map_of_boxes_shows_where_a_model_stops(monkeypatch):
     still = evaluate.MEASURES["boxes"](Says(source.vocab_size, lambda x: follow(x, 0)), source, config, CPU)["probes"]
     for row in still:
         assert row["accuracy"] == pytest.approx(row["unmoved"], abs=0.12)
-    assert set(rows[0]) | {"study", "run_id"} == {column.name for column in columns.TABLES["probes"]}
+    assert set(rows[0]) | {"study", "run_id"} == set(columns.TABLES["probes"])
 
 
 @pytest.mark.parametrize("name", data.GROUPS)

@@ -143,7 +143,7 @@ def test_a_figure_is_one_column_that_a_phone_can_read():
 
 def test_the_description_names_every_line_and_panel():
     said = draw.describe(points(corpora=("a", "b")), "size", panel="Corpus")
-    assert said.startswith("a: Transformer from 2.00 at 10k to 1.80 at 100k; DeltaNet from 3.00")
+    assert said.startswith("a: Transformer from 2 at 10k to 1.8 at 100k; DeltaNet from 3 at")
     assert "b: Transformer" in said
 
 

@@ -5,20 +5,13 @@ import yaml
 from seqmix.paths import Paths
 from seqmix_study.chapters.common import template
 
-# Where a chapter is opened in the cloud, once there is an address to fetch it from.
-LAUNCH = {
-    "notebook_interface": "jupyterlab",
-    "binderhub_url": "https://mybinder.org",
-    "colab_url": "https://colab.research.google.com",
-}
-
 
 def configuration(paths: Paths) -> dict:
-    """Return ``_config.yml``, with the buttons that lead to the repository only where its address is set."""
+    """Return ``_config.yml``, without the buttons that lead to the repository while its address is not set."""
     config = yaml.safe_load((paths.root / "_config.yml").read_text(encoding="utf-8"))
-    if config.get("repository", {}).get("url"):
-        config["html"] = config.get("html", {}) | {"use_repository_button": True, "use_issues_button": True}
-        config["launch_buttons"] = config.get("launch_buttons", LAUNCH)
+    if not config.get("repository", {}).get("url"):
+        config.pop("launch_buttons", None)
+        config["html"] = {key: value for key, value in config.get("html", {}).items() if not key.endswith("_button")}
     return config
 
 

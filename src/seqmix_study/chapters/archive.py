@@ -79,10 +79,3 @@ def _cells(row: dict) -> tuple:
 def sample(row: dict, unfolded: bool = False) -> str:
     """Return one text that a model wrote (a row of ``samples.json``), beside what stood there, as HTML."""
     return template("sample.html").render(name=label(row["arm"]), unfolded=unfolded, **row)
-
-
-def scores(rows: pd.DataFrame) -> str:
-    """Return the answers of models (rows of ``scores.json`` under the names of columns) as an HTML table."""
-    rows = rows.assign(model=rows["model"].map(label), question=rows["question"].str.replace("_", " "))
-    counts = dict.fromkeys(("parameters", "tokens read"), human)
-    return rows.to_html(index=False, border=0, float_format="{:.2f}".format, formatters=counts, escape=True)

@@ -76,7 +76,7 @@ def checks() -> None:
     claims = asked().claims
     for number, title in asked().documents.items():
         lines = []
-        for found in (found for found in map(documents.check, documents.names()) if found.document == number):
+        for found in (found for found in map(documents.check, documents.CHECKS) if found.document == number):
             ids = [c.id for c in claims if found.name in (c.ill_posed, c.by_arithmetic, *c.flaws)]
             slip = "A slip" if found.holds else "No slip"
             about = f" (claim{'s' * (len(ids) != 1)} {listing(ids)})" if ids else ""

@@ -4,7 +4,6 @@ The cell of a chapter says what is drawn; what all figures share is done here. F
 phone, with text as text, and are enlarged on wider screens.
 """
 
-import math
 import textwrap
 import warnings
 
@@ -25,8 +24,8 @@ HEIGHT = 2.6
 # Beneath a figure with rows that may carry no verdict.
 HOLLOW = "hollow: cannot be judged (too few runs, or not tuned)"
 
-# Letters of a line of a name beside its curve, and of the title.
-NAME, TITLE = 15, 50
+# Letters of a line of the title.
+TITLE = 50
 
 
 def scales(rows: pd.DataFrame, by: str = "Architecture") -> dict[str, so.Nominal]:
@@ -50,7 +49,6 @@ def finish(
     panel: str = "",
     ends: str = "",
     by: str = "Architecture",
-    y: str = "estimate",
     zero: str = "",
     at: float = 0.0,
     logy: bool = False,
@@ -83,13 +81,12 @@ def finish(
         axis.axis(limits)
         if zero:
             axis.axhline(at, color=GREY, lw=1, zorder=0)
-            left = 0.01 if _room_above(here, ends, y, at, False) >= _room_above(here, ends, y, at, True) else 0.99
-            place = {"ha": "left" if left < 0.5 else "right", "va": "bottom", "fontsize": 10, "color": GREY}
-            axis.annotate(zero, (left, at), xycoords=("axes fraction", "data"), **place)
         if ends:
             last = here.sort_values(ends).groupby(by, sort=False).last()
-            texts = {name: "\n".join(textwrap.wrap(str(name), NAME)) for name in last.index}
-            end_texts(axis, [(r[ends], r[y], texts[name], look_of(name).colour) for name, r in last.iterrows()])
+            names = zip(last[ends], last["estimate"], last.index, strict=True)
+            end_texts(axis, [*names, *([(here[ends].max(), at, zero)] if zero else [])])
+        elif zero:
+            axis.annotate(zero, (0.01, at), xycoords=("axes fraction", "data"), va="bottom", fontsize=10, color=GREY)
     if len(weak):
         figure.supxlabel(HOLLOW, x=0.01, ha="left", fontsize=10, color=GREY)
     if title:
@@ -99,14 +96,6 @@ def finish(
     return figure
 
 
-def _room_above(here: pd.DataFrame, x: str, y: str, at: float, last: bool) -> float:
-    """Return how far above the line at ``at`` the nearest point at one end of the x axis lies."""
-    if x not in here:
-        return math.inf
-    end = here.loc[here[x] == (here[x].max() if last else here[x].min()), y]
-    return float((end[end >= at] - at).min()) if (end >= at).any() else math.inf
-
-
 def describe(rows: pd.DataFrame, x: str, by: str = "Architecture", panel: str = "") -> str:
     """Return what a reader who does not see the figure needs: the ends of every line, a panel a sentence."""
     said = []
@@ -114,11 +103,7 @@ def describe(rows: pd.DataFrame, x: str, by: str = "Architecture", panel: str = 
         lines = []
         for line, part in here.groupby(by, sort=False):
             points = part.sort_values(x).iloc[[0, -1]][["estimate", x]].itertuples(index=False)
-            ends = [f"{_short(value)} at {human(at)}" for value, at in points]
+            ends = [f"{human(value)} at {human(at)}" for value, at in points]
             lines.append(f"{line} {ends[0]}" if len(part) == 1 else f"{line} from {ends[0]} to {ends[1]}")
         said.append((f"{name}: " if name else "") + "; ".join(lines) + ".")
     return " ".join(said)
-
-
-def _short(value: float) -> str:
-    return human(value) if abs(value) > 99 else f"{value:.2f}"

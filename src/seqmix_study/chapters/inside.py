@@ -12,18 +12,8 @@ from matplotlib.patches import Rectangle
 
 from seqmix_study.chapters.draw import WIDTH
 from seqmix_study.chapters.marks import label
-from seqmix_study.chapters.show import nothing
 from seqmix_study.chapters.style import INK, order
 
-# Methods of the table ``inside`` that the chapter compares -> their names for people.
-METHODS = {
-    "attention_best_head": "best head",
-    "integrated_gradients": "integrated gradients",
-    "occlusion": "occlusion",
-    "untrained": "untrained",
-}
-
-MISSING = "no traces of trained models with attention were published"
 SOURCE = "#d1490c"
 # Positions up to the question that a heat map shows: more are no longer cells on a phone.
 LAST = 40
@@ -36,9 +26,7 @@ def heads(traces: dict) -> tuple[Figure, pd.DataFrame, str]:
 
     The true source of the answer is framed; a square-root scale lets small weights be seen.
     """
-    runs = {run["arm"]: run for run in traces.get("runs", ()) if run.get("heads")}
-    if not runs:
-        return nothing(MISSING)
+    runs = {run["arm"]: run for run in traces["runs"] if run.get("heads")}
     question, said, rows = traces["question"], [], []
     end, source = question["position"], question["stated"] - 1
     start = max(0, min(end + 1 - LAST, source))
@@ -68,9 +56,6 @@ def gates(traces: dict) -> pd.DataFrame:
 
     Columns: Gate (with model and layer), Token (key, value, filler), seed, open (0 shut, 1 open; a write strength: 2).
     """
-    rows = [
-        {"Gate": f"{label(run['arm'])}: {row['gate']}, layer {row['layer']}", "Token": row["class"],
-         "seed": run["seed"], "open": row["mean"]}
-        for run in traces.get("runs", ()) for row in run["classes"]
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["Gate", "Token", "seed", "open"])
+    rows = pd.json_normalize(traces["runs"], "classes", ["arm", "seed"])
+    gate = rows["arm"].map(label) + ": " + rows["gate"] + ", layer " + rows["layer"].astype(str)
+    return rows.assign(Gate=gate).rename(columns={"class": "Token", "mean": "open"})[["Gate", "Token", "seed", "open"]]

@@ -1,15 +1,19 @@
 """Marks and axes that the figures of all chapters share: one look an architecture, axes a person can read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from seqmix_study.chapters.common import human, listing
-from seqmix_study.chapters.style import look, order
+from seqmix_study.chapters.style import look, look_of, order
+
+# Letters of a line of a name beside its curve, and the height of such a line as a share of the axes.
+NAME, LINE = 15, 0.08
 
 
 def label(arm: str) -> str:
@@ -34,33 +38,25 @@ def log_axis(axis: Axes, which: str = "x", values: Iterable[float] = ()) -> None
     target = getattr(axis, f"{which}axis")
     getattr(axis, f"set_{which}scale")("log")
     low, high = getattr(axis, f"get_{which}lim")()
-    ticks = sorted(values)
-    if not ticks:
-        decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-        span = np.log10(high / low)
-        steps = (1,) if span > 4 else (1, 3) if span > 1.6 else (1, 2, 5) if span > 0.8 else (1, 1.5, 2, 3, 4, 6, 8)
-        ticks = [step * 10.0**decade for decade in decades for step in steps]
-    target.set_major_locator(FixedLocator(ticks))
+    span, ticks = np.log10(high / low), sorted(values)
+    steps = (1,) if span > 4 else (1, 3) if span > 1.6 else (1, 2, 5) if span > 0.8 else (1, 1.5, 2, 3, 4, 6, 8)
+    target.set_major_locator(FixedLocator(ticks) if ticks else LogLocator(subs=steps, numticks=20))
     target.set_minor_locator(NullLocator())
     target.set_major_formatter(FuncFormatter(lambda value, _: human(value)))
     getattr(axis, f"set_{which}lim")(low, high)
 
 
-def end_texts(axis: Axes, ends: Sequence[tuple[float, float, str, object]], line: float = 0.08) -> None:
-    """Write (x, y, text, colour) at the right ends of lines, moved apart so that none covers another.
-
-    ``line``: height of a line of text, as a share of the axes.
-    """
-    if not ends:
-        return
+def end_texts(axis: Axes, ends: Iterable[tuple[float, float, str]]) -> None:
+    """Write the names (x, y, name) at the right ends of lines, moved apart so that none covers another."""
     to_axes = axis.transAxes.inverted()
-    at = sorted((to_axes.transform(axis.transData.transform((x, y)))[1], text, colour) for x, y, text, colour in ends)
-    wanted = np.array([height for height, *_ in at])
-    heights = np.array([line * (text.count("\n") + 1.2) for _, text, _ in at])
+    at = sorted((to_axes.transform(axis.transData.transform((x, y)))[1], name) for x, y, name in ends)
+    texts = ["\n".join(textwrap.wrap(name, NAME)) for _, name in at]
+    wanted = np.array([height for height, _ in at])
+    heights = np.array([LINE * (text.count("\n") + 1.2) for text in texts])
     places = wanted.copy()
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + (heights[i - 1] + heights[i]) / 2)
     places -= max(0.0, min((places - wanted).mean(), places[0]), places[-1] + heights[-1] / 2 - 1)
     how = {"xycoords": "axes fraction", "va": "center", "fontsize": 10, "annotation_clip": False}
-    for place, (_, text, colour) in zip(places, at, strict=True):
-        axis.annotate(text, (1.01, place), color=colour, **how)
+    for place, text, (_, name) in zip(places, texts, at, strict=True):
+        axis.annotate(text, (1.01, place), color=look_of(name).colour, **how)

@@ -9,31 +9,12 @@ import pandas as pd
 
 from seqmix.paths import Paths
 from seqmix_study.chapters.common import interval, put, template
-from seqmix_study.chapters.style import PALETTE
+from seqmix_study.chapters.style import FILE, PALETTE
 from seqmix_study.findings import claims, study
 from seqmix_study.findings import verdict as v
 
-COLOURS = {
-    v.SUPPORTED: PALETTE["deltanet"],
-    v.REFUTED: PALETTE["lstm"],
-    v.MIXED: PALETTE["attention"],
-    v.DEPENDS: PALETTE["attention"],
-    v.CLOSE: PALETTE["gated"],
-    v.UNTESTED: "#8a939c",
-    v.UNTESTABLE: "#8a939c",
-    v.ILL: PALETTE["hybrid"],
-}
+COLOURS = {word: PALETTE.get(colour, colour) for word, colour in FILE["verdicts"].items()}
 ANSWERS = {"yes": v.MARKS[v.SUPPORTED], "no": v.MARKS[v.REFUTED], "too close": v.MARKS[v.CLOSE]}
-
-# How the reason of a row begins that decides nothing -> the reason in words.
-REASONS = {
-    "not tuned": "no search of its learning rate",
-    "not trained": "not better than a bigram table",
-    "one thread": "needs more than one thread",
-    "nothing to gain": "nothing to gain in this text",
-    "cannot be decided": "too few runs to see it",
-    "": "runs missing, too few or not alike",
-}
 
 
 def judged(tier: str, paths: Paths | None = None) -> pd.DataFrame:
@@ -43,14 +24,6 @@ def judged(tier: str, paths: Paths | None = None) -> pd.DataFrame:
     number = found["id"].str.split(".").str[1].astype(int)
     name = "document " + found["document"].astype(str)
     return found.assign(tier=tier, kind=kind, mark=kind.map(v.MARKS), number=number, Document=name)
-
-
-def waiting(tier: str, paths: Paths | None = None) -> pd.DataFrame:
-    """Return how many rows of findings decide nothing, by reason, the most frequent first."""
-    rows = study.rows(tier, paths)
-    why = rows.loc[rows["verdict"].eq("invalid"), "why"].astype(str)
-    said = why.map(lambda text: next(words for start, words in REASONS.items() if text.startswith(start)))
-    return said.value_counts().rename_axis("reason").reset_index(name="rows")
 
 
 def entries(found: pd.DataFrame, document: int) -> None:

@@ -18,8 +18,6 @@ def loss_curve(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     bins = rows[["lo", "hi"]].drop_duplicates().sort_values("lo").to_numpy(float)
     sums = rows.assign(total=rows["loss"] * rows["count"])
-    if sums.duplicated(["seed", "lo", "block"]).any():
-        raise ValueError("context rows hold a seed, bin and block twice: select one arm, size, measure and study")
     wide = sums.pivot(index=["seed", "block"], columns="lo", values=["total", "count"])
     wide = wide.reindex(pd.MultiIndex.from_product(wide.index.levels)).fillna(0.0)
     shape = (*map(len, wide.index.levels), len(bins))

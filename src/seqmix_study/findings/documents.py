@@ -9,7 +9,6 @@ also clears.
     flaws.check("halving_paradox").lines
 """
 
-import functools
 import math
 from dataclasses import dataclass
 from importlib import resources
@@ -24,11 +23,7 @@ def _read(name: str) -> dict[str, Any]:
     return yaml.safe_load(resources.files("seqmix_study.findings").joinpath(name).read_text(encoding="utf-8"))
 
 
-PRINTED = _read("documents_numbers.yaml")
-
-# 97.5 % quantiles: normal, and Student with one degree of freedom (four sizes, three parameters).
-NORMAL = 1.959964
-STUDENT_1 = 12.7062
+PRINTED, CHECKS = _read("documents_numbers.yaml"), _read("documents.yaml")
 
 
 @dataclass(frozen=True)
@@ -49,21 +44,11 @@ class Flaw:
         return "; ".join(self.lines)
 
 
-@functools.cache
-def _entries() -> dict[str, dict[str, Any]]:
-    return dict(sorted(_read("documents.yaml").items(), key=lambda entry: entry[1]["document"]))
-
-
-def names() -> list[str]:
-    """Return the names of all checks, in the order of the documents."""
-    return list(_entries())
-
-
 def check(name: str) -> Flaw:
     """Run one check; raises KeyError naming the known ones."""
-    if name not in names():
-        raise KeyError(f"no check named {name!r}; known: {', '.join(names())}")
-    entry = _entries()[name]
+    if name not in CHECKS:
+        raise KeyError(f"no check named {name!r}; known: {', '.join(CHECKS)}")
+    entry = CHECKS[name]
     known = {**vars(math), **globals(), **PRINTED}
     for key, expression in {**entry.get("with", {}), **entry["numbers"]}.items():
         known[key] = eval(expression, known)  # expressions of our own file
@@ -71,16 +56,6 @@ def check(name: str) -> Flaw:
     lines = tuple(line.format_map(known) for line in entry["lines"])
     return Flaw(name, entry["document"], entry["title"], bool(eval(entry["holds"], known)), numbers, lines,
                 entry["lesson"])  # fmt: skip
-
-
-def halves(alpha: float) -> float:
-    """Return the factor on N that halves the reducible part A N^-alpha: 2^(1/alpha)."""
-    return 2.0 ** (1.0 / alpha)
-
-
-def interval(estimate: float, error: float, quantile: float = NORMAL) -> tuple[float, float]:
-    """Return estimate -+ quantile x standard error."""
-    return estimate - quantile * error, estimate + quantile * error
 
 
 def gain(winner: float, loser: float, base: str) -> float:
@@ -112,11 +87,6 @@ def recurrent_parameters(width_in: int, hidden: int, maps: int) -> int:
 def encoder_parameters(width: int, mlp: int) -> int:
     """Return the parameters of nn.TransformerEncoderLayer: attention, MLP and two norms, with biases."""
     return 4 * (width * width + width) + (2 * width * mlp + mlp + width) + 4 * width
-
-
-def visible(length: int) -> float:
-    """Return the mean share of a window of ``length`` tokens that a causal model sees: (T + 1) / 2T."""
-    return (length + 1) / (2 * length)
 
 
 def softmax_of_random_scores(widths: tuple[int, ...]) -> tuple[dict[int, float], float]:

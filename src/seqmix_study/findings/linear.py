@@ -89,39 +89,39 @@ def contrast(
         if rows["along"].nunique() < 3:
             raise NotDecided(f"a slope needs three values of {x} or more, there are {rows['along'].nunique()}")
     cells = [*match, "along"] if x else list(match)
-    found = _one_side(rows, cells, match, x, lower_is_better) if second is None else (
-        _two_sides(rows, cells, match, x, lower_is_better))  # fmt: skip
+    found = _one_side(rows, cells, match, x) if second is None else _two_sides(rows, cells, match, x)
     by = 0.0  # how much reduced precision on one side may have moved the difference (the same on both: nothing)
     if second is not None and "shift" in first and set(first["precision"]) != set(second["precision"]):
         by = float(first["shift"].max() + second["shift"].max())
-    return replace(found, regret=(found.regret[0] + by, found.regret[1] + by) if widen else (0.0, 0.0))
+    down, up = found.regret if lower_is_better else found.regret[::-1]
+    return replace(found, regret=(down + by, up + by) if widen else (0.0, 0.0))
 
 
-def _two_sides(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, lower: bool) -> Contrast:
+def _two_sides(rows: pd.DataFrame, cells: list[str], match: list[str], x: str) -> Contrast:
     """Difference of the sides or of their slopes: in pairs, of two means, or in an additive model of the cells."""
     p_seed, correlation, p_pairs = seed_tests(rows, cells)
     said = f"seed effect p = {p_seed:.2g}, " if np.isfinite(p_seed) else ""
     said += f"correlation of pairs {correlation:.2f}" if np.isfinite(correlation) else "pairs not testable"
     if p_seed < FOUND or p_pairs < FOUND:
-        return _paired(rows, cells, match, x, said, lower)
+        return _paired(rows, cells, match, x, said)
     design, side = _dummies(rows, cells), rows[["side"]].to_numpy()
     if not x and design.shape[1] == 1:
-        return _welch(rows, said, lower)
+        return _welch(rows, said)
     columns = [design, side]
     if x:
         columns += [_dummies(rows, match)[:, 1:] * side, side * (rows[["along"]] - rows["along"].mean()).to_numpy()]
-    return _solve(rows, np.hstack(columns), f"additive model of cells ({said})", [*cells, "side"], lower)
+    return _solve(rows, np.hstack(columns), f"additive model of cells ({said})", [*cells, "side"])
 
 
-def _one_side(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, lower: bool) -> Contrast:
+def _one_side(rows: pd.DataFrame, cells: list[str], match: list[str], x: str) -> Contrast:
     """Level of one side (mean over its cells, equal weights) or its slope along x."""
     if not x:
         design = _dummies(rows, cells)
         mean = np.full(design.shape[1], 1 / design.shape[1])
         mean[0] = 1.0  # column 0 is the first cell, the others are differences from it
-        return _solve(rows, design, "cells of one side", [], lower, mean)
+        return _solve(rows, design, "cells of one side", [], mean)
     design = np.hstack([_dummies(rows, match), (rows["along"] - rows["along"].mean()).to_numpy()[:, None]])
-    return _solve(rows, design, "straight line through the cells", [*cells], lower)
+    return _solve(rows, design, "straight line through the cells", [*cells])
 
 
 def _dummies(rows: pd.DataFrame, by: list[str]) -> np.ndarray:
@@ -133,7 +133,7 @@ def _dummies(rows: pd.DataFrame, by: list[str]) -> np.ndarray:
 
 
 def _solve(
-    rows: pd.DataFrame, design: np.ndarray, method: str, misfit: list[str], lower: bool, pick: np.ndarray | None = None
+    rows: pd.DataFrame, design: np.ndarray, method: str, misfit: list[str], pick: np.ndarray | None = None
 ) -> Contrast:
     """Least squares; the contrast is the last coefficient unless ``pick`` says which.
 
@@ -163,7 +163,7 @@ def _solve(
         raise NotDecided("the values do not vary at all between seeds: are they copies of one run?")
     se = float(np.sqrt(mean_square * (row_weights @ row_weights)))
     weights = dict(zip(rows["run"], row_weights, strict=True)) if "run" in rows else {}
-    return Contrast(float(row_weights @ y), se, df, len(y), method, _widening(rows, row_weights, lower), weights)
+    return Contrast(float(row_weights @ y), se, df, len(y), method, _widening(rows, row_weights), weights)
 
 
 def _regret(rows: pd.DataFrame) -> pd.Series:
@@ -172,14 +172,13 @@ def _regret(rows: pd.DataFrame) -> pd.Series:
     return rows[column].clip(lower=0.0) if column else pd.Series(np.nan, rows.index)
 
 
-def _widening(rows: pd.DataFrame, weights: np.ndarray, lower: bool) -> tuple[float, float]:
-    """Return by how much the lower and the upper end move if every run had been tuned to its best rate."""
+def _widening(rows: pd.DataFrame, weights: np.ndarray) -> tuple[float, float]:
+    """Return by how much the lower and the upper end of a loss move if every run had been tuned to its best rate."""
     regret = _regret(rows).fillna(0.0).to_numpy(float)
-    down, up = float(np.maximum(weights, 0) @ regret), float(np.maximum(-weights, 0) @ regret)
-    return (down, up) if lower else (up, down)
+    return float(np.maximum(weights, 0) @ regret), float(np.maximum(-weights, 0) @ regret)
 
 
-def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said: str, lower: bool) -> Contrast:
+def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said: str) -> Contrast:
     """Differences within pairs; clustered by seed where the differences still have a seed effect."""
     pair = [*cells, "seed"]
     wide = rows.pivot_table(index=pair, columns="side", values="value").dropna()
@@ -187,7 +186,7 @@ def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said
         raise NotDecided("fewer than two pairs of equal seed")
     pairs = (wide[0.5] - wide[-0.5]).rename("value").reset_index().assign(side=0.5, run=range(len(wide)))
     regrets = rows.assign(regret=_regret(rows)).groupby([*pair, "side"])["regret"].mean().groupby("side").mean()
-    regret = tuple(float(regrets.fillna(0.0).get(side, 0.0)) for side in ((0.5, -0.5) if lower else (-0.5, 0.5)))
+    regret = tuple(float(regrets.fillna(0.0).get(side, 0.0)) for side in (0.5, -0.5))
     p_seed = seed_tests(pairs, cells)[0] if cells else np.nan
     if p_seed < FOUND:
         values = pairs.groupby("seed").apply(lambda part: _of_seed(part, x), include_groups=False).dropna()
@@ -195,7 +194,7 @@ def _paired(rows: pd.DataFrame, cells: list[str], match: list[str], x: str, said
             raise NotDecided("a seed effect was found, and there are fewer than two seeds")
         se = float(values.std() / np.sqrt(len(values)))
         return Contrast(float(values.mean()), se, len(values) - 1, len(values), f"seeds as units ({said})", regret)
-    found = _one_side(pairs, [], match, x, lower)
+    found = _one_side(pairs, [], match, x)
     weights = {}
     if "run" in rows:
         runs = rows.pivot_table(index=pair, columns="side", values="run", aggfunc="first").loc[wide.index]
@@ -210,7 +209,7 @@ def _of_seed(part: pd.DataFrame, x: str) -> float:
     return float(np.polyfit(part["along"], part["value"], 1)[0]) if part["along"].nunique() > 1 else np.nan
 
 
-def _welch(rows: pd.DataFrame, said: str, lower: bool) -> Contrast:
+def _welch(rows: pd.DataFrame, said: str) -> Contrast:
     """One cell: two means whose variances may differ."""
     parts = [rows.loc[rows["side"] == side, "value"].to_numpy(float) for side in (0.5, -0.5)]
     if min(map(len, parts)) < 2:
@@ -222,4 +221,4 @@ def _welch(rows: pd.DataFrame, said: str, lower: bool) -> Contrast:
     weights = np.where(rows["side"] > 0, 1 / len(parts[0]), -1 / len(parts[1]))
     by_run = dict(zip(rows["run"], weights, strict=True)) if "run" in rows else {}
     return Contrast(float(parts[0].mean() - parts[1].mean()), float(np.sqrt(sum(errors))), float(df), len(rows),
-                    f"Welch ({said})", _widening(rows, weights, lower), by_run)  # fmt: skip
+                    f"Welch ({said})", _widening(rows, weights), by_run)  # fmt: skip

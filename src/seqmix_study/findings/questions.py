@@ -10,7 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-# Column -> a value, a list of values, {min: , max: }, {not: value or list}, or "@largest", "@smallest", "@usual".
+# Column -> a value, a list of values, {min: , max: }, {not: value or list}, or "@largest" or "@smallest".
 Where = dict[str, Any]
 
 Says = Literal["above", "below", "not_above", "not_below", "same", "different"]
@@ -174,7 +174,6 @@ class Rules(Strict):
     # precision are compared all the same, and each reduced one widens the interval by it; 0: they are not compared
     precision_shift: float = Field(0.0, ge=0)
     false_positives: float = Field(0.1, description="largest rate at which a rule about shapes may be wrong")
-    roles: dict[str, Where] = Field({}, description="for rows whose column `role` is empty: role -> which rows have it")
     not_evidence: Where = Field({}, description="rows that are never evidence, e.g. a code check")
 
 

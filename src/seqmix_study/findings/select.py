@@ -102,15 +102,7 @@ class Tables:
         frame = frame.copy()  # in one piece again
         empty = [c for c in frame if frame[c].isna().all()]
         text = [*frame.select_dtypes(exclude=["number", "bool"]).columns, *(c for c in empty if c in TEXT)]
-        frame = frame.assign(**{c: frame[c].astype(object).where(frame[c].notna(), "") for c in text})
-        if self.questions.rules.roles:
-            given = frame["role"] if "role" in frame else pd.Series("", frame.index)
-            frame = frame.assign(role=given.where(given != "", "evidence"))
-            for role, where in self.questions.rules.roles.items():
-                if set(where) <= set(frame):
-                    rows = pick(frame[given == ""], where).index
-                    frame.loc[rows, "role"] = role
-        return frame.copy()
+        return frame.assign(**{c: frame[c].astype(object).where(frame[c].notna(), "") for c in text})
 
     def evidence(self, question: Question) -> pd.DataFrame:
         """Return the rows that count for a question: finished, in a role that it asks for, each run once."""
@@ -182,8 +174,7 @@ def _fits(values: pd.Series, wanted: Any) -> pd.Series:
     if isinstance(wanted, list):
         return values.isin(wanted)
     if isinstance(wanted, str) and wanted.startswith("@"):
-        found = {"@largest": values.max, "@smallest": values.min, "@usual": lambda: values.mode().max()}[wanted]()
-        return values == found
+        return values == {"@largest": values.max, "@smallest": values.min}[wanted]()
     return values == wanted
 
 

@@ -24,7 +24,7 @@ def asked() -> Questions:
 
 def check(name: str) -> documents.Flaw | None:
     """Return the check of a founding document's arithmetic of this name; None where there is none."""
-    return documents.check(name) if name in documents.names() else None
+    return documents.check(name) if name in documents.CHECKS else None
 
 
 @functools.lru_cache

@@ -46,7 +46,7 @@ def _records(plan: list[Config], runs: Path) -> tuple[Frames, list[Config], list
 
 def as_text(table: str, rows: list[dict[str, str]]) -> pd.DataFrame:
     """Return rows as a table, every cell as it stands in the file."""
-    return pd.DataFrame(rows, columns=[column.name for column in columns.TABLES[table]], dtype=object)
+    return pd.DataFrame(rows, columns=[*columns.TABLES[table]], dtype=object)
 
 
 def _committed(tier: str, paths: Paths) -> Frames:
@@ -55,11 +55,11 @@ def _committed(tier: str, paths: Paths) -> Frames:
 
 def _ordered(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows in the order of the table's key, the last of those that share one."""
-    text = {column.name for column in columns.TABLES[table] if column.kind == "text"}
     key = list(columns.KEYS[table])
 
     def rank(column: pd.Series) -> pd.Series:
-        return column if column.name in text else column.replace("", -math.inf).astype(float)
+        text = columns.TABLES[table][column.name] == "text"
+        return column if text else column.replace("", -math.inf).astype(float)
 
     return rows.drop_duplicates(key, keep="last").sort_values(key, key=rank, ignore_index=True)
 
@@ -169,9 +169,9 @@ def _merged(fresh: Frames, old: Frames, paths: Paths, tier: str, replace: bool) 
 def _typed(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the column kinds of the data dictionary (missing numbers are NaN)."""
     kinds = {}
-    for column in columns.TABLES[table]:
-        whole = column.kind == "int" and (rows[column.name] != "").all()
-        kinds[column.name] = object if column.kind == "text" else "int64" if whole else "float64"
+    for name, kind in columns.TABLES[table].items():
+        whole = kind == "int" and (rows[name] != "").all()
+        kinds[name] = object if kind == "text" else "int64" if whole else "float64"
     missing = {name: {"": "nan"} for name, kind in kinds.items() if kind == "float64"}
     return rows.replace(missing).astype(kinds).reset_index(drop=True)
 

@@ -1,24 +1,14 @@
 """Every column of the result tables, from ``columns.yaml``. ``results/README.md`` is written from it."""
 
 from importlib import resources
-from typing import NamedTuple
 
 import yaml
 
-
-class Column(NamedTuple):
-    """One column: ``kind`` is text, int or float; ``unit`` is empty for names and pure numbers."""
-
-    name: str
-    kind: str
-    meaning: str
-    unit: str = ""
-
-
 FILE = yaml.safe_load(resources.files(__package__).joinpath("columns.yaml").read_text(encoding="utf-8"))
 
-TABLES: dict[str, tuple[Column, ...]] = {
-    table: tuple(Column(name, **about) for name, about in found["columns"].items())
+# Table -> its columns in order, each with its kind: text, int or float.
+TABLES: dict[str, dict[str, str]] = {
+    table: {name: column["kind"] for name, column in found["columns"].items()}
     for table, found in FILE["tables"].items()
 }
 

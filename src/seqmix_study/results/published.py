@@ -88,7 +88,7 @@ def read_table(table: str, tier: str, paths: Paths) -> list[dict[str, str]]:
     if text is None:
         return []
     reader = csv.DictReader(io.StringIO(text.decode(), newline=""))
-    rows, known = list(reader), [column.name for column in TABLES[table]]
+    rows, known = list(reader), TABLES[table]
     if unknown := sorted(set(reader.fieldnames or ()) - set(known)):
         raise CollectError(f"{path} has unknown column(s) {', '.join(unknown)}; {REMEDY}")
     return [{name: row.get(name, "") for name in known} for row in rows]

@@ -22,8 +22,7 @@ Rows = dict[str, list[dict[str, str]]]
 PUBLISHED_WHOLE = ("", "evidence")
 
 
-COLUMNS = {column.name for column in columns.TABLES["runs"]}
-# Columns of runs.csv, and those of them that a record's provenance gives.
+# Columns of runs.csv that a record's provenance gives.
 PROVEN = ("device", "kernel", "precision", "threads", "hardware", "code_commit", "python")
 
 
@@ -51,7 +50,7 @@ def cell(value: object, kind: str) -> str:
 
 
 def _written(table: str, row: dict, origin: Path) -> dict[str, str]:
-    known = {column.name: column.kind for column in columns.TABLES[table]}
+    known = columns.TABLES[table]
     if unknown := sorted(set(row) - set(known)):
         text = f"{origin} has column(s) {', '.join(unknown)} that table {table!r} does not know"
         raise CollectError(f"{text}; describe them in src/seqmix_study/results/columns.yaml")
@@ -61,7 +60,7 @@ def _written(table: str, row: dict, origin: Path) -> dict[str, str]:
 def _metrics(metrics: dict) -> dict:
     """Return the metrics that are columns of runs.csv; reference lines lose their prefix."""
     references = {k.removeprefix("reference_"): v for k, v in metrics.items() if k.startswith("reference_")}
-    lines = {name: value for name, value in references.items() if name in COLUMNS}
+    lines = {name: value for name, value in references.items() if name in columns.TABLES["runs"]}
     left_out = {"evaluated", "bytes_per_token", "tokens_done", "grad_first", "grad_last"}
     kept = {k: v for k, v in metrics.items() if k not in left_out and not k.startswith("reference_")}
     return lines | kept
@@ -74,7 +73,7 @@ def _run_row(config: RunConfig, folder: RunFolder) -> dict:
     tokens = metrics.get("tokens_done", config.tokens)
     flops = accounting.train_flops_per_token(model, config.data.seq_len)
     parts = (config, config.train, config.data, model)
-    row = {name: getattr(part, name) for part in parts for name in COLUMNS if hasattr(part, name)}
+    row = {name: getattr(part, name) for part in parts for name in columns.TABLES["runs"] if hasattr(part, name)}
     row |= {"family": config.family or config.arm, "split": "test" if "test_tokens" in metrics else "valid"}
     row |= {"status": outcome["status"], "reason": outcome["reason"], "tokens": tokens}
     row |= {"source": corpus_name(config.data), "mlp_width": model.mlp_hidden if model.skeleton == "block" else 0}
