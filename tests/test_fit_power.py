@@ -174,6 +174,26 @@ def test_pure_power_law_is_never_ok_with_a_wrong_exponent(alpha, noise):
             assert fit.estimates["alpha"] == pytest.approx(alpha, rel=1e-5)
 
 
+@pytest.mark.parametrize("shape", [lambda r: 1 / r, lambda r: np.exp((1 - r) / 2), lambda r: r**-2.0])
+def test_a_law_that_fails_at_its_small_end_is_held_by_the_intervals(shape):
+    held = []
+    for i in range(20):
+        n, loss, seeds = table(k=8, decades=2.3, noise=0.002, rng=7000 + i)
+        fit = quick(n, loss + 0.15 * shape(n / n[0]), seeds)
+        low, high = fit.intervals["alpha"]
+        held.append(low <= 0.3 <= high)
+        said = "".join(fit.flags)
+        assert "a law that fails at its small end" in said or "fails at its small end; with a start of its own" in said
+    assert np.mean(held) >= 0.8
+
+
+@pytest.mark.parametrize(("misfit", "least"), [(0.0, 39), (0.003, 38), (0.01, 28)])
+def test_exact_laws_stay_ok_and_badly_tuned_sizes_mostly(misfit, least):
+    fits = [quick(*table(k=8, noise=0.005, misfit=misfit, rng=8000 + i)) for i in range(40)]
+    assert sum(fit.verdict == "ok" for fit in fits) >= least
+    assert sum(fit.verdict in ("ok", "interval") for fit in fits) >= 39
+
+
 def test_shallow_law_is_slope_only():
     verdicts = [quick(*table(alpha=0.08, misfit=0.005, rng=seed)[:2]) for seed in range(30)]
     assert sum(fit.verdict == "slope_only" for fit in verdicts) >= 28

@@ -16,7 +16,6 @@ from seqmix_study.commands._common import Named, say
 @click.option("--flops", metavar="COL", help="Column of training FLOPs: compute-optimal sizes by budget.")
 @click.option("--seed", metavar="COL", help="Column of seeds; without it rows of equal size are repeats.")
 @click.option("--group", metavar="COL", help="Column of families: one fit each, and their differences.")
-@click.option("--form", type=click.Choice(["c5", "c6"]), help="c5: E + A/N^a + B/D^b (default); c6: with gamma.")
 @click.option("--method", type=click.Choice(["huber", "squares"]), help="Surfaces: huber (default) or squares of ln L.")
 @click.option("--plot", type=Named(".svg", ".png", ".pdf"), metavar="FILE", help="Write a figure (.svg, .png or .pdf).")
 @click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write one page of HTML.")
@@ -24,8 +23,8 @@ from seqmix_study.commands._common import Named, say
 def command(table: Path, plot: Path | None, page: Path | None, as_json: bool, **options: str | bool | None) -> None:
     """Fit a scaling law to TABLE (text with a header), with intervals, a verdict and its reasons.
 
-    The verdict is "ok" (consistent with the law), "interval" (of a table of budgets: only the interval of its
-    compute-optimal exponent may be quoted), "slope_only" (the loss falls, but no exponent can be told) or "refused".
+    The verdict is "ok" (consistent with the law), "interval" (only the interval of the exponent may be quoted),
+    "slope_only" (the loss falls, but no exponent can be told) or "refused".
     With --flops, or --d and a few budgets, one curve per budget answers beside the surface and the report says which
     to believe; --n and --flops without --loss fit a table of compute-optimal sizes.
     JSON: "groups" maps each family ("all" without --group) to form, estimates, intervals (95 %, null where open),

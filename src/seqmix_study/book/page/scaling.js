@@ -18,6 +18,7 @@ const SHAPES = {
 };
 const WORDS = {
   ok: "The doctor says: consistent with a power law with a floor",
+  interval: "The doctor says: an interval of the exponent may be quoted, and no number in it",
   slope_only: "The doctor says: the loss falls, but these points determine no exponent",
   refused: "The doctor refuses: no law may be quoted from these points",
 };

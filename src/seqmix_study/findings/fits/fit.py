@@ -1,7 +1,7 @@
 """What a fit returns: estimates, intervals, the gates it passed or failed, and a verdict in one word.
 
 ``ok``          the table is consistent with the law: the exponent may be quoted, with its interval
-``interval``    optima of budgets only: the interval of their exponent may be quoted, but no number in it
+``interval``    the interval of the exponent may be quoted, but no number in it
 ``slope_only``  the loss falls with size, but the curvature that an exponent needs is not in the data
 ``refused``     not even that: the design, the noise or the direction of the loss forbids a law
 """
@@ -40,7 +40,7 @@ ADVICE = {
 class Gate:
     """One condition that a fit must meet.
 
-    ``severity`` says what its failure does to the verdict, from the mildest: "flag", "interval" (of optima),
+    ``severity`` says what its failure does to the verdict, from the mildest: "flag", "interval",
     "slope_only" (of laws), "refused".
     """
 

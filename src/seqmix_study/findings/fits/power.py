@@ -7,13 +7,17 @@ decide between ``ok``, ``slope_only`` and ``refused``.
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import fdtrc, stdtrit
 from scipy.stats import linregress
 
-from seqmix_study.findings.fits.fit import Fit, data_hash, verdict_of
+from seqmix_study.findings.fits.fit import Fit, Gate, at_most, data_hash, verdict_of
 from seqmix_study.findings.fits.gates import floors, ladder_gates
 from seqmix_study.findings.fits.ladder import Ladder
+from seqmix_study.findings.fits.optima import CLOSE
 from seqmix_study.findings.fits.profile import BOUNDS, Profile, resample_alphas
+
+#: p-value of the scatter of size means, given that of their seeds, below which intervals allow for a start of its own.
+MISFIT = 0.2
 
 
 def fit_power(n: Any, loss: Any, *, seeds: Any = None, level: float = 0.95, n_boot: int = 1000, rng: int = 0) -> Fit:
@@ -30,6 +34,8 @@ def fit_power(n: Any, loss: Any, *, seeds: Any = None, level: float = 0.95, n_bo
     if profile:
         _fit_curve(fit, ladder, profile, n_boot, rng)
     fit.gates = list(ladder_gates(fit, ladder, profile))
+    if profile:
+        _small_end(fit, ladder)
     fit.verdict = verdict_of(fit.gates, bool(fit.slope) and fit.slope["interval"][1] < 0)
     if ladder.copies:
         what = "are exact copies of others" if seeds is None else "repeat a size and seed of others"
@@ -83,6 +89,41 @@ def _without_constant(fit: Fit, ladder: Ladder) -> None:
     fit.sigma = float(np.sqrt(fit.objective / fit.df))
     said = f"no constant is needed: the irreducible loss is between 0 and {max(high, 0):.4g} nats"
     fit.notes.append(f"{said}; the interval of alpha allows for it")
+
+
+def _small_end(fit: Fit, ladder: Ladder) -> None:
+    """May the smallest sizes (or the fewest tokens) lie above the law? Alpha and E take up most of that.
+
+    Where size means scatter about the law by more than their seeds do, intervals hold, as wide, what it says with a
+    start of its own: badly tuned sizes and a law that fails at its small end look alike. What seeds may hide is named.
+    """
+    free = int((ladder.count - 1).sum())
+    if ladder.k < 5 or not free:
+        return
+    noise = max(float(np.square(ladder.se).mean()), float(1e-9 * ladder.mean.mean()) ** 2)
+    p = float(fdtrc(fit.df, free, fit.objective / fit.df / noise))
+    times, own = ladder.n / ladder.n[0], fit.estimates
+    started = [Profile(ladder.log_n, ladder.mean, s).estimates() for s in (1 / times, np.exp((1 - times) / 2))]
+    alphas = sorted([own["alpha"], *(other["alpha"] for other in started)])
+    said = f"with a start of its own alpha is {alphas[0]:.3g} to {alphas[-1]:.3g}"
+    if p >= MISFIT:
+        reason = f"the seeds would hide a law that fails at its small end: {said}"
+        fit.gates.append(at_most("G9 small end", alphas[-1] - alphas[0], CLOSE, reason, "flag"))
+        return
+    for name, ends in fit.intervals.items():
+        held = [
+            end * new[name] / own[name] if name == "A" else end + new[name] - own[name]
+            for new in started
+            for end in ends
+        ]
+        fit.intervals[name] = (min(*ends, *held), max(*ends, *held))
+    low, high = fit.intervals["alpha"]
+    reason = f"sizes lie off the law by more than their seeds explain (p = {p:.2g}): badly tuned, or it fails at its "
+    fit.gates.append(
+        Gate("G9 small end", False, p, MISFIT, f"{reason}small end; {said}, and intervals hold that", "flag")
+    )
+    reason = f"only an interval of alpha may be quoted, {low:.3g} to {high:.3g}: half of it is more than half of alpha"
+    fit.gates.append(at_most("G9 width", (high - low) / 2 / abs(own["alpha"]), 0.5, reason, "interval"))
 
 
 def _slope(ladder: Ladder, level: float) -> dict[str, Any]:

@@ -34,14 +34,15 @@ def basis(x: np.ndarray, alphas: np.ndarray) -> np.ndarray:
 class Profile:
     """The profile of the residual sum of squares over alpha, for size means ``y`` [k] at ``log_n`` [k].
 
-    Form P3, three parameters.
+    Form P3, three parameters; with a ``start`` [k], a term of this shape that is not below zero, four.
     """
 
-    def __init__(self, log_n: np.ndarray, y: np.ndarray) -> None:
+    def __init__(self, log_n: np.ndarray, y: np.ndarray, start: np.ndarray | None = None) -> None:
         self.centre = float(np.mean(log_n))
         self.x = np.asarray(log_n, float) - self.centre
         self.y = np.asarray(y, float)
-        self.df = len(self.y) - 3
+        self.columns = np.stack([self.y] if start is None else [self.y, start])
+        self.df = len(self.y) - 2 - len(self.columns)
         self.grid = self.sse(ALPHAS)
         best = int(np.argmin(self.grid))
         self.alpha = float(ALPHAS[best])
@@ -54,9 +55,15 @@ class Profile:
         """Linear coefficients c0, c1 [G] and residuals [G, k] for every exponent."""
         z = basis(self.x, alphas)
         mean = z.mean(1, keepdims=True)
-        zc, yc = z - mean, self.y - self.y.mean()
-        c1 = zc @ yc / (zc * zc).sum(1)
-        return self.y.mean() - c1 * mean[:, 0], c1, yc[None, :] - c1[:, None] * zc
+        zc = z - mean
+        middle = self.columns.mean(1, keepdims=True)
+        c1 = (self.columns - middle) @ zc.T / (zc * zc).sum(1)
+        c0, left = middle - c1 * mean[:, 0], (self.columns - middle)[:, None] - c1[:, :, None] * zc
+        if len(self.columns) == 1:
+            return c0[0], c1[0], left[0]
+        own = np.square(left[1]).sum(1)  # nothing where the law itself has the shape of the start
+        size = np.where(own > 1e-12, np.maximum((left[0] * left[1]).sum(1), 0) / np.maximum(own, 1e-12), 0)
+        return c0[0] - size * c0[1], c1[0] - size * c1[1], left[0] - size[:, None] * left[1]
 
     def sse(self, alphas: np.ndarray) -> np.ndarray:
         return np.square(self.solve(alphas)[2]).sum(1)

@@ -1,4 +1,4 @@
-"""Fit a surface L(N, D) = E + A N^-alpha + B D^-beta (C5), or with an outer exponent gamma (C6).
+"""Fit a surface L(N, D) = E + A N^-alpha + B D^-beta.
 
 Engine: the log-Huber objective of Hoffmann et al. 2022 from many starts; least squares of ln L is the second opinion
 and a gate, not a choice. Refits without the highest-loss tenth, without the fewest tokens and without single rows say
@@ -38,7 +38,6 @@ def fit_surface(
     loss: Any,
     *,
     seeds: Any = None,
-    form: str = "C5",
     method: str = "huber",
     delta: float = 1e-3,
     starts: int = 60,
@@ -55,19 +54,18 @@ def fit_surface(
     and must agree. Raises ValueError for values that are not positive numbers; too few or badly placed points
     are a verdict.
     """
-    for what, word, known in (("form", form, "C5, C6"), ("method", method, "huber, squares")):
-        if word not in known.split(", "):
-            raise ValueError(f"unknown {what} {word!r} of a surface; known: {known}")
+    if method not in ("huber", "squares"):
+        raise ValueError(f"unknown method {method!r} of a surface; known: huber, squares")
     n, d, loss = checked(N=n, D=d, loss=loss)
     given = {} if flops is None else {"the FLOPs given": checked(FLOPs=flops, N=n)[0]}
     rows, counts = (n, loss, d), given | {"6 N D": 6 * n * d}
-    fit = Fit(form, method, level=level, hash=data_hash(n, d, loss))
+    fit = Fit("C5", method, level=level, hash=data_hash(n, d, loss))
     if seeds is not None and (gate := copied_repeats(cells(len(n), n, d), loss)):
         fit.gates.append(gate)
     (n, d, loss), fit.notes = _points(n, d, loss, seeds)
     fit.points = {"N": n.tolist(), "D": d.tolist(), "loss": loss.tolist()}
     fit.slope = _plane(n, d, loss, level)
-    fit.df = len(loss) - len(PARAMETERS[form])
+    fit.df = len(loss) - len(PARAMETERS)
     if fit.df > 0 and np.ptp(n) > 0 and np.ptp(d) > 0 and np.ptp(loss) > 0:
         generator = np.random.default_rng(rng)
         problem, best = _best(fit, delta if method == "huber" else SQUARES, starts, generator)
@@ -107,19 +105,18 @@ def _points(n: np.ndarray, d: np.ndarray, loss: np.ndarray, seeds: Any) -> tuple
 
 
 def _best(fit: Fit, delta: float, starts: int, rng: np.random.Generator) -> tuple[Problem, np.ndarray]:
-    """The optimum of the asked form, or of C4 where the floor comes out as zero; fills the estimates."""
+    """The optimum of C5, or of C4 where the floor comes out as zero; fills the estimates."""
     n, d, loss = (np.array(fit.points[key]) for key in ("N", "D", "loss"))
     x, y = (np.log(v) - np.log(v).mean() for v in (n, d))
     problem = Problem(fit.form, x, y, np.log(loss), delta)
     best, objective, reached = problem.solve(problem.starts(starts, rng))
-    if fit.form == "C5":
-        bare = Problem("C4", x, y, np.log(loss), delta)
-        other, value, share = bare.solve(bare.starts(max(starts // 3, 8), rng), polish=1)
-        if value <= objective * (1 + 1e-7):
-            fit.form, problem, best, objective, reached = "C4", bare, other, value, share
-            fit.notes.append("the irreducible loss comes out as zero: the law without a constant fits as well")
+    bare = Problem("C4", x, y, np.log(loss), delta)
+    other, value, share = bare.solve(bare.starts(max(starts // 3, 8), rng), polish=1)
+    if value <= objective * (1 + 1e-7):
+        fit.form, problem, best, objective, reached = "C4", bare, other, value, share
+        fit.notes.append("the irreducible loss comes out as zero: the law without a constant fits as well")
     found = quantities(problem, best[None], n, d)
-    fit.objective, fit.estimates = objective, {name: float(found[name][0]) for name in PARAMETERS[fit.form]}
+    fit.objective, fit.estimates = objective, {name: float(found[name][0]) for name in PARAMETERS}
     residual = loss - np.exp(problem.model(best[None])[0][0])
     fit.sigma = float(np.sqrt(residual @ residual / fit.df))
     fit.points["fitted"] = (loss - residual).tolist()
@@ -138,8 +135,6 @@ def quantities(problem: Problem, p: np.ndarray, n: np.ndarray, d: np.ndarray) ->
         log_a, log_b = at["a"] + at["alpha"] * np.log(n).mean(), at["b"] + at["beta"] * np.log(d).mean()
         out = {"E": np.exp(at["e"]) if "e" in at else np.zeros(len(p)), "A": np.exp(log_a), "B": np.exp(log_b)}
         out |= {"alpha": at["alpha"], "beta": at["beta"], "log_A": log_a, "log_B": log_b}
-        if "g" in at:
-            out["gamma"] = np.exp(at["g"])
         total = at["alpha"] + at["beta"]
         ratio = np.log(at["alpha"]) + log_a - np.log(at["beta"]) - log_b
         out["optimal_exponent"] = at["beta"] / total
@@ -156,7 +151,7 @@ def _second_opinion(fit: Fit, problem: Problem, best: np.ndarray, delta: float, 
     point, value, _ = other.solve(np.concatenate([best[None], other.starts(20, rng)]), polish=1)
     found = quantities(other, point[None], n, d)
     fit.cross_check = {"method": kind, "objective": value}
-    fit.cross_check["estimates"] = {name: float(found[name][0]) for name in PARAMETERS[fit.form]}
+    fit.cross_check["estimates"] = {name: float(found[name][0]) for name in PARAMETERS}
     kept = {"without the highest-loss tenth": loss < np.quantile(loss, 0.9), SHORT: _upper(d)}
     kept |= {LEAST: _upper(n * d), MOST: _upper(1 / n / d)}
     kept = {name: rows for name, rows in kept.items() if rows.sum() > 2 * len(best)}
@@ -223,7 +218,7 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
         with np.errstate(over="ignore"):
             ends |= {name: tuple(np.exp(ends[f"log_{name}"])) for name in "AB"}
         ends["E"] = (max(ends["E"][0], 0.0), ends["E"][1])
-        fit.intervals = {name: ends[name] for name in PARAMETERS[fit.form]}
+        fit.intervals = {name: ends[name] for name in PARAMETERS}
         fit.bootstrap = {
             "resamples": draws,
             "deviations": shared.deviations(),

@@ -67,7 +67,7 @@ def surface_gates(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> I
 
 
 def _design(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> Iterator[Gate]:
-    parameters = len(PARAMETERS[fit.form])
+    parameters = len(PARAMETERS)
     points, wanted = len(np.unique(np.stack([n, d], 1), axis=0)), 3 * parameters
     reason = f"too few points: {points} different (N, D), {parameters} parameters need {wanted}"
     yield at_least("S0 points", points, wanted, reason)
