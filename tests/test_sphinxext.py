@@ -56,7 +56,7 @@ def test_every_module_that_a_run_consists_of_has_a_page_of_code():
     classic = {"model": {"pattern": "L", "skeleton": "classic"}}
     recall = {"model": {"pattern": "A"}, "data": {"source": "mqar"}}
     for fields in (run, classic, recall, {"kind": "speed"}, {"kind": "speed", "mode": "document_3"}):
-        named = {*archive.code(fields).values(), *archive.COMMON.values()}
+        named = {*archive.code(fields), *archive.COMMON.values()}
         assert {f"seqmix.{module}" for module in named} <= set(known)
         for module in named:
             assert archive.page(module) == "../../" + address(f"seqmix.{module}")

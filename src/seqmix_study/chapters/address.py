@@ -17,5 +17,4 @@ def configuration(paths: Paths) -> dict:
 
 def fetching(url: str, branch: str, extra: str, folders: tuple[str, ...], place: str = "") -> str:
     """Return the code that fetches some folders of the project, installs it with an extra and goes to ``place``."""
-    names = ", ".join(f'"{folder}"' for folder in folders)
-    return template("fetch.txt").render(url=url, branch=branch, extra=extra, folders=names, place=place)
+    return template("fetch.txt").render(url=url, branch=branch, extra=extra, folders=folders, place=place)

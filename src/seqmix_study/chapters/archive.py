@@ -3,8 +3,6 @@
 Pages are put together by templates that escape every value.
 """
 
-import pandas as pd
-
 from seqmix.mixers import mixer
 from seqmix_study.chapters.chapter import Chapter
 from seqmix_study.chapters.common import human, several, template
@@ -14,8 +12,6 @@ SOURCES = {"stdlib": "data.files", "python": "data.files", "books": "data.files"
            "folder": "data.files", "markov": "data.markov", "first_token": "data.recall", "mqar": "data.recall",
            "boxes": "data.boxes", **dict.fromkeys(("parity", "sum_mod5", "s3", "a5"), "data.tracking")}  # fmt: skip
 
-COLUMNS = ("architecture", "corpus", "parameters", "seed", "rate", "steps", "loss (nats)", "ended", "commit")
-TIMED = ("what", "calls", "models", "machine")
 ORDER = ["group", "arm", "source", "params_non_embedding", "seed", "lr"]
 
 # What all training runs share -> the module that holds its code.
@@ -28,19 +24,16 @@ def page(module: str) -> str:
     return f"../../code/seqmix.{module}.html"
 
 
-def code(fields: dict) -> dict[str, str]:
-    """Return what a run has of its own -> the module that holds its code (name without "seqmix.")."""
+def code(fields: dict) -> list[str]:
+    """Return the modules that hold the code of what a run has of its own (names without "seqmix.")."""
     if fields.get("kind") == "speed":
         mode = fields.get("mode", "train")
-        return {"timing": "demos" if mode.startswith("document") else "timing", "models": "models.lm"}
+        return ["demos" if mode.startswith("document") else "timing", "models.lm"]
     model, source = fields["model"], fields.get("data", {}).get("source", "stdlib")
     places = {mixer(letter).module for letter in model["pattern"]}
     mixers = {place.partition(":")[0].removeprefix("seqmix.") for place in places if isinstance(place, str)}
-    return {
-        "model": "models.classic" if model.get("skeleton") == "classic" else "models.lm",
-        **{module.rpartition(".")[2]: module for module in sorted(mixers)},
-        "data": SOURCES.get(source, "data.almanac"),
-    }
+    skeleton = "models.classic" if model.get("skeleton") == "classic" else "models.lm"
+    return [skeleton, *sorted(mixers), SOURCES.get(source, "data.almanac")]
 
 
 def listed(here: Chapter, study: str) -> str:
@@ -48,32 +41,22 @@ def listed(here: Chapter, study: str) -> str:
 
     Runs that only searched a rate are counted: with them the page of a whole tier is too large to open.
     """
-    runs, timings = (f[f["study"] == study] if len(f) else f for f in (here.runs, here.speed))
-    known = here.configurations
-    parts = []
-    for group, rows in runs.sort_values(ORDER).groupby("group") if len(runs) else ():
-        kept = rows[rows["role"] != "sweep"]
-        cells = [(r["run_id"], known.get(r["run_id"]), _cells(r)) for r in kept.to_dict("records")]
-        runs_of = f"{several(len(cells), 'run')}, {several(len(rows) - len(cells), 'trial')} of a rate"
-        parts.append((f"{study}, {group}: {runs_of}", COLUMNS, cells, _modules(cells)))
-    if len(timings):
-        calls = [
-            (run, known.get(run), (mode, len(each), labels(each["arm"].unique()), ", ".join(each["hardware"].unique())))
-            for (run, mode), each in timings.groupby(["run_id", "mode"])
-        ]
-        parts.append((f"{study}: {several(len(calls), 'measurement')}", TIMED, calls, _modules(calls)))
-    return template("runs.html").render(study=study, tables=parts, page=page, common=COMMON)
+    runs, timings = (f[f["study"] == study] for f in (here.runs, here.speed))
 
+    def modules(rows: list[dict]) -> list[str]:  # that hold the code of some runs, beyond what all share
+        known = [here.configurations[row["run_id"]] for row in rows if row["run_id"] in here.configurations]
+        return list(dict.fromkeys(module for fields in known for module in code(fields)))
 
-def _modules(rows: list[tuple]) -> list[str]:
-    """Return the modules that hold the code of some runs, beyond what all share."""
-    return list(dict.fromkeys(module for _, fields, _ in rows if fields for module in code(fields).values()))
-
-
-def _cells(row: dict) -> tuple:
-    loss = "" if pd.isna(row["loss"]) else f"{row['loss']:.4f}"
-    return (label(row["arm"]), row["source"], human(row["params_non_embedding"]), row["seed"], f"{row['lr']:.2g}",
-            row["steps"], loss, row["status"], str(row["code_commit"])[:10])  # fmt: skip
+    groups = [
+        (group, rows[rows["role"] != "sweep"].to_dict("records"), (rows["role"] == "sweep").sum())
+        for group, rows in runs.sort_values(ORDER).groupby("group")
+    ]
+    calls = timings.groupby(["run_id", "mode"], as_index=False).agg(
+        calls=("arm", "size"), models=("arm", labels), machine=("hardware", lambda named: ", ".join(named.unique()))
+    )
+    tables = {"groups": groups, "calls": calls.to_dict("records"), "known": here.configurations}
+    how = {"modules": modules, "page": page, "label": label, "human": human, "several": several}
+    return template("runs.html").render(study=study, common=COMMON, **tables, **how)
 
 
 def sample(row: dict, unfolded: bool = False) -> str:
