@@ -105,7 +105,7 @@ def test_grid():
 
 
 def optimum(octaves, curvature=0.05):
-    return Optimum(round(2 * octaves), 2 * octaves, "interior", curvature, 0.0, 0.001, 8)
+    return Optimum(round(2 * octaves), 2 * octaves, "interior", curvature, 0.0, 0.001)
 
 
 def test_a_planted_law_is_recovered_and_its_failure_is_told():

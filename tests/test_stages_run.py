@@ -111,7 +111,7 @@ def test_a_tuned_study_killed_three_times_gives_the_same_tables(tmp_path):
     assert len(evidence) == 2 * 3, "two families, three seeds each"
 
 
-def test_plan_and_status_show_the_stages_before_and_while_they_run(tmp_path, monkeypatch):
+def test_plan_shows_the_stages_and_status_what_is_known_while_they_run(tmp_path, monkeypatch):
     paths = project(tmp_path)
     monkeypatch.setenv("SEQMIX_ROOT", str(paths.root))
     monkeypatch.setenv("SEQMIX_RUNS", str(paths.runs))
@@ -129,7 +129,7 @@ def test_plan_and_status_show_the_stages_before_and_while_they_run(tmp_path, mon
     assert summary.finished > 0
     told = CliRunner().invoke(main, ["status", "tuned"])
     assert told.exit_code == 0, told.output
-    assert "trials, best" in told.output
+    assert "rates, best" in told.output
     assert "interior" in told.output or "at the edge" in told.output
 
 

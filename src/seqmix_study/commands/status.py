@@ -44,9 +44,8 @@ def command(study: str, tier: str, as_json: bool) -> None:
 
 
 def _sweeps(name: str, tier: str) -> None:
-    """Say what is known of a study: its stages, and the best rate of every sweep so far."""
+    """Say what is known of a study: the best rate of every sweep so far, and what its cells wait for."""
     from seqmix_study.runs import launch
-    from seqmix_study.runs.forecast import forecast
     from seqmix_study.runs.job import Queue
     from seqmix_study.runs.selection import requested
 
@@ -61,15 +60,12 @@ def _sweeps(name: str, tier: str) -> None:
         means = {lr: sum(scores) / len(scores) for lr, scores in tried.items()}
         best = min(means, key=means.get)
         found = plan.sweeps.get(sweep)
-        count = found.trials if found else sum(map(len, tried.values()))  # further seeds of a decided rate are none
         state = f"decided, regret {found.regret or 0:.4f}" if found else "going on"
         where = "interior" if min(means) < best < max(means) else "at the edge"
         score = f"{means[best]:.4f}" if math.isfinite(means[best]) else "diverged"
-        say(f"{sweep:<44} {count:>3} trials, best {best:.3g} ({score}), {where}; {state}")
+        say(f"{sweep:<44} {len(means):>3} rates, best {best:.3g} ({score}), {where}; {state}")
     for why, count in Counter(plan.waiting.values()).items():
         say(f"{count} cells wait for {why.replace('its ', 'their ')}")
-    for stage in forecast(name, queue):
-        say(f"{stage.name}: {stage.done} done, {stage.ready} ready, about {stage.waiting} waiting")
 
 
 def _row(folder) -> dict:

@@ -47,7 +47,6 @@ class Optimum:
     curvature: float
     regret: float
     regret_hi: float
-    trials: int
 
     @property
     def rate(self) -> float:
@@ -128,18 +127,17 @@ def _curvature(known: dict[Trial, float], steps: set[int], best: int) -> float:
 
 def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
     """Fit a parabola to the trials within an octave of the best one (and to its neighbours, where they are farther)."""
-    trials = len([trial for trial in known if trial[0] in steps])
     if not math.isfinite(_loss(known, best)):
-        return Optimum(best, float(best), "none", 0.0, math.inf, math.inf, trials)
+        return Optimum(best, float(best), "none", 0.0, math.inf, math.inf)
     floor = _loss(known, best)
     if floor < 0 and len(window := _window(known, steps)) >= 3:
         used = min(window, key=lambda k: abs(k - (window[0] + window[-1]) / 2))
-        return Optimum(used, (window[0] + window[-1]) / 2, "interior", 0.0, 0.0, 0.0, trials)
+        return Optimum(used, (window[0] + window[-1]) / 2, "interior", 0.0, 0.0, 0.0)
     around = {k for k in steps if abs(k - best) <= 2} | set(_neighbours(steps, best))
     points = [((k - best) / 2, min(loss - floor, DIVERGED)) for (k, _), loss in sorted(known.items()) if k in around]
     x, y = np.array(points).T
     if len(set(x)) < 3:
-        return Optimum(best, float(best), "edge", 0.0, math.inf, math.inf, trials)
+        return Optimum(best, float(best), "edge", 0.0, math.inf, math.inf)
     design = np.stack([np.ones_like(x), x, x**2], axis=1)
     fitted, *_ = np.linalg.lstsq(design, y, rcond=None)
     vertex = float(_vertex(fitted, x))
@@ -148,7 +146,7 @@ def _optimum(known: dict[Trial, float], steps: set[int], best: int) -> Optimum:
     regret = float(_regret(fitted, at, x))
     high = _regret_bound(design, y, fitted, at, x)
     where = "interior" if min(steps) < best < max(steps) else "edge"
-    return Optimum(used, best + 2 * vertex, where, float(fitted[2]), regret, max(regret, high), trials)
+    return Optimum(used, best + 2 * vertex, where, float(fitted[2]), regret, max(regret, high))
 
 
 def _window(known: dict[Trial, float], steps: set[int]) -> list[int]:
