@@ -15,7 +15,8 @@ from seqmix_study.findings.fits import fit_isoflop, fit_optima, fit_surface, ren
 from seqmix_study.findings.fits.agreement import agree
 from seqmix_study.findings.fits.fit import WORDS, verdict_of
 from seqmix_study.findings.fits.intervals import budgets as find_budgets
-from seqmix_study.findings.fits.surface import LEAST, MOST
+from seqmix_study.findings.fits.optima import optima_line
+from seqmix_study.findings.fits.surface import LEAST, MOST, SHORT
 from seqmix_study.findings.fits.surface_gates import SURE
 
 SCRIPT = Path(__file__).parents[1] / "tools" / "fit_coverage.py"
@@ -260,9 +261,11 @@ def test_a_wide_interval_may_be_quoted_and_no_number_in_it():
         half = np.ptp(found["optimal_exponent"]["interval"]) / 2
         words.setdefault(found["verdict"], []).append(half)
         if found["verdict"] == "interval":
-            said = render(
-                {"all": (fit := fit_surface(n, c / 6 / n, loss, flops=c, n_boot=50))}, report({"all": fit}, {})
-            )
+            fit = fit_surface(n, c / 6 / n, loss, flops=c, n_boot=50)
+            if fit.isoflop["verdict"] != "interval":  # wider still, without the fewest tokens
+                assert any("fewest tokens" in flag for flag in fit.isoflop["flags"])
+                continue
+            said = render({"all": fit}, report({"all": fit}, {}))
             assert "budgets   (quote the interval only)" in said
             assert fit.agreement["believe"] in ("both", "isoflop")
             assert "of the budgets quote the interval" in fit.agreement["text"]
@@ -492,6 +495,40 @@ def test_budgets_are_refused_where_the_losses_fail_for_few_tokens(seed):
     assert start.isoflop["verdict"] == "refused"
     assert "few tokens" in start.isoflop["reasons"][0]
     assert start.agreement["believe"] != "isoflop"
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_intervals_of_budgets_hold_the_answer_without_the_fewest_tokens(seed):
+    """A start that is gone after a few doublings tilts the smallest budgets, and leaves little in the residuals."""
+    (n, d, loss), truth = coverage.simulate("exact law, IsoFLOP", seed)
+    fit = fit_surface(n, d, loss + 0.1 * np.exp((1 - d / d.min()) / 4), n_boot=100)
+    assert SHORT in fit.bootstrap["answers"]
+    found = fit.isoflop
+    assert found["verdict"] == "refused" or any("without the fewest tokens" in flag for flag in found["flags"])
+    low, high = found["optimal_exponent"]["interval"]
+    assert low < truth["optimal_exponent"] < high
+    low, high = found["data_exponent"]["interval"]
+    assert low < 1 - truth["optimal_exponent"] < high
+
+
+def test_without_the_fewest_tokens_the_interval_and_what_is_ahead_widen():
+    c, n, loss = budgets()
+    plain, few = fit_isoflop(c, n, loss), fit_isoflop(c, n, loss, few=(-0.03, 0.01))
+    (low, high), (wide_low, wide_high) = (one["optimal_exponent"]["interval"] for one in (plain, few))
+    assert wide_high == high
+    assert wide_low < plain["optimal_exponent"]["estimate"] - 0.04 < low
+    (low, high), (wide_low, wide_high) = (one["prediction"]["interval"] for one in (plain, few))
+    assert wide_high == pytest.approx(high)
+    assert wide_low < 0.9 * low
+    assert few["optimal_exponent"]["estimate"] == plain["optimal_exponent"]["estimate"]
+
+
+def test_a_bend_of_the_line_through_the_optima_counts():
+    """The surface of all budgets may see less of it: the smaller of both p-values is given."""
+    c, n, loss = budgets(noise=0.0005)
+    found = fit_isoflop(c, n * np.exp(0.003 * np.log(c / 1e18) ** 2), loss)
+    logs = np.log([[row["compute"], row["N_opt"]] for row in found["budgets"]])
+    assert found["bend"] <= optima_line(*logs.T, 0.95)["bend"] < 0.01
 
 
 def test_quick_coverage():

@@ -182,8 +182,7 @@ def test_a_law_that_fails_at_its_small_end_is_held_by_the_intervals(shape):
         fit = quick(n, loss + 0.15 * shape(n / n[0]), seeds)
         low, high = fit.intervals["alpha"]
         held.append(low <= 0.3 <= high)
-        said = "".join(fit.flags)
-        assert "a law that fails at its small end" in said or "fails at its small end; with a start of its own" in said
+        assert "with a start of its own" in "".join(fit.flags)
     assert np.mean(held) >= 0.8
 
 

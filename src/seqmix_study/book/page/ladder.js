@@ -309,7 +309,7 @@ export function fitLadder(sizes, losses, seeds, sd) {
     check(!(t > quantileT(0.995, df)), "slope_only", "the largest size is not predicted from the others");
   }
   const scatter = fit.minimum / fit.df / Math.max(se * se, (1e-9 * mean(losses)) ** 2);
-  if (k >= 5 && seeds > 1 && 1 - belowF(scatter, fit.df, k * (seeds - 1)) < 0.2) {
+  if (k >= 5 && seeds > 1 && 1 - belowF(scatter, fit.df, k * (seeds - 1)) < 0.5) {
     const times = sizes.map((n) => n / sizes[0]), // the law may fail at its small end: what it says with a start
       shapes = [times.map((one) => 1 / one), times.map((one) => Math.exp((1 - one) / 2))],
       moves = [0, ...shapes.map((shape) => profile(logN, losses, null, true, shape).alpha - fit.alpha)];

@@ -5,7 +5,7 @@
 with e = ln E, a = ln A, b = ln B at the centre. The objective is the *sum* (not the mean: that made Hoffmann's
 optimiser stop early, Besiroglu et al. 2024) of Huber_delta(ln L_i - model). Logarithms are centred, so the unit of N or
 D changes nothing but ln A and ln B. Every step reweights the squares (Huber weights) and damps them (Levenberg-
-Marquardt); many starts, resamples and refits without single rows share each numpy call.
+Marquardt); many starts and resamples share each numpy call.
 """
 
 from dataclasses import dataclass

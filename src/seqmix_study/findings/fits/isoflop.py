@@ -94,13 +94,14 @@ class Budget:
 
 
 def fit_isoflop(
-    c: Any, n: Any, loss: Any, d: Any = None, level: float = 0.95, draws: int = 500, rng: int = 0
+    c: Any, n: Any, loss: Any, d: Any = None, level: float = 0.95, draws: int = 500, few: tuple[float, float] = (0, 0)
 ) -> dict[str, Any]:
     """Return N_opt(C), D_opt(C) and their exponents from losses at ``n`` parameters and ``c`` training FLOPs [rows].
 
-    Without tokens ``d`` they are C / 6N. ``verdict`` is "ok", "interval" (too wide for a number) or "refused", with
-    ``reasons``; ``bend`` is the p-value of a bend in ln C; ``optimal_exponent`` is {estimate, interval}, None where no
-    two budgets have an optimum. ValueError for values that are not positive.
+    Without tokens ``d`` they are C / 6N. ``few``: by how much the exponent moves without the runs of fewest tokens, and
+    how well (half an interval) that is known; the interval holds it. ``verdict`` is "ok", "interval" (too wide for a
+    number) or "refused", with ``reasons``; ``bend`` is the p-value of a bend in ln C; ``optimal_exponent`` is
+    {estimate, interval}, None where no two budgets have an optimum. ValueError for values that are not positive.
     """
     c, n, loss = checked(FLOPs=c, N=n, loss=loss)
     (d,) = checked(D=c / 6 / n if d is None else d)
@@ -112,17 +113,22 @@ def fit_isoflop(
     line: dict[str, Any] = {}
     if len(used) >= 2:
         line = optima_line(log_c, [budget.best for budget in used], level)
-        _pooled(line, used, level, draws, np.random.default_rng(rng))
+        _pooled(line, used, level, draws, np.random.default_rng(0))
     out["budgets"] = [budget.to_dict() for budget in found]
     if not found:
         return out
     if line:
         line |= {key: WIDER * line[key] for key in ("t", "half")}
+        if few[1]:
+            middle, half = line["slope"] + few[0], np.hypot(line["half"], few[1])
+            line["few"] = (middle - half, middle + half)
+            out["flags"].append(f"without the fewest tokens the exponent moves by {few[0]:+.3f}: intervals hold that")
         out["optimal_exponent"] = exponent(line)
         data = optima_line(log_c, [np.log(row["D_opt"]) for row in out["budgets"] if not row["why"]], level)
         slope = data["slope"] - line.get("moved", 0.0)
         # where the share of sizes rises along the budgets, that of tokens falls
-        out["data_exponent"] = exponent(line | {"slope": slope, "ends": slope + line["slope"] - np.array(line["ends"])})
+        mirrored = {key: slope + line["slope"] - np.array(line[key]) for key in ("ends", "few") if key in line}
+        out["data_exponent"] = exponent(line | {"slope": slope} | mirrored)
         out["bend"] = line["bend"]
         out["prediction"] = prediction(line, log_c, found[-1].log_c)
     gates = list(_gates(out["optimal_exponent"], line, found, used))
@@ -197,7 +203,8 @@ def _pooled(line: dict[str, Any], used: list[Budget], level: float, draws: int, 
     line["half"] = float(np.quantile(np.abs(noise @ solve[1]), level) / 2 / curve[3])
     ends = found[1] - curve[2] / curve[3] * (log_c[[0, -1]] - log_c.mean())
     bend = 2 * float(ndtr(-np.abs(curve[2]) / WIDER / max(np.std(noise @ solve[2]), 1e-300)))
-    line |= {"bend": bend if np.abs(ends - found[1]).max() > SLIGHT else 1.0, "ends": tuple(ends.tolist())}
+    bends = ((bend, tuple(ends.tolist())), (line["bend"], line["ends"]))  # of the surface, and of the line of optima
+    line["bend"], line["ends"] = min((p if np.ptp([found[1], *two]) > SLIGHT else 1.0, two) for p, two in bends)
     drawn = fitted + np.concatenate([np.zeros((1, len(x))), noise])
     for i, (budget, rows) in enumerate(zip(used, inside, strict=True)):
         losses = np.tile(budget.y, (draws + 1, 1))

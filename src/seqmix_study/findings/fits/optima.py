@@ -65,7 +65,8 @@ def optima_line(x: Any, y: Any, level: float) -> dict[str, Any]:
 
 def exponent(line: dict[str, Any]) -> dict[str, Any]:
     """A line's slope and its interval; where the line bends, this holds the slopes at both ends too."""
-    held = [line["slope"] - line["half"], line["slope"] + line["half"], *(line["ends"] if line["bend"] < BENT else ())]
+    held = [line["slope"] - line["half"], line["slope"] + line["half"], *line.get("few", ())]
+    held += list(line["ends"]) if line["bend"] < BENT else []
     return {"estimate": line["slope"], "interval": (min(held), max(held))}
 
 
@@ -79,7 +80,9 @@ def prediction(line: dict[str, Any], log_c: np.ndarray, largest: float = -np.inf
     at, compute = line["at"] + line["slope"] * (ahead - line["centre"]), float(np.exp(ahead))
     out = {"compute": compute, "times_largest_optimum": float(10**far)}
     half = line["t"] * line["sd"] * np.sqrt(1 + 1 / line["count"] + (ahead - line["centre"]) ** 2 / line["spread"])
-    low, size, high = (float(np.exp(v)) for v in (at - half, at, at + half))
+    reach, (least, most) = ahead - line["centre"], line.get("few", (np.inf, -np.inf))
+    down, up = (max(more - line["half"], 0) * reach for more in (line["slope"] - least, most - line["slope"]))
+    low, size, high = (float(np.exp(v)) for v in (at - half - down, at, at + half + up))
     if line["bend"] < BENT:
         why = f"ln N_opt bends in ln C (p = {line['bend']:.2g}): the exponent changes with the budget"
     elif span < 1.5 * far:

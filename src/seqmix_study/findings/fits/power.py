@@ -16,8 +16,9 @@ from seqmix_study.findings.fits.ladder import Ladder
 from seqmix_study.findings.fits.optima import CLOSE
 from seqmix_study.findings.fits.profile import BOUNDS, Profile, resample_alphas
 
-#: p-value of the scatter of size means, given that of their seeds, below which intervals allow for a start of its own.
-MISFIT = 0.2
+#: p-value of the scatter of size means, given that of their seeds, below which intervals allow for a start of its own:
+#: it costs exact laws little, and 0.2 let 12 of 80 laws pass that fail at their small end, 0.5 lets 6.
+MISFIT = 0.5
 
 
 def fit_power(n: Any, loss: Any, *, seeds: Any = None, level: float = 0.95, n_boot: int = 1000, rng: int = 0) -> Fit:
@@ -94,7 +95,7 @@ def _without_constant(fit: Fit, ladder: Ladder) -> None:
 def _small_end(fit: Fit, ladder: Ladder) -> None:
     """May the smallest sizes (or the fewest tokens) lie above the law? Alpha and E take up most of that.
 
-    Where size means scatter about the law by more than their seeds do, intervals hold, as wide, what it says with a
+    Unless size means scatter about the law by no more than their seeds, intervals hold, as wide, what it says with a
     start of its own: badly tuned sizes and a law that fails at its small end look alike. What seeds may hide is named.
     """
     free = int((ladder.count - 1).sum())
@@ -111,17 +112,12 @@ def _small_end(fit: Fit, ladder: Ladder) -> None:
         fit.gates.append(at_most("G9 small end", alphas[-1] - alphas[0], CLOSE, reason, "flag"))
         return
     for name, ends in fit.intervals.items():
-        held = [
-            end * new[name] / own[name] if name == "A" else end + new[name] - own[name]
-            for new in started
-            for end in ends
-        ]
-        fit.intervals[name] = (min(*ends, *held), max(*ends, *held))
+        for new in started:
+            low, high = (end * new[name] / own[name] if name == "A" else end + new[name] - own[name] for end in ends)
+            fit.intervals[name] = (min(low, fit.intervals[name][0]), max(high, fit.intervals[name][1]))
     low, high = fit.intervals["alpha"]
-    reason = f"sizes lie off the law by more than their seeds explain (p = {p:.2g}): badly tuned, or it fails at its "
-    fit.gates.append(
-        Gate("G9 small end", False, p, MISFIT, f"{reason}small end; {said}, and intervals hold that", "flag")
-    )
+    reason = f"the law may fail at its small end, or sizes be badly tuned (p = {p:.2g} that seeds scatter them so): "
+    fit.gates.append(Gate("G9 small end", False, p, MISFIT, f"{reason}{said}, and intervals hold that", "flag"))
     reason = f"only an interval of alpha may be quoted, {low:.3g} to {high:.3g}: half of it is more than half of alpha"
     fit.gates.append(at_most("G9 width", (high - low) / 2 / abs(own["alpha"]), 0.5, reason, "interval"))
 

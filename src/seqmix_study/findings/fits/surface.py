@@ -1,8 +1,8 @@
 """Fit a surface L(N, D) = E + A N^-alpha + B D^-beta.
 
 Engine: the log-Huber objective of Hoffmann et al. 2022 from many starts; least squares of ln L is the second opinion
-and a gate, not a choice. Refits without the highest-loss tenth, without the fewest tokens and without single rows say
-what the answer hangs on. Intervals: ``intervals.py``.
+and a gate, not a choice. Refits without the highest-loss tenth and without the fewest tokens say what the answer hangs
+on. Intervals: ``intervals.py``.
 """
 
 from typing import Any
@@ -25,8 +25,6 @@ from seqmix_study.findings.fits.surface_gates import START, ran_away, surface_ga
 CELLS = 1000
 #: Half width of an interval over that of the plain percentiles: these cover 93 % on exact laws in simulation.
 STRETCH = 1.08
-#: Single rows that are left out in turn: those that pull most.
-LEFT_OUT = 30
 ALL, SHORT = "with all rows", "without the fewest-token quarter"
 LEAST, MOST = "without the quarter of least compute", "without the quarter of most compute"
 EXPONENTS = ("alpha", "beta", "optimal_exponent")
@@ -59,6 +57,9 @@ def fit_surface(
     n, d, loss = checked(N=n, D=d, loss=loss)
     given = {} if flops is None else {"the FLOPs given": checked(FLOPs=flops, N=n)[0]}
     rows, counts = (n, loss, d), given | {"6 N D": 6 * n * d}
+    # planned in one count, budgets may be scattered in the other
+    counted = max(counts, key=lambda name: (budgets(counts[name], n) >= 0).sum())
+    planned = bool((budgets(counts[counted], n) >= 0).any())
     fit = Fit("C5", method, level=level, hash=data_hash(n, d, loss))
     if seeds is not None and (gate := copied_repeats(cells(len(n), n, d), loss)):
         fit.gates.append(gate)
@@ -75,13 +76,13 @@ def fit_surface(
             fit.gates.append(gate)
         else:
             _second_opinion(fit, problem, best, delta, generator)
-            _answers(fit, problem, best, n_boot, generator)
+            _answers(fit, problem, best, n_boot, planned, generator)
     fit.gates += surface_gates(fit, n, d, loss)
-    # planned in one count, budgets may be scattered in the other
-    counted = max(counts, key=lambda name: (budgets(counts[name], rows[0]) >= 0).sum())
-    iso = fit_isoflop(counts[counted], *rows, level=level) | {"counted": counted}
-    if iso["budgets"] or flops is not None:
-        fit.isoflop = iso
+    if planned or flops is not None:
+        few = (0.0, 0.0)
+        if short := fit.bootstrap.get("answers", {}).get(SHORT, {}).get("optimal_exponent"):
+            few = (short["estimate"] - fit.derived["optimal_exponent"]["estimate"], np.ptp(short["interval"]) / 2)
+        fit.isoflop = fit_isoflop(counts[counted], *rows, level=level, few=few) | {"counted": counted}
         agree(fit, counts[counted], *rows)
     fit.verdict = surface_status(fit)
     if fit.verdict != "ok" and not fit.isoflop:
@@ -144,7 +145,7 @@ def quantities(problem: Problem, p: np.ndarray, n: np.ndarray, d: np.ndarray) ->
 
 
 def _second_opinion(fit: Fit, problem: Problem, best: np.ndarray, delta: float, rng: np.random.Generator) -> None:
-    """The other engine, and refits without the highest losses, the fewest tokens, and without single rows."""
+    """The other engine, and refits without the highest losses and the fewest tokens; the row that lies farthest off."""
     n, d, loss = (np.array(fit.points[key]) for key in ("N", "D", "loss"))
     kind = "squares" if fit.method == "huber" else "huber"
     other = Problem(problem.form, problem.x, problem.y, problem.log_loss, SQUARES if kind == "squares" else delta)
@@ -154,23 +155,14 @@ def _second_opinion(fit: Fit, problem: Problem, best: np.ndarray, delta: float, 
     fit.cross_check["estimates"] = {name: float(found[name][0]) for name in PARAMETERS}
     kept = {"without the highest-loss tenth": loss < np.quantile(loss, 0.9), SHORT: _upper(d)}
     kept |= {LEAST: _upper(n * d), MOST: _upper(1 / n / d)}
-    kept = {name: rows for name, rows in kept.items() if rows.sum() > 2 * len(best)}
-    model, slope = (v[0] for v in problem.model(best[None]))
-    off = np.abs(problem.log_loss - model)
-    worst = np.argsort(-off * np.linalg.norm(np.linalg.qr(slope)[0], axis=1))[:LEFT_OUT]
-    weights = np.concatenate([np.array(list(kept.values()), float).reshape(-1, len(n)), np.ones((len(worst), len(n)))])
-    weights[len(kept) + np.arange(len(worst)), worst] = 0.0
-    found = quantities(problem, problem.minimise(np.tile(best, (len(weights), 1)), weights)[0], n, d)
-    for i, name in enumerate(kept):
-        fit.refits[name] = {key: found[key][i] for key in ("alpha", "beta", "optimal_exponent")}
-    moves = found["optimal_exponent"][len(kept) :] - quantities(problem, best[None], n, d)["optimal_exponent"]
+    for name, rows in kept.items():
+        if rows.sum() > 2 * len(best):
+            found = quantities(problem, problem.minimise(best[None], rows[None].astype(float))[0], n, d)
+            fit.refits[name] = {key: found[key][0] for key in EXPONENTS}
+    off = np.abs(problem.log_loss - problem.model(best[None])[0][0])
     far = int(np.argmax(off))
     usual = 1.4826 * float(np.median(off)) + 1e-12
     fit.outlier = {"N": n[far], "D": d[far], "loss": loss[far], "deviations": off[far] / usual}
-    fit.leverage = [
-        {"N": n[worst[i]], "D": d[worst[i]], "loss": loss[worst[i]], "moves_optimal_exponent": moves[i]}
-        for i in np.argsort(-np.abs(moves))[:3]
-    ]
 
 
 def _upper(values: np.ndarray) -> np.ndarray:
@@ -178,11 +170,12 @@ def _upper(values: np.ndarray) -> np.ndarray:
     return values > np.quantile(values, 0.25) * (1 + 1e-9)
 
 
-def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.random.Generator) -> None:
+def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, planned: bool, rng: np.random.Generator) -> None:
     """Fill what is derived from the law and, from ``draws`` refits to drawn tables, the intervals.
 
-    Where the residuals say that the law fails for few tokens, intervals hold the answer without the fewest-token
-    quarter too. Where a start that they do not exclude moves the compute-optimal exponent, they hold what ``_started``
+    Where the residuals say that the law fails for few tokens, or the exponent of a table ``planned`` in budgets falls
+    without them (their smallest budgets have no others), intervals hold the answer without the fewest-token quarter
+    too. Where a start that they do not exclude moves the compute-optimal exponent, they hold what ``_started``
     says, unless it contradicts that answer. Where they bend otherwise, those of the exponents hold the answers without
     the least and without the most compute: a law that bends says something else there.
     """
@@ -194,13 +187,16 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
         seen = structure(problem, best, n, d, rng)
         first = quantities(problem, shared.refits(draws, rng), n, d)
         drawn, points = {ALL: first}, {ALL: own}
-        if max(seen[name]["ratio"] for name in FEW) > 1:
+        sure = max(seen[name]["ratio"] for name in FEW) > 1
+        if sure or planned:
             rows = _upper(d)
             if rows.sum() > 2 * len(best) and len(np.unique(d[rows])) > 2:
                 other = Problem(problem.form, problem.x[rows], problem.y[rows], problem.log_loss[rows], problem.delta)
                 point = other.solve(np.concatenate([best[None], other.starts(20, rng)]), polish=1)[0]
                 drawn[SHORT] = quantities(other, Shared(other, point, n[rows], d[rows]).refits(draws, rng), n, d)
                 points[SHORT] = quantities(other, point[None], n, d)
+                if not (sure or _falls(drawn, points)):
+                    del drawn[SHORT], points[SHORT]
         spans = {
             name: {key: stretched(more[key], points[name][key][0], fit.level, STRETCH) for key in more}
             for name, more in drawn.items()
@@ -236,6 +232,16 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, rng: np.r
         compute = 6 * times * float((n * d).max())
         row = {"compute": compute, "N": size, "interval": None if span is None else tuple(np.exp(span))}
         fit.derived["optimal_size"].append(row | {"D": compute / 6 / size})
+
+
+def _falls(drawn: dict[str, Any], points: dict[str, Any]) -> bool:
+    """Is the compute-optimal exponent lower without the fewest tokens, by half a standard error of the difference?
+
+    Exact laws say so in three of ten tables, and pay with a wider interval.
+    """
+    whole, short = (float(np.nanvar(drawn[name]["optimal_exponent"])) for name in (ALL, SHORT))
+    move = float(points[ALL]["optimal_exponent"][0] - points[SHORT]["optimal_exponent"][0])
+    return move > 0.5 * np.sqrt(max(short - whole, 0.1 * short))
 
 
 def _started(
