@@ -124,7 +124,8 @@ def test_what_is_published_of_a_model_is_what_it_scores(trained, monkeypatch):
     monkeypatch.setattr(samples_and_traces, "QUESTIONS", 40)
     rows = samples_and_traces.score(trained.config(), Paths())
     assert [row["task"] for row in rows] == ["continuation", "last_word"]
-    scored = downstream.answers(trained.config(), trained, 40)
+    model = models.build(trained.config().model, 0).eval()
+    scored = scores(partial(log_probability, model, 32), downstream.held_out_tasks(trained.config().data, 40))
     for row, score in zip(rows, scored, strict=True):
         assert asdict(score).items() <= row.items()
         assert (row["said"], row["chance"], row["run_id"]) == (score.said, 0.25, trained.run_id)

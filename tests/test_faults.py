@@ -31,7 +31,7 @@ from seqmix_study.findings.select import Tables
 from seqmix_study.results import agreement, collect, configurations, published, transaction
 from seqmix_study.results.published import CollectError
 from seqmix_study.results.rows import plain
-from seqmix_study.runs import archive, downstream, export, page_export
+from seqmix_study.runs import archive, export, page_export, samples_and_traces
 from seqmix_study.runs.known import Known
 
 PLAN = [config(0), config(1)]
@@ -233,7 +233,7 @@ def trained(tmp_path, monkeypatch):
 LOADERS = {
     "load": lambda folder: checkpoint.load_weights(folder.weights),
     "restore": lambda folder: restore(PLAN[0], folder, None),
-    "score": lambda folder: downstream.answers(PLAN[0], folder, 10),
+    "score": lambda folder: samples_and_traces.score(PLAN[0], Paths(folder.path.parents[1])),
     "export": lambda folder: export.save(export.trained_model(folder.path)[1], folder.path.parent.parent / "out"),
     "page": lambda folder: page_export.export_page(folder.path, folder.path.parent.parent / "page.json"),
     "pack": lambda folder: archive.pack(folder.path.parent.parent / "a.tar.xz", folder.path.parent, weights=True),

@@ -8,7 +8,7 @@ Models of text read as bytes are asked; ``samples_and_traces`` publishes what th
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,7 @@ from scipy import stats
 from torch.nn import functional as F
 
 from seqmix import data
-from seqmix.config import DataConfig, RunConfig
-from seqmix.record import RunFolder
-from seqmix.restore import restore
+from seqmix.config import DataConfig
 
 # Four-choice continuation (the true next 24 bytes or those of another place) and the last word of a passage.
 TASKS = ("continuation", "last_word")
@@ -129,9 +127,3 @@ def scores(log_p: Callable[[str, str], float], tasks: dict[str, list[dict[str, A
         value = right / len(questions)
         found.append(Score(name, value, float(interval.low), float(interval.high), 1 / CHOICES, len(questions)))
     return found
-
-
-def answers(config: RunConfig, folder: RunFolder, count: int) -> list[Score]:
-    """Return the scores of a trained run on ``count`` questions a task, made from its own held-out text."""
-    model = restore(config, folder, data.open_source(config.data))
-    return scores(partial(log_probability, model, config.data.seq_len), held_out_tasks(config.data, count))

@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 
 import torch
 
@@ -71,7 +72,9 @@ def score(config: RunConfig, paths: Paths) -> list[dict]:
     """Let one model answer questions made from its held-out text; the same ones for every model of a corpus."""
     about = {"run_id": config.run_id, "arm": config.arm, "source": config.data.source}
     about |= {"parameters": non_embedding(config), "tokens": config.tokens}
-    found = downstream.answers(config, RunFolder(paths.runs / config.run_id), QUESTIONS)
+    model = restore(config, RunFolder(paths.runs / config.run_id), data.open_source(config.data))
+    log_p = partial(downstream.log_probability, model, config.data.seq_len)
+    found = downstream.scores(log_p, downstream.held_out_tasks(config.data, QUESTIONS))
     return [about | asdict(score) | {"said": score.said} for score in found]
 
 
