@@ -16,11 +16,11 @@ def test_a_stack_is_drawn_as_it_is_trained():
 
 
 def test_a_context_is_changed_far_away_and_asked_at_the_same_place():
-    drawn = drawings.interventions(length=12, near=3, fact=2)
+    drawn = drawings.interventions()
     states = drawn.pivot(index="Measurement", columns="token", values="State")
-    assert set(states[12]) == {"asked"}
-    assert (states[[9, 10, 11]] == "seen").all(axis=None)
-    assert set(states.loc["as it is", :11]) == {"seen"}
-    assert (states.loc["hidden", :8] == "hidden").all()
-    assert (states.loc["shuffled", :8] == "shuffled").all()
-    assert list(states.columns[states.loc["one fact changed"] == "changed"]) == [2]
+    assert set(states[16]) == {"asked"}
+    assert (states[[12, 13, 14, 15]] == "seen").all(axis=None)
+    assert set(states.loc["as it is", :15]) == {"seen"}
+    assert (states.loc["hidden", :11] == "hidden").all()
+    assert (states.loc["shuffled", :11] == "shuffled").all()
+    assert list(states.columns[states.loc["one fact changed"] == "changed"]) == [3]

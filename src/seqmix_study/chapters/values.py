@@ -38,11 +38,9 @@ def onto(
 
 def _place(axis: Axes, x, y) -> tuple[float, float]:
     """Return the place of a mark in points from the figure's upper left corner."""
-    figure = axis.figure
     at = axis.transData.transform((float(axis.convert_xunits(x)), float(axis.convert_yunits(y))))
-    across, up = figure.transFigure.inverted().transform(at)
-    width, height = 72 * figure.get_size_inches()
-    return round(across * width, 1), round((1 - up) * height, 1)
+    across, up = at * 72 / axis.figure.dpi
+    return round(across, 1), round(72 * axis.figure.get_figheight() - up, 1)
 
 
 def _said(names: tuple[str, ...], row: dict, axis: Axes, x: str, y: str) -> str:
