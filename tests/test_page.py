@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -204,6 +205,9 @@ def test_losses_fall_to_the_right_letters(script):
     """The loss of a letter of two bytes is the sum of both; the first letter's first byte has none."""
     pieces = call(script, ["encode", "aüb", None])[0]["pieces"]
     assert call(script, ["perPiece", pieces, [1, 2, 4]])[0] == [None, 3, 4]
+    assert call(script, ["perToken", pieces, [None, 3, 4]])[0] == pytest.approx(7 / 3)  # nats a byte: ü has two
+    smile = call(script, ["encode", "🙂a", None])[0]["pieces"]
+    assert call(script, ["perPiece", smile, [1, 2, 3, 4]])[0] == [None, 4]
     letters = call(script, ["encode", "ab_1 (c)", None])[0]["pieces"]
     assert call(script, ["wordsOf", letters])[0] == [[0, 1, 2, 3], [4], [5], [6], [7]]
     named = call(script, ["encode", "k1 v0. k0", ["k0", "k1", "v0"]])[0]
@@ -235,6 +239,32 @@ def test_scenes_of_boxes_are_those_of_training(script):
         asked = list(range(13, len(inputs), 2))
         assert [*np.delete(told, asked[:-1])] == [*np.delete(inputs, asked)]
         assert now[keys.index(int(names[-1][1:]))] == int(words[targets[-1]][1:])
+
+
+def test_another_scene_is_another_scene(script):
+    """Neighbouring seeds share no dice: first keys and first swaps are as different as draws are."""
+    words = page_export.words_of(DataConfig(source="boxes"), 81)
+    scenes = call(script, *(["makeScene", words, {"keys": 3, "swaps": 2, "seed": seed}] for seed in range(200)))
+    for drawn, kinds in (
+        ([scene["keys"][0] for scene in scenes], 64),
+        ([tuple(scene["swaps"][0]) for scene in scenes], 10),
+    ):
+        assert len(set(drawn)) > 0.8 * kinds
+        repeated = np.mean([one == following for one, following in itertools.pairwise(drawn)])
+        assert repeated < 3 / kinds + 0.05
+
+
+def test_a_model_that_cannot_answer_is_named_and_the_others_answer(script):
+    """Whoever comes first: answers are told in the order of the models, faults beside them."""
+    code = """
+    const { askAll } = require(process.argv[1]), told = [];
+    const one = (name) => new Promise((go, stop) =>
+      setTimeout(() => (name === "b" ? stop(new Error("b is gone")) : go(name + "!")), { a: 30, b: 5, c: 10 }[name]));
+    const tell = (answers, faults, more) => told.push([answers.map(({ answer }) => answer), faults, more]);
+    askAll(["a", "b", "c"], one, tell).then(() => console.log(JSON.stringify(told)));
+    """
+    done = subprocess.run(["node", "-e", code, str(script)], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [[["a!", "c!"], ["b is gone"], False]]
 
 
 def test_stacks_change_to_published_ones_only(script):

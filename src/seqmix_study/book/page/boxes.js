@@ -1,6 +1,6 @@
 // Boxes: keys lie in boxes, boxes swap their contents; who still knows where each key is? The models never hear an
 // answer.
-import { bars, button, make, number, table, whole } from "./frame.js";
+import { askAll, bars, button, make, number, table, whole } from "./frame.js";
 
 /** The sentence of a scene in tokens, as in training: each key and its box, ASK, a question, then (swap, question)... */
 export function sceneTokens(words, { keys, homes, swaps }) {
@@ -19,6 +19,7 @@ export function whereNow({ homes, swaps }) {
 /** Numbers 0 .. n - 1 drawn from the scene's own seed: the same address shows the same scene. */
 export function dice(seed) {
   let state = seed >>> 0;
+  for (let n = 0; n < 2; n++) state = Math.imul(state ^ (state >>> 16), 0x45d9f3b) + 1; // neighbours are no kin
   return (n) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * n);
@@ -35,7 +36,7 @@ export function makeScene(words, { keys, swaps, seed, backwards = false }) {
     scene.keys.push(...bag.splice(roll(bag.length), 1));
     scene.homes.push(roll(boxes));
   }
-  const later = dice(seed + 1); // another die: a new key leaves the swaps as they are
+  const later = dice(seed + 1e6); // another die: a new key leaves the swaps as they are
   while (scene.swaps.length < swaps) {
     const a = later(boxes - 1);
     scene.swaps.push([a, a + 1 + later(boxes - 1 - a)]);
@@ -44,7 +45,7 @@ export function makeScene(words, { keys, swaps, seed, backwards = false }) {
   return scene;
 }
 
-export function playBoxes({ data, state, keep, stage, say, ask }) {
+export function playBoxes({ data, state, keep, stage, say, wait, refuse, ask }) {
   const { words } = data.models[0],
     most = { keys: 64, swaps: 48, seed: 999 };
   let latest = 0;
@@ -56,7 +57,7 @@ export function playBoxes({ data, state, keep, stage, say, ask }) {
   });
   const change = (name, by) => () => {
     const value = size()[name] + by;
-    if (value >= (name === "keys" ? 1 : 0) && value <= most[name]) keep({ [name]: value });
+    keep({ [name]: Math.min(Math.max(value, name === "keys" ? 1 : 0), most[name]) });
     update();
   };
   const moves = [
@@ -87,8 +88,7 @@ export function playBoxes({ data, state, keep, stage, say, ask }) {
       button("Swaps in the other order", turn),
     ),
     scene,
-    known,
-    make("details", {}, make("summary", {}, "Every key"), every),
+    make("div", { className: "live-results" }, known, make("details", {}, make("summary", {}, "Every key"), every)),
   );
 
   async function update() {
@@ -103,19 +103,21 @@ export function playBoxes({ data, state, keep, stage, say, ask }) {
         ? `; then swap boxes ${one.swaps.map(([a, b]) => `${a + 1}↔${b + 1}`).join(", ")}.`
         : "; no swap yet.");
     const work = { kind: "answers", tokens: sceneTokens(words, one), questions, choices };
-    const mine = ++latest,
-      found = [];
-    const asked = data.models.map(async (model, m) => {
-      const rows = await ask(model, work);
-      if (mine !== latest || !rows) return; // the reader went on meanwhile
-      found[m] = rows;
-      if (found.filter(Boolean).length === found.length) draw(now, one, truth, choices, found);
-    });
-    await Promise.all(asked).catch((error) => say(error.message));
+    const mine = ++latest;
+    wait();
+    await askAll(
+      data.models,
+      (model) => ask(model, work),
+      (answers, faults, more) => {
+        if (mine !== latest) return; // the reader went on meanwhile
+        if (answers.length) draw(now, one, truth, choices, answers, faults, more);
+        else refuse(faults.join(" "));
+      },
+    );
   }
-  function draw(now, one, truth, choices, found) {
-    const asked = data.models.slice(0, found.length),
-      more = asked.length < data.models.length;
+  function draw(now, one, truth, choices, answers, faults, more) {
+    const asked = answers.map(({ model }) => model),
+      found = answers.map(({ answer }) => answer);
     const right = (chances, n) => chances.indexOf(Math.max(...chances)) === truth[n];
     every.replaceChildren(
       table(
@@ -133,7 +135,7 @@ export function playBoxes({ data, state, keep, stage, say, ask }) {
       bars(asked.map(({ label }, m) => ({ text: `${label}: ${score[m]} of ${n}`, share: score[m] / n }))),
     );
     say(
-      `${n} keys, ${now.swaps} swaps: ${asked.map(({ label }, m) => `${label} knows ${score[m]}`).join(", ")}. Guessing would know one in ${choices.length}.`,
+      `${n} keys, ${now.swaps} swaps: ${asked.map(({ label }, m) => `${label} knows ${score[m]}`).join(", ")}. Guessing would know one in ${choices.length}. ${faults.join(" ")}`,
       more,
     );
   }

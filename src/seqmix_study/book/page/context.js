@@ -1,9 +1,9 @@
 // Context: the reader's own text, sentence by sentence; what each model pays for each token, with and without a
 // sentence.
-import { button, labelled, make, number, table, textArea } from "./frame.js";
-import { encode, perPiece, seen, sentences, shade, wordsOf } from "./text.js";
+import { askAll, button, labelled, make, number, table, textArea } from "./frame.js";
+import { encode, perPiece, perToken, seen, sentences, shade, wordsOf } from "./text.js";
 
-export function playContext({ data, state, keep, stage, say, ask }) {
+export function playContext({ data, state, keep, stage, say, wait, refuse, ask }) {
   const { words } = data.models[0];
   const area = textArea(5, state.text ?? data.text);
   const list = make("div", {
@@ -13,12 +13,16 @@ export function playContext({ data, state, keep, stage, say, ask }) {
   });
   const shown = make("div"),
     numbers = make("div");
-  stage.append(labelled("Text", area), list, shown, make("details", {}, make("summary", {}, "Every number"), numbers));
+  const results = make("div", { className: "live-results" }, shown);
+  results.append(make("details", {}, make("summary", {}, "Every number"), numbers));
+  stage.append(labelled("Text", area), list, results);
   const parts = () => sentences(area.value);
   let out = new Set((state.out ?? "").split(".").filter(Boolean).map(Number).filter((n) => n in parts())),
     timer,
     turn = 0;
 
+  // words that stand in what is taken out: does a model that no longer reads them find them harder when they come back?
+  const gone = () => parts().filter((_, n) => out.has(n)).join("").match(/[\p{L}\p{N}_]{3,}/gu) ?? [];
   const left = () => parts().filter((_, n) => !out.has(n));
   function drawList() {
     const toggle = (n) => () => {
@@ -35,34 +39,35 @@ export function playContext({ data, state, keep, stage, say, ask }) {
     keep({ text: area.value === data.text ? "" : area.value, out: [...out].join(".") });
     drawList();
     const mine = ++turn;
+    wait();
     try {
       const whole = encode(area.value, words),
         less = encode(left().join(""), words);
-      if (less.tokens.length < 2) return say("Leave at least two tokens.");
+      if (less.tokens.length < 2) return refuse("Leave at least two tokens.");
       const kept = parts().flatMap((part, n) => encode(part, words).pieces.map(() => !out.has(n)));
-      const found = [];
-      const asked = data.models.map(async (model, m) => {
+      const one = async (model) => {
         const view = await ask(model, { kind: "losses", tokens: less.tokens });
-        if (mine !== turn) return; // the reader went on meanwhile
         const before = out.size && view ? await ask(model, { kind: "losses", tokens: whole.tokens }) : view;
-        if (mine !== turn || !before) return;
-        found[m] = {
+        if (!before) return null; // the reader went on meanwhile
+        return {
           now: perPiece(less.pieces, view),
           before: perPiece(whole.pieces, before).filter((_, n) => !out.size || kept[n]),
         };
-        if (found.filter(Boolean).length === found.length) draw(less.pieces, found);
+      };
+      await askAll(data.models, one, (answers, faults, more) => {
+        if (mine !== turn) return;
+        if (answers.length) draw(less.pieces, answers, faults, more);
+        else refuse(faults.join(" "));
       });
-      await Promise.all(asked);
     } catch (error) {
-      say(error.message);
+      refuse(error.message); // a word that the language does not have
     }
   }
 
-  const mean = (losses) =>
-    losses.reduce((sum, loss) => sum + (loss ?? 0), 0) / losses.filter((loss) => loss != null).length;
-  function draw(pieces, found) {
+  function draw(pieces, answers, faults, more) {
     const tokens = pieces.flatMap((piece) => piece.tokens).length,
-      asked = data.models.slice(0, found.length); // the others are still at it
+      asked = answers.map(({ model }) => model),
+      found = answers.map(({ answer }) => answer);
     const beyond = ({ seq_len: most }) => (tokens > most ? `, beyond the ${most} tokens that it was trained to read` : "");
     const row = (model, n) =>
       make(
@@ -71,7 +76,7 @@ export function playContext({ data, state, keep, stage, say, ask }) {
         make(
           "p",
           { className: "live-name" },
-          `${model.label}: ${number(mean(found[n].now))} nats a token${beyond(model)}`,
+          `${model.label}: ${number(perToken(pieces, found[n].now))} nats a token${beyond(model)}`,
         ),
         make(
           "p",
@@ -91,34 +96,26 @@ export function playContext({ data, state, keep, stage, say, ask }) {
     );
     numbers.replaceChildren(
       table(
-        "Loss of each token, nats",
-        ["token", ...asked.map((model) => model.label)],
+        words ? "Loss of each token, nats" : "Loss of each character, all its bytes together, nats",
+        [words ? "token" : "character", ...asked.map((model) => model.label)],
         pieces.map((piece, i) => [seen(piece.text), ...found.map(({ now }) => number(now[i]))]),
       ),
     );
-    say(asked.map(({ label }, n) => sentence(label, pieces, found[n])).join(" "), asked.length < data.models.length);
+    say([...asked.map(({ label }, n) => sentence(label, pieces, found[n])), ...faults].join(" "), more);
   }
   function sentence(label, pieces, { now, before }) {
-    if (!out.size) return `${label}: ${number(mean(now))} nats a token.`;
-    const same = before.map((loss, i) => (now[i] == null ? null : loss)); // the first token has no loss
-    const rises = wordsOf(pieces).map((word) => {
-      const rise = word
-        .map((n) => (now[n] == null || before[n] == null ? 0 : now[n] - before[n]))
-        .reduce((a, b) => a + b);
-      return {
-        rise,
-        name:
-          word
-            .map((n) => pieces[n].text)
-            .join("")
-            .trim() || "a space",
-      };
-    });
-    const most = rises.reduce((best, one) => (one.rise > best.rise ? one : best));
-    return (
-      `${label}: without what you took out the loss of “${most.name}” rises most, by ${number(most.rise)} nats, ` +
-      `that of the rest from ${number(mean(same))} to ${number(mean(now))} on average.`
-    );
+    if (!out.size) return `${label}: ${number(perToken(pieces, now))} nats a token.`;
+    const same = before.map((loss, i) => (now[i] == null ? null : loss)), // the first token has no loss
+      lost = gone();
+    const rises = wordsOf(pieces).map((word) => ({
+      name: word.map((n) => pieces[n].text).join("").trim(),
+      rise: word.map((n) => (now[n] == null || before[n] == null ? 0 : now[n] - before[n])).reduce((a, b) => a + b),
+    }));
+    const most = rises.filter(({ name, rise }) => rise >= 0.01 && lost.includes(name)).sort((a, b) => b.rise - a.rise)[0];
+    const harder = most
+      ? `of the words you took out “${most.name}” is the hardest when it comes back, by ${number(most.rise)} nats more`
+      : "no word that you took out is harder when it comes back";
+    return `${label}: ${harder}; what is left went from ${number(perToken(pieces, same))} to ${number(perToken(pieces, now))} nats a token.`;
   }
 
   area.addEventListener("input", () => {

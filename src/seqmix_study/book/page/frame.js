@@ -87,9 +87,29 @@ function writeAddress(id, state) {
 }
 
 /**
- * Open one demonstration. `play({ data, state, say, keep, stage })` fills `stage`; `state` is plain text by key, `keep(more)`
- * changes it and the address, `say(text, more)` is what a screen reader hears, once no more is
- * to come.
+ * Ask every model at once; `tell(answers, faults, more)` hears of each as soon as all before it have ended: answers are
+ * [{model, answer}], faults the words of those that cannot answer, `more` says that others are still at it.
+ */
+export async function askAll(models, one, tell) {
+  const ended = [];
+  const each = models.map(async (model, m) => {
+    ended[m] = await one(model).then(
+      (answer) => ({ model, answer }),
+      (error) => ({ fault: error.message }),
+    );
+    const known = ended.filter(Boolean);
+    if (known.length < ended.length) return; // one before it is still at it
+    const faults = known.flatMap(({ fault }) => fault ?? []);
+    tell(known.filter(({ answer }) => answer), faults, ended.length < models.length);
+  });
+  await Promise.all(each);
+}
+
+/**
+ * Open one demonstration. `play({ data, state, say, wait, refuse, keep, stage })` fills `stage`; `state` is plain text by
+ * key, `keep(more)` changes it and the address, `say(text, more)` is what a screen reader hears, once no more is to
+ * come. What was asked has changed: `wait()` dims the old results until something is said, `refuse(text)` says why there
+ * are none and hides them (elements of class live-results).
  */
 export function openFrame(box, play) {
   const data = JSON.parse(box.querySelector("script").textContent),
@@ -102,12 +122,26 @@ export function openFrame(box, play) {
   const reveal = button("Show what the study found", () => {
     keep({ found: 1 });
     showFinding();
+    finding.focus(); // the button is gone
   });
   const after = make("div", { className: "live-after", hidden: true }, guessed, reveal);
   const keep = (more) => writeAddress(box.id, Object.assign(state, more));
   function showFinding() {
     reveal.hidden = true;
     finding.hidden = false;
+  }
+  function say(text, more = false) {
+    box.classList.remove("live-waiting", "live-refused");
+    said.setAttribute("aria-busy", more); // a screen reader waits for the rest, the eye need not
+    said.textContent = text;
+  }
+  function wait() {
+    box.classList.add("live-waiting");
+    said.setAttribute("aria-busy", true);
+  }
+  function refuse(text) {
+    say(text);
+    box.classList.add("live-refused");
   }
   function begin() {
     form.hidden = true;
@@ -118,12 +152,11 @@ export function openFrame(box, play) {
       state,
       keep,
       stage,
-      say: (text, more = false) => {
-        said.setAttribute("aria-busy", more); // a screen reader waits for the rest, the eye need not
-        said.textContent = text;
-      },
+      say,
+      wait,
+      refuse,
     });
-    if (state.found) showFinding();
+    if (+state.found) showFinding();
   }
   const choice = (text, n) =>
     make("label", {}, make("input", { type: "radio", name: `${box.id}-guess`, value: n, required: true }), text);
@@ -140,10 +173,11 @@ export function openFrame(box, play) {
     stage.querySelector("button, textarea, input, select")?.focus();
   });
   finding.hidden = true;
+  finding.tabIndex = -1;
   box.prepend(form, stage, said, after);
   box.classList.add("live-open");
   if (shared) box.scrollIntoView();
-  if ("guess" in state) begin();
+  if (data.guesses[whole(state.guess, -1, 0, 99)]) begin();
   addEventListener("hashchange", () => {
     if (location.hash !== written && stateOf(location.hash, box.id)) location.reload(); // a link into the open page
   });

@@ -15,7 +15,7 @@ export function described(pattern, labels, conv = "") {
   return runs.map((run) => `${run.length} ${labels[run[0]]}${conv.includes(run[0]) ? " with convolution" : ""}`).join(", ");
 }
 
-export function playHybrids({ data, state, keep, stage, say, ask }) {
+export function playHybrids({ data, state, keep, stage, say, wait, refuse, ask }) {
   const byPattern = new Map(data.models.map((model) => [model.pattern, model])),
     patterns = [...byPattern.keys()];
   const visited = new Map();
@@ -65,19 +65,21 @@ export function playHybrids({ data, state, keep, stage, say, ask }) {
     keep({ stack: now, text: area.value === data.text ? "" : area.value });
     drawLayers();
     drawTable();
+    wait();
     try {
       const asked = now,
         text = area.value,
         { tokens } = encode(text, data.models[0].words);
-      if (tokens.length < 2) return say("Write at least two tokens.");
+      if (tokens.length < 2) return refuse("Write at least two tokens.");
       const losses = await ask(byPattern.get(asked), { kind: "losses", tokens });
       if (!losses || text !== area.value) return; // the reader went on meanwhile
       visited.set(asked, losses.reduce((a, b) => a + b, 0) / losses.length);
       drawTable(); // not the layers: a new button would lose the reader's focus
-      const words = described(asked, data.layers, byPattern.get(asked).conv);
-      say(`${words}: ${number(visited.get(asked))} nats a token.`);
+      const { conv, seq_len: most } = byPattern.get(asked);
+      const beyond = tokens.length > most ? ` The text is longer than the ${most} tokens that it was trained to read.` : "";
+      say(`${described(asked, data.layers, conv)}: ${number(visited.get(asked))} nats a token.${beyond}`);
     } catch (error) {
-      say(error.message);
+      refuse(error.message);
     }
   }
   let timer;

@@ -33,7 +33,7 @@ export function pointsOf(text) {
 export function playScaling({ data, state, keep, stage, say }) {
   const ladders = Object.fromEntries(Object.entries(SHAPES).map(([name, f]) => [name, SIZES.map((n) => [n, +f(n).toFixed(4)])])); // as an address holds them
   for (const { label, points } of data.ladders ?? []) ladders[label] = points;
-  const first = state.from in ladders ? state.from : Object.keys(ladders)[0];
+  const first = Object.hasOwn(ladders, state.from ?? "") ? state.from : Object.keys(ladders)[0];
   let points = pointsOf(state.points) ?? ladders[first].map((one) => [...one]);
   const start = make(
     "select",

@@ -19,8 +19,13 @@ export function start() {
     ));
   function load(name) {
     const loaded = (resolve, reject) => {
-      const onload = () => resolve(seqmixModels[name]),
-        onerror = () => reject(new Error(`The model ${name} cannot be loaded.`));
+      const fail = (what) => () => {
+        loading.delete(name); // who asks again tries again
+        reject(new Error(`The model ${name} ${what}.`));
+      };
+      const found = () => globalThis.seqmixModels?.[name],
+        onerror = fail("cannot be loaded"),
+        onload = () => (found() ? resolve(found()) : fail("is damaged")());
       document.head.append(make("script", { src: new URL(`models/${name}.js`, src), onload, onerror }));
     };
     if (!loading.has(name)) loading.set(name, new Promise(loaded));

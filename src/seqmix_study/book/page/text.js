@@ -15,14 +15,21 @@ export function encode(text, words) {
   return { pieces, tokens: pieces.flatMap((piece) => piece.tokens) };
 }
 
-/** Loss of each piece from the losses of the tokens (which begin with the second token); null for the first token's. */
+/** Loss of each piece from the losses of the tokens (which begin with the second token); null for the first piece. */
 export function perPiece(pieces, losses) {
   let at = -1;
-  return pieces.map((piece) => {
-    let sum = at < 0 ? null : 0;
+  return pieces.map((piece, i) => {
+    let sum = 0;
     for (let n = 0; n < piece.tokens.length; n++, at++) if (at >= 0) sum += losses[at];
-    return sum;
+    return i ? sum : null;
   });
+}
+
+/** Nats a token (a byte) of the pieces whose loss is known: a character may be several. */
+export function perToken(pieces, losses) {
+  const known = pieces.map((_, i) => i).filter((i) => losses[i] != null);
+  const total = (of) => known.map(of).reduce((a, b) => a + b, 0);
+  return total((i) => losses[i]) / total((i) => pieces[i].tokens.length);
 }
 
 /** What a table calls a piece: what leaves no ink has a sign or its number. */

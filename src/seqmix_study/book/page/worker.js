@@ -21,7 +21,7 @@ export function makeDesk(reply) {
         job.kind === "losses" ? losses(model, job.tokens) : answers(model, job.tokens, job.questions, job.choices);
       let since = performance.now();
       for (let next = work.next(); ; next = work.next()) {
-        if (next.done) return reply({ id: job.id, value: next.value, done: true });
+        if (next.done) return reply({ id: job.id, value: checked(next.value, job.name), done: true });
         if (performance.now() - since < SLICE) continue;
         reply({ id: job.id, value: job.kind === "losses" ? next.value : null, done: false });
         await new Promise((go) => setTimeout(go));
@@ -31,6 +31,10 @@ export function makeDesk(reply) {
     } catch (error) {
       reply({ id: job.id, error: error.message, done: true });
     }
+  }
+  function checked(value, name) {
+    for (const row of value) if (![row].flat().every(Number.isFinite)) throw new Error(`The model ${name} is damaged.`);
+    return value;
   }
   return (job) => {
     newest.set(job.owner, job.id);
