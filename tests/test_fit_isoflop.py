@@ -395,10 +395,19 @@ def test_command_writes_json_figure_and_page(table, tmp_path):
     for answer in (group["derived"], group["isoflop"]):
         assert f"quote C^{answer['optimal_exponent']['estimate']:.3f} (" in group["agreement"]["text"]
     assert "budgets  ok: consistent with" in said
+    assert "95 %" not in next(row for row in said.splitlines() if "lowest rows" in row)
 
 
 def test_the_help_names_every_verdict():
     assert all(f'"{word}"' in CliRunner().invoke(main, ["fit", "--help"]).output for word in WORDS)
+
+
+@pytest.mark.parametrize("form", ["c5", "c6"])
+def test_forms(table, form):
+    arguments = ["fit", str(table), "--n", "params", "--flops", "flops", "--loss", "loss", "--form", form, "--json"]
+    group = json.loads(CliRunner().invoke(main, arguments).output)["groups"]["all"]
+    assert group["form"] == form.upper()
+    assert ("gamma" in group["estimates"]) == (form == "c6")
 
 
 def test_a_surface_of_budgets_is_held_to_the_same_width():

@@ -76,7 +76,7 @@ def test_nothing_beats_the_fit():
         assert np.square(np.log(loss / predict("C5", near, n, d))).sum() / 2 >= fit.objective
 
 
-@pytest.mark.parametrize("form", ["C4", "C5"])
+@pytest.mark.parametrize("form", ["C4", "C5", "C6"])
 def test_derivatives(form):
     rng = np.random.default_rng(3)
     n, d, loss = scattered(rng, 20)
@@ -139,6 +139,29 @@ def test_seeds_are_averaged_and_surfaces_compared():
     test = compare_exponents(a, b)
     assert test["conclusion"] in ("equivalent", "inconclusive")
     assert test["interval_beta"][0] < 0 < test["interval_beta"][1]
+
+
+def test_a_single_row_that_decides_is_named():
+    n, d, loss = scattered(np.random.default_rng(11), 40, 0.001)
+    loss[row := int(np.argmax(n / d))] *= 1.5
+    fit = fit_surface(n, d, loss, method="squares", n_boot=0)
+    assert [fit.leverage[0][key] for key in "ND"] == pytest.approx([n[row], d[row]])
+    kept = np.arange(40) != row
+    move = fit.leverage[0]["moves_optimal_exponent"]
+    alone = fit_surface(n[kept], d[kept], loss[kept], method="squares", n_boot=0)
+    exponents = [one.derived["optimal_exponent"]["estimate"] for one in (alone, fit)]
+    assert move == pytest.approx(exponents[0] - exponents[1], abs=1e-3)
+    gate = next(gate for gate in fit.gates if gate.name == "S7 single row")
+    assert not gate.passed
+    assert gate.reason in fit.flags
+    assert f"without N = {n[row]:.4g}" in gate.reason
+
+
+def test_outer_exponent_is_recovered():
+    truth = HOFFMANN | {"gamma": 0.8}
+    n, d, _ = scattered(np.random.default_rng(8), 150)
+    fit = fit_surface(n, d, predict("C6", truth, n, d), form="C6", n_boot=0)
+    assert fit.estimates["gamma"] == pytest.approx(0.8, abs=1e-3)
 
 
 def test_published_refit():

@@ -252,6 +252,7 @@ def test_flops_against_tokens():
     ("options", "words"),
     [
         ({"loss": None}, "--loss is needed"),
+        ({"form": "c6"}, "those of a surface"),
         ({"method": "squares"}, "those of a surface"),
         ({"group": "loss"}, "at most 100"),
     ],

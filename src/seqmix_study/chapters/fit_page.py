@@ -1,4 +1,4 @@
-"""The picture of a fit and a page about it: data, fit, band, residuals, and the row that is far off.
+"""The picture of a fit and a page about it: data, fit, band, residuals, and the rows that decide.
 
 ``plot(fits, "out.svg")`` and ``write_page(fits, document, "out.html")`` are what ``seqmix fit --plot`` and ``--report``
 write. The page carries its picture and styles: it can be mailed.
@@ -38,7 +38,7 @@ def _drawn(fits: dict[str, Fit], form: str) -> bytes:
 
 
 def figure(fits: dict[str, Fit]) -> Figure:
-    """One row a group (at most six): data with fit, band and (in a box) a row that is far off, and the residuals."""
+    """One row a group (at most six): data with fit, band and (ringed) the rows that decide, and the residuals."""
     shown = dict(list(fits.items())[:MOST])
     page = Figure(figsize=(9.5, 3.9 * len(shown)), layout="constrained")
     for row, (name, fit) in zip(page.subplots(len(shown), 2, squeeze=False), shown.items(), strict=True):
@@ -83,6 +83,9 @@ def _data(axis: Axes, fit: Fit, points: dict[str, np.ndarray]) -> None:
             axis.fill_between(grid, *_band(fit, fit.bootstrap["draws"], grid, tokens), color=colour, alpha=0.12)
     if fit.outlier.get("deviations", 0) > 8:
         axis.plot(fit.outlier["N"], fit.outlier["loss"], "s", mfc="none", mec=RED, ms=11, label="outlier")
+    if fit.leverage:
+        rows = np.transpose([[row["N"], row["loss"]] for row in fit.leverage])
+        axis.plot(*rows, "o", mfc="none", mec=RED, ms=11, label="rows that pull most")
     if fit.isoflop.get("verdict", "refused") != "refused":
         best = [[budget["N_opt"], budget["loss_opt"]] for budget in fit.isoflop["budgets"] if not budget["why"]]
         axis.plot(*np.transpose(best), "x", color=RED, ms=8, label="optimum of a budget")

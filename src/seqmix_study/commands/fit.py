@@ -16,6 +16,7 @@ from seqmix_study.commands._common import Named, say
 @click.option("--flops", metavar="COL", help="Column of training FLOPs: compute-optimal sizes by budget.")
 @click.option("--seed", metavar="COL", help="Column of seeds; without it rows of equal size are repeats.")
 @click.option("--group", metavar="COL", help="Column of families: one fit each, and their differences.")
+@click.option("--form", type=click.Choice(["c5", "c6"]), help="c5: E + A/N^a + B/D^b (default); c6: with gamma.")
 @click.option("--method", type=click.Choice(["huber", "squares"]), help="Surfaces: huber (default) or squares of ln L.")
 @click.option("--plot", type=Named(".svg", ".png", ".pdf"), metavar="FILE", help="Write a figure (.svg, .png or .pdf).")
 @click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write one page of HTML.")

@@ -19,7 +19,7 @@ def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarra
     Where both pass their own checks and differ, see ``_judge``.
     """
     own, iso = fit.derived.get("optimal_exponent"), fit.isoflop
-    curve = iso["optimal_exponent"]
+    curve, lowest = iso["optimal_exponent"], (iso["envelope"] or {}).get("optimal_exponent")
     if own and own["interval"]:
         gate = width_gate(own, "slope_only")
         fit.gates.append(gate if iso["budgets"] else replace(gate, severity="flag"))
@@ -62,7 +62,7 @@ def agree(fit: Fit, c: np.ndarray, n: np.ndarray, loss: np.ndarray, d: np.ndarra
             quote = number if sure else f"the interval, {span}, and no number in it"
             why += f"; of the {name} quote {quote}"
     fit.agreement = {"verdict": verdict, "believe": believe, "text": f"{WHOM[believe]}: {why}"}
-    fit.agreement["optimal_exponent"] = {"surface": own, "parabola": curve}
+    fit.agreement["optimal_exponent"] = {"surface": own, "parabola": curve, "lowest row": lowest}
 
 
 def _judge(fit: Fit, said: str, c: np.ndarray, n: np.ndarray, d: np.ndarray) -> tuple[str, str]:

@@ -31,13 +31,14 @@ def fit_frame(
     flops: str | None = None,
     seed: str | None = None,
     group: str | None = None,
+    form: str | None = None,
     method: str | None = None,
     n_boot: int = 500,
 ) -> dict[str, Fit]:
     """Fit every group of ``frame``; the arguments are column names. Without ``group`` one fit named "all".
 
     ``n`` and ``loss``: a ladder L(N). With ``d``, or ``flops`` (then D = C / 6N), a surface, and the budgets' answer.
-    ``n`` and ``flops`` without ``loss``: a table of compute-optimal sizes.
+    ``n`` and ``flops`` without ``loss``: a table of compute-optimal sizes. ``form``: "c5" or "c6" for surfaces.
     ``method``: "huber" or "squares" for surfaces. Raises TableError naming the column
     (and the known ones) where one is missing, not numeric or not positive.
     """
@@ -50,8 +51,8 @@ def fit_frame(
     if loss is None and (flops is None or d is not None):
         raise TableError("--loss is needed; only a table of compute-optimal sizes (--flops and --n) has none")
     surface = loss is not None and (d is not None or flops is not None)
-    if method and not surface:
-        raise TableError("--method chooses between those of a surface: it needs --d or --flops, and --loss")
+    if (form or method) and not surface:
+        raise TableError("--form and --method are those of a surface: it needs --d or --flops, and --loss")
     notes = list(frame.attrs.get("notes", []))
     if frame.empty:
         raise TableError("the table is empty: no rows")
@@ -86,7 +87,8 @@ def fit_frame(
             if loss is None:
                 fits[label] = fit_optima(own["flops"], own["n"])
             elif surface:
-                fits[label] = fit_surface(**own, seeds=seeds, n_boot=n_boot, method=method or "huber")
+                more = {"form": (form or "c5").upper(), "method": method or "huber"}
+                fits[label] = fit_surface(**own, seeds=seeds, n_boot=n_boot, **more)
             else:
                 fits[label] = fit_power(**own, seeds=seeds, n_boot=2 * n_boot)
         except ValueError as error:
@@ -148,7 +150,7 @@ def _span(ends: Any) -> str:
 
 
 def _budget_lines(fit: Fit) -> list[str]:
-    """The budgets' answer, both exponents side by side, and which to believe."""
+    """The budgets' answer, the three exponents side by side, and which to believe."""
     found = fit.isoflop
     used = sum(1 for table in found["budgets"] if not table["why"])
     said = {"ok": "ok: consistent with N_opt = k C^a", "interval": "interval only"}.get(found["verdict"], "refused")
@@ -156,7 +158,7 @@ def _budget_lines(fit: Fit) -> list[str]:
     words = (("failed", "reasons"), ("noticed", "flags"))
     lines += [f"    {word:<8} {text}" for word, key in words for text in found[key]]
     lines += [_optimum(table) + mark(found["verdict"]) for table in found["budgets"] if not table["why"]]
-    verdicts = {"surface": _word(fit), "budgets": found["verdict"]}
+    verdicts = {"surface": _word(fit), "budgets": found["verdict"], "lowest rows": "refused"}
     for (name, verdict), value in zip(verdicts.items(), fit.agreement["optimal_exponent"].values(), strict=True):
         if value:
             lines.append(f"    N_opt ~ C^{value['estimate']:.4g}{_span(value['interval'])}   {name}{mark(verdict)}")

@@ -85,6 +85,7 @@ class Fit:
     bootstrap: dict[str, Any] = field(default_factory=dict)  # draws, what residuals share, share off the bounds
     cross_check: dict[str, Any] = field(default_factory=dict)  # the other engine on the same points
     refits: dict[str, Any] = field(default_factory=dict)  # a surface without some of its rows
+    leverage: list[dict[str, float]] = field(default_factory=list)  # the single rows that move a surface most
     outlier: dict[str, float] = field(default_factory=dict)  # the row farthest from a surface
     derived: dict[str, Any] = field(default_factory=dict)  # compute-optimal exponent and sizes
     isoflop: dict[str, Any] = field(default_factory=dict)  # the same from budgets, without a law

@@ -6,14 +6,19 @@ S2  L(N)   = c0 + slope ln N                         the limit alpha -> 0 of P3:
 C4  L(N,D) = A N^-alpha + B D^-beta                  C5 where the floor comes out as zero
 C5  L(N,D) = E + A N^-alpha + B D^-beta              Hoffmann et al. 2022, equation 2
 O2  N_opt(C) = k C^a                                 a table of compute-optimal sizes
+C6  L(N,D) = E + (A N^-alpha + B D^-beta)^gamma      sensitivity check
 """
 
 from typing import Any
 
 import numpy as np
 
-#: The parameters of a surface; in form C4 E is zero.
-PARAMETERS = ("E", "A", "B", "alpha", "beta")
+#: The parameters of a surface.
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "C4": ("E", "A", "B", "alpha", "beta"),  # E is zero
+    "C5": ("E", "A", "B", "alpha", "beta"),
+    "C6": ("E", "A", "B", "alpha", "beta", "gamma"),
+}
 
 EQUATIONS: dict[str, str] = {
     "K": "L = A N^-alpha",
@@ -22,6 +27,7 @@ EQUATIONS: dict[str, str] = {
     "O2": "N_opt = k C^a",
     "C4": "L = A N^-alpha + B D^-beta",
     "C5": "L = E + A N^-alpha + B D^-beta",
+    "C6": "L = E + (A N^-alpha + B D^-beta)^gamma",
 }
 
 
@@ -35,4 +41,4 @@ def predict(form: str, estimates: dict[str, float], n: Any, d: Any = None) -> np
     if form in ("K", "P3"):
         return estimates.get("E", 0.0) + size
     data = np.exp(np.log(estimates["B"]) - estimates["beta"] * np.log(np.asarray(d, float)))
-    return estimates.get("E", 0.0) + size + data
+    return estimates.get("E", 0.0) + (size + data) ** estimates.get("gamma", 1.0)

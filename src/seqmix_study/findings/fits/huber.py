@@ -1,11 +1,11 @@
 """Fits with positive terms in log coordinates: log-Huber (Hoffmann et al. 2022, approach 3) and least squares.
 
-    ln L = logsumexp(e, a - alpha x, b - beta y),   x = ln N - mean, y = ln D - mean
+    ln L = logsumexp(e, gamma * logsumexp(a - alpha x, b - beta y)),   x = ln N - mean, y = ln D - mean
 
 with e = ln E, a = ln A, b = ln B at the centre. The objective is the *sum* (not the mean: that made Hoffmann's
 optimiser stop early, Besiroglu et al. 2024) of Huber_delta(ln L_i - model). Logarithms are centred, so the unit of N or
 D changes nothing but ln A and ln B. Every step reweights the squares (Huber weights) and damps them (Levenberg-
-Marquardt); many starts and resamples share each numpy call.
+Marquardt); many starts, resamples and refits without single rows share each numpy call.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ import numpy as np
 
 #: A width of the Huber loss that no residual in ln L reaches: least squares.
 SQUARES = 100.0
-#: Order of the internal parameters of each form; a, b and e are logarithms at the centre.
+#: Order of the internal parameters of each form; a, b and e are logarithms at the centre, g is ln gamma.
 ORDER = {"C4": ("a", "b", "alpha", "beta"), "C5": ("a", "b", "e", "alpha", "beta")}
+ORDER["C6"] = (*ORDER["C5"], "g")
 #: Numbers in one array of a batch (8 bytes each, up to six such arrays a parameter): larger batches are cut.
 BATCH = 400_000
 
@@ -38,14 +39,17 @@ class Problem:
         """ln L [R, n] and its derivatives [R, n, p] at the parameter sets ``p`` [R, p]."""
         at = {name: p[:, i, None] for i, name in enumerate(ORDER[self.form])}
         terms = {"a": at["a"] - at["alpha"] * self.x, "b": at["b"] - at["beta"] * self.y}
-        power = model = np.logaddexp.reduce(list(terms.values()))
+        power = np.logaddexp.reduce(list(terms.values()))
+        gamma = np.exp(at["g"]) if "g" in at else 1.0
+        model = gamma * power
         reducible = np.ones_like(model)
         if "e" in at:
             model = np.logaddexp(model, at["e"])
-            reducible = np.exp(power - model)
-        columns = {name: reducible * np.exp(term - power) for name, term in terms.items()}
+            reducible = np.exp(gamma * power - model)
+        through = reducible * gamma
+        columns = {name: through * np.exp(term - power) for name, term in terms.items()}
         columns |= {"alpha": -columns["a"] * self.x, "beta": -columns["b"] * self.y}
-        columns["e"] = 1 - reducible
+        columns |= {"e": 1 - reducible, "g": through * power}
         return model, np.stack([columns[name] for name in ORDER[self.form]], 2)
 
     def value(self, residual: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
@@ -66,8 +70,8 @@ class Problem:
             "e": np.log(floor),
             "alpha": rng.uniform(0.02, 1.5, count),
             "beta": rng.uniform(0.02, 1.5, count),
+            "g": rng.uniform(-0.7, 0.7, count),
         }
-        rng.uniform(size=count)  # not used: with it published draws stay what they are
         return np.stack([values[name] for name in ORDER[self.form]], 1)
 
     def minimise(

@@ -5,7 +5,7 @@ Hoffmann et al. 2022, approach 2, with the corrections that tables of others nee
 no parabola, and models that hardly trained decide the squares), and the curve is a cubic where the rows allow (a
 parabola's vertex is off where the two exponents differ). The exponent is that of one smooth surface through these rows
 of all budgets; where they are too few, of a line through the optima. Its interval is that of tables drawn with the
-misfit that neighbouring sizes share in all budgets.
+misfit that neighbouring sizes share in all budgets. Beside it: the lowest row of each budget.
 """
 
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ def fit_isoflop(
     (d,) = checked(D=c / 6 / n if d is None else d)
     found = _read(*without_copies(c, n, loss, d)[0])
     used = [budget for budget in found if not budget.why]
-    out: dict[str, Any] = dict.fromkeys(("optimal_exponent", "data_exponent", "prediction"))
+    out: dict[str, Any] = dict.fromkeys(("optimal_exponent", "data_exponent", "envelope", "prediction"))
     out |= {"verdict": "refused", "reasons": [] if found else [NO_DESIGN], "flags": [], "bend": 1.0}
     log_c = np.array([budget.log_c for budget in used])
     line: dict[str, Any] = {}
@@ -129,6 +129,8 @@ def fit_isoflop(
         # where the share of sizes rises along the budgets, that of tokens falls
         mirrored = {key: slope + line["slope"] - np.array(line[key]) for key in ("ends", "few") if key in line}
         out["data_exponent"] = exponent(line | {"slope": slope} | mirrored)
+        lowest = optima_line(log_c, [budget.x[budget.low] for budget in used], level)
+        out["envelope"] = {"optimal_exponent": {"estimate": lowest["slope"], "interval": None}}
         out["bend"] = line["bend"]
         out["prediction"] = prediction(line, log_c, found[-1].log_c)
     gates = list(_gates(out["optimal_exponent"], line, found, used))

@@ -1,8 +1,8 @@
-"""Fit a surface L(N, D) = E + A N^-alpha + B D^-beta.
+"""Fit a surface L(N, D) = E + A N^-alpha + B D^-beta (C5), or with an outer exponent gamma (C6).
 
 Engine: the log-Huber objective of Hoffmann et al. 2022 from many starts; least squares of ln L is the second opinion
-and a gate, not a choice. Refits without the highest-loss tenth and without the fewest tokens say what the answer hangs
-on. Intervals: ``intervals.py``.
+and a gate, not a choice. Refits without the highest-loss tenth, without the fewest tokens and without single rows say
+what the answer hangs on. Intervals: ``intervals.py``.
 """
 
 from typing import Any
@@ -25,6 +25,8 @@ from seqmix_study.findings.fits.surface_gates import START, ran_away, surface_ga
 CELLS = 1000
 #: Half width of an interval over that of the plain percentiles: these cover 93 % on exact laws in simulation.
 STRETCH = 1.08
+#: Single rows that are left out in turn: those that pull most.
+LEFT_OUT = 30
 ALL, SHORT = "with all rows", "without the fewest-token quarter"
 LEAST, MOST = "without the quarter of least compute", "without the quarter of most compute"
 EXPONENTS = ("alpha", "beta", "optimal_exponent")
@@ -36,6 +38,7 @@ def fit_surface(
     loss: Any,
     *,
     seeds: Any = None,
+    form: str = "C5",
     method: str = "huber",
     delta: float = 1e-3,
     starts: int = 60,
@@ -52,21 +55,22 @@ def fit_surface(
     and must agree. Raises ValueError for values that are not positive numbers; too few or badly placed points
     are a verdict.
     """
-    if method not in ("huber", "squares"):
-        raise ValueError(f"unknown method {method!r} of a surface; known: huber, squares")
+    for what, word, known in (("form", form, "C5, C6"), ("method", method, "huber, squares")):
+        if word not in known.split(", "):
+            raise ValueError(f"unknown {what} {word!r} of a surface; known: {known}")
     n, d, loss = checked(N=n, D=d, loss=loss)
     given = {} if flops is None else {"the FLOPs given": checked(FLOPs=flops, N=n)[0]}
     rows, counts = (n, loss, d), given | {"6 N D": 6 * n * d}
     # planned in one count, budgets may be scattered in the other
     counted = max(counts, key=lambda name: (budgets(counts[name], n) >= 0).sum())
     planned = bool((budgets(counts[counted], n) >= 0).any())
-    fit = Fit("C5", method, level=level, hash=data_hash(n, d, loss))
+    fit = Fit(form, method, level=level, hash=data_hash(n, d, loss))
     if seeds is not None and (gate := copied_repeats(cells(len(n), n, d), loss)):
         fit.gates.append(gate)
     (n, d, loss), fit.notes = _points(n, d, loss, seeds)
     fit.points = {"N": n.tolist(), "D": d.tolist(), "loss": loss.tolist()}
     fit.slope = _plane(n, d, loss, level)
-    fit.df = len(loss) - len(PARAMETERS)
+    fit.df = len(loss) - len(PARAMETERS[form])
     if fit.df > 0 and np.ptp(n) > 0 and np.ptp(d) > 0 and np.ptp(loss) > 0:
         generator = np.random.default_rng(rng)
         problem, best = _best(fit, delta if method == "huber" else SQUARES, starts, generator)
@@ -106,18 +110,19 @@ def _points(n: np.ndarray, d: np.ndarray, loss: np.ndarray, seeds: Any) -> tuple
 
 
 def _best(fit: Fit, delta: float, starts: int, rng: np.random.Generator) -> tuple[Problem, np.ndarray]:
-    """The optimum of C5, or of C4 where the floor comes out as zero; fills the estimates."""
+    """The optimum of the asked form, or of C4 where the floor comes out as zero; fills the estimates."""
     n, d, loss = (np.array(fit.points[key]) for key in ("N", "D", "loss"))
     x, y = (np.log(v) - np.log(v).mean() for v in (n, d))
     problem = Problem(fit.form, x, y, np.log(loss), delta)
     best, objective, reached = problem.solve(problem.starts(starts, rng))
-    bare = Problem("C4", x, y, np.log(loss), delta)
-    other, value, share = bare.solve(bare.starts(max(starts // 3, 8), rng), polish=1)
-    if value <= objective * (1 + 1e-7):
-        fit.form, problem, best, objective, reached = "C4", bare, other, value, share
-        fit.notes.append("the irreducible loss comes out as zero: the law without a constant fits as well")
+    if fit.form == "C5":
+        bare = Problem("C4", x, y, np.log(loss), delta)
+        other, value, share = bare.solve(bare.starts(max(starts // 3, 8), rng), polish=1)
+        if value <= objective * (1 + 1e-7):
+            fit.form, problem, best, objective, reached = "C4", bare, other, value, share
+            fit.notes.append("the irreducible loss comes out as zero: the law without a constant fits as well")
     found = quantities(problem, best[None], n, d)
-    fit.objective, fit.estimates = objective, {name: float(found[name][0]) for name in PARAMETERS}
+    fit.objective, fit.estimates = objective, {name: float(found[name][0]) for name in PARAMETERS[fit.form]}
     residual = loss - np.exp(problem.model(best[None])[0][0])
     fit.sigma = float(np.sqrt(residual @ residual / fit.df))
     fit.points["fitted"] = (loss - residual).tolist()
@@ -136,6 +141,8 @@ def quantities(problem: Problem, p: np.ndarray, n: np.ndarray, d: np.ndarray) ->
         log_a, log_b = at["a"] + at["alpha"] * np.log(n).mean(), at["b"] + at["beta"] * np.log(d).mean()
         out = {"E": np.exp(at["e"]) if "e" in at else np.zeros(len(p)), "A": np.exp(log_a), "B": np.exp(log_b)}
         out |= {"alpha": at["alpha"], "beta": at["beta"], "log_A": log_a, "log_B": log_b}
+        if "g" in at:
+            out["gamma"] = np.exp(at["g"])
         total = at["alpha"] + at["beta"]
         ratio = np.log(at["alpha"]) + log_a - np.log(at["beta"]) - log_b
         out["optimal_exponent"] = at["beta"] / total
@@ -145,24 +152,31 @@ def quantities(problem: Problem, p: np.ndarray, n: np.ndarray, d: np.ndarray) ->
 
 
 def _second_opinion(fit: Fit, problem: Problem, best: np.ndarray, delta: float, rng: np.random.Generator) -> None:
-    """The other engine, and refits without the highest losses and the fewest tokens; the row that lies farthest off."""
+    """The other engine, and refits without the highest losses, the fewest tokens, and without single rows."""
     n, d, loss = (np.array(fit.points[key]) for key in ("N", "D", "loss"))
     kind = "squares" if fit.method == "huber" else "huber"
     other = Problem(problem.form, problem.x, problem.y, problem.log_loss, SQUARES if kind == "squares" else delta)
     point, value, _ = other.solve(np.concatenate([best[None], other.starts(20, rng)]), polish=1)
     found = quantities(other, point[None], n, d)
     fit.cross_check = {"method": kind, "objective": value}
-    fit.cross_check["estimates"] = {name: float(found[name][0]) for name in PARAMETERS}
+    fit.cross_check["estimates"] = {name: float(found[name][0]) for name in PARAMETERS[fit.form]}
     kept = {"without the highest-loss tenth": loss < np.quantile(loss, 0.9), SHORT: _upper(d)}
     kept |= {LEAST: _upper(n * d), MOST: _upper(1 / n / d)}
-    for name, rows in kept.items():
-        if rows.sum() > 2 * len(best):
-            found = quantities(problem, problem.minimise(best[None], rows[None].astype(float))[0], n, d)
-            fit.refits[name] = {key: found[key][0] for key in EXPONENTS}
-    off = np.abs(problem.log_loss - problem.model(best[None])[0][0])
+    kept = {name: rows for name, rows in kept.items() if rows.sum() > 2 * len(best)}
+    model, slope = (v[0] for v in problem.model(best[None]))
+    off = np.abs(problem.log_loss - model)
+    worst = np.argsort(-off * np.linalg.norm(np.linalg.qr(slope)[0], axis=1))[:LEFT_OUT]
+    weights = np.array([*kept.values(), *(np.arange(len(n)) != worst[:, None])], float)
+    again = quantities(problem, problem.minimise(np.tile(best, (len(weights), 1)), weights)[0], n, d)
+    fit.refits = {name: {key: again[key][i] for key in EXPONENTS} for i, name in enumerate(kept)}
+    moves = again["optimal_exponent"][len(kept) :] - quantities(problem, best[None], n, d)["optimal_exponent"]
     far = int(np.argmax(off))
     usual = 1.4826 * float(np.median(off)) + 1e-12
     fit.outlier = {"N": n[far], "D": d[far], "loss": loss[far], "deviations": off[far] / usual}
+    fit.leverage = [
+        {"N": n[worst[i]], "D": d[worst[i]], "loss": loss[worst[i]], "moves_optimal_exponent": moves[i]}
+        for i in np.argsort(-np.abs(moves))[:3]
+    ]
 
 
 def _upper(values: np.ndarray) -> np.ndarray:
@@ -214,7 +228,7 @@ def _answers(fit: Fit, problem: Problem, best: np.ndarray, draws: int, planned: 
         with np.errstate(over="ignore"):
             ends |= {name: tuple(np.exp(ends[f"log_{name}"])) for name in "AB"}
         ends["E"] = (max(ends["E"][0], 0.0), ends["E"][1])
-        fit.intervals = {name: ends[name] for name in PARAMETERS}
+        fit.intervals = {name: ends[name] for name in PARAMETERS[fit.form]}
         fit.bootstrap = {
             "resamples": draws,
             "deviations": shared.deviations(),

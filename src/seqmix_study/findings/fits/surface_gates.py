@@ -67,7 +67,7 @@ def surface_gates(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> I
 
 
 def _design(fit: Fit, n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> Iterator[Gate]:
-    parameters = len(PARAMETERS)
+    parameters = len(PARAMETERS[fit.form])
     points, wanted = len(np.unique(np.stack([n, d], 1), axis=0)), 3 * parameters
     reason = f"too few points: {points} different (N, D), {parameters} parameters need {wanted}"
     yield at_least("S0 points", points, wanted, reason)
@@ -176,18 +176,19 @@ def _structure(fit: Fit) -> Iterator[Gate]:
 
 
 def _second_opinions(fit: Fit) -> Iterator[Gate]:
-    """Does the compute-optimal exponent hang on the engine, or on some of the rows? Is one far off?"""
+    """Does the compute-optimal exponent hang on the engine, on the highest losses, on few tokens, or on one row?"""
     estimate, ends = (fit.derived["optimal_exponent"][key] for key in ("estimate", "interval"))
-    other, far = fit.cross_check["estimates"], fit.outlier
+    other, far, worst = fit.cross_check["estimates"], fit.outlier, fit.leverage[0]
     gap = other["beta"] / (other["alpha"] + other["beta"]) - estimate
     limit = max(0.03, (ends[1] - ends[0]) / 2 if ends else 0.0)
     where = f"N = {far['N']:.4g}, D = {far['D']:.4g}, loss {far['loss']:.4g} lies {far['deviations']:.0f} sd off"
     said = f"moves the compute-optimal exponent by {gap:+.3f} (allowed {limit:.2g})"
     reason = f"{fit.cross_check['method']} {said}; {where}"
     yield Gate("S6 engines", abs(gap) <= limit, gap, limit, reason, "slope_only")
-    for name, found in fit.refits.items():
-        move = found["optimal_exponent"] - estimate
-        reason = f"{name} the compute-optimal exponent moves by {move:+.3f} (allowed {limit:.2g})"
+    moves = {name: (name, found["optimal_exponent"] - estimate) for name, found in fit.refits.items()}
+    row = f"one row decides: without N = {worst['N']:.4g}, D = {worst['D']:.4g}"
+    for name, (who, move) in (moves | {"single row": (row, worst["moves_optimal_exponent"])}).items():
+        reason = f"{who} the compute-optimal exponent moves by {move:+.3f} (allowed {limit:.2g})"
         yield Gate(f"S7 {name}", abs(move) <= limit, move, limit, reason, "flag")
     yield at_most("S7 outlier", far["deviations"], FAR, f"an outlier: {where}", "flag")
 
