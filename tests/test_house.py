@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
-BUDGET = {"seqmix": 4500, "seqmix_study": 9551}
+BUDGET = {"seqmix": 4500, "seqmix_study": 9000}
 """Lines of code that the finished packages may have."""
 CEILING = {"seqmix": 4500, "seqmix_study": 9551}
 """Lines of code today, rounded up to a hundred. Lower it when code goes; it ends at the budget."""
